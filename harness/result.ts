@@ -1,0 +1,258 @@
+// What is in a bundle? The versioned schema of result.json and samples.ndjson: all that reports may know.
+
+import { z } from 'zod';
+
+/** Raised when a reader of older bundles must change. */
+export const SCHEMA_VERSION = 1;
+/** Raised whenever numbers of older bundles stop being comparable. */
+export const METHOD_VERSION = 1;
+
+const count = z.int().min(0);
+const ratio = z.number().min(0);
+
+/** Percentiles in microseconds; one with fewer than 100 samples beyond it is absent. `min` may be negative, `max` is always exact. */
+export const percentilesSchema = z.strictObject({
+  count: z.int().min(1),
+  min: z.number(),
+  mean: z.number(),
+  p50: z.number().optional(),
+  p90: z.number().optional(),
+  p95: z.number().optional(),
+  p99: z.number().optional(),
+  p999: z.number().optional(),
+  max: z.number(),
+});
+
+export const CONTRACT_CLASSES = ['job-queue', 'visibility-timeout', 'event-log', 'broker', 'null'] as const;
+
+const contenderSchema = z.strictObject({
+  /** As given on the command line: `skip-locked`, `batch?batch=500`. */
+  name: z.string(),
+  class: z.enum(CONTRACT_CLASSES),
+  strategy: z.string().optional(),
+  wakeup: z.string().optional(),
+  driver: z.string().optional(),
+  /** Declared jobs per claim. */
+  batch: z.int().min(1),
+  /** Read back or observed: mean jobs per non-empty claim, connections, poll interval, durability, versions. */
+  effective: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+});
+
+const jobsSchema = z.strictObject({
+  /** Preloaded jobs and jobs that the schedule intended. */
+  offered: count,
+  /** Confirmed by the system under test. */
+  enqueued: count,
+  /** Acked once or more. */
+  settled: count,
+  /** Waiting for another attempt when the cell ended. */
+  retried: count,
+  deadLettered: count,
+  /** Intended, but not sent: the cell ended first. */
+  skipped: count,
+  /** The enqueue failed, or its outcome is unknown and the job never turned up. */
+  failed: count,
+  /** Enqueued and still waiting, delayed or leased when the cell ended. */
+  inFlight: count,
+});
+
+const auditSchema = z.strictObject({
+  /** Enqueued for sure, never settled, and gone from the database. */
+  lost: count,
+  /** Handed out again while an earlier claim still held its lease. */
+  duplicateClaims: count,
+  /** Acked with effect more than once. */
+  duplicateSettlements: count,
+  /** Handed out or stored without having been offered. */
+  unexpected: count,
+  /** Enqueue of unknown outcome, and the job turned up. */
+  recovered: count,
+  orderViolations: count,
+  priorityInversions: count,
+  /** Settles that the system refused as stale: the fence at work, not an error. */
+  staleSettles: count,
+  /** Settles that were accepted although the lease had gone to somebody else. */
+  acceptedStaleSettles: count,
+  /** Acked with effect, and still in the database as ready, delayed or leased. */
+  settledButPresent: count,
+  /** Handed out again after the lease had run out or its holder had died: what at-least-once allows. */
+  redelivered: count,
+});
+
+const costSchema = z.strictObject({
+  /** WAL bytes per settled job, full-page images included. */
+  walBytesPerJob: ratio.optional(),
+  walFullPageImageShare: ratio.optional(),
+  commitsPerJob: ratio.optional(),
+  /** Statements that the agents sent. */
+  roundTripsPerJob: ratio.optional(),
+  /** Shared buffers touched (hit + read). */
+  buffersPerJob: ratio.optional(),
+  deadTuplesPerJob: ratio.optional(),
+  hotUpdateRatio: ratio.optional(),
+  serverCpuUsPerJob: ratio.optional(),
+  /** The same for the preload, per enqueued job. */
+  preloadWalBytesPerJob: ratio.optional(),
+});
+
+const generatorSchema = z.strictObject({
+  /** Worst agent: 99th percentile of how late a 1 ms timer fires. */
+  eventLoopP99Us: z.number().optional(),
+  /** Worst agent: share of one core. */
+  cpuShare: ratio.optional(),
+  /** Enqueue start − intended; absent in a closed loop. */
+  lagP99Us: z.number().optional(),
+  lagMaxUs: z.number().optional(),
+  /** Worst agent: share of the window spent in garbage collection. */
+  gcShare: ratio.optional(),
+  /** What one agent reaches against the null contender on this machine, jobs/s. */
+  ceilingPerSec: ratio.optional(),
+  /** Above a fifth of the ceiling: the generator, not the queue, may be the bound. */
+  generatorBound: z.boolean(),
+  /** Peak resident memory of all agents and the coordinator together, bytes. */
+  peakRssBytes: count,
+});
+
+const latencySchema = z.strictObject({
+  enqueue: percentilesSchema.optional(),
+  pickup: percentilesSchema.optional(),
+  service: percentilesSchema.optional(),
+  response: percentilesSchema.optional(),
+  generatorLag: percentilesSchema.optional(),
+});
+
+/** Instants in seconds from the start of the load. */
+const windowSchema = z.strictObject({
+  /** `drain`: preloaded backlog, closed loop. `closed`, `poisson`, `uniform`. Printed on every chart. */
+  loadModel: z.string(),
+  /** `burst` when shorter than two checkpoints and a few autovacuum passes, else `steady-state`. */
+  kind: z.enum(['burst', 'steady-state']),
+  warmupSeconds: ratio,
+  measuredSeconds: ratio,
+  totalSeconds: ratio,
+  phases: z.array(
+    z.strictObject({ label: z.string(), fromSeconds: ratio, toSeconds: ratio, measured: z.boolean() }),
+  ),
+  faults: z.array(z.strictObject({ label: z.string(), atSeconds: ratio })),
+});
+
+export const cellSchema = z.strictObject({
+  id: z.string(),
+  block: count,
+  order: count,
+  repeat: count,
+  scenario: z.string(),
+  parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  contender: contenderSchema,
+  verdict: z.enum(['valid', 'invalid', 'incorrect']),
+  reasons: z.array(z.string()),
+  /** Worth knowing, no ground to void the cell: generator-bound, fewer samples, missing privileges. */
+  notes: z.array(z.string()),
+  window: windowSchema,
+  jobs: jobsSchema,
+  /** Absent in an incorrect cell, as is every figure below it but `audit`. */
+  throughput: z
+    .strictObject({ offeredPerSec: ratio.optional(), enqueuedPerSec: ratio.optional(), settledPerSec: ratio })
+    .optional(),
+  latencyUs: latencySchema.optional(),
+  audit: auditSchema,
+  cost: costSchema.optional(),
+  generator: generatorSchema,
+});
+
+export const environmentSchema = z.strictObject({
+  claimbenchVersion: z.string(),
+  node: z.string(),
+  os: z.string(),
+  arch: z.string(),
+  cpuModel: z.string(),
+  cores: z.int().min(1),
+  memoryBytes: count,
+  container: z.boolean(),
+  server: z.strictObject({
+    kind: z.string(),
+    description: z.string(),
+    version: z.string(),
+    /** Settings that decide figures (durability, memory, WAL, vacuum, planner), as the server reports them. */
+    settings: z.record(z.string(), z.string()),
+    /** fsync, synchronous_commit and full_page_writes are all on. */
+    durable: z.boolean(),
+  }),
+  /** Whether the load generator ran on the machine of the server. */
+  sharedMachine: z.boolean(),
+  nullCeilingPerSec: ratio.optional(),
+  /** Median of a small fsynced write in the server's data folder, where that can be reached. */
+  fsyncUs: ratio.optional(),
+  /** Share of CPU time stolen by the hypervisor during the run (Linux). */
+  stealShare: ratio.optional(),
+  missing: z.array(z.string()),
+});
+
+export const resultSchema = z.strictObject({
+  schemaVersion: z.literal(SCHEMA_VERSION),
+  methodVersion: z.literal(METHOD_VERSION),
+  runId: z.string(),
+  seed: z.int().min(0),
+  startedAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime(),
+  /** Words of the command line after `claimbench`, passwords taken out. */
+  command: z.array(z.string()),
+  /** False after Ctrl-C: the cells are those that had finished. */
+  complete: z.boolean(),
+  environment: environmentSchema,
+  scenarios: z.array(z.strictObject({ name: z.string(), question: z.string(), loadModel: z.string() })),
+  cells: z.array(cellSchema),
+  comparisons: z.array(z.unknown()),
+});
+
+/**
+ * One line of samples.ndjson: a bucket of a cell's timeline (`kind: "load"`, from the ledger) or a reading of the
+ * server (`kind: "server"`, from the sampler). `t` is in seconds from the start of the load, the end of the bucket.
+ */
+export const sampleSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('load'),
+    cell: z.string(),
+    t: z.number(),
+    seconds: z.number(),
+    enqueued: count,
+    claimed: count,
+    settled: count,
+    /** Enqueued and not settled at `t`. */
+    backlog: count,
+    pickupP50Us: z.number().optional(),
+    pickupP99Us: z.number().optional(),
+    responseP50Us: z.number().optional(),
+    responseP99Us: z.number().optional(),
+    responseMaxUs: z.number().optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('server'),
+    cell: z.string(),
+    t: z.number(),
+    walBytes: z.number().optional(),
+    commits: z.number().optional(),
+    deadTuples: z.number().optional(),
+    liveTuples: z.number().optional(),
+    xminAge: z.number().optional(),
+    /** Backends by wait event at this instant, such as `LWLock:WALWrite`; `CPU` for a running backend that waits for nothing. */
+    waits: z.record(z.string(), z.number()),
+  }),
+]);
+
+export type Percentiles = z.infer<typeof percentilesSchema>;
+export type ContractClass = (typeof CONTRACT_CLASSES)[number];
+export type Cell = z.infer<typeof cellSchema>;
+export type Environment = z.infer<typeof environmentSchema>;
+export type RunResult = z.infer<typeof resultSchema>;
+export type Sample = z.infer<typeof sampleSchema>;
+
+/** Files of a bundle, relative to its folder. */
+export const BUNDLE = {
+  result: 'result.json',
+  samples: 'samples.ndjson',
+  histograms: 'histograms',
+  html: 'report.html',
+  markdown: 'report.md',
+  charts: 'charts',
+} as const;

@@ -1,0 +1,43 @@
+// What does the queue need of a PostgreSQL client library?
+
+/** One statement. A `name` makes it a prepared statement, kept per connection under that name. */
+export interface Statement {
+  readonly text: string;
+  readonly values?: readonly unknown[];
+  readonly name?: string;
+}
+
+/** The rows of one statement and the number of rows it touched (0 for statements that touch none). */
+export interface QueryResult<Row> {
+  readonly rows: readonly Row[];
+  readonly rowCount: number;
+}
+
+/**
+ * Whatever can run a statement: a pool, one connection, or **the caller's open transaction**.
+ * Rejects with the client library's own error, whose `code` is the SQLSTATE.
+ */
+export interface Database {
+  query<Row = Record<string, unknown>>(statement: Statement): Promise<QueryResult<Row>>;
+}
+
+/** One connection of its own, for whatever depends on the session: locks, LISTEN, a worker's claims. */
+export interface Connection extends Database, AsyncDisposable {
+  /** The server's process id for this connection. */
+  readonly backendPid: number;
+  /** Becomes true, for good, when the connection is lost or closed. */
+  readonly closed: boolean;
+  /** Calls `onNotify` for each notification on `channel`, until the connection closes. */
+  listen(channel: string, onNotify: (payload: string) => void): Promise<void>;
+}
+
+/**
+ * A pool of connections to one database. `query` runs on any free connection, `connect` opens one that belongs to
+ * the caller and lies outside the pool's limit. Disposing waits for running statements and closes everything.
+ */
+export interface Driver extends Database, AsyncDisposable {
+  readonly name: string;
+  connect(purpose: string): Promise<Connection>;
+  /** Runs `work` in one transaction: commits when it resolves, rolls back when it rejects. */
+  transaction<T>(work: (tx: Database) => Promise<T>): Promise<T>;
+}

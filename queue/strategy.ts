@@ -1,0 +1,156 @@
+// What must a way of storing, claiming and settling jobs offer? The seam between the queue and its strategies.
+
+import type { Connection, Database, Driver } from './drivers/driver.ts';
+
+/** A job's identity in its queue's tables: PostgreSQL's bigint as a decimal string. */
+export type JobId = string;
+
+/** A job as the caller hands it in. */
+export interface NewJob {
+  readonly queue: string;
+  /** Any JSON value; stored as jsonb. */
+  readonly payload: unknown;
+  /** −32768…32767, lower runs first; default 0. Needs the capability `priorities` when it is not 0. */
+  readonly priority?: number;
+  /** Earliest instant of the first attempt; default now. Needs the capability `delay`. */
+  readonly runAt?: Date;
+  /** Attempts before the job becomes a dead letter, 1…32767; default 20. */
+  readonly maxAttempts?: number;
+}
+
+/** The right to work on a claimed job until `expiresAtMs`. */
+export interface Lease {
+  /** Grows with each claim of the job, so that a settle under a lost lease can be told from one under the present lease. */
+  readonly fencingToken: string;
+  /** Milliseconds since the Unix epoch by the server's clock; `Infinity` when the lease lasts as long as the session. */
+  readonly expiresAtMs: number;
+}
+
+/** A job in a worker's hands. */
+export interface ClaimedJob {
+  readonly id: JobId;
+  readonly queue: string;
+  readonly payload: unknown;
+  readonly priority: number;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly lease: Lease;
+}
+
+/** What became of a claimed job. `retry` with `delayMs` 0 makes it ready at once. `release` gives it back uncounted. */
+export type Outcome =
+  | { readonly kind: 'ack'; readonly job: ClaimedJob }
+  | { readonly kind: 'retry'; readonly job: ClaimedJob; readonly delayMs: number; readonly error: string }
+  | { readonly kind: 'dead-letter'; readonly job: ClaimedJob; readonly error: string }
+  | { readonly kind: 'release'; readonly job: ClaimedJob };
+
+/**
+ * What a settle did. `stale` names the jobs whose lease was lost before: nothing was changed for them, and somebody
+ * else has or had them. A stale settle is an ordinary outcome, not an error.
+ */
+export interface SettleResult {
+  readonly acked: number;
+  readonly retried: number;
+  readonly deadLettered: number;
+  readonly released: number;
+  readonly stale: readonly JobId[];
+}
+
+/** Where the jobs of a queue stand. `oldestReadyAgeMs` is absent when none is ready. */
+export interface QueueStats {
+  readonly ready: number;
+  readonly delayed: number;
+  /** Under a lease. For session leases this is what the server's lock table shows. */
+  readonly leased: number;
+  readonly dead: number;
+  readonly oldestReadyAgeMs?: number;
+}
+
+/** A job that the database holds, as the checker reads it. */
+export interface StoredJob {
+  readonly id: JobId;
+  readonly state: 'ready' | 'delayed' | 'leased' | 'dead';
+  readonly payload: unknown;
+}
+
+/** What a strategy promises, as data: the checker holds it to this. */
+export interface Guarantees {
+  /** How often a job may be handed out when nothing fails, and when something does. */
+  readonly delivery: 'at-least-once';
+  /** Order in which one claimer receives the ready jobs of one queue. */
+  readonly order: 'priority-then-enqueue' | 'enqueue' | 'none';
+  /** `timed`: a lease ends at its expiry. `session`: it ends with the claimer's connection. */
+  readonly lease: 'timed' | 'session';
+  /** Whether a crash of the worker uses up an attempt of the jobs it held. */
+  readonly crashCountsAttempt: boolean;
+  /** Whether a worker may sit behind a pooler in transaction mode. */
+  readonly transactionPooler: boolean;
+}
+
+/** How a worker uses a strategy when its user says nothing. */
+export interface WorkerDefaults {
+  /** Jobs per claim, 1…10,000. */
+  readonly batch: number;
+  /** Jobs kept claimed but not started, beside those running; 0 claims only when idle. */
+  readonly prefetch: number;
+  /** `each` settles every job alone; `batched` gathers outcomes for at most `settleDelayMs`. */
+  readonly settle: 'each' | 'batched';
+}
+
+/** Prolongs leases. Returns the ids whose lease was already lost. */
+export interface Heartbeat {
+  extend(jobs: readonly ClaimedJob[], leaseMs: number): Promise<readonly JobId[]>;
+}
+
+/** Delayed jobs and delayed retries. */
+export interface Delay {
+  /**
+   * Makes at most `limit` due jobs ready. `nextDueInMs` is the time until the next delayed job of any queue is due,
+   * 0 when more are due already, absent when none waits.
+   */
+  promote(db: Database, limit: number): Promise<{ readonly promoted: number; readonly nextDueInMs?: number }>;
+}
+
+/** One claimer. Everything it claims belongs to this session; disposing it closes the connection it was given. */
+export interface WorkerSession extends AsyncDisposable {
+  /** At most `limit` ready jobs of `queue`, in the guaranteed order, each under a lease of `leaseMs`. Empty when none is ready. */
+  claim(queue: string, limit: number, leaseMs: number): Promise<readonly ClaimedJob[]>;
+  /** Settles all outcomes together, in one round trip. */
+  settle(outcomes: readonly Outcome[]): Promise<SettleResult>;
+  readonly heartbeat?: Heartbeat;
+}
+
+/** One design of a job queue in PostgreSQL, bound to one schema. */
+export interface ClaimStrategy {
+  readonly name: string;
+  readonly guarantees: Guarantees;
+  readonly workerDefaults: WorkerDefaults;
+  /** The relations it owns in its schema, unqualified: nothing else is touched. */
+  readonly relations: readonly string[];
+  /** Creates schema and relations; does nothing where they exist. */
+  install(db: Database): Promise<void>;
+  /** Durable when the transaction behind `db` has committed. Returns one id per job, in the order given. */
+  enqueue(db: Database, jobs: readonly NewJob[]): Promise<readonly JobId[]>;
+  /** Takes ownership of `connection`. */
+  openWorker(connection: Connection, workerId: string): Promise<WorkerSession>;
+  /** Makes at most `limit` jobs with an expired lease ready again (dead letters when out of attempts); returns how many. */
+  reap(db: Database, limit: number): Promise<number>;
+  stats(db: Database, queue: string): Promise<QueueStats>;
+  /** Jobs in the order of their ids, after `afterId`; an empty page ends the list. */
+  contents(db: Database, afterId: JobId | undefined, limit: number): Promise<readonly StoredJob[]>;
+  /** Present when jobs run in the order of their priority. */
+  readonly priorities?: { readonly min: number; readonly max: number };
+  /** Present when jobs and retries can wait for an instant. */
+  readonly delay?: Delay;
+}
+
+/** Makes a strategy for one schema. What a strategy's file exports, a user's own file by default export. */
+export interface StrategyFactory {
+  readonly strategyName: string;
+  /** One sentence: what it is and who uses the like. */
+  readonly summary: string;
+  create(options: { readonly schema: string }): ClaimStrategy;
+}
+
+export type { Connection, Database, Driver };
