@@ -33,4 +33,6 @@ export interface PostgresServer extends AsyncDisposable {
   readonly cpuUs?: () => number;
   /** The postmaster's process id, where the harness started it. */
   readonly pid?: number;
+  /** The server's data folder, where the harness can reach it. */
+  readonly dataDirectory?: string;
 }

@@ -27,6 +27,8 @@ export interface Connection extends Database, AsyncDisposable {
   readonly backendPid: number;
   /** Becomes true, for good, when the connection is lost or closed. */
   readonly closed: boolean;
+  /** Aborts at the moment when `closed` becomes true, for whoever must act on a lost connection at once. */
+  readonly ended: AbortSignal;
   /** Calls `onNotify` for each notification on `channel`, until the connection closes. */
   listen(channel: string, onNotify: (payload: string) => void): Promise<void>;
 }

@@ -1,0 +1,182 @@
+// `claimbench run`: measures scenarios × contenders, writes the bundle, prints the table, renders the report.
+
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { z } from 'zod';
+import type { ContenderSpec } from '../../harness/contender.ts';
+import { definitionOf, parseContender } from '../../harness/contenders/index.ts';
+import { UsageError } from '../../harness/errors.ts';
+import { captureEnvironment, readCpuTimes } from '../../harness/measure/environment.ts';
+import type { Environment, RunResult } from '../../harness/result.ts';
+import { run } from '../../harness/run.ts';
+import { isPostgresMajor } from '../../harness/server/embedded.ts';
+import { openServer } from '../../harness/server/index.ts';
+import type { PostgresServer } from '../../harness/server/server.ts';
+import { renderBundle } from '../../reports/index.ts';
+import { terminalTable } from '../../reports/render/terminal.ts';
+import type { Scenario } from '../../scenarios/scenario.ts';
+import { withoutPasswords } from '../command-line.ts';
+import { EXIT, exitCodeOf } from '../exit.ts';
+import { handleInterruption, interruption } from '../interruption.ts';
+import {
+  coloured,
+  numberBetween,
+  outputOptions,
+  repeatable,
+  serverOptions,
+  wholeNumber,
+} from '../options.ts';
+import { progressView } from '../progress.ts';
+import { findSuite, loadScenario, withDuration, withRate, withRateShare } from '../scenarios.ts';
+import { suggestion } from '../suggest.ts';
+
+const optionsSchema = z.object({
+  suite: z.string().optional(),
+  scenario: z.array(z.string()).optional(),
+  contender: z.array(z.string()).optional(),
+  server: z.string(),
+  pg: z.string().optional(),
+  repeats: z.number().optional(),
+  duration: z.number().optional(),
+  rate: z.string().optional(),
+  seed: z.number().optional(),
+  out: z.string().optional(),
+  json: z.boolean().optional(),
+  color: z.boolean(),
+});
+type Options = z.infer<typeof optionsSchema>;
+
+const EXAMPLES = `
+Examples:
+  claimbench run --suite bench
+  claimbench run --scenario drain --contender skip-locked --contender 'batch?batch=500' --repeats 5
+  claimbench run --scenario steady --rate 200 --contender ./my-strategy.ts --server postgres://me@db:5432/bench
+  claimbench run --scenario drain --scenario steady --rate '0.7 of drain' --contender batch
+
+Exit codes: 0 pass, 1 usage, 2 failure, 3 a job was lost, duplicated or reordered, 4 a cell is invalid, 130 interrupted.`;
+
+export function runCommand(done: (code: number) => void): Command {
+  const command = new Command('run')
+    .description('measure scenarios × contenders; write a bundle, print the table, render the report')
+    .option('--suite <name>', 'a named choice of scenarios, contenders and repeats')
+    .option('--scenario <name|file>', 'a scenario (repeatable)', repeatable)
+    .option('--contender <name|name?axis=value|file>', 'a contender (repeatable)', repeatable)
+    .option('--repeats <n>', 'independent cells of each pair (default 3)', wholeNumber(1, 1_000))
+    .option('--duration <seconds>', 'length of the load of each cell', numberBetween(0.5, 86_400))
+    .option('--rate <jobs/s>', "rate of open-loop scenarios, or a share such as '0.7 of drain'")
+    .option('--seed <n>', 'of arrivals and order (default: drawn, and printed)', wholeNumber(0, 2 ** 48))
+    .option('--out <folder>', 'the bundle (default: out/<date and time>)')
+    .addHelpText('after', EXAMPLES);
+  return outputOptions(serverOptions(command)).action(async (raw: unknown) => {
+    done(await runAction(optionsSchema.parse(raw)));
+  });
+}
+
+async function runAction(options: Options): Promise<number> {
+  const plan = await planOf(options);
+  const directory = resolve(options.out ?? defaultFolder());
+  handleInterruption();
+  await using server = await openServer(options.server, {
+    signal: interruption,
+    ...(options.pg !== undefined && isPostgresMajor(options.pg) ? { version: options.pg } : {}),
+  });
+  process.stderr.write(`claimbench: ${server.description}; seed ${plan.seed}; bundle ${directory}\n`);
+  const view = progressView(process.stderr);
+  const cpuTimesAtStart = readCpuTimes();
+  let result: RunResult;
+  try {
+    result = await run({
+      plan,
+      server,
+      directory,
+      command: withoutPasswords(process.argv.slice(2), plan.seed),
+      signal: interruption,
+      environment: (ceiling) => environmentOf(server, cpuTimesAtStart, ceiling),
+      onProgress: (progress) => view.progress(progress),
+      onCell: (cell, finished, of) => view.cell(cell, finished, of),
+    });
+  } finally {
+    view.end();
+  }
+  return await present(result, directory, options);
+}
+
+async function present(result: RunResult, directory: string, options: Options): Promise<number> {
+  const json = options.json === true;
+  if (result.cells.length > 0) {
+    const rendered = await renderBundle(directory);
+    const to = json ? process.stderr : process.stdout;
+    const table = terminalTable(result, { colour: coloured(to, options.color), width: to.columns ?? 100 });
+    to.write(`${table}\n\nReport: ${rendered.html}\n`);
+  }
+  if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  return interruption.aborted ? EXIT.interrupted : exitCodeOf(result.cells);
+}
+
+async function planOf(options: Options) {
+  const suite = options.suite === undefined ? undefined : findSuite(options.suite);
+  const scenarioNames = options.scenario ?? suite?.scenarios;
+  const contenderNames = options.contender ?? suite?.contenders;
+  if (scenarioNames === undefined)
+    throw new UsageError('nothing to run: give --scenario or --suite (see claimbench list)');
+  if (contenderNames === undefined)
+    throw new UsageError('nothing to measure: give --contender (see claimbench list)');
+  const scenarios = await Promise.all(
+    scenarioNames.map(async (name) => adjusted(await loadScenario(name), options)),
+  );
+  const contenders = contenderNames.map((text) => parseContender(text, suggestion));
+  refuseTwice(
+    scenarios.map((s) => s.name),
+    'scenario',
+  );
+  refuseTwice(
+    contenders.map((c) => c.name),
+    'contender',
+  );
+  await tryOut(contenders);
+  return {
+    scenarios,
+    contenders,
+    repeats: options.repeats ?? suite?.repeats ?? 3,
+    seed: options.seed ?? Math.floor(Math.random() * 2 ** 32),
+  };
+}
+
+function adjusted(scenario: Scenario, options: Options): Scenario {
+  let result = scenario;
+  const openLoop = scenario.phases.some((phase) => phase.arrival !== undefined);
+  if (options.rate !== undefined && openLoop) {
+    const share = /^(\d*\.?\d+) +of +([a-z][a-z0-9-]*)$/.exec(options.rate);
+    const rate = Number(options.rate);
+    if (share !== null) result = withRateShare(result, Number(share[1]), share[2] ?? '');
+    else if (rate > 0 && rate <= 1_000_000) result = withRate(result, rate);
+    else
+      throw new UsageError(`--rate ${options.rate}: give jobs per second, or a share such as '0.7 of drain'`);
+  }
+  return options.duration === undefined ? result : withDuration(result, options.duration);
+}
+
+/** Loads users' files before anything starts: a broken one must not surface after the first cells. */
+async function tryOut(contenders: readonly ContenderSpec[]): Promise<void> {
+  for (const contender of contenders) await definitionOf(contender);
+}
+
+function refuseTwice(names: readonly string[], what: string): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new UsageError(`${what} ${twice} is given twice`);
+}
+
+async function environmentOf(
+  server: PostgresServer,
+  cpuTimesAtStart: ReturnType<typeof readCpuTimes>,
+  ceiling: number | undefined,
+): Promise<Environment> {
+  await using database = await server.openDatabase('environment');
+  const environment = await captureEnvironment({ server, connection: database.connection, cpuTimesAtStart });
+  return ceiling === undefined ? environment : { ...environment, nullCeilingPerSec: Math.round(ceiling) };
+}
+
+function defaultFolder(): string {
+  const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-').slice(0, 19);
+  return `out/${stamp}`;
+}

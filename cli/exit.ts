@@ -1,0 +1,34 @@
+// With which code does a command end, and what is said of an error?
+
+import { errorCode, isForUser, oneLine } from '../harness/errors.ts';
+import type { Cell } from '../harness/result.ts';
+
+/** Exit codes, as the README states them. */
+export const EXIT = { ok: 0, usage: 1, failure: 2, incorrect: 3, invalid: 4, interrupted: 130 } as const;
+
+/** The worst of the cells decides: a job that was lost outweighs a generator that was late. */
+export function exitCodeOf(cells: readonly Cell[]): number {
+  if (cells.some((cell) => cell.verdict === 'incorrect')) return EXIT.incorrect;
+  if (cells.some((cell) => cell.verdict === 'invalid')) return EXIT.invalid;
+  return EXIT.ok;
+}
+
+/** Prints one line on stderr and gives the exit code. A bug keeps its stack for those who ask with CLAIMBENCH_DEBUG=1. */
+export function reportError(error: unknown): number {
+  const debug = process.env['CLAIMBENCH_DEBUG'] === '1' && error instanceof Error ? `\n${error.stack}` : '';
+  if (isForUser(error)) {
+    process.stderr.write(`claimbench: ${oneLine(error)}${debug}\n`);
+    return error.exitCode;
+  }
+  // BundleError of reports/ and the like: an Error that states its own exit code.
+  if (error instanceof Error && 'exitCode' in error && typeof error.exitCode === 'number') {
+    process.stderr.write(`claimbench: ${oneLine(error)}${debug}\n`);
+    return error.exitCode;
+  }
+  const code = errorCode(error);
+  const hint = debug === '' ? ' (CLAIMBENCH_DEBUG=1 shows where)' : '';
+  process.stderr.write(
+    `claimbench: unexpected failure${code === undefined ? '' : ` ${code}`}: ${oneLine(error)}${hint}${debug}\n`,
+  );
+  return EXIT.failure;
+}

@@ -1,0 +1,91 @@
+// What does a person see while a run goes on?
+
+import { createLogUpdate } from 'log-update';
+import type { Cell } from '../harness/result.ts';
+import type { RunProgress } from '../harness/run.ts';
+
+/** Shows a run's progress on stderr. */
+export interface ProgressView {
+  progress(progress: RunProgress): void;
+  cell(cell: Cell, done: number, of: number): void;
+  /** Leaves the terminal clean. */
+  end(): void;
+}
+
+/** One line that is redrawn on a terminal; one line per finished cell elsewhere. */
+export function progressView(stream: NodeJS.WriteStream): ProgressView {
+  const live = stream.isTTY === true && !process.env['CI'];
+  return live ? liveView(stream) : plainView(stream);
+}
+
+function liveView(stream: NodeJS.WriteStream): ProgressView {
+  const update = createLogUpdate(stream);
+  const pace = new PaceMeter();
+  return {
+    progress: (p) => update(liveLine(p, pace.secondsLeft(p.done, p.of))),
+    cell(cell, done, of) {
+      pace.finished();
+      update.clear();
+      stream.write(`${cellLine(cell, done, of)}\n`);
+    },
+    end: () => update.clear(),
+  };
+}
+
+function plainView(stream: NodeJS.WriteStream): ProgressView {
+  return {
+    progress: () => undefined,
+    cell: (cell, done, of) => stream.write(`${cellLine(cell, done, of)}\n`),
+    end: () => undefined,
+  };
+}
+
+/** Time left by the cells done so far; nothing is known before the first. */
+class PaceMeter {
+  readonly #startMs = performance.now();
+  #finished = 0;
+
+  finished(): void {
+    this.#finished += 1;
+  }
+
+  secondsLeft(done: number, of: number): number | undefined {
+    if (this.#finished === 0) return undefined;
+    return ((performance.now() - this.#startMs) / 1000 / this.#finished) * (of - done);
+  }
+}
+
+function liveLine(p: RunProgress, secondsLeft: number | undefined): string {
+  const { plan } = p;
+  const parts = [
+    `[${p.done + 1}/${p.of}] ${plan.scenario.name} × ${plan.contender.name}, repeat ${plan.repeat + 1}: ${p.stage}`,
+    ...(p.settledPerSec === undefined ? [] : [`${thousands(p.settledPerSec)} jobs/s`]),
+    ...(p.pickupP99Us === undefined ? [] : [`pickup p99 ${milliseconds(p.pickupP99Us)}`]),
+    ...(secondsLeft === undefined ? [] : [`${duration(secondsLeft)} left`]),
+  ];
+  return parts.join(' · ');
+}
+
+function cellLine(cell: Cell, done: number, of: number): string {
+  const head = `[${String(done).padStart(String(of).length)}/${of}] ${cell.scenario} × ${cell.contender.name}, repeat ${cell.repeat + 1}`;
+  const settled = cell.throughput === undefined ? [] : [`${thousands(cell.throughput.settledPerSec)} jobs/s`];
+  const pickup = cell.latencyUs?.pickup?.p50;
+  const latency = pickup === undefined ? [] : [`pickup p50 ${milliseconds(pickup)}`];
+  const verdict =
+    cell.verdict === 'valid' ? [] : [`${cell.verdict.toUpperCase()}: ${cell.reasons.join('; ')}`];
+  return [`${head}: ${[...settled, ...latency, ...verdict].join(' · ')}`].join('');
+}
+
+function thousands(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}
+
+function milliseconds(us: number): string {
+  const ms = us / 1000;
+  return `${ms < 10 ? ms.toFixed(1) : Math.round(ms).toLocaleString('en')} ms`;
+}
+
+function duration(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}

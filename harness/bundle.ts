@@ -1,0 +1,86 @@
+// How is a run kept? The folder from which every figure can be derived again.
+
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { CellOutcome } from './cell.ts';
+import { errorCode, oneLine, RuntimeFailure, UsageError } from './errors.ts';
+import { BUNDLE, type RunResult } from './result.ts';
+
+/** Writes a bundle cell by cell: whatever ends the run, what was measured until then is there. */
+export class BundleWriter {
+  readonly directory: string;
+
+  /**
+   * Makes the folder and tries it by writing.
+   * @throws UsageError where a bundle or other files lie already; RuntimeFailure where nothing can be written.
+   */
+  constructor(directory: string) {
+    this.directory = directory;
+    if (existsSync(directory)) refuseUsed(directory);
+    this.#writing(() => {
+      mkdirSync(join(directory, BUNDLE.histograms), { recursive: true });
+      writeFileSync(join(directory, BUNDLE.samples), '');
+    });
+  }
+
+  /** Adds one cell's histograms and samples, then the result as it now stands. */
+  add(outcome: CellOutcome, result: RunResult): void {
+    this.#writing(() => {
+      writeFileSync(join(this.directory, BUNDLE.histograms, `${outcome.cell.id}.hlog`), outcome.histogramLog);
+      const lines = outcome.samples.map((sample) => `${JSON.stringify(sample)}\n`).join('');
+      appendFileSync(join(this.directory, BUNDLE.samples), lines);
+    });
+    this.save(result);
+  }
+
+  /** Replaces result.json as a whole: a reader never sees half of it. */
+  save(result: RunResult): void {
+    this.#writing(() => {
+      const path = join(this.directory, BUNDLE.result);
+      writeFileSync(`${path}.part`, `${JSON.stringify(result, null, 2)}\n`);
+      renameSync(`${path}.part`, path);
+    });
+  }
+
+  #writing(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      throw new RuntimeFailure(`cannot write to ${this.directory}: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+}
+
+function refuseUsed(directory: string): void {
+  if (!statSync(directory).isDirectory()) {
+    throw new UsageError(`--out ${directory} is a file: name a folder that does not exist yet`);
+  }
+  if (existsSync(join(directory, BUNDLE.result))) {
+    throw new UsageError(
+      `${directory} holds a bundle already, which is never overwritten: name another folder with --out`,
+    );
+  }
+  if (readdirSync(directory).length > 0) {
+    throw new UsageError(`${directory} is not empty: name another folder with --out`);
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full; free some space, or name another folder with --out',
+  EROFS: 'the file system is read-only; name another folder with --out',
+  EACCES: 'permission denied; name a folder of your own with --out',
+  EPERM: 'not permitted; name a folder of your own with --out',
+  ENOTDIR: 'a part of the path is a file; name another folder with --out',
+};
+
+function reasonOf(error: unknown): string {
+  return REASONS[errorCode(error) ?? ''] ?? oneLine(error);
+}

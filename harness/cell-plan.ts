@@ -1,0 +1,25 @@
+// What is to be run as one cell, and what does it show of itself while it runs?
+
+import type { Scenario } from '../scenarios/scenario.ts';
+import type { ContenderSpec } from './contender.ts';
+
+/** A cell before it is run. `scenario` has every rate as a number. */
+export interface CellPlan {
+  readonly id: string;
+  readonly block: number;
+  readonly order: number;
+  readonly repeat: number;
+  readonly scenario: Scenario;
+  readonly contender: ContenderSpec;
+  /** Of the arrivals: the same for all contenders of a block, so that they face the same load. */
+  readonly seed: number;
+}
+
+/** What a running cell shows of itself. Rates and percentiles are live readings, not results. */
+export interface CellProgress {
+  readonly plan: CellPlan;
+  readonly stage: 'preparing' | 'preloading' | 'running' | 'settling' | 'checking';
+  readonly secondsLeft: number;
+  readonly settledPerSec?: number;
+  readonly pickupP99Us?: number;
+}

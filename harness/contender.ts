@@ -1,0 +1,147 @@
+// What must a queue system offer to be measured? The seam between the harness and its contenders.
+
+import type { ContractClass } from './result.ts';
+import type { ConnectionSettings } from './server/server.ts';
+
+/** The axes that a contender may be given on the command line: `batch?batch=500&wakeup=poll`. Absent: its own default. */
+export interface Axes {
+  readonly batch?: number;
+  readonly prefetch?: number;
+  readonly settle?: 'each' | 'batched';
+  readonly settleDelayMs?: number;
+  readonly concurrency?: number;
+  readonly wakeup?: string;
+  readonly pollMs?: number;
+}
+
+/** Which queue system, with which settings: plain data, so that it can be sent to an agent process. */
+export interface ContenderSpec {
+  /** As given on the command line; what reports print. */
+  readonly name: string;
+  /** A name out of the registry, or an absolute path of a user's file. */
+  readonly source:
+    | { readonly kind: 'built-in'; readonly name: string }
+    | { readonly kind: 'file'; readonly path: string };
+  readonly axes: Axes;
+}
+
+/** Where a contender keeps its jobs. `connection` is absent for the null contender only. */
+export interface Target {
+  readonly connection?: ConnectionSettings;
+  readonly schema: string;
+}
+
+/** A job of the harness. `key` is its identity: dense, unique within the cell. */
+export interface BenchJob {
+  readonly key: number;
+  readonly priority: number;
+  /** What travels: JSON with the key and the intended instant in it, padded to the size that the scenario asks for. */
+  readonly payload: BenchPayload;
+}
+
+/** `k` is the key, `t` the intended instant in µs of the cell's clock, `pad` fills up the size. */
+export interface BenchPayload {
+  readonly k: number;
+  readonly t: number;
+  readonly pad: string;
+}
+
+/** What the system under test promises, as data: the checker holds it to this. */
+export interface Promises {
+  readonly order: 'priority-then-enqueue' | 'enqueue' | 'none';
+  /** `timed` leases end at their expiry, `session` leases with the connection, `none`: there is no lease to speak of. */
+  readonly lease: 'timed' | 'session' | 'none';
+}
+
+/** Enqueues. `enqueue` resolves when the system has confirmed the job. */
+export interface Producer extends AsyncDisposable {
+  enqueue(job: BenchJob): Promise<void>;
+}
+
+/** How a claimed job ended, in the words of the ledger. */
+export type SettleKind = 'ack' | 'retry' | 'dead-letter' | 'release';
+
+/**
+ * What a consumer tells the recorder, at the seam of the system under test and for every contender in the same way.
+ * A claim is reported before any of its jobs is worked on; a settle is announced before it is sent.
+ */
+export interface ConsumerEvents {
+  /** `requestedUs` is when the claim was asked for; the present instant is when it was answered. `claimer` is one session. */
+  claimed(claimer: number, requestedUs: number, keys: readonly number[], attempts: readonly number[]): void;
+  /** Returns the number of the settle, for `settled` or `settleFailed`. */
+  settling(claimer: number, keys: readonly number[], kinds: readonly SettleKind[]): number;
+  settled(claimer: number, settleNumber: number, staleKeys: readonly number[]): void;
+  /** The outcome is unknown. */
+  settleFailed(claimer: number, settleNumber: number, error: unknown): void;
+  emptyClaim(claimer: number): void;
+  error(error: unknown): void;
+}
+
+/** Claims, hands each job to the handler, and settles it. */
+export interface Consumer {
+  /** Stops claiming, finishes what runs within `deadlineMs`, gives the rest back, closes its connections. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+export interface ConsumerOptions {
+  readonly connections: number;
+  readonly leaseMs: number;
+  /** The first claimer's number; the others follow. Unique in the cell. */
+  readonly firstClaimer: number;
+  /** The preloaded keys of this agent, for a contender that keeps no jobs of its own: first, first + stride, … below `end`. */
+  readonly keys: { readonly first: number; readonly stride: number; readonly end: number };
+  readonly nowUs: () => number;
+  readonly handler: (payload: BenchPayload) => Promise<void> | void;
+  readonly events: ConsumerEvents;
+}
+
+/** A job as the system under test still holds it when the load is over. */
+export interface HeldJob {
+  readonly key: number;
+  readonly state: 'ready' | 'delayed' | 'leased' | 'dead';
+}
+
+/** What a probe of the lease's fence found. `accepted` is a settle that took effect after its lease was lost. */
+export interface FenceReport {
+  readonly accepted: number;
+  readonly refused: number;
+  /** What is wrong, in one sentence; absent when the fence held. */
+  readonly problem?: string;
+}
+
+/** A queue system, opened on one target. Any process may open it; each opens it for itself. */
+export interface Contender extends AsyncDisposable {
+  readonly class: ContractClass;
+  readonly promises: Promises;
+  /** Declared settings: strategy, wake-up, driver, jobs per claim. */
+  readonly declared: {
+    readonly strategy?: string;
+    readonly wakeup?: string;
+    readonly driver?: string;
+    readonly batch: number;
+  };
+  /** Settings as they are in force, for the fairness table. */
+  effective(): Promise<Readonly<Record<string, string | number | boolean>>>;
+  install(): Promise<void>;
+  /** Enqueues many jobs fast; returns when all are durable. */
+  preload(jobs: Iterable<BenchJob>): Promise<void>;
+  openProducer(connections: number): Promise<Producer>;
+  openConsumer(options: ConsumerOptions): Promise<Consumer>;
+  /** Jobs that can still run: ready, delayed or leased. Absent when the system cannot tell. */
+  pending?(): Promise<number>;
+  /** Every job still held, for reconciliation with the ledger. Absent when the system cannot list them. */
+  held?(): AsyncIterable<HeldJob>;
+  /** Lets a lease run out on purpose and settles under it. Absent where there is no lease to lose. */
+  probeFence?(): Promise<FenceReport>;
+  /** Statements sent by this process so far; absent where they cannot be counted. */
+  roundTrips?(): number;
+}
+
+/** Makes a contender. `axes` lists what it takes; any other is refused before anything starts. */
+export interface ContenderDefinition {
+  readonly name: string;
+  readonly summary: string;
+  readonly class: ContractClass;
+  readonly axes: readonly (keyof Axes)[];
+  open(target: Target, axes: Axes): Promise<Contender>;
+}

@@ -1,0 +1,129 @@
+// Which contenders are there, and which one did the user mean?
+
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import { type StrategyFactory, strategies, wakeups } from '../../queue/index.ts';
+import type { Axes, Contender, ContenderDefinition, ContenderSpec, Target } from '../contender.ts';
+import { oneLine, UsageError } from '../errors.ts';
+import { nullContender } from './null.ts';
+import { referenceQueue } from './reference-queue.ts';
+
+/** Every built-in contender: the reference queue with each strategy, `notify`, and the null contender. */
+export const CONTENDERS: readonly ContenderDefinition[] = [
+  ...strategies.map((factory) => referenceQueue(factory, { name: factory.strategyName })),
+  ...strategies
+    .filter((factory) => factory.strategyName === 'skip-locked')
+    .map((factory) =>
+      referenceQueue(factory, {
+        name: 'notify',
+        summary: 'skip-locked, with a NOTIFY inside every enqueue instead of a coalesced one',
+        axes: { wakeup: 'notify' },
+      }),
+    ),
+  nullContender,
+];
+
+const axesSchema = z.object({
+  batch: z.coerce.number().int().min(1).max(10_000).optional(),
+  prefetch: z.coerce.number().int().min(0).max(10_000).optional(),
+  settle: z.enum(['each', 'batched']).optional(),
+  settleDelayMs: z.coerce.number().min(0).max(10_000).optional(),
+  concurrency: z.coerce.number().int().min(1).max(10_000).optional(),
+  wakeup: z.string().optional(),
+  pollMs: z.coerce.number().min(1).max(3_600_000).optional(),
+});
+
+/** How a wrong word is answered; the command line adds the nearest right one. */
+export type Suggest = (wrong: string, known: readonly string[]) => string;
+
+/**
+ * Reads `name`, `name?axis=value&…`, or a path of a user's strategy file, with or without axes.
+ * @throws UsageError for an unknown contender, axis or value, or a file that does not exist.
+ */
+export function parseContender(text: string, suggest: Suggest): ContenderSpec {
+  const [source = '', query = ''] = text.split('?', 2);
+  const file = /[./\\]/.test(source);
+  const definition = file ? undefined : CONTENDERS.find((c) => c.name === source);
+  if (!file && definition === undefined) {
+    throw new UsageError(
+      `there is no contender ${source}${suggest(
+        source,
+        CONTENDERS.map((c) => c.name),
+      )}`,
+    );
+  }
+  const path = resolve(source);
+  if (file && !existsSync(path)) throw new UsageError(`the strategy file ${source} does not exist`);
+  const axes = parseAxes(query, definition?.axes ?? REFERENCE_AXES, text, suggest);
+  return {
+    name: text,
+    source: definition === undefined ? { kind: 'file', path } : { kind: 'built-in', name: definition.name },
+    axes,
+  };
+}
+
+const REFERENCE_AXES = Object.keys(axesSchema.shape);
+
+function parseAxes(query: string, allowed: readonly string[], text: string, suggest: Suggest): Axes {
+  const given: Record<string, string> = {};
+  for (const [axis, value] of new URLSearchParams(query)) {
+    if (!allowed.includes(axis)) {
+      throw new UsageError(`contender ${text}: there is no axis ${axis}${suggest(axis, allowed)}`);
+    }
+    given[axis] = value;
+  }
+  const wakeup = given['wakeup'];
+  const names = wakeups.map((w) => w.wakeupName);
+  if (wakeup !== undefined && !names.some((name) => name === wakeup)) {
+    throw new UsageError(`contender ${text}: there is no wakeup ${wakeup}${suggest(wakeup, names)}`);
+  }
+  const parsed = axesSchema.safeParse(given);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new UsageError(`contender ${text}: axis ${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  const entries = Object.entries(parsed.data).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries);
+}
+
+/** Makes the contender of a spec ready on a target. Rejects with UsageError when a user's file cannot be used. */
+export async function openContender(spec: ContenderSpec, target: Target): Promise<Contender> {
+  return (await definitionOf(spec)).open(target, spec.axes);
+}
+
+/** The definition behind a spec; loads a user's file. */
+export async function definitionOf(spec: ContenderSpec): Promise<ContenderDefinition> {
+  if (spec.source.kind === 'file') {
+    const factory = await loadStrategy(spec.source.path);
+    return referenceQueue(factory, { name: spec.name });
+  }
+  const { name } = spec.source;
+  const definition = CONTENDERS.find((c) => c.name === name);
+  if (definition === undefined) throw new UsageError(`there is no contender ${name}`);
+  return definition;
+}
+
+async function loadStrategy(path: string): Promise<StrategyFactory> {
+  let loaded: { default?: unknown };
+  try {
+    loaded = await import(pathToFileURL(path).href);
+  } catch (error) {
+    throw new UsageError(`the strategy file ${path} could not be loaded: ${oneLine(error)}`, {
+      cause: error,
+    });
+  }
+  if (!isStrategyFactory(loaded.default)) {
+    throw new UsageError(
+      `the strategy file ${path} has no strategy as its default export: export default { strategyName, summary, create }`,
+    );
+  }
+  return loaded.default;
+}
+
+function isStrategyFactory(value: unknown): value is StrategyFactory {
+  if (typeof value !== 'object' || value === null) return false;
+  const { strategyName, create }: { strategyName?: unknown; create?: unknown } = value;
+  return typeof strategyName === 'string' && typeof create === 'function';
+}

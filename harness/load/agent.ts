@@ -1,0 +1,164 @@
+// The program of an agent process: opens the contender, produces or consumes on command, and accounts for itself.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BenchPayload, Consumer, Contender, Producer } from '../contender.ts';
+import { openContender } from '../contenders/index.ts';
+import { GeneratorWatch } from '../measure/generator.ts';
+import { LatencyHistogram } from '../measure/histogram.ts';
+import { LedgerWriter } from '../measure/ledger-writer.ts';
+import { newCounters, recordingEvents } from '../measure/recorder.ts';
+import { nowUs } from './clock.ts';
+import { produce } from './producing.ts';
+import type { Assignment, FromAgent, ProducerRole, ToAgent, WorkerRole } from './protocol.ts';
+import { Workload } from './workload.ts';
+
+const LIVE_INTERVAL_MS = 200;
+const ERRORS_KEPT = 20;
+
+function tell(message: FromAgent): void {
+  if (process.connected) process.send?.(message);
+}
+
+class Agent {
+  readonly #assignment: Assignment;
+  readonly #contender: Contender;
+  readonly #ledger: LedgerWriter;
+  readonly #counters = newCounters();
+  readonly #errors = new Set<string>();
+  readonly #watch = new GeneratorWatch();
+  readonly #pickup = new LatencyHistogram();
+  readonly #abort = new AbortController();
+  #producer: Producer | undefined;
+  #consumer: Consumer | undefined;
+  #producing: Promise<void> = Promise.resolve();
+  #live: NodeJS.Timeout | undefined;
+
+  constructor(assignment: Assignment, contender: Contender) {
+    this.#assignment = assignment;
+    this.#contender = contender;
+    this.#ledger = new LedgerWriter(assignment.ledgerPath);
+  }
+
+  async prepare(): Promise<void> {
+    const { role } = this.#assignment;
+    if (role.kind === 'producer') this.#producer = await this.#contender.openProducer(role.connections);
+    tell({ kind: 'ready' });
+  }
+
+  async start(startUs: number): Promise<void> {
+    this.#live = setInterval(() => this.#report(), LIVE_INTERVAL_MS);
+    await sleep(Math.max(0, (startUs - nowUs()) / 1000));
+    this.#watch.start();
+    const { role } = this.#assignment;
+    if (role.kind === 'producer') this.#produce(role, startUs);
+    else await this.#consume(role);
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    this.#abort.abort();
+    const late = sleep(deadlineMs, 'late' as const, { ref: false });
+    await Promise.race([this.#producing, late]);
+    await this.#consumer?.stop(deadlineMs);
+    const health = this.#watch.stop();
+    clearInterval(this.#live);
+    this.#report();
+    await this.#producer?.[Symbol.asyncDispose]();
+    const roundTrips = this.#contender.roundTrips?.();
+    await this.#contender[Symbol.asyncDispose]();
+    this.#ledger[Symbol.dispose]();
+    tell({
+      kind: 'stopped',
+      counters: this.#counters,
+      health,
+      ...(roundTrips === undefined ? {} : { roundTrips }),
+      errors: [...this.#errors],
+    });
+  }
+
+  #produce(role: ProducerRole, startUs: number): void {
+    const producer = this.#producer;
+    if (producer === undefined) throw new Error('started before it was ready');
+    const { payloadBytes, priorities } = this.#assignment;
+    const produced = produce({
+      role,
+      producer,
+      workload: new Workload(payloadBytes, priorities),
+      ledger: this.#ledger,
+      counters: this.#counters,
+      startUs,
+      signal: this.#abort.signal,
+      onError: (error) => this.#note(error),
+    });
+    this.#producing = produced.then(
+      () => {
+        this.#report();
+        tell({ kind: 'produced' });
+      },
+      (error: unknown) => tell({ kind: 'failed', message: messageOf(error) }),
+    );
+  }
+
+  async #consume(role: WorkerRole): Promise<void> {
+    this.#consumer = await this.#contender.openConsumer({
+      connections: role.connections,
+      leaseMs: role.leaseMs,
+      firstClaimer: role.firstClaimer,
+      keys: role.keys,
+      nowUs,
+      handler: this.#handler(role.handlerMs),
+      events: recordingEvents(this.#ledger, this.#counters, nowUs, (error) => this.#note(error)),
+    });
+  }
+
+  #handler(handlerMs: number): (payload: BenchPayload) => Promise<void> | void {
+    const seen = (payload: BenchPayload): void => {
+      if (payload.t > 0) this.#pickup.record(nowUs() - payload.t);
+    };
+    if (handlerMs === 0) return seen;
+    return async (payload) => {
+      seen(payload);
+      await sleep(handlerMs);
+    };
+  }
+
+  #report(): void {
+    const p99 = this.#pickup.count === 0 ? undefined : this.#pickup.unquotable(99);
+    this.#pickup.reset();
+    tell({ kind: 'live', counters: this.#counters, ...(p99 === undefined ? {} : { pickupP99Us: p99 }) });
+  }
+
+  #note(error: unknown): void {
+    if (this.#errors.size < ERRORS_KEPT) this.#errors.add(messageOf(error));
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error && typeof error.code === 'string' ? `${error.code} ` : '';
+  return `${code}${error.message}`.split('\n', 1)[0] ?? '';
+}
+
+let agent: Agent | undefined;
+
+async function obey(message: ToAgent): Promise<void> {
+  if (message.kind === 'assign') {
+    const { contender, target } = message;
+    agent = new Agent(message, await openContender(contender, target));
+    await agent.prepare();
+  } else if (message.kind === 'start') {
+    await agent?.start(message.startUs);
+  } else {
+    await agent?.stop(message.deadlineMs);
+    process.disconnect();
+  }
+}
+
+process.on('message', (message) => {
+  // The channel carries only what the coordinator of the same version sends.
+  obey(message as ToAgent).catch((error: unknown) => {
+    tell({ kind: 'failed', message: messageOf(error) });
+  });
+});
+// An agent must not outlive its coordinator, and leaves Ctrl-C to it.
+process.on('disconnect', () => process.exit());
+process.on('SIGINT', () => undefined);

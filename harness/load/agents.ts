@@ -1,0 +1,148 @@
+// How does the coordinator start, follow and end its agent processes?
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { RuntimeFailure } from '../errors.ts';
+import type { GeneratorHealth } from '../measure/generator.ts';
+import { type AgentCounters, newCounters } from '../measure/recorder.ts';
+import type { Assignment, FromAgent, ToAgent } from './protocol.ts';
+
+/** What an agent said when it stopped; absent for one that was killed. */
+export interface AgentReport {
+  readonly counters: AgentCounters;
+  readonly health: GeneratorHealth;
+  readonly roundTrips?: number;
+  readonly errors: readonly string[];
+}
+
+const READY_WITHIN_MS = 30_000;
+
+/** The agent's program, beside this file: TypeScript in the repository, JavaScript in the published package. */
+function program(): string {
+  const source = fileURLToPath(new URL('./agent.ts', import.meta.url));
+  return existsSync(source) ? source : fileURLToPath(new URL('./agent.js', import.meta.url));
+}
+
+/** One agent process, from fork to exit. */
+export class AgentProcess {
+  readonly agent: number;
+  readonly role: 'producer' | 'worker';
+  readonly #child: ChildProcess;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #produced = Promise.withResolvers<void>();
+  readonly #exited = Promise.withResolvers<void>();
+  live: AgentCounters = newCounters();
+  livePickupP99Us: number | undefined;
+  report: AgentReport | undefined;
+  /** Set when the agent failed or ended unasked. */
+  failure: string | undefined;
+  /** Killed or stopped by a fault of the scenario. */
+  broken = false;
+  #stopping = false;
+
+  constructor(agent: number, role: 'producer' | 'worker', cpus: readonly number[] | undefined) {
+    this.agent = agent;
+    this.role = role;
+    this.#child = fork(program(), [], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      ...(cpus === undefined ? {} : pinned(cpus)),
+    });
+    this.#child.on('message', (message) => this.#hear(message as FromAgent));
+    this.#child.once('error', (error) => this.#fail(`could not be started: ${error.message}`));
+    this.#child.once('exit', (code, signal) => this.#gone(code, signal));
+    this.#ready.promise.catch(() => undefined);
+    this.#produced.promise.catch(() => undefined);
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get alive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Resolves when the agent has opened the contender; rejects when it cannot, or takes too long. */
+  async assign(assignment: Assignment): Promise<void> {
+    this.#say(assignment);
+    const timer = setTimeout(() => this.#fail('was not ready in time'), READY_WITHIN_MS);
+    try {
+      await this.#ready.promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  start(startUs: number): void {
+    this.#say({ kind: 'start', startUs });
+  }
+
+  /** Resolves when a producer has sent all and heard all; rejects when it failed. */
+  produced(): Promise<void> {
+    return this.#produced.promise;
+  }
+
+  /** Asks the agent to stop, and kills it when it does not in time. Resolves when the process is gone. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping = true;
+    this.#say({ kind: 'stop', deadlineMs });
+    const timer = setTimeout(() => {
+      this.failure ??= 'did not stop in time and was killed';
+      this.kill();
+    }, deadlineMs + 5_000);
+    try {
+      await this.#exited.promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
+    if (this.alive) this.#child.kill(name);
+  }
+
+  kill(): void {
+    this.#stopping = true;
+    // A stopped process takes SIGKILL too.
+    this.signal('SIGKILL');
+  }
+
+  async killed(): Promise<void> {
+    this.kill();
+    await this.#exited.promise;
+  }
+
+  #say(message: ToAgent): void {
+    if (this.#child.connected) this.#child.send(message, () => undefined);
+  }
+
+  #hear(message: FromAgent): void {
+    if (message.kind === 'ready') this.#ready.resolve();
+    else if (message.kind === 'produced') this.#produced.resolve();
+    else if (message.kind === 'failed') this.#fail(message.message);
+    else if (message.kind === 'stopped') this.report = message;
+    else {
+      this.live = message.counters;
+      if (message.pickupP99Us !== undefined) this.livePickupP99Us = message.pickupP99Us;
+    }
+  }
+
+  #fail(message: string): void {
+    this.failure ??= message;
+    const error = new RuntimeFailure(`the ${this.role} agent failed: ${message}`);
+    this.#ready.reject(error);
+    this.#produced.reject(error);
+  }
+
+  #gone(code: number | null, signal: NodeJS.Signals | null): void {
+    if (!this.#stopping && !this.broken) this.#fail(`ended unasked (${signal ?? `exit code ${code}`})`);
+    else this.#produced.resolve();
+    this.#exited.resolve();
+  }
+}
+
+/** Runs Node under taskset, so that every thread of the agent keeps to the given cores. */
+function pinned(cpus: readonly number[]): { execPath: string; execArgv: string[] } {
+  return { execPath: 'taskset', execArgv: ['-c', cpus.join(','), process.execPath, ...process.execArgv] };
+}

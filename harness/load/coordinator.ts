@@ -1,0 +1,243 @@
+// How is the load of one cell run? Agents are started, paced by one clock, hurt on schedule, and brought to an end.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { totalSeconds } from '../../scenarios/scenario.ts';
+import type { CellPlan, CellProgress } from '../cell-plan.ts';
+import type { Contender, Target } from '../contender.ts';
+import { type AppliedFault, scheduleFaults } from '../faults/faults.ts';
+import type { AgentCounters } from '../measure/recorder.ts';
+import { AgentProcess } from './agents.ts';
+import { planAgents } from './assignments.ts';
+import { nowUs } from './clock.ts';
+
+export interface AgentOptions {
+  readonly plan: CellPlan;
+  readonly target: Target;
+  readonly scratch: string;
+  /** Cores for the agents; absent for all. */
+  readonly agentCpus?: readonly number[];
+}
+
+export interface LoadOptions {
+  /** The coordinator's own handle on the contender, to ask whether work is left. */
+  readonly contender: Contender;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: Omit<CellProgress, 'plan'>) => void;
+  /** Called when every agent is ready and idle, last before the load. */
+  readonly beforeStart: () => Promise<void>;
+}
+
+/** What a load leaves behind. Instants in µs of the machine's clock. */
+export interface Load {
+  readonly startUs: number;
+  /** End of the last phase. */
+  readonly loadEndUs: number;
+  /** All agents had stopped. */
+  readonly endUs: number;
+  readonly totalSeconds: number;
+  /** Keys 0 … keys − 1 were offered. */
+  readonly keys: number;
+  readonly ledgerFiles: readonly { readonly path: string; readonly agent: number }[];
+  readonly agents: readonly AgentProcess[];
+  readonly brokenAgents: ReadonlySet<number>;
+  readonly faults: readonly AppliedFault[];
+  /** What voids the measurement: an agent that failed, a fault that could not be applied. */
+  readonly failures: readonly string[];
+  readonly notes: readonly string[];
+  /** Statements sent by all agents; absent where they cannot be counted. */
+  readonly roundTrips: number | undefined;
+  /** Jobs per claim that returned any; absent when none did. */
+  readonly meanClaim: number | undefined;
+  readonly peakRssBytes: number;
+}
+
+const TICK_MS = 100;
+const STOP_DEADLINE_MS = 5_000;
+/** Between "all agents are ready" and the first intended instant: enough for every agent to hear of it. */
+const START_DELAY_US = 60_000;
+
+/**
+ * The agents of one cell. Made early, so that their start-up overlaps the preparation of the database; disposing it
+ * leaves no agent behind, whatever happened.
+ */
+export class LoadRun implements AsyncDisposable {
+  readonly #plan: CellPlan;
+  readonly #agents: AgentProcess[];
+  readonly #assigned: ReturnType<typeof planAgents>;
+  readonly #rates = new RateMeter();
+  #faults: ReturnType<typeof scheduleFaults> | undefined;
+  #startUs = 0;
+
+  constructor(options: AgentOptions) {
+    this.#plan = options.plan;
+    this.#assigned = planAgents(options.plan, options.target, options.scratch);
+    this.#agents = this.#assigned.assignments.map(
+      (a) => new AgentProcess(a.agent, a.role.kind, options.agentCpus),
+    );
+  }
+
+  /** Connects the agents, runs the phases, lets the queue empty, and stops the agents. */
+  async run(options: LoadOptions): Promise<Load> {
+    await this.#prepare(options);
+    await this.#carry(options);
+    return await this.#finish();
+  }
+
+  async #prepare(options: LoadOptions): Promise<void> {
+    await Promise.all(
+      this.#agents.map((agent, i) => {
+        const assignment = this.#assigned.assignments[i];
+        return assignment === undefined ? undefined : agent.assign(assignment);
+      }),
+    );
+    await options.beforeStart();
+  }
+
+  async #carry(options: LoadOptions): Promise<void> {
+    const { scenario } = this.#plan;
+    this.#startUs = nowUs() + START_DELAY_US;
+    for (const agent of this.#agents) agent.start(this.#startUs);
+    this.#faults = scheduleFaults(scenario.faults, this.#agents, this.#startUs);
+    const loadEndUs = this.#startUs + totalSeconds(scenario) * 1e6;
+    const openLoop = this.#producers().length > 0;
+    await this.#wait(options, 'running', loadEndUs, () => !openLoop && this.#allFinished());
+    if (!openLoop) return;
+    await this.#within(STOP_DEADLINE_MS, Promise.all(this.#producers().map((p) => p.produced())));
+    const settleEndUs = nowUs() + scenario.settleWithinSeconds * 1e6;
+    await this.#wait(
+      options,
+      'settling',
+      settleEndUs,
+      () => this.#allFinished(),
+      async () => (await options.contender.pending?.()) === 0,
+    );
+  }
+
+  async #finish(): Promise<Load> {
+    await this.#faults?.undo();
+    const { scenario } = this.#plan;
+    const deadlineMs = STOP_DEADLINE_MS + scenario.workers.handlerMs;
+    const failedBefore = this.#agents.map((a) => a.failure);
+    await Promise.all(this.#agents.filter((a) => a.alive).map((a) => a.stop(deadlineMs)));
+    const endUs = nowUs();
+    const reports = this.#agents.flatMap((a) => (a.report === undefined ? [] : [a.report]));
+    const counters = this.#agents.map((a) => a.report?.counters ?? a.live);
+    const claims = sum(counters, (c) => c.claims);
+    const trips = reports.map((r) => r.roundTrips);
+    return {
+      startUs: this.#startUs,
+      loadEndUs: this.#startUs + totalSeconds(scenario) * 1e6,
+      endUs,
+      totalSeconds: (endUs - this.#startUs) / 1e6,
+      keys: this.#assigned.keys,
+      ledgerFiles: this.#assigned.assignments.map((a) => ({ path: a.ledgerPath, agent: a.agent })),
+      agents: this.#agents,
+      brokenAgents: new Set(this.#agents.filter((a) => a.broken).map((a) => a.agent)),
+      faults: this.#faults?.applied ?? [],
+      failures: [
+        ...this.#agents.flatMap((a, i) => {
+          const failure = a.failure ?? failedBefore[i];
+          return failure === undefined ? [] : [`${a.role} agent ${a.agent}: ${failure}`];
+        }),
+        ...(this.#faults?.failures ?? []),
+      ],
+      notes: errorNotes(this.#agents),
+      roundTrips: trips.every((t) => t !== undefined) ? trips.reduce((x, y) => x + y, 0) : undefined,
+      meanClaim: claims === 0 ? undefined : sum(counters, (c) => c.claimedJobs) / claims,
+      peakRssBytes:
+        process.resourceUsage().maxRSS * 1024 + reports.reduce((s, r) => s + r.health.peakRssBytes, 0),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#faults?.cancel();
+    await Promise.all(this.#agents.filter((a) => a.alive).map((a) => a.killed()));
+  }
+
+  #producers(): AgentProcess[] {
+    return this.#agents.filter((a) => a.role === 'producer');
+  }
+
+  /** By the agents' live counts; those of a killed agent may be short, so this is a hint to be early, not the last word. */
+  #allFinished(): boolean {
+    const live = this.#agents.map((a) => a.live);
+    const offered = this.#plan.scenario.preloadJobs + sum(live, (c) => c.enqueued);
+    return sum(live, (c) => c.finished) >= offered;
+  }
+
+  /** Until `untilUs`, or `done` says so, or the slower question `empty` (asked when nothing moves) says so. */
+  async #wait(
+    options: LoadOptions,
+    stage: 'running' | 'settling',
+    untilUs: number,
+    done: () => boolean,
+    empty?: () => Promise<boolean>,
+  ): Promise<void> {
+    let asked = nowUs();
+    while (nowUs() < untilUs && !done()) {
+      options.signal.throwIfAborted();
+      if (this.#agents.every((a) => !a.alive)) return;
+      if (this.#agents.some((a) => a.failure !== undefined)) return;
+      await sleep(Math.max(1, Math.min(TICK_MS, (untilUs - nowUs()) / 1000)), undefined, {
+        signal: options.signal,
+      });
+      this.#show(options, stage, untilUs);
+      if (empty !== undefined && nowUs() - asked > 500_000) {
+        asked = nowUs();
+        if (await empty()) return;
+      }
+    }
+  }
+
+  #show(options: LoadOptions, stage: 'running' | 'settling', untilUs: number): void {
+    const p99 = this.#agents.flatMap((a) => (a.livePickupP99Us === undefined ? [] : [a.livePickupP99Us]));
+    const rate = this.#rates.perSecond(
+      sum(
+        this.#agents.map((a) => a.live),
+        (c) => c.finished,
+      ),
+    );
+    options.onProgress({
+      stage,
+      secondsLeft: Math.max(0, (untilUs - nowUs()) / 1e6),
+      ...(rate === undefined ? {} : { settledPerSec: rate }),
+      ...(p99.length === 0 ? {} : { pickupP99Us: Math.max(...p99) }),
+    });
+  }
+
+  async #within(ms: number, work: Promise<unknown>): Promise<void> {
+    // A producer that failed is reported by its agent; one that is late is stopped, and its jobs are accounted for.
+    const settled = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    await Promise.race([settled, sleep(ms, undefined, { ref: false })]);
+  }
+}
+
+/** The rate over about the last second, for progress. */
+class RateMeter {
+  readonly #readings: { atUs: number; total: number }[] = [];
+
+  perSecond(total: number): number | undefined {
+    const atUs = nowUs();
+    this.#readings.push({ atUs, total });
+    while (this.#readings.length > 2 && atUs - (this.#readings[1]?.atUs ?? atUs) > 1e6)
+      this.#readings.shift();
+    const first = this.#readings[0];
+    if (first === undefined || atUs - first.atUs < 2e5) return undefined;
+    return ((total - first.total) / (atUs - first.atUs)) * 1e6;
+  }
+}
+
+function errorNotes(agents: readonly AgentProcess[]): string[] {
+  const notes = new Set<string>();
+  for (const agent of agents) {
+    for (const error of agent.report?.errors ?? []) notes.add(`${agent.role}: ${error}`);
+  }
+  return [...notes].slice(0, 10);
+}
+
+function sum(counters: readonly AgentCounters[], of: (c: AgentCounters) => number): number {
+  return counters.reduce((total, c) => total + of(c), 0);
+}

@@ -1,0 +1,74 @@
+// What do the coordinator and its agents say to each other?
+
+import type { ContenderSpec, Target } from '../contender.ts';
+import type { GeneratorHealth } from '../measure/generator.ts';
+import type { AgentCounters } from '../measure/recorder.ts';
+import type { ArrivalPhase } from './arrivals.ts';
+
+/** What an agent is to do; sent once, first. */
+export interface Assignment {
+  readonly kind: 'assign';
+  /** Unique in the cell. */
+  readonly agent: number;
+  readonly contender: ContenderSpec;
+  readonly target: Target;
+  readonly ledgerPath: string;
+  readonly payloadBytes: number;
+  readonly priorities: readonly number[];
+  readonly role: ProducerRole | WorkerRole;
+}
+
+export interface ProducerRole {
+  readonly kind: 'producer';
+  readonly connections: number;
+  readonly schedule: ProducerSchedule;
+  /** The n-th job has the key `firstKey + n`. */
+  readonly firstKey: number;
+}
+
+/** One producer's part of the arrivals, with what makes it repeatable. */
+export interface ProducerSchedule {
+  readonly phases: readonly ArrivalPhase[];
+  readonly seed: number;
+  readonly stream: string;
+  readonly shift: number;
+}
+
+export interface WorkerRole {
+  readonly kind: 'worker';
+  readonly connections: number;
+  readonly firstClaimer: number;
+  readonly leaseMs: number;
+  readonly handlerMs: number;
+  /** For the null contender, which has no database: the keys this agent may hand out. */
+  readonly keys: { readonly first: number; readonly stride: number; readonly end: number };
+}
+
+export type ToAgent =
+  | Assignment
+  /** Begin at `startUs` of the machine's clock. */
+  | { readonly kind: 'start'; readonly startUs: number }
+  /** Producers stop sending; workers finish what runs, give back the rest, and close. */
+  | { readonly kind: 'stop'; readonly deadlineMs: number };
+
+/** Live figures, a few times a second; for progress only, never for results. */
+export interface LiveReport {
+  readonly kind: 'live';
+  readonly counters: AgentCounters;
+  /** 99th percentile of pickup since the last report, µs; absent without samples. */
+  readonly pickupP99Us?: number;
+}
+
+export type FromAgent =
+  | { readonly kind: 'ready' }
+  | LiveReport
+  /** A producer has sent its whole schedule and every answer is in. */
+  | { readonly kind: 'produced' }
+  | {
+      readonly kind: 'stopped';
+      readonly counters: AgentCounters;
+      readonly health: GeneratorHealth;
+      readonly roundTrips?: number;
+      readonly errors: readonly string[];
+    }
+  | { readonly kind: 'failed'; readonly message: string };

@@ -1,0 +1,238 @@
+// On what was this measured? All that decides figures, read back from the machine and the server.
+
+import { lookup } from 'node:dns/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
+import { availableParallelism, cpus, networkInterfaces, release, totalmem, type } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+
+import { errorCode } from '../errors.ts';
+import type { Environment } from '../result.ts';
+import { withConnection } from '../server/connect.ts';
+import type { ConnectionSettings, PostgresServer } from '../server/server.ts';
+
+/** Settings that decide figures. Those that a version does not know are left out. */
+const SETTINGS = [
+  ...['fsync', 'synchronous_commit', 'full_page_writes', 'synchronous_standby_names', 'wal_sync_method'],
+  ...['wal_level', 'wal_compression', 'wal_buffers', 'wal_log_hints', 'commit_delay', 'commit_siblings'],
+  ...['max_wal_size', 'min_wal_size', 'checkpoint_timeout', 'checkpoint_completion_target', 'data_checksums'],
+  ...[
+    'shared_buffers',
+    'work_mem',
+    'maintenance_work_mem',
+    'effective_cache_size',
+    'huge_pages',
+    'block_size',
+  ],
+  ...[
+    'max_connections',
+    'autovacuum',
+    'autovacuum_naptime',
+    'autovacuum_max_workers',
+    'autovacuum_vacuum_threshold',
+  ],
+  ...['autovacuum_vacuum_scale_factor', 'autovacuum_vacuum_cost_delay', 'autovacuum_vacuum_cost_limit'],
+  ...[
+    'bgwriter_delay',
+    'io_method',
+    'effective_io_concurrency',
+    'random_page_cost',
+    'jit',
+    'plan_cache_mode',
+  ],
+  ...['default_transaction_isolation', 'track_io_timing', 'compute_query_id', 'shared_preload_libraries'],
+  ...['server_encoding', 'lc_collate', 'server_version', 'ssl'],
+] as const;
+
+/** Fixed work for the clock of the disk: enough for a stable median, short on a slow disk. */
+const FSYNC_WRITES = 40;
+const FSYNC_BUDGET_MS = 2_000;
+
+/** Jiffies of all processors so far, from /proc/stat. */
+export interface CpuTimes {
+  readonly total: number;
+  readonly steal: number;
+}
+
+/** The first of the two readings between which `captureEnvironment` finds the stolen share. Undefined off Linux. */
+export function readCpuTimes(): CpuTimes | undefined {
+  try {
+    const line = /^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1];
+    // user nice system idle iowait irq softirq steal; guest times, which follow, are part of user and nice.
+    const fields = line?.split(' ').slice(0, 8).map(Number);
+    if (fields?.length !== 8) return undefined;
+    return { total: fields.reduce((sum, field) => sum + field, 0), steal: fields[7] ?? 0 };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Share of CPU time that the hypervisor took between two readings, 0…1; undefined when no time has passed. */
+export function stealShare(before: CpuTimes, after: CpuTimes): number | undefined {
+  const total = after.total - before.total;
+  return total > 0 ? Math.max(0, after.steal - before.steal) / total : undefined;
+}
+
+export interface EnvironmentOptions {
+  readonly server: PostgresServer;
+  /** Any database of the server. */
+  readonly connection: ConnectionSettings;
+  /** Reading from the start of the run; without it there is no stolen share. */
+  readonly cpuTimesAtStart?: CpuTimes | undefined;
+}
+
+/** Reads everything. What cannot be read is named in `missing`, with the reason, and never guessed. */
+export async function captureEnvironment(options: EnvironmentOptions): Promise<Environment> {
+  const { server, connection } = options;
+  const missing: string[] = [];
+  const settings = await readSettings(connection, missing);
+  const fsyncUs = await fsyncOf(server, missing);
+  const steal = stealSince(options.cpuTimesAtStart, missing);
+  return {
+    claimbenchVersion: claimbenchVersion(),
+    node: process.version,
+    os: `${type()} ${release()}`,
+    arch: process.arch,
+    cpuModel: cpuModel(missing),
+    cores: availableParallelism(),
+    memoryBytes: memoryBytes(),
+    container: inContainer(),
+    server: {
+      kind: server.kind,
+      description: server.description,
+      version: server.version,
+      settings,
+      durable: isDurable(settings),
+    },
+    sharedMachine: server.kind === 'embedded' || (await isThisMachine(connection.host)),
+    ...(fsyncUs === undefined ? {} : { fsyncUs }),
+    ...(steal === undefined ? {} : { stealShare: steal }),
+    missing,
+  };
+}
+
+/**
+ * Whether a commit that was confirmed survives a crash. `synchronous_commit = local` (and the stronger forms) waits
+ * for the local disk, as `on` does without standbys; only `off` does not.
+ */
+export function isDurable(settings: Readonly<Record<string, string>>): boolean {
+  return (
+    settings['fsync'] === 'on' &&
+    settings['full_page_writes'] === 'on' &&
+    ['on', 'local', 'remote_write', 'remote_apply'].includes(settings['synchronous_commit'] ?? '')
+  );
+}
+
+async function readSettings(
+  connection: ConnectionSettings,
+  missing: string[],
+): Promise<Record<string, string>> {
+  const client = { applicationName: 'claimbench environment' };
+  const rows = await withConnection(connection, client, async (client) => {
+    // current_setting shows the unit (256MB), which the view's number of blocks does not.
+    const result = await client.query<{ name: string; value: string }>(
+      `SELECT name, current_setting(name) AS value FROM pg_settings WHERE name = ANY ($1::text[]) ORDER BY name`,
+      [SETTINGS],
+    );
+    return result.rows;
+  });
+  const settings = Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+  // The view hides what only superusers may see.
+  if (settings['shared_preload_libraries'] === undefined) {
+    missing.push('shared_preload_libraries: the role is not a member of pg_read_all_settings');
+  }
+  return settings;
+}
+
+/** Median of an 8 KiB write with fdatasync, the way a commit reaches the WAL, in µs. */
+async function fsyncOf(server: PostgresServer, missing: string[]): Promise<number | undefined> {
+  if (server.dataDirectory === undefined) {
+    missing.push('fsyncUs: the data folder of the server cannot be reached from here');
+    return undefined;
+  }
+  const file = path.join(server.dataDirectory, 'claimbench-fsync.tmp');
+  try {
+    return await measureFsync(file);
+  } catch (error) {
+    missing.push(`fsyncUs: the data folder cannot be written (${errorCode(error) ?? 'unknown error'})`);
+    return undefined;
+  }
+}
+
+async function measureFsync(file: string): Promise<number> {
+  const block = Buffer.alloc(8192, 1);
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    // As a recycled WAL segment: the blocks exist, so that only data is written, no metadata.
+    await handle.write(block, 0, block.length, 0);
+    await handle.sync();
+    const times: number[] = [];
+    const deadline = performance.now() + FSYNC_BUDGET_MS;
+    while (times.length < FSYNC_WRITES && performance.now() < deadline) {
+      const start = performance.now();
+      await handle.write(block, 0, block.length, 0);
+      await handle.datasync();
+      times.push((performance.now() - start) * 1000);
+    }
+    return times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
+  } finally {
+    await handle.close();
+    await rm(file, { force: true });
+  }
+}
+
+function stealSince(before: CpuTimes | undefined, missing: string[]): number | undefined {
+  const after = readCpuTimes();
+  const share = before && after && stealShare(before, after);
+  if (share === undefined) missing.push('stealShare: /proc/stat was not read at both ends of the run');
+  return share;
+}
+
+function cpuModel(missing: string[]): string {
+  const model = cpus()[0]?.model.trim();
+  if (model !== undefined && model !== '' && model !== 'unknown') return model;
+  missing.push('cpuModel: the system does not name it');
+  return 'unknown';
+}
+
+/** What this process may use: a container's limit counts, not the machine's size. */
+function memoryBytes(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 && limit < totalmem() ? limit : totalmem();
+}
+
+/** Marks that Docker, Podman, containerd, LXC and Kubernetes leave. */
+function inContainer(): boolean {
+  if (existsSync('/.dockerenv') || existsSync('/run/.containerenv')) return true;
+  if (process.env['KUBERNETES_SERVICE_HOST'] !== undefined || process.env['container'] !== undefined)
+    return true;
+  try {
+    return /docker|containerd|kubepods|libpod|lxc/.test(readFileSync('/proc/1/cgroup', 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/** A socket, or an address of one of this machine's own interfaces (a container's published port as well). */
+async function isThisMachine(host: string): Promise<boolean> {
+  if (host.startsWith('/')) return true;
+  const own = new Set(
+    Object.values(networkInterfaces()).flatMap((addresses) => addresses?.map(({ address }) => address) ?? []),
+  );
+  const addresses = await lookup(host, { all: true }).catch(() => []);
+  return addresses.some(({ address }) => own.has(address) || address.startsWith('127.') || address === '::1');
+}
+
+const packageSchema = z.object({ name: z.string(), version: z.string() });
+
+/** Of the nearest package.json of ours above this file: its depth differs between the source and a build. */
+function claimbenchVersion(): string {
+  for (let folder = import.meta.dirname; folder !== path.dirname(folder); folder = path.dirname(folder)) {
+    const file = path.join(folder, 'package.json');
+    if (!existsSync(file)) continue;
+    const found = packageSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+    if (found.success && found.data.name === 'claimbench') return found.data.version;
+  }
+  throw new Error('claimbench runs outside its own package');
+}

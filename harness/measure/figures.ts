@@ -1,0 +1,279 @@
+// Which figures does a cell's ledger give? Latencies, throughput and the timeline, all from the jobs' own instants.
+
+import type { Cell, Sample } from '../result.ts';
+import { LatencyHistogram } from './histogram.ts';
+import { ENQUEUE, type Ledger, SETTLE } from './ledger.ts';
+import { SETTLE_KINDS } from './ledger-writer.ts';
+
+const ACK = SETTLE_KINDS.indexOf('ack');
+const METRICS = ['enqueue', 'pickup', 'service', 'response', 'generatorLag'] as const;
+type Metric = (typeof METRICS)[number];
+
+/** A measured stretch, in µs of the machine's clock. */
+export interface Stretch {
+  readonly fromUs: number;
+  readonly toUs: number;
+}
+
+export interface FigureInput {
+  readonly ledger: Ledger;
+  readonly preloaded: number;
+  readonly openLoop: boolean;
+  readonly startUs: number;
+  /** When the agents had stopped: the age of what is still unsettled is counted up to here. */
+  readonly endUs: number;
+  /** Measured phases, less the warm-up. */
+  readonly measured: readonly Stretch[];
+}
+
+export interface Figures {
+  readonly throughput: NonNullable<Cell['throughput']>;
+  readonly latencyUs: NonNullable<Cell['latencyUs']>;
+  /** Lines of the interval log, without its head. */
+  readonly log: readonly string[];
+  readonly measuredSeconds: number;
+  /** Share of the open loop's jobs that were sent more than 10 ms late, 0 … 1. */
+  readonly lateShare: number;
+  readonly lagMaxUs: number;
+  readonly notes: readonly string[];
+  readonly pickupP50Us: number | undefined;
+}
+
+/**
+ * In an open loop a job belongs to the figures when its **intended** instant lies in a measured stretch, wherever it
+ * ended; one that never ended counts with its age, so that a queue that falls behind cannot hide its worst jobs. In a
+ * drain a job belongs to them when the event itself lies there, and the clock starts with the load.
+ */
+export function figures(input: FigureInput): Figures {
+  const log = new IntervalLog(input.startUs);
+  const total = new Map<Metric, LatencyHistogram>(METRICS.map((m) => [m, new LatencyHistogram()]));
+  const counts = { late: 0, sent: 0, unsettled: 0, settled: 0, enqueued: 0, offered: 0 };
+  const record = (metric: Metric, valueUs: number, atUs: number): void => {
+    total.get(metric)?.record(valueUs);
+    log.add(metric, valueUs, atUs);
+  };
+  const inside = (us: number): boolean => input.measured.some((s) => us >= s.fromUs && us < s.toUs);
+  for (let key = 0; key < input.ledger.size; key += 1) {
+    if (input.openLoop && key >= input.preloaded) openLoopJob(input, key, inside, record, counts);
+    else if (!input.openLoop) drainJob(input, key, inside, record);
+    countRates(input.ledger, key, inside, counts);
+  }
+  const measuredSeconds = input.measured.reduce((sum, s) => sum + (s.toUs - s.fromUs) / 1e6, 0);
+  const negative = [...total.values()].reduce((sum, h) => sum + h.negative, 0);
+  const notes: string[] = [];
+  if (counts.unsettled > 0) {
+    notes.push(
+      `${counts.unsettled} jobs were still unsettled at the end: they count with their age, so response and pickup are lower bounds`,
+    );
+  }
+  if (negative > 0) notes.push(`${negative} latencies were below zero: see min`);
+  return {
+    throughput: rates(input, counts, measuredSeconds),
+    latencyUs: latencies(total),
+    log: log.lines(),
+    measuredSeconds,
+    lateShare: counts.sent === 0 ? 0 : counts.late / counts.sent,
+    lagMaxUs: total.get('generatorLag')?.maxUs ?? 0,
+    notes,
+    pickupP50Us: total.get('pickup')?.unquotable(50),
+  };
+}
+
+const LATE_US = 10_000;
+type Record = (metric: Metric, valueUs: number, atUs: number) => void;
+interface Counts {
+  late: number;
+  sent: number;
+  unsettled: number;
+  settled: number;
+  enqueued: number;
+  offered: number;
+}
+
+function openLoopJob(
+  input: FigureInput,
+  key: number,
+  inside: (us: number) => boolean,
+  record: Record,
+  counts: Counts,
+): void {
+  const { ledger } = input;
+  const intendedUs = ledger.intendedUs[key] ?? Number.NaN;
+  if (!inside(intendedUs)) return;
+  const sentUs = ledger.sentUs[key] ?? Number.NaN;
+  counts.sent += 1;
+  if (sentUs - intendedUs > LATE_US) counts.late += 1;
+  record('generatorLag', sentUs - intendedUs, sentUs);
+  const enqueuedUs = ledger.enqueuedUs[key] ?? Number.NaN;
+  if (ledger.enqueueState[key] === ENQUEUE.confirmed) record('enqueue', enqueuedUs - sentUs, enqueuedUs);
+  const claimedUs = ledger.claimedUs[key] ?? Number.NaN;
+  const claimed = !Number.isNaN(claimedUs);
+  const done = finished(ledger, key);
+  if (!claimed && ledger.enqueueState[key] === ENQUEUE.refused) return;
+  const pickedUs = claimed ? claimedUs : input.endUs;
+  record('pickup', pickedUs - intendedUs, pickedUs);
+  if (done === undefined) {
+    counts.unsettled += 1;
+    record('response', input.endUs - intendedUs, input.endUs);
+    return;
+  }
+  record('service', done.settledUs - done.claimedUs, done.settledUs);
+  record('response', done.settledUs - intendedUs, done.settledUs);
+}
+
+function drainJob(input: FigureInput, key: number, inside: (us: number) => boolean, record: Record): void {
+  const claimedUs = input.ledger.claimedUs[key] ?? Number.NaN;
+  const intendedUs = input.ledger.intendedUs[key] ?? Number.NaN;
+  if (inside(claimedUs)) record('pickup', claimedUs - intendedUs, claimedUs);
+  const done = finished(input.ledger, key);
+  if (done === undefined || !inside(done.settledUs)) return;
+  record('service', done.settledUs - done.claimedUs, done.settledUs);
+  record('response', done.settledUs - intendedUs, done.settledUs);
+}
+
+function countRates(ledger: Ledger, key: number, inside: (us: number) => boolean, counts: Counts): void {
+  const done = finished(ledger, key);
+  if (done !== undefined && inside(done.settledUs)) counts.settled += 1;
+  if (ledger.enqueueState[key] === ENQUEUE.confirmed && inside(ledger.enqueuedUs[key] ?? Number.NaN))
+    counts.enqueued += 1;
+  if (!Number.isNaN(ledger.sentUs[key] ?? Number.NaN) && inside(ledger.intendedUs[key] ?? Number.NaN))
+    counts.offered += 1;
+}
+
+/** The claim and the settle by which a job was acked with effect; undefined when it never was. */
+function finished(ledger: Ledger, key: number): { claimedUs: number; settledUs: number } | undefined {
+  const history = ledger.histories.has(key);
+  if (!history) {
+    if (ledger.settleState[key] !== SETTLE.effective || ledger.settleKind[key] !== ACK) return undefined;
+    return { claimedUs: ledger.claimedUs[key] ?? Number.NaN, settledUs: ledger.settledUs[key] ?? Number.NaN };
+  }
+  const settle = ledger.settlesOf(key).find((s) => s.state === SETTLE.effective && s.kind === ACK);
+  if (settle === undefined) return undefined;
+  const claim = ledger
+    .claimsOf(key)
+    .findLast((c) => c.claimer === settle.claimer && c.answeredUs <= settle.sentUs);
+  return { claimedUs: claim?.answeredUs ?? settle.sentUs, settledUs: settle.answeredUs };
+}
+
+function rates(input: FigureInput, counts: Counts, seconds: number): Figures['throughput'] {
+  const settledPerSec = counts.settled / seconds;
+  if (!input.openLoop) return { settledPerSec };
+  return {
+    offeredPerSec: counts.offered / seconds,
+    enqueuedPerSec: counts.enqueued / seconds,
+    settledPerSec,
+  };
+}
+
+function latencies(total: ReadonlyMap<Metric, LatencyHistogram>): Figures['latencyUs'] {
+  const found = METRICS.flatMap((metric) => {
+    const percentiles = total.get(metric)?.percentiles();
+    return percentiles === undefined ? [] : [[metric, percentiles] as const];
+  });
+  return Object.fromEntries(found);
+}
+
+/** Histograms of one second each, per metric. */
+class IntervalLog {
+  readonly #startUs: number;
+  readonly #intervals = new Map<Metric, Map<number, LatencyHistogram>>();
+
+  constructor(startUs: number) {
+    this.#startUs = startUs;
+  }
+
+  add(metric: Metric, valueUs: number, atUs: number): void {
+    const second = Math.max(0, Math.floor((atUs - this.#startUs) / 1e6));
+    let seconds = this.#intervals.get(metric);
+    if (seconds === undefined) {
+      seconds = new Map();
+      this.#intervals.set(metric, seconds);
+    }
+    let histogram = seconds.get(second);
+    if (histogram === undefined) {
+      histogram = new LatencyHistogram();
+      seconds.set(second, histogram);
+    }
+    histogram.record(valueUs);
+  }
+
+  lines(): string[] {
+    return METRICS.flatMap((metric) =>
+      [...(this.#intervals.get(metric) ?? [])]
+        .sort(([x], [y]) => x - y)
+        .map(([second, histogram]) => histogram.logLine(metric, second, 1)),
+    );
+  }
+}
+
+/** The head of an interval log whose values are microseconds. */
+export const LOG_HEAD =
+  '#[Histogram log format version 1.3]\n"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"\n';
+
+/** The load side of a cell's timeline: buckets of `seconds`, from the start of the load to its end. */
+export function timeline(input: FigureInput, cell: string, seconds: number): Sample[] {
+  const buckets = Math.max(1, Math.ceil((input.endUs - input.startUs) / 1e6 / seconds));
+  const rows = Array.from({ length: buckets }, () => ({ enqueued: 0, claimed: 0, settled: 0 }));
+  const pickup: number[][] = rows.map(() => []);
+  const response: number[][] = rows.map(() => []);
+  const at = (us: number): number =>
+    Number.isNaN(us)
+      ? -1
+      : Math.min(buckets - 1, Math.max(0, Math.floor((us - input.startUs) / 1e6 / seconds)));
+  const { ledger } = input;
+  for (let key = 0; key < ledger.size; key += 1) {
+    const intendedUs = ledger.intendedUs[key] ?? Number.NaN;
+    const enqueued = key < input.preloaded ? undefined : rows[at(ledger.enqueuedUs[key] ?? Number.NaN)];
+    if (enqueued !== undefined && ledger.enqueueState[key] === ENQUEUE.confirmed) enqueued.enqueued += 1;
+    const claimedUs = ledger.claimedUs[key] ?? Number.NaN;
+    const claimed = rows[at(claimedUs)];
+    if (claimed !== undefined) {
+      claimed.claimed += 1;
+      pickup[at(claimedUs)]?.push(claimedUs - intendedUs);
+    }
+    const done = finished(ledger, key);
+    const settled = done === undefined ? undefined : rows[at(done.settledUs)];
+    if (done !== undefined && settled !== undefined) {
+      settled.settled += 1;
+      response[at(done.settledUs)]?.push(done.settledUs - intendedUs);
+    }
+  }
+  let backlog = input.preloaded;
+  return rows.map((row, i) => {
+    backlog += row.enqueued - row.settled;
+    return {
+      kind: 'load' as const,
+      cell,
+      t: round3((i + 1) * seconds),
+      seconds,
+      ...row,
+      // An answer to an enqueue may be read after the job was settled: never below zero.
+      backlog: Math.max(0, backlog),
+      ...latencyOfBucket(pickup[i] ?? [], response[i] ?? []),
+    };
+  });
+}
+
+function latencyOfBucket(pickup: readonly number[], response: readonly number[]) {
+  const p = histogramOf(pickup);
+  const r = histogramOf(response);
+  const optional = (name: string, value: number | undefined) =>
+    value === undefined ? {} : { [name]: value };
+  return {
+    ...optional('pickupP50Us', p.quotable(50)),
+    ...optional('pickupP99Us', p.quotable(99)),
+    ...optional('responseP50Us', r.quotable(50)),
+    ...optional('responseP99Us', r.quotable(99)),
+    ...(r.count === 0 ? {} : { responseMaxUs: Math.round(r.maxUs) }),
+  };
+}
+
+function histogramOf(values: readonly number[]): LatencyHistogram {
+  const histogram = new LatencyHistogram();
+  for (const value of values) histogram.record(value);
+  return histogram;
+}
+
+function round3(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

@@ -1,0 +1,268 @@
+// What has the server spent so far, so that a difference over a phase divided by its jobs is the cost of one job?
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+
+import { oneLine } from '../errors.ts';
+import { withConnection } from '../server/connect.ts';
+import { SAMPLER_NAME, type Watched } from './sampler.ts';
+
+const COSTS_NAME = 'claimbench costs';
+const QUIET_POLL_MS = 50;
+const OWN_SESSIONS_MS = 2_000;
+const OWN_SESSIONS_POLL_MS = 10;
+const COLLECTOR_MS = 700;
+
+/** Amounts of work. Those that are absent could not be read; `missing` says why. */
+interface Amounts {
+  /** WAL of the whole server, bytes; exact. */
+  readonly walBytes: number;
+  /** Full-page images × 8 KiB, whole server: an upper bound, as the free space within a page is left out of its image. */
+  readonly walFpiBytes: number;
+  /** Commits in the database, without those of the harness's own sessions. */
+  readonly commits: number;
+  /** Shared buffers that statements touched (hit + read), without those of the harness's own. */
+  readonly buffers?: number;
+  /** Row versions made dead by updates and deletes: in the database where it is the cell's own, else in the schema. */
+  readonly deadTuples: number;
+  /** Updates of the schema's tables, and those among them that touched no index (HOT). */
+  readonly updates: number;
+  readonly hotUpdates: number;
+  /** CPU time of all server processes, µs. */
+  readonly serverCpuUs?: number;
+}
+
+/** Counters at one instant. Only differences of them mean anything: see `costsBetween`. */
+export interface CostSnapshot extends Amounts {
+  readonly missing: readonly string[];
+}
+
+/** What was spent between two snapshots; never negative. `walFpiBytes` is at most `walBytes`. */
+export interface CostDifference extends Amounts {
+  readonly missing: readonly string[];
+}
+
+/**
+ * Reads the counters. Backends report theirs only when idle, a second apart, and when they end: so both snapshots are
+ * to be taken while no agent is connected (`waitForQuiet`). WAL and CPU are exact at any time.
+ * @throws UsageError or RuntimeFailure when it cannot connect.
+ */
+export async function readCosts(watched: Watched, cpuUs?: () => number): Promise<CostSnapshot> {
+  return inOwnSession(watched, async (session) => {
+    const missing = watched.exclusive
+      ? []
+      : ['costs of this cell alone: the database is shared, others are counted in'];
+    await ownSessionsEnd(session);
+    const ownReported = await reportOwnCommits(session);
+    const { commits, ...counters } = await readCounters(session, watched);
+    const buffers = await readBuffers(session, missing);
+    if (cpuUs === undefined) missing.push('server CPU: its processes are not visible from here');
+    return {
+      ...counters,
+      commits: commits - ownReported,
+      ...(buffers === undefined ? {} : { buffers }),
+      ...(cpuUs === undefined ? {} : { serverCpuUs: cpuUs() }),
+      missing,
+    };
+  });
+}
+
+/** A connection of this file's, which counts what it adds to the commits of the database. */
+interface OwnSession {
+  readonly query: <T extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]) => Promise<T[]>;
+  /** By all sessions of this file in this database so far. */
+  readonly allCommits: () => number;
+  readonly commits: () => number;
+}
+
+/** Commits of this file's sessions, by the database they were made in: the object that names it is the cell's own. */
+const ownCommits = new WeakMap<Watched['connection'], number>();
+
+async function inOwnSession<T>(watched: Watched, work: (session: OwnSession) => Promise<T>): Promise<T> {
+  const { connection } = watched;
+  return withConnection(connection, { applicationName: COSTS_NAME }, async (client) => {
+    let commits = 0;
+    const allCommits = () => ownCommits.get(connection) ?? 0;
+    const committed = () => {
+      commits += 1;
+      ownCommits.set(connection, allCommits() + 1);
+    };
+    // Starting a session commits once, and so does every statement that succeeds.
+    committed();
+    const query = async <R extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []) => {
+      const { rows } = await client.query<R>(sql, [...values]);
+      committed();
+      return rows;
+    };
+    return work({ query, allCommits, commits: () => commits });
+  });
+}
+
+/** A client is done before its backend is, and a backend reports as it ends. */
+async function ownSessionsEnd(session: OwnSession): Promise<void> {
+  const deadline = performance.now() + OWN_SESSIONS_MS;
+  while (performance.now() < deadline) {
+    const others = await session.query(
+      `SELECT /* ${COSTS_NAME} */ FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = '${COSTS_NAME}'`,
+    );
+    if (others.length === 0) return;
+    await sleep(OWN_SESSIONS_POLL_MS);
+  }
+}
+
+/** Makes this file's commits so far show in the counters. Resolves to how many of them the next statement will see. */
+async function reportOwnCommits(session: OwnSession): Promise<number> {
+  const [row] = await session.query<{ version: number }>(
+    `SELECT /* ${COSTS_NAME} */ current_setting('server_version_num')::int AS version`,
+  );
+  if ((row?.version ?? 0) >= 150_000) {
+    await session.query(`SELECT /* ${COSTS_NAME} */ pg_stat_force_next_flush()`);
+    return session.allCommits();
+  }
+  // Up to 14 a collector writes reports to a file, and readers are content with one that is half a second old. This
+  // session's start was reported at once, its statements since then are not.
+  await sleep(COLLECTOR_MS);
+  return session.allCommits() - (session.commits() - 1);
+}
+
+type Counters = Omit<Amounts, 'buffers' | 'serverCpuUs'>;
+
+async function readCounters(session: OwnSession, watched: Watched): Promise<Counters> {
+  const [row] = await session.query<Counters & { schemaDead: number }>(
+    `SELECT /* ${COSTS_NAME} */
+            (pg_current_wal_insert_lsn() - '0/0')::float8 AS "walBytes",
+            (SELECT wal_fpi * current_setting('block_size')::int FROM pg_stat_wal)::float8 AS "walFpiBytes",
+            pg_stat_get_db_xact_commit(me.oid)::float8 AS commits,
+            (pg_stat_get_db_tuples_updated(me.oid) + pg_stat_get_db_tuples_deleted(me.oid))::float8 AS "deadTuples",
+            tables.updates, tables.hot AS "hotUpdates", tables.updates + tables.deletes AS "schemaDead"
+       FROM (SELECT oid FROM pg_database WHERE datname = current_database()) me,
+            (SELECT coalesce(sum(pg_stat_get_tuples_updated(oid)), 0)::float8 AS updates,
+                    coalesce(sum(pg_stat_get_tuples_hot_updated(oid)), 0)::float8 AS hot,
+                    coalesce(sum(pg_stat_get_tuples_deleted(oid)), 0)::float8 AS deletes
+               FROM pg_class WHERE relnamespace = to_regnamespace($1) AND relkind = 'r') tables`,
+    [watched.schema],
+  );
+  if (row === undefined) throw new Error('the database does not list itself');
+  const { schemaDead, ...counters } = row;
+  // The database's own counter also keeps the work on partitions that were dropped meanwhile.
+  return watched.exclusive ? counters : { ...counters, deadTuples: schemaDead };
+}
+
+/** From pg_stat_statements; without it from the database's counters, in which autovacuum and the harness are counted, too. */
+async function readBuffers(session: OwnSession, missing: string[]): Promise<number | undefined> {
+  try {
+    const [row] = await session.query<{ touched: number; evicted: number }>(
+      `SELECT /* ${COSTS_NAME} */
+              coalesce(sum(shared_blks_hit + shared_blks_read), 0)::float8 AS touched,
+              (SELECT dealloc::float8 FROM pg_stat_statements_info) AS evicted
+         FROM pg_stat_statements
+        WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND query NOT LIKE '%/* ${COSTS_NAME} */%' AND query NOT LIKE '%/* ${SAMPLER_NAME} */%'`,
+    );
+    if (row && row.evicted > 0)
+      missing.push('buffers of some statements: pg_stat_statements.max was too small');
+    return row?.touched;
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError)) throw error;
+    missing.push(
+      'buffers by statement: pg_stat_statements is not there, so autovacuum and the sampler are counted in',
+    );
+  }
+  const [row] = await session.query<{ touched: number }>(
+    `SELECT (blks_hit + blks_read)::float8 AS touched FROM pg_stat_database WHERE datname = current_database()`,
+  );
+  return row?.touched;
+}
+
+/**
+ * What was spent between two snapshots. `samplerCommits`: how far `Sampler.commits()` rose meanwhile, as those are not
+ * the load's.
+ */
+export function costsBetween(before: CostSnapshot, after: CostSnapshot, samplerCommits = 0): CostDifference {
+  // A counter that was reset, or whose table was dropped meanwhile, goes back; nothing was spent less than not at all.
+  const rise = (from: number, to: number) => Math.max(0, to - from);
+  const walBytes = rise(before.walBytes, after.walBytes);
+  return {
+    walBytes,
+    walFpiBytes: Math.min(walBytes, rise(before.walFpiBytes, after.walFpiBytes)),
+    commits: rise(before.commits + samplerCommits, after.commits),
+    ...(before.buffers === undefined || after.buffers === undefined
+      ? {}
+      : { buffers: rise(before.buffers, after.buffers) }),
+    deadTuples: rise(before.deadTuples, after.deadTuples),
+    updates: rise(before.updates, after.updates),
+    hotUpdates: rise(before.hotUpdates, after.hotUpdates),
+    ...(before.serverCpuUs === undefined || after.serverCpuUs === undefined
+      ? {}
+      : { serverCpuUs: rise(before.serverCpuUs, after.serverCpuUs) }),
+    missing: [...new Set([...before.missing, ...after.missing])],
+  };
+}
+
+/** Sessions of the harness that stay or come and go, and report next to nothing. */
+const HARNESS_SESSIONS = [SAMPLER_NAME, COSTS_NAME, 'claimbench keeper', 'claimbench admin'];
+
+/**
+ * Waits until the load's sessions have ended, and so have reported what they did. Resolves to the application names of
+ * those that are still there at the deadline: none, when it is quiet. On a shared database only sessions of the same
+ * role are looked at.
+ */
+export async function waitForQuiet(watched: Watched, timeoutMs: number): Promise<readonly string[]> {
+  return inOwnSession(watched, async (session) => {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const rows = await session.query<{ name: string }>(
+        `SELECT /* ${COSTS_NAME} */ coalesce(nullif(application_name, ''), 'a session without a name') AS name
+           FROM pg_stat_activity
+          WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+            AND application_name <> ALL ($1::text[]) AND ($2 OR usename = current_user)`,
+        [HARNESS_SESSIONS, watched.exclusive],
+      );
+      if (rows.length === 0 || performance.now() >= deadline) return rows.map((row) => row.name);
+      await sleep(QUIET_POLL_MS);
+    }
+  });
+}
+
+/**
+ * Makes the start of the measured load the same for every cell: counters at zero, planner statistics fresh, nothing
+ * dirty left to be written by the first checkpoint. Resolves to what was not permitted, and what that means.
+ *
+ * Statistics are reset only in a database of the cell's own: those of a user's database steer their autovacuum. ANALYZE
+ * comes after the reset, since that also forgets the dead rows which tell autovacuum when to begin.
+ */
+export async function resetStatistics(watched: Watched): Promise<readonly string[]> {
+  return inOwnSession(watched, async (session) => {
+    const missing: string[] = [];
+    const attempt = async (sql: string, lacking: string) => {
+      try {
+        await session.query(sql);
+      } catch (error) {
+        if (!(error instanceof pg.DatabaseError)) throw error;
+        missing.push(`${lacking} (${oneLine(error)})`);
+      }
+    };
+    if (watched.exclusive) {
+      await attempt('SELECT pg_stat_reset()', 'statistics at zero: counters include the preparation');
+      await attempt(
+        `SELECT pg_stat_statements_reset(0, oid, 0) FROM pg_database WHERE datname = current_database()`,
+        'statement statistics at zero',
+      );
+    }
+    const tables = await tablesOf(session, watched.schema);
+    if (tables.length > 0) await attempt(`ANALYZE ${tables.join(', ')}`, 'fresh planner statistics');
+    await attempt('CHECKPOINT', 'a checkpoint before the load: one of the preparation may fall into it');
+    return missing;
+  });
+}
+
+/** Quoted names of the schema's tables. */
+async function tablesOf(session: OwnSession, schema: string): Promise<readonly string[]> {
+  const rows = await session.query<{ name: string }>(
+    `SELECT format('%I.%I', $1::text, relname) AS name
+       FROM pg_class WHERE relnamespace = to_regnamespace($1) AND relkind IN ('r', 'p') ORDER BY relname`,
+    [schema],
+  );
+  return rows.map((row) => row.name);
+}

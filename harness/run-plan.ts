@@ -1,0 +1,114 @@
+// In which order are the cells of a run measured? Randomised, interleaved blocks.
+
+import type { Scenario } from '../scenarios/scenario.ts';
+import type { CellPlan } from './cell-plan.ts';
+import type { ContenderSpec } from './contender.ts';
+import { UsageError } from './errors.ts';
+import { randomStream, shuffled } from './load/random.ts';
+
+export interface RunPlan {
+  readonly scenarios: readonly Scenario[];
+  readonly contenders: readonly ContenderSpec[];
+  readonly repeats: number;
+  readonly seed: number;
+}
+
+/** A cell whose rate may still be a share of what the same contender settles in another scenario. */
+export interface PlannedCell {
+  readonly plan: CellPlan;
+  readonly needs: readonly string[];
+}
+
+/**
+ * One block per repeat; in it every contender meets every scenario once, in random order, so that a machine that grows
+ * slower hurts all alike. Scenarios whose rates are shares of another come after all blocks of that other.
+ */
+export function planCells(run: RunPlan): PlannedCell[] {
+  const random = randomStream(run.seed, 'order');
+  const waves = dependencyWaves(run.scenarios);
+  const cells: PlannedCell[] = [];
+  for (const wave of waves) {
+    for (let repeat = 0; repeat < run.repeats; repeat += 1) {
+      const block = wave.index * run.repeats + repeat;
+      const pairs = wave.scenarios.flatMap((scenario) =>
+        run.contenders.map((contender) => ({ scenario, contender })),
+      );
+      for (const { scenario, contender } of shuffled(pairs, random)) {
+        const order = cells.length;
+        const plan: CellPlan = {
+          id: cellId(scenario, contender, run.contenders.indexOf(contender), repeat),
+          block,
+          order,
+          repeat,
+          scenario,
+          contender,
+          seed: run.seed,
+        };
+        cells.push({ plan, needs: sharesOf(scenario) });
+      }
+    }
+  }
+  return cells;
+}
+
+/** Fills in the rates that are shares: `settledPerSec` gives what a contender settled in a scenario, by the median of its valid cells. */
+export function resolveRates(
+  plan: CellPlan,
+  settledPerSec: (scenario: string, contender: string) => number | undefined,
+): CellPlan | { readonly unresolved: string } {
+  let unresolved: string | undefined;
+  const phases = plan.scenario.phases.map((phase) => {
+    const rate = phase.arrival?.ratePerSec;
+    if (phase.arrival === undefined || typeof rate !== 'object') return phase;
+    const base = settledPerSec(rate.of, plan.contender.name);
+    if (base === undefined) unresolved = rate.of;
+    return { ...phase, arrival: { ...phase.arrival, ratePerSec: Math.max(1, rate.share * (base ?? 0)) } };
+  });
+  if (unresolved !== undefined) {
+    return {
+      unresolved: `its rate is a share of ${unresolved}, which has no valid cell of ${plan.contender.name}`,
+    };
+  }
+  return { ...plan, scenario: { ...plan.scenario, phases } };
+}
+
+function sharesOf(scenario: Scenario): string[] {
+  return scenario.phases.flatMap((phase) =>
+    typeof phase.arrival?.ratePerSec === 'object' ? [phase.arrival.ratePerSec.of] : [],
+  );
+}
+
+function dependencyWaves(scenarios: readonly Scenario[]): { index: number; scenarios: Scenario[] }[] {
+  const names = new Set(scenarios.map((s) => s.name));
+  for (const scenario of scenarios) {
+    for (const needed of sharesOf(scenario)) {
+      if (!names.has(needed)) {
+        throw new UsageError(
+          `scenario ${scenario.name} takes its rate from ${needed}, which is not in this run: add --scenario ${needed}, or give --rate`,
+        );
+      }
+    }
+  }
+  const waves: { index: number; scenarios: Scenario[] }[] = [];
+  const placed = new Set<string>();
+  while (placed.size < names.size) {
+    const wave = scenarios.filter((s) => !placed.has(s.name) && sharesOf(s).every((n) => placed.has(n)));
+    if (wave.length === 0) {
+      throw new UsageError(
+        'scenarios take their rates from each other in a circle: give one of them a rate in jobs per second',
+      );
+    }
+    for (const scenario of wave) placed.add(scenario.name);
+    waves.push({ index: waves.length, scenarios: wave });
+  }
+  return waves;
+}
+
+/** Names the cell's files too: letters, digits, hyphens, dots. The contender's place tells two of like names apart. */
+function cellId(scenario: Scenario, contender: ContenderSpec, place: number, repeat: number): string {
+  const safe = contender.name
+    .replaceAll(/[^A-Za-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '')
+    .slice(0, 40);
+  return `${scenario.name}.${place}-${safe}.${repeat}`;
+}

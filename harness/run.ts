@@ -1,0 +1,140 @@
+// How is a whole run measured? Cell after cell, in planned order, each kept as soon as it is done.
+
+import { randomUUID } from 'node:crypto';
+import { loadModel } from '../scenarios/scenario.ts';
+import { median } from '../stats/spread.ts';
+import { BundleWriter } from './bundle.ts';
+import { measureCeiling } from './ceiling.ts';
+import { type CellContext, type CellOutcome, runCell } from './cell.ts';
+import type { CellProgress } from './cell-plan.ts';
+import { isForUser, oneLine } from './errors.ts';
+import { type Cell, type Environment, METHOD_VERSION, type RunResult, SCHEMA_VERSION } from './result.ts';
+import { type PlannedCell, planCells, type RunPlan, resolveRates } from './run-plan.ts';
+import { openScratch } from './scratch.ts';
+import type { PostgresServer } from './server/server.ts';
+import { voidCell } from './void-cell.ts';
+
+export interface RunOptions {
+  readonly plan: RunPlan;
+  readonly server: PostgresServer;
+  /** The bundle's folder. */
+  readonly directory: string;
+  /** Words of the command line, without passwords. */
+  readonly command: readonly string[];
+  readonly signal: AbortSignal;
+  /** Reads the machine and the server; called before the first cell with the ceiling, and again after the last. */
+  readonly environment: (nullCeilingPerSec: number | undefined) => Promise<Environment>;
+  readonly onProgress: (progress: RunProgress) => void;
+  readonly onCell: (cell: Cell, done: number, of: number) => void;
+  readonly agentCpus?: readonly number[];
+}
+
+export interface RunProgress extends CellProgress {
+  readonly done: number;
+  readonly of: number;
+}
+
+/** Runs all cells. After an abort the result holds the cells that had finished, with `complete: false`. */
+export async function run(options: RunOptions): Promise<RunResult> {
+  const cells = planCells(options.plan);
+  const bundle = new BundleWriter(options.directory);
+  await using scratch = await openScratch();
+  const context: Omit<CellContext, 'ceilingFor' | 'onProgress'> = {
+    server: options.server,
+    scratchDir: scratch.path,
+    signal: options.signal,
+    ...(options.agentCpus === undefined ? {} : { agentCpus: options.agentCpus }),
+  };
+  const ceilings = new Ceilings(context);
+  let result = emptyResult(options, await options.environment(await ceilings.of(1)));
+  bundle.save(result);
+  for (const planned of cells) {
+    const withCeilings = { ...context, ceilingFor: (batch: number) => ceilings.of(batch) };
+    const outcome = await one(planned, result.cells, options, withCeilings, cells.length);
+    if (outcome === 'aborted') break;
+    result = { ...result, cells: [...result.cells, outcome.cell], finishedAt: new Date().toISOString() };
+    bundle.add(outcome, result);
+    options.onCell(outcome.cell, result.cells.length, cells.length);
+  }
+  result = {
+    ...result,
+    complete: result.cells.length === cells.length,
+    environment: await options.environment(await ceilings.of(1)),
+    finishedAt: new Date().toISOString(),
+  };
+  bundle.save(result);
+  return result;
+}
+
+/** The harness's own ceiling for each size of claim that occurs, measured once. */
+class Ceilings {
+  readonly #context: Omit<CellContext, 'ceilingFor' | 'onProgress'>;
+  readonly #known = new Map<number, number | undefined>();
+
+  constructor(context: Omit<CellContext, 'ceilingFor' | 'onProgress'>) {
+    this.#context = context;
+  }
+
+  async of(batch: number): Promise<number | undefined> {
+    if (!this.#known.has(batch)) {
+      const { ceilingPerSec } = await measureCeiling(
+        { ...this.#context, onProgress: () => undefined },
+        batch,
+      );
+      this.#known.set(batch, ceilingPerSec);
+    }
+    return this.#known.get(batch);
+  }
+}
+
+async function one(
+  planned: PlannedCell,
+  done: readonly Cell[],
+  options: RunOptions,
+  context: Omit<CellContext, 'onProgress'>,
+  of: number,
+): Promise<CellOutcome | 'aborted'> {
+  if (options.signal.aborted) return 'aborted';
+  const plan = resolveRates(planned.plan, (scenario, contender) => medianSettled(done, scenario, contender));
+  if ('unresolved' in plan) return voidCell(planned.plan, 'job-queue', plan.unresolved);
+  try {
+    return await runCell(plan, {
+      ...context,
+      onProgress: (progress) => options.onProgress({ ...progress, done: done.length, of }),
+    });
+  } catch (error) {
+    if (options.signal.aborted) return 'aborted';
+    // A server that is gone ends the run: every later cell would fail in the same way.
+    if (isForUser(error)) throw error;
+    return voidCell(plan, 'job-queue', `the contender failed: ${oneLine(error)}`);
+  }
+}
+
+function medianSettled(done: readonly Cell[], scenario: string, contender: string): number | undefined {
+  const rates = done
+    .filter((c) => c.scenario === scenario && c.contender.name === contender && c.verdict === 'valid')
+    .flatMap((c) => (c.throughput === undefined ? [] : [c.throughput.settledPerSec]));
+  return rates.length === 0 ? undefined : median(rates);
+}
+
+function emptyResult(options: RunOptions, environment: Environment): RunResult {
+  const now = new Date().toISOString();
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    methodVersion: METHOD_VERSION,
+    runId: randomUUID(),
+    seed: options.plan.seed,
+    startedAt: now,
+    finishedAt: now,
+    command: [...options.command],
+    complete: false,
+    environment,
+    scenarios: options.plan.scenarios.map((s) => ({
+      name: s.name,
+      question: s.question,
+      loadModel: loadModel(s),
+    })),
+    cells: [],
+    comparisons: [],
+  };
+}

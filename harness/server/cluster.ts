@@ -1,0 +1,226 @@
+// How is a PostgreSQL cluster made in a private folder, started, and stopped?
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { appendFile, chown, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { errorCode, oneLine, RuntimeFailure } from '../errors.ts';
+import { type Account, endsWithin, hasEnded, type RunResult, runToEnd } from './processes.ts';
+
+const INITDB_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 30_000;
+const FAST_SHUTDOWN_MS = 10_000;
+const IMMEDIATE_SHUTDOWN_MS = 5_000;
+const BIND_ATTEMPTS = 5;
+
+/** The superuser of an embedded server. */
+export const SUPERUSER = 'postgres';
+
+/** Where a cluster lies and who runs it. */
+export interface ClusterPlace {
+  /** The private folder; holds `install`, `data` and `server.log`. */
+  readonly folder: string;
+  readonly account: Account | undefined;
+  /** Cores to pin the server to; absent: all. */
+  readonly cpus?: readonly number[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Told of each process that must not outlive the harness, and of its end. */
+  readonly onProcess: (pid: number | undefined) => void;
+}
+
+/** A running postmaster. */
+export interface Postmaster {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly port: number;
+}
+
+/** The data folder of a cluster. */
+export function dataFolder(folder: string): string {
+  return path.join(folder, 'data');
+}
+
+/** Makes the cluster: UTF-8, C locale, scram-sha-256 with the given password. */
+export async function initCluster(place: ClusterPlace, password: string, settings: string): Promise<void> {
+  const passwordFile = path.join(place.folder, 'password');
+  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
+  if (place.account) await chown(passwordFile, place.account.uid, place.account.gid);
+  try {
+    await runInitdb(place, passwordFile);
+  } finally {
+    place.onProcess(undefined);
+    await rm(passwordFile, { force: true });
+  }
+  await appendFile(path.join(dataFolder(place.folder), 'postgresql.conf'), settings);
+}
+
+async function runInitdb(place: ClusterPlace, passwordFile: string): Promise<void> {
+  const program = path.join(place.folder, 'install', 'bin', 'initdb');
+  const args = [
+    ...['-D', dataFolder(place.folder), '-U', SUPERUSER, '-A', 'scram-sha-256', '--pwfile', passwordFile],
+    // The C locale: no collation library decides what an index costs. --no-sync: of initdb only, whose files need
+    // not survive a power cut; it is most of its time.
+    ...['-E', 'UTF8', '--no-locale', '--no-sync', '--no-instructions'],
+  ];
+  let result: RunResult;
+  try {
+    result = await runToEnd(program, args, {
+      cwd: place.folder,
+      env: serverEnv(),
+      account: place.account,
+      timeoutMs: INITDB_TIMEOUT_MS,
+      signal: place.signal,
+      onSpawn: place.onProcess,
+    });
+  } catch (error) {
+    throw cannotRun(error, place.folder);
+  }
+  if (result.code === 0) return;
+  if (result.timedOut) throw new RuntimeFailure(`initdb did not end within ${INITDB_TIMEOUT_MS / 1000} s`);
+  const missing = /error while loading shared libraries: ([^:]+)|Library not loaded: (\S+)/.exec(
+    result.stderr,
+  );
+  if (missing) {
+    throw new RuntimeFailure(
+      `the PostgreSQL binaries lack the library ${missing[1] ?? missing[2]}: install it, or give --server postgres://…`,
+    );
+  }
+  throw new RuntimeFailure(`initdb failed in ${place.folder}: ${oneLine(result.stderr || result.stdout)}`);
+}
+
+/** A failure to start a program at all, in words. */
+function cannotRun(error: unknown, folder: string): unknown {
+  switch (errorCode(error)) {
+    case 'ENOENT':
+      // The file is there (it was just installed): what does not exist is the loader that it names.
+      return new RuntimeFailure(
+        'the PostgreSQL binaries need glibc 2.27 or newer, which this system lacks (Alpine uses musl): use another image, or give --server postgres://…',
+      );
+    case 'EACCES':
+      return new RuntimeFailure(
+        `programs may not be run in ${folder} (mounted noexec?): set TMPDIR to a folder where they may`,
+      );
+    default:
+      return error;
+  }
+}
+
+/** No PG* variable, library path or locale of the user's reaches the server. */
+function serverEnv(): NodeJS.ProcessEnv {
+  return { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
+}
+
+/** Starts the postmaster on a free port of 127.0.0.1 and waits until it accepts connections. */
+export async function startPostmaster(place: ClusterPlace): Promise<Postmaster> {
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePort();
+    const postmaster = await launch(place, port);
+    try {
+      await waitUntilReady(place, postmaster.child);
+      return postmaster;
+    } catch (error) {
+      await stopPostmaster(postmaster.child);
+      place.onProcess(undefined);
+      // Between finding a free port and binding it, another process may take it.
+      if (!(error instanceof PortTaken)) throw error;
+      if (attempt === BIND_ATTEMPTS) {
+        throw new RuntimeFailure(`no free port on 127.0.0.1 after ${BIND_ATTEMPTS} attempts: try again`);
+      }
+    }
+  }
+}
+
+class PortTaken extends Error {}
+
+async function launch(place: ClusterPlace, port: number): Promise<Postmaster> {
+  const log = await open(logFile(place.folder), 'w');
+  try {
+    const postgres = path.join(place.folder, 'install', 'bin', 'postgres');
+    const args = ['-D', dataFolder(place.folder), '-p', String(port)];
+    const pin = place.cpus ? ['taskset', '-c', place.cpus.join(',')] : [];
+    const [program = postgres, ...rest] = [...pin, postgres, ...args];
+    const child = spawn(program, rest, {
+      cwd: place.folder,
+      env: serverEnv(),
+      ...place.account,
+      // A session of its own: Ctrl-C must not reach the server before the harness has finished with it.
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+    });
+    const pid = child.pid;
+    if (pid === undefined) {
+      const error = await new Promise<unknown>((resolve) => child.once('error', resolve));
+      throw cannotRun(error, place.folder);
+    }
+    child.on('error', () => {});
+    child.unref();
+    place.onProcess(pid);
+    return { child, pid, port };
+  } finally {
+    await log.close();
+  }
+}
+
+/** The postmaster writes `ready` into the eighth line of postmaster.pid when it accepts connections; pg_ctl waits so, too. */
+async function waitUntilReady(place: ClusterPlace, child: ChildProcess): Promise<void> {
+  const statusFile = path.join(dataFolder(place.folder), 'postmaster.pid');
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (performance.now() < deadline) {
+    place.signal?.throwIfAborted();
+    if (hasEnded(child)) throw await whyItEnded(place.folder);
+    const lines = (await readFile(statusFile, 'utf8').catch(() => '')).split('\n');
+    if (lines[7]?.startsWith('ready')) return;
+    await sleep(10);
+  }
+  throw new RuntimeFailure(
+    `the embedded server was not ready within ${START_TIMEOUT_MS / 1000} s: ${await complaints(place.folder)}`,
+  );
+}
+
+async function whyItEnded(folder: string): Promise<Error> {
+  const text = await complaints(folder);
+  if (/Address already in use|could not bind/i.test(text)) return new PortTaken(text);
+  return new RuntimeFailure(`the embedded server ended while it started: ${text}`);
+}
+
+/** The log's lines that say what went wrong, on one line. */
+async function complaints(folder: string): Promise<string> {
+  const log = await readFile(logFile(folder), 'utf8').catch(() => '');
+  const lines = log.split('\n').filter((line) => line.trim() !== '');
+  const telling = lines.filter((line) =>
+    /FATAL|PANIC|ERROR|HINT|could not|invalid|unrecognized|in use/.test(line),
+  );
+  return (
+    oneLine((telling.length > 0 ? telling : lines.slice(-3)).slice(0, 6).join(' | ')) || 'its log is empty'
+  );
+}
+
+function logFile(folder: string): string {
+  return path.join(folder, 'server.log');
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has no TCP address');
+  return address.port;
+}
+
+/** Fast shutdown; past its deadline an immediate one; past that, SIGKILL. Returns when the postmaster has ended. */
+export async function stopPostmaster(child: ChildProcess): Promise<void> {
+  child.ref();
+  // A fast shutdown waits for its last checkpoint and for every WAL sender.
+  child.kill('SIGINT');
+  if (await endsWithin(child, FAST_SHUTDOWN_MS)) return;
+  child.kill('SIGQUIT');
+  if (await endsWithin(child, IMMEDIATE_SHUTDOWN_MS)) return;
+  child.kill('SIGKILL');
+  await endsWithin(child, IMMEDIATE_SHUTDOWN_MS);
+}

@@ -1,0 +1,247 @@
+// Did every job end as the system under test promised? Ledger and database reconciled, by identity.
+
+import type { HeldJob, Promises } from '../contender.ts';
+import { type Claim, ENQUEUE, type Ledger, SETTLE, type Settle } from '../measure/ledger.ts';
+import { SETTLE_KINDS } from '../measure/ledger-writer.ts';
+import type { Cell } from '../result.ts';
+import { orderAudit } from './order.ts';
+
+const ACK = SETTLE_KINDS.indexOf('ack');
+const RETRY = SETTLE_KINDS.indexOf('retry');
+const DEAD = SETTLE_KINDS.indexOf('dead-letter');
+const RELEASE = SETTLE_KINDS.indexOf('release');
+
+export type Audit = Cell['audit'];
+export type JobCounts = Cell['jobs'];
+
+export interface CheckInput {
+  readonly ledger: Ledger;
+  readonly promises: Promises;
+  readonly leaseMs: number;
+  readonly preloaded: number;
+  /** Priority of a key. */
+  readonly priorityOf: (key: number) => number;
+  /** What the database held after the load; absent when the contender cannot list it. */
+  readonly held: AsyncIterable<HeldJob> | undefined;
+  /** Agents that were killed or stopped on purpose, or whose sessions were lost. */
+  readonly brokenAgents: ReadonlySet<number>;
+}
+
+export interface CheckResult {
+  readonly audit: Audit;
+  readonly jobs: JobCounts;
+  /** What voids the cell, one sentence each; empty when it is correct. */
+  readonly violations: readonly string[];
+  /** Jobs whose settle was sent by a killed agent and that are gone from the database: counted as settled. */
+  readonly assumedSettled: number;
+}
+
+const HELD = { none: 0, ready: 1, delayed: 2, leased: 3, dead: 4 } as const;
+
+/** Follows every job from its offer to its end. Reads `held` to its end; throws only what that throws. */
+export async function check(input: CheckInput): Promise<CheckResult> {
+  const { ledger } = input;
+  const audit = emptyAudit();
+  const held = new Uint8Array(ledger.size);
+  for await (const job of input.held ?? []) {
+    const known = job.key < ledger.size && ledger.enqueueState[job.key] !== ENQUEUE.notSent;
+    if (known) held[job.key] = HELD[job.state];
+    else audit.unexpected += 1;
+  }
+  const ends: Ends = { ...emptyJobs(), lost: 0, assumedSettled: 0, enqueueUnknownGone: 0 };
+  ends.offered = ledger.size;
+  for (let key = 0; key < ledger.size; key += 1) {
+    endOf(input, key, held[key] ?? HELD.none, audit, ends);
+    if (ledger.histories.has(key)) auditHandOuts(input, key, audit);
+  }
+  audit.unexpected += ledger.foreignKeys.size;
+  audit.lost = ends.lost;
+  const order = orderAudit(input);
+  audit.orderViolations = order.orderViolations;
+  audit.priorityInversions = order.priorityInversions;
+  const { lost: _lost, assumedSettled, enqueueUnknownGone: _gone, ...jobs } = ends;
+  return { audit, jobs, violations: violations(audit, jobs, input), assumedSettled };
+}
+
+interface Ends extends JobCounts {
+  lost: number;
+  assumedSettled: number;
+  enqueueUnknownGone: number;
+}
+
+/** Finds where one job ended, and counts it exactly once. */
+function endOf(input: CheckInput, key: number, held: number, audit: Audit, ends: Ends): void {
+  const { ledger } = input;
+  const enqueue = ledger.enqueueState[key] ?? ENQUEUE.notSent;
+  const claimed = !Number.isNaN(ledger.claimedUs[key] ?? Number.NaN);
+  const settles = settleSummary(ledger, key);
+  if (enqueue === ENQUEUE.notSent) {
+    if (claimed) audit.unexpected += 1;
+    ends.skipped += 1;
+    return;
+  }
+  const turnedUp = claimed || held !== HELD.none;
+  if (enqueue === ENQUEUE.confirmed) ends.enqueued += 1;
+  else if (turnedUp) {
+    audit.recovered += 1;
+    ends.enqueued += 1;
+  } else {
+    ends.failed += 1;
+    return;
+  }
+  audit.staleSettles += settles.stale;
+  if (settles.acks > 1) audit.duplicateSettlements += settles.acks - 1;
+  if (settles.acks > 0) {
+    ends.settled += 1;
+    if (held !== HELD.none) audit.settledButPresent += 1;
+  } else if (settles.deadLetters > 0 || held === HELD.dead) {
+    if (input.held !== undefined && held === HELD.none) ends.lost += 1;
+    else ends.deadLettered += 1;
+  } else if (held === HELD.delayed && settles.retries > 0) {
+    ends.retried += 1;
+  } else if (held !== HELD.none || input.held === undefined) {
+    ends.inFlight += 1;
+  } else if (settles.unknown > 0) {
+    ends.settled += 1;
+    ends.assumedSettled += 1;
+  } else {
+    ends.lost += 1;
+  }
+}
+
+interface SettleSummary {
+  acks: number;
+  deadLetters: number;
+  retries: number;
+  unknown: number;
+  stale: number;
+}
+
+const summary: SettleSummary = { acks: 0, deadLetters: 0, retries: 0, unknown: 0, stale: 0 };
+
+function settleSummary(ledger: Ledger, key: number): SettleSummary {
+  summary.acks = summary.deadLetters = summary.retries = summary.unknown = summary.stale = 0;
+  if (ledger.histories.has(key)) {
+    for (const settle of ledger.settlesOf(key)) addSettle(settle.state, settle.kind);
+  } else {
+    addSettle(ledger.settleState[key] ?? SETTLE.none, ledger.settleKind[key] ?? 0);
+  }
+  return summary;
+}
+
+function addSettle(state: number, kind: number): void {
+  if (state === SETTLE.stale) summary.stale += 1;
+  else if (state === SETTLE.unknown && (kind === ACK || kind === DEAD)) summary.unknown += 1;
+  else if (state === SETTLE.effective) {
+    if (kind === ACK) summary.acks += 1;
+    else if (kind === DEAD) summary.deadLetters += 1;
+    else if (kind === RETRY) summary.retries += 1;
+  }
+}
+
+/** For a job that was handed out more than once: was each hand-out allowed, and was each settle its holder's own? */
+function auditHandOuts(input: CheckInput, key: number, audit: Audit): void {
+  const claims = input.ledger.claimsOf(key);
+  const settles = input.ledger.settlesOf(key);
+  for (let i = 1; i < claims.length; i += 1) {
+    const earlier = claims[i - 1];
+    const later = claims[i];
+    if (earlier === undefined || later === undefined) continue;
+    const verdict = handOut(input, earlier, later, settleOf(earlier, claims, settles));
+    if (verdict === 'duplicate') audit.duplicateClaims += 1;
+    if (verdict === 'redelivered') audit.redelivered += 1;
+  }
+  for (const claim of claims) {
+    const settle = settleOf(claim, claims, settles);
+    if (settle?.state !== SETTLE.effective) continue;
+    if (claims.some((other) => other.requestedUs > claim.answeredUs && other.answeredUs < settle.sentUs)) {
+      audit.acceptedStaleSettles += 1;
+    }
+  }
+}
+
+/**
+ * Whether `later` was allowed after `earlier`. A lease cannot have begun before its claim was asked for, so it cannot
+ * end before `requestedUs` + its length: a hand-out answered earlier than that is a duplicate for certain, whatever
+ * the clocks of server and agents say.
+ */
+function handOut(
+  input: CheckInput,
+  earlier: Claim,
+  later: Claim,
+  settle: Settle | undefined,
+): 'duplicate' | 'redelivered' | 'returned' {
+  if (settle !== undefined && settle.sentUs < later.answeredUs) {
+    const gaveBack = settle.kind === RETRY || settle.kind === RELEASE;
+    if (gaveBack && settle.state !== SETTLE.stale) return 'returned';
+    if (settle.state === SETTLE.effective && later.requestedUs > settle.answeredUs) return 'duplicate';
+  }
+  if (input.promises.lease === 'timed') {
+    return later.answeredUs < earlier.requestedUs + input.leaseMs * 1000 ? 'duplicate' : 'redelivered';
+  }
+  const holderGone = settle?.state === SETTLE.stale || settle?.state === SETTLE.unknown;
+  return holderGone || input.brokenAgents.has(earlier.agent) ? 'redelivered' : 'duplicate';
+}
+
+/** The first settle that the claim's own session sent after it, and before that session claimed the job again. */
+function settleOf(claim: Claim, claims: readonly Claim[], settles: readonly Settle[]): Settle | undefined {
+  const again = claims.find((c) => c.claimer === claim.claimer && c.answeredUs > claim.answeredUs);
+  return settles.find(
+    (s) =>
+      s.claimer === claim.claimer &&
+      s.sentUs >= claim.answeredUs &&
+      (again === undefined || s.sentUs < again.answeredUs),
+  );
+}
+
+function violations(audit: Audit, jobs: JobCounts, input: CheckInput): string[] {
+  const found: string[] = [];
+  const say = (count: number, what: string): void => {
+    if (count > 0)
+      found.push(`${count.toLocaleString('en')} ${count === 1 ? 'job was' : 'jobs were'} ${what}`);
+  };
+  say(audit.lost, 'lost: enqueued, never settled, and gone from the database');
+  say(audit.duplicateClaims, 'handed out twice within one lease');
+  say(audit.duplicateSettlements, 'settled twice with effect');
+  say(audit.acceptedStaleSettles, 'settled under a stale lease, and the settle was accepted');
+  say(audit.settledButPresent, 'settled, and still in the database');
+  say(audit.unexpected, 'handed out or stored without having been offered');
+  if (input.promises.order !== 'none')
+    say(audit.orderViolations, `handed out against the order ${input.promises.order}`);
+  if (input.promises.order === 'priority-then-enqueue')
+    say(audit.priorityInversions, 'handed out after a job of lower priority');
+  const accounted =
+    jobs.settled + jobs.retried + jobs.deadLettered + jobs.skipped + jobs.failed + jobs.inFlight + audit.lost;
+  if (accounted !== jobs.offered)
+    found.push(`the books do not balance: ${jobs.offered} offered, ${accounted} accounted for`);
+  return found;
+}
+
+function emptyAudit(): Audit {
+  return {
+    lost: 0,
+    duplicateClaims: 0,
+    duplicateSettlements: 0,
+    unexpected: 0,
+    recovered: 0,
+    orderViolations: 0,
+    priorityInversions: 0,
+    staleSettles: 0,
+    acceptedStaleSettles: 0,
+    settledButPresent: 0,
+    redelivered: 0,
+  };
+}
+
+function emptyJobs(): JobCounts {
+  return {
+    offered: 0,
+    enqueued: 0,
+    settled: 0,
+    retried: 0,
+    deadLettered: 0,
+    skipped: 0,
+    failed: 0,
+    inFlight: 0,
+  };
+}

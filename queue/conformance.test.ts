@@ -1,0 +1,41 @@
+// Does every built-in strategy keep the contract?
+
+import { after, before } from 'node:test';
+import { type TestDatabase, testDatabase } from '../testing/database.ts';
+import { type Deviation, describeConformance } from './conformance/suite.ts';
+import type { Driver } from './drivers/driver.ts';
+import { pgDriver } from './drivers/pg.ts';
+import { strategies } from './strategies/index.ts';
+
+const SESSION_ENDS = 'its leases end with the session, not by the clock: no lease can expire';
+const TIMED = {
+  test: 'when a session dies its jobs come back at once, and its settle is stale',
+  reason: 'its leases end by the clock: a dead session keeps them until they expire',
+};
+
+const deviations: Readonly<Record<string, readonly Deviation[]>> = {
+  'skip-locked': [TIMED],
+  batch: [TIMED],
+  advisory: [
+    'an expired lease is reaped, its job runs again, and the late settle is stale',
+    'a lease that expires in the last attempt makes a dead letter',
+    'reap is bounded and leaves living leases alone',
+    'a heartbeat keeps a lease, and names those that were lost',
+  ].map((test) => ({ test, reason: SESSION_ENDS })),
+};
+
+let database: TestDatabase;
+let driver: Driver;
+
+before(async () => {
+  database = await testDatabase();
+  driver = pgDriver({ ...database.settings, max: 4 });
+});
+
+after(async () => {
+  await driver[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+});
+
+for (const factory of strategies)
+  describeConformance(factory, () => driver, deviations[factory.strategyName] ?? []);

@@ -1,0 +1,86 @@
+// What does each test of the conformance suite stand on?
+
+import assert from 'node:assert/strict';
+import type { Driver } from '../drivers/driver.ts';
+import { eventually } from '../eventually.ts';
+import type {
+  ClaimedJob,
+  ClaimStrategy,
+  NewJob,
+  Outcome,
+  StrategyFactory,
+  WorkerSession,
+} from '../strategy.ts';
+
+/** What a test of the suite gets: a strategy installed in a fresh schema. */
+export interface Bench {
+  readonly driver: Driver;
+  readonly strategy: ClaimStrategy;
+  readonly schema: string;
+  /** The same strategy for a second schema, not installed. */
+  sibling(): ClaimStrategy;
+  /** A session that is disposed when the test ends. */
+  open(): Promise<WorkerSession>;
+  /** A session, and the process id of its backend to end it by. */
+  openOn(): Promise<{ readonly session: WorkerSession; readonly pid: number }>;
+  enqueue(...jobs: readonly Partial<NewJob>[]): Promise<readonly string[]>;
+}
+
+/** One test of the suite. */
+export type Check = (bench: Bench) => Promise<void>;
+
+/** The queue that the suite uses where one is enough. */
+export const QUEUE = 'q';
+/** Longer than any test. */
+export const LEASE_MS = 60_000;
+
+/** The outcome of a job that is done. */
+export const ack = (job: ClaimedJob): Outcome => ({ kind: 'ack', job });
+/** The ids of `jobs`, in their order. */
+export const ids = (jobs: readonly ClaimedJob[]): readonly string[] => jobs.map((job) => job.id);
+
+/** Claims one job, which must be ready. */
+export async function claimOne(session: WorkerSession, leaseMs = LEASE_MS): Promise<ClaimedJob> {
+  const [job] = await session.claim(QUEUE, 1, leaseMs);
+  assert(job, 'a ready job is claimed');
+  return job;
+}
+
+/** States of the stored jobs, in the order of their ids. */
+export async function storedStates({ strategy, driver }: Bench): Promise<readonly string[]> {
+  return (await strategy.contents(driver, undefined, 100)).map((job) => job.state);
+}
+
+/** Waits until a lease has expired and was reaped. */
+export async function expireAndReap(bench: Bench): Promise<void> {
+  await eventually(async () => (await bench.strategy.reap(bench.driver, 100)) > 0, 'an expired lease');
+}
+
+/** Installs `factory`'s strategy in `schema`; what the bench opens, `closing` closes. */
+export async function openBench(
+  factory: StrategyFactory,
+  driver: Driver,
+  schema: string,
+  closing: AsyncDisposableStack,
+): Promise<Bench> {
+  const strategy = factory.create({ schema });
+  await strategy.install(driver);
+  const openOn = async () => {
+    const connection = await driver.connect('conformance');
+    const session = closing.use(await strategy.openWorker(connection, 'tester'));
+    return { session, pid: connection.backendPid };
+  };
+  return {
+    driver,
+    strategy,
+    schema,
+    openOn,
+    sibling: () => factory.create({ schema: `${schema} sibling` }),
+    open: async () => (await openOn()).session,
+    enqueue: (...jobs) =>
+      strategy.enqueue(
+        driver,
+        jobs.map((job) => ({ queue: QUEUE, payload: {}, ...job })),
+      ),
+  };
+}

@@ -1,0 +1,46 @@
+// What does the queue offer to who uses it? Everything else under queue/ is its own affair.
+
+export type { Connection, Database, Driver, QueryResult, Statement } from './drivers/driver.ts';
+export { type PgAddress, type PgOptions, type PgSettings, pgDriver, pgTransaction } from './drivers/pg.ts';
+export { InvalidArgumentError, UnsupportedError } from './errors.ts';
+export { encodePayload } from './payload.ts';
+export { createQueue, type EnqueueOptions, type Queue, type QueueOptions } from './queue.ts';
+export {
+  DeadLetterError,
+  type ExponentialRetry,
+  exponentialRetry,
+  type Failure,
+  fixedRetry,
+  type RetryPolicy,
+} from './retry.ts';
+export { prepared, qualify, quoteIdentifier } from './sql.ts';
+export { strategies } from './strategies/index.ts';
+export type {
+  ClaimedJob,
+  ClaimStrategy,
+  Delay,
+  Guarantees,
+  Heartbeat,
+  JobId,
+  Lease,
+  NewJob,
+  Outcome,
+  QueueStats,
+  SettleResult,
+  StoredJob,
+  StrategyFactory,
+  WorkerDefaults,
+  WorkerSession,
+} from './strategy.ts';
+export { wakeups } from './wakeup/index.ts';
+export type { Listener, Signaller, WakeupContext, WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
+export type {
+  ErrorSource,
+  Handler,
+  JobContext,
+  ResolvedOptions,
+  WorkerEvents,
+  WorkerOptions,
+  WorkerState,
+} from './worker/options.ts';
+export { createWorker, type StopOptions, type StopReport, type Worker } from './worker.ts';

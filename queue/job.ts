@@ -1,0 +1,56 @@
+// Which jobs does a queue accept?
+
+import { InvalidArgumentError, UnsupportedError } from './errors.ts';
+import type { ClaimStrategy, NewJob } from './strategy.ts';
+
+/** Bytes of a queue's name in UTF-8: it is stored with every job and travels as a NOTIFY payload. */
+const QUEUE_NAME_BYTES = 200;
+/** Range of the column `max_attempts`. */
+const MAX_ATTEMPTS_LIMIT = 32_767;
+
+/** Throws InvalidArgumentError when `name` is no queue name: 1…200 bytes of well-formed UTF-8 without NUL. */
+export function requireQueueName(name: string): void {
+  const bytes = Buffer.byteLength(name);
+  if (bytes < 1 || bytes > QUEUE_NAME_BYTES)
+    throw new InvalidArgumentError(`queue name has ${bytes} bytes: give 1…${QUEUE_NAME_BYTES}`);
+  if (name.includes('\0') || !name.isWellFormed())
+    throw new InvalidArgumentError(
+      'queue name holds NUL or half of a surrogate pair: PostgreSQL cannot store it',
+    );
+}
+
+/**
+ * Throws InvalidArgumentError for values out of range, UnsupportedError for a capability that `strategy` lacks. The
+ * payload is checked where it is encoded.
+ */
+export function validateJob(strategy: ClaimStrategy, job: NewJob): void {
+  requireQueueName(job.queue);
+  if (job.priority !== undefined && job.priority !== 0) requirePriority(strategy, job.priority);
+  if (job.maxAttempts !== undefined) requireMaxAttempts(job.maxAttempts);
+  if (job.runAt !== undefined) requireRunAt(strategy, job.runAt);
+}
+
+function requirePriority({ name, priorities }: ClaimStrategy, priority: number): void {
+  if (priorities === undefined) throw new UnsupportedError(name, 'priorities', 'leave priority out');
+  if (!Number.isInteger(priority) || priority < priorities.min || priority > priorities.max)
+    throw new InvalidArgumentError(
+      `priority is ${priority}: give a whole number in ${priorities.min}…${priorities.max}`,
+    );
+}
+
+function requireMaxAttempts(maxAttempts: number): void {
+  if (!Number.isInteger(maxAttempts) || maxAttempts < 1 || maxAttempts > MAX_ATTEMPTS_LIMIT)
+    throw new InvalidArgumentError(
+      `maxAttempts is ${maxAttempts}: give a whole number in 1…${MAX_ATTEMPTS_LIMIT}`,
+    );
+}
+
+/** Years that both JavaScript's ISO strings of four digits and PostgreSQL's timestamptz can say. */
+const YEAR_MAX = 9999;
+
+function requireRunAt({ name, delay }: ClaimStrategy, runAt: Date): void {
+  if (delay === undefined) throw new UnsupportedError(name, 'delay', 'leave runAt out');
+  const year = runAt.getUTCFullYear();
+  if (Number.isNaN(year) || year < 1 || year > YEAR_MAX)
+    throw new InvalidArgumentError(`runAt is no date in the years 1…${YEAR_MAX}: give a valid Date`);
+}

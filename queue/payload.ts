@@ -1,0 +1,35 @@
+// Which payloads can PostgreSQL keep, and in what form are they sent?
+
+import { InvalidArgumentError } from './errors.ts';
+
+/**
+ * Escapes that `JSON.stringify` leaves and jsonb refuses: NUL, and halves of surrogate pairs. An even number of
+ * backslashes before the `u` is an escaped backslash and plain text. PostgreSQL manual, 8.14 "JSON Types".
+ */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/;
+
+/**
+ * The JSON text of `payload` as jsonb accepts it.
+ * Throws InvalidArgumentError for what is no JSON value (undefined, functions, bigint, cycles) or cannot be stored.
+ */
+export function encodePayload(payload: unknown): string {
+  const text = stringify(payload);
+  if (text.includes('\\u') && UNSTORABLE.test(text))
+    throw new InvalidArgumentError(
+      'payload holds \\u0000 or half of a surrogate pair: jsonb cannot store it; encode such text, e.g. as base64',
+    );
+  return text;
+}
+
+function stringify(payload: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(payload);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InvalidArgumentError(`payload is no JSON value (${reason}): give plain data`);
+  }
+  if (text === undefined)
+    throw new InvalidArgumentError(`payload is ${typeof payload}: give a JSON value, null for none`);
+  return text;
+}

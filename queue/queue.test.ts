@@ -1,0 +1,148 @@
+// Does the queue's own interface keep its promises: transactions, validation, chunks?
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import pg from 'pg';
+import { type TestDatabase, testDatabase } from '../testing/database.ts';
+import {
+  createQueue,
+  type Driver,
+  type NewJob,
+  pgDriver,
+  pgTransaction,
+  type StrategyFactory,
+} from './index.ts';
+import { skipLocked } from './strategies/skip-locked.ts';
+
+let database: TestDatabase;
+let driver: Driver;
+let statements: string[] = [];
+
+before(async () => {
+  database = await testDatabase();
+  driver = pgDriver({
+    ...database.settings,
+    max: 4,
+    onStatement: ({ text }) => statements.push(text.trim()),
+  });
+});
+
+after(async () => {
+  await driver[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+});
+
+test('a job in the caller’s transaction appears with its commit and never after a rollback', async () => {
+  await using queue = createQueue({ driver, schema: 'tx' });
+  await queue.install();
+  const client = new pg.Client(database.url);
+  await client.connect();
+  try {
+    for (const [ending, ready] of [
+      ['ROLLBACK', 0],
+      ['COMMIT', 2],
+    ] as const) {
+      await client.query('BEGIN');
+      await queue.enqueue({ queue: 'q', payload: 1 }, { tx: pgTransaction(client) });
+      await queue.enqueueMany([{ queue: 'q', payload: 2 }], { tx: pgTransaction(client) });
+      assert.equal((await queue.stats('q')).ready, 0, 'nothing shows before the commit');
+      await client.query(ending);
+      assert.equal((await queue.stats('q')).ready, ready);
+    }
+  } finally {
+    await client.end();
+  }
+});
+
+test('a bulk larger than one statement is enqueued whole, in order, or not at all', async () => {
+  await using queue = createQueue({ driver, schema: 'bulk' });
+  await queue.install();
+  const jobs = Array.from({ length: 12_001 }, (_, n): NewJob => ({ queue: 'q', payload: n }));
+  const ids = await queue.enqueueMany(jobs);
+  assert.equal(ids.length, jobs.length);
+  const stored = await queue.strategy.contents(driver, undefined, 20_000);
+  assert.deepEqual(
+    stored.map((job) => [job.id, job.payload]),
+    ids.map((id, n) => [id, n]),
+  );
+  const broken = jobs.with(-1, { queue: 'q', payload: '\0' });
+  await assert.rejects(queue.enqueueMany(broken), { name: 'InvalidArgumentError' });
+  // In the caller's transaction too: it stays usable, and holds none of them.
+  await driver.transaction(async (tx) => {
+    await assert.rejects(queue.enqueueMany(broken, { tx }), { name: 'InvalidArgumentError' });
+  });
+  assert.equal((await queue.stats('q')).ready, jobs.length);
+});
+
+test('what is out of range is refused before anything is sent', async () => {
+  await using queue = createQueue({ driver, schema: 'invalid' });
+  statements = [];
+  const bad: readonly Partial<NewJob>[] = [
+    { queue: '' },
+    { queue: 'x'.repeat(201) },
+    { queue: 'nul \0' },
+    { queue: 'half \ud800' },
+    { priority: 32_768 },
+    { priority: 0.5 },
+    { maxAttempts: 0 },
+    { maxAttempts: 32_768 },
+    { runAt: new Date(Number.NaN) },
+    { runAt: new Date(8.64e15) },
+    { payload: '\0' },
+    { payload: () => 1 },
+  ];
+  for (const fault of bad)
+    await assert.rejects(queue.enqueue({ queue: 'q', payload: 1, ...fault }), {
+      name: 'InvalidArgumentError',
+    });
+  assert.deepEqual(statements, []);
+  assert.throws(() => createQueue({ driver, strategy: 'none' }), /skip-locked, batch, advisory/);
+  assert.throws(() => createQueue({ driver, schema: '' }), { name: 'InvalidArgumentError' });
+  assert.throws(() => createQueue({ driver, schema: 'é'.repeat(32) }), { name: 'InvalidArgumentError' });
+});
+
+test('what a strategy does not offer is refused by name', async () => {
+  const plain: StrategyFactory = {
+    strategyName: 'plain',
+    summary: 'skip-locked without its options',
+    create(options) {
+      const { priorities: _priorities, delay: _delay, ...rest } = skipLocked.create(options);
+      return { ...rest, name: 'plain' };
+    },
+  };
+  await using queue = createQueue({ driver, strategy: plain, schema: 'plain' });
+  await queue.install();
+  await assert.rejects(queue.enqueue({ queue: 'q', payload: 1, priority: 1 }), {
+    name: 'UnsupportedError',
+    capability: 'priorities',
+  });
+  await assert.rejects(queue.enqueue({ queue: 'q', payload: 1, runAt: new Date() }), { capability: 'delay' });
+  await queue.enqueue({ queue: 'q', payload: 1, priority: 0 });
+});
+
+test('an enqueue costs one statement, and the signal is not one of its own under load', async () => {
+  const queue = createQueue({ driver, schema: 'trips' });
+  await queue.install();
+  statements = [];
+  await Promise.all(Array.from({ length: 20 }, () => queue.enqueue({ queue: 'q', payload: 1 })));
+  await queue[Symbol.asyncDispose]();
+  assert.equal(statements.filter((text) => text.startsWith('INSERT')).length, 20);
+  const signals = statements.filter((text) => text.includes('pg_notify')).length;
+  assert(signals >= 1 && signals < 20, `${signals} signals`);
+  assert.equal(statements.length, 20 + signals);
+});
+
+test('dead letters are listed with what they carried', async () => {
+  await using queue = createQueue({ driver, schema: 'dead' });
+  await queue.install();
+  await queue.enqueueMany([1, 2, 3].map((payload) => ({ queue: 'q', payload })));
+  await using session = await queue.strategy.openWorker(await driver.connect('test'), 'tester');
+  const jobs = await session.claim('q', 2, 60_000);
+  await session.settle(jobs.map((job) => ({ kind: 'dead-letter', job, error: `failed ${job.id}` })));
+  const [first, second] = await queue.deadLetters();
+  assert.deepEqual([first?.payload, second?.payload], [1, 2]);
+  assert.deepEqual(await queue.deadLetters({ limit: 1 }), [first]);
+  assert.deepEqual(await queue.deadLetters({ afterId: first?.id ?? '' }), [second]);
+  const { rows } = await driver.query({ text: 'SELECT error FROM dead.dead ORDER BY id' });
+  assert.deepEqual(rows, [{ error: 'failed 1' }, { error: 'failed 2' }]);
+});

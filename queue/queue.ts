@@ -1,0 +1,175 @@
+// How does an application put jobs into a queue?
+
+import type { Database, Driver } from './drivers/driver.ts';
+import { InvalidArgumentError } from './errors.ts';
+import { requireQueueName, validateJob } from './job.ts';
+import { encodePayload } from './payload.ts';
+import { strategies } from './strategies/index.ts';
+import type { ClaimStrategy, JobId, NewJob, QueueStats, StoredJob, StrategyFactory } from './strategy.ts';
+import { wakeups } from './wakeup/index.ts';
+import type { WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
+
+/** Options of `createQueue`. */
+export interface QueueOptions {
+  readonly driver: Driver;
+  /** A built-in strategy's name, or any factory; default `skip-locked`. */
+  readonly strategy?: string | StrategyFactory;
+  /** Schema that holds the relations; default `claimbench`. */
+  readonly schema?: string;
+  /** How idle workers learn of new jobs; default `coalesced`. */
+  readonly wakeup?: WakeupName;
+  /** Told of signals that could not be sent. No job depends on them. Default: ignored. */
+  readonly onSignalError?: (error: unknown) => void;
+}
+
+/** Options of an enqueue. */
+export interface EnqueueOptions {
+  /** The caller's open transaction: the jobs appear if and when it commits. */
+  readonly tx?: Database;
+}
+
+/** A set of named queues in one schema. Disposing sends pending signals; the driver stays open. */
+export interface Queue extends AsyncDisposable {
+  readonly driver: Driver;
+  readonly schema: string;
+  readonly strategy: ClaimStrategy;
+  readonly wakeup: WakeupFactory;
+  /** Creates the schema and its relations; does nothing where they exist. */
+  install(): Promise<void>;
+  /**
+   * Enqueues one job. Durable when it resolves; with `tx`, when that commits.
+   * Throws InvalidArgumentError or UnsupportedError before anything is sent.
+   */
+  enqueue(job: NewJob, options?: EnqueueOptions): Promise<JobId>;
+  /**
+   * Enqueues all jobs or none, in their order; one id for each. More than 5,000 jobs travel in several statements of one
+   * transaction: `tx`, or one of its own. Throws as `enqueue` does; one invalid job refuses them all.
+   */
+  enqueueMany(jobs: readonly NewJob[], options?: EnqueueOptions): Promise<readonly JobId[]>;
+  /**
+   * Tells idle workers that `queue` has jobs. Needed only after the commit of a caller's own transaction, under a wake-up
+   * that cannot know of it (`coalesced`); without it the next poll finds them.
+   */
+  signal(queue: string): void;
+  stats(queue: string): Promise<QueueStats>;
+  /** Dead letters of all queues, in the order of their ids, after `afterId`; at most `limit` (default 100). */
+  deadLetters(options?: { readonly afterId?: JobId; readonly limit?: number }): Promise<readonly StoredJob[]>;
+}
+
+/** Jobs per statement: bounds the size of one message and of the arrays that the server unpacks. */
+const ENQUEUE_CHUNK = 5000;
+/** Rows per page while `deadLetters` looks through the contents. */
+const PAGE = 1000;
+
+class StrategyQueue implements Queue {
+  readonly driver: Driver;
+  readonly schema: string;
+  readonly strategy: ClaimStrategy;
+  readonly wakeup: WakeupFactory;
+  readonly #signaller;
+
+  constructor(options: QueueOptions) {
+    this.driver = options.driver;
+    this.schema = options.schema ?? 'claimbench';
+    this.strategy = findStrategy(options.strategy ?? 'skip-locked').create({ schema: this.schema });
+    this.wakeup = findWakeup(options.wakeup ?? 'coalesced');
+    this.#signaller = this.wakeup.signaller({
+      driver: this.driver,
+      schema: this.schema,
+      onError: options.onSignalError ?? (() => undefined),
+    });
+  }
+
+  install(): Promise<void> {
+    return this.strategy.install(this.driver);
+  }
+
+  async enqueue(job: NewJob, options: EnqueueOptions = {}): Promise<JobId> {
+    const [id] = await this.enqueueMany([job], options);
+    if (id === undefined)
+      throw new Error(`strategy ${this.strategy.name} returned no id for an enqueued job`);
+    return id;
+  }
+
+  async enqueueMany(jobs: readonly NewJob[], options: EnqueueOptions = {}): Promise<readonly JobId[]> {
+    if (jobs.length === 0) return [];
+    for (const job of jobs) validateJob(this.strategy, job);
+    const queues = jobs.length === 1 ? [jobs[0]?.queue ?? ''] : [...new Set(jobs.map((job) => job.queue))];
+    if (options.tx !== undefined) return this.#send(options.tx, jobs, queues);
+    // One statement is its own transaction; more than one, the signal's included, needs a real one.
+    const single = jobs.length <= ENQUEUE_CHUNK && this.#signaller.insideEnqueue === undefined;
+    const ids = single
+      ? await this.#send(this.driver, jobs, queues)
+      : await this.driver.transaction((tx) => this.#send(tx, jobs, queues));
+    this.#signaller.afterEnqueue?.(queues);
+    return ids;
+  }
+
+  async #send(db: Database, jobs: readonly NewJob[], queues: readonly string[]): Promise<readonly JobId[]> {
+    // Both are issued before either is awaited: on a connection that pipelines, the signal costs no round trip.
+    const [ids] = await Promise.all([
+      this.#sendChunks(db, jobs),
+      this.#signaller.insideEnqueue?.(db, queues),
+    ]);
+    return ids;
+  }
+
+  async #sendChunks(db: Database, jobs: readonly NewJob[]): Promise<readonly JobId[]> {
+    if (jobs.length <= ENQUEUE_CHUNK) return this.strategy.enqueue(db, jobs);
+    // A payload refused in the last chunk would leave the first ones in a transaction that its owner may commit.
+    for (const job of jobs) encodePayload(job.payload);
+    const ids: JobId[] = [];
+    for (let start = 0; start < jobs.length; start += ENQUEUE_CHUNK)
+      ids.push(...(await this.strategy.enqueue(db, jobs.slice(start, start + ENQUEUE_CHUNK))));
+    return ids;
+  }
+
+  signal(queue: string): void {
+    requireQueueName(queue);
+    this.#signaller.afterEnqueue?.([queue]);
+  }
+
+  stats(queue: string): Promise<QueueStats> {
+    requireQueueName(queue);
+    return this.strategy.stats(this.driver, queue);
+  }
+
+  async deadLetters(
+    options: { readonly afterId?: JobId; readonly limit?: number } = {},
+  ): Promise<readonly StoredJob[]> {
+    const { limit = 100 } = options;
+    const found: StoredJob[] = [];
+    let afterId = options.afterId;
+    while (found.length < limit) {
+      const page = await this.strategy.contents(this.driver, afterId, PAGE);
+      if (page.length === 0) break;
+      found.push(...page.filter((job) => job.state === 'dead'));
+      afterId = page.at(-1)?.id;
+    }
+    return found.slice(0, limit);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#signaller[Symbol.asyncDispose]();
+  }
+}
+
+function findStrategy(strategy: string | StrategyFactory): StrategyFactory {
+  if (typeof strategy !== 'string') return strategy;
+  const found = strategies.find(({ strategyName }) => strategyName === strategy);
+  if (found !== undefined) return found;
+  const names = strategies.map(({ strategyName }) => strategyName).join(', ');
+  throw new InvalidArgumentError(`strategy is "${strategy}": give one of ${names}, or a factory`);
+}
+
+function findWakeup(name: string): WakeupFactory {
+  const found = wakeups.find(({ wakeupName }) => wakeupName === name);
+  if (found !== undefined) return found;
+  const names = wakeups.map(({ wakeupName }) => wakeupName).join(', ');
+  throw new InvalidArgumentError(`wakeup is "${name}": give one of ${names}`);
+}
+
+/** Opens a set of queues over `driver`. Sends nothing. Throws InvalidArgumentError for an unknown name or bad schema. */
+export function createQueue(options: QueueOptions): Queue {
+  return new StrategyQueue(options);
+}

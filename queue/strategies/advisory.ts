@@ -1,0 +1,160 @@
+// Strategy `advisory`: claim by session advisory lock, without a write.
+//
+// What it is: a claim walks the ready jobs in order and tries the advisory lock of each; what it gets is leased for as
+//   long as the connection lives. The row stays as it is until the job is settled.
+// Who uses it: Que (row by row, as here); GoodJob tests the locks of a list of candidates.
+// Guarantees: at least once; order of priority, then enqueue; a dead session frees its jobs at once, and its crash
+//   costs no attempt, since attempts are counted when a job fails.
+// Where it breaks: held jobs stay at the head of the ready index, and every claim walks past them, so claims get dearer
+//   with the jobs in flight; a lock belongs to a server connection, so no pooler in transaction mode; a hung worker that
+//   keeps its connection keeps its jobs; locks live in shared memory, bounded by max_locks_per_transaction.
+
+import type { Connection } from '../drivers/driver.ts';
+import { prepared } from '../sql.ts';
+import type {
+  ClaimedJob,
+  ClaimStrategy,
+  JobId,
+  Outcome,
+  SettleResult,
+  StrategyFactory,
+  WorkerSession,
+} from '../strategy.ts';
+import {
+  advisoryRelations,
+  claimCallSql,
+  heldRule,
+  installAdvisory,
+  unlockSql,
+  unlockStraySql,
+} from './shared/advisory-sql.ts';
+import { type ClaimedRow, toClaimedJob } from './shared/claimed-row.ts';
+import { enqueueInto } from './shared/enqueue.ts';
+import { readContents, readStats } from './shared/inspect.ts';
+import { PRIORITIES } from './shared/lease-strategy.ts';
+import { keepIndexPlans } from './shared/planner.ts';
+import { settleOn } from './shared/settle.ts';
+import { jobsTable } from './shared/table.ts';
+import { delayOn } from './shared/upkeep.ts';
+
+/** What the sessions of one strategy share. */
+function sessionStatements(schema: string) {
+  const table = jobsTable(schema);
+  return {
+    claim: prepared(claimCallSql(table)),
+    unlock: prepared(unlockSql(table)),
+    unlockStray: prepared(unlockStraySql(table)),
+    settle: settleOn(table, {
+      // The lock proves the ownership; the state only guards against a row that somebody changed by hand.
+      owned: `job.state = 'r'`,
+      attemptAfterFailure: '(job.attempt + 1)::smallint',
+      attemptAfterRelease: 'job.attempt',
+      fence: () => 0,
+    }),
+  };
+}
+
+type Statements = ReturnType<typeof sessionStatements>;
+
+class AdvisorySession implements WorkerSession {
+  readonly #connection: Connection;
+  readonly #statements: Statements;
+  /** Fencing tokens of the jobs whose lock this session holds. */
+  readonly #held = new Map<JobId, string>();
+  #lastClaim: Promise<unknown> = Promise.resolve();
+
+  constructor(connection: Connection, statements: Statements) {
+    this.#connection = connection;
+    this.#statements = statements;
+  }
+
+  /**
+   * One claim at a time: a session is granted a lock again that it holds, so a second claim must know what the first
+   * one got before it walks.
+   */
+  async claim(queue: string, limit: number): Promise<readonly ClaimedJob[]> {
+    const claim = this.#lastClaim.then(() => this.#walk(queue, limit));
+    this.#lastClaim = claim.catch(() => undefined);
+    return claim;
+  }
+
+  async #walk(queue: string, limit: number): Promise<readonly ClaimedJob[]> {
+    let rows: readonly ClaimedRow[];
+    try {
+      const values = [queue, limit, [...this.#held.keys()]];
+      rows = (await this.#connection.query<ClaimedRow>(this.#statements.claim(values))).rows;
+    } catch (error) {
+      // Session locks survive a rollback: what the failed walk had locked would be lost to all until we disconnect.
+      if (!this.#connection.closed)
+        await this.#connection.query(this.#statements.unlockStray([[...this.#held.keys()]]));
+      throw error;
+    }
+    const jobs = rows.map((row) => toClaimedJob(queue, row));
+    for (const job of jobs) this.#held.set(job.id, job.lease.fencingToken);
+    return jobs;
+  }
+
+  /** Stale is what this session does not hold under this token, and everything once the connection is gone. */
+  async settle(outcomes: readonly Outcome[]): Promise<SettleResult> {
+    const mine = this.#connection.closed ? [] : outcomes.filter((outcome) => this.#owns(outcome.job));
+    const stale =
+      mine.length === outcomes.length ? [] : outcomes.filter((outcome) => !mine.includes(outcome));
+    const staleIds = stale.map((outcome) => outcome.job.id);
+    if (mine.length === 0) return { acked: 0, retried: 0, deadLettered: 0, released: 0, stale: staleIds };
+    const ids = mine.map((outcome) => outcome.job.id);
+    // Sent back to back, executed in order, each in a transaction of its own: the lock opens only when what it guarded
+    // is committed. Should the settle fail, the jobs are unlocked and ready, and somebody runs them again.
+    const settling = this.#statements.settle(this.#connection, mine);
+    const unlocking = this.#connection.query(this.#statements.unlock([ids]));
+    const [settled] = await Promise.allSettled([settling, unlocking]);
+    for (const id of ids) this.#held.delete(id);
+    if (settled.status === 'rejected') throw settled.reason;
+    return { ...settled.value, stale: [...settled.value.stale, ...staleIds] };
+  }
+
+  #owns(job: ClaimedJob): boolean {
+    return this.#held.get(job.id) === job.lease.fencingToken;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#held.clear();
+    await this.#connection[Symbol.asyncDispose]();
+  }
+}
+
+function create({ schema }: { readonly schema: string }): ClaimStrategy {
+  const table = jobsTable(schema);
+  const statements = sessionStatements(schema);
+  const held = heldRule(table);
+  return {
+    name: 'advisory',
+    workerDefaults: { batch: 1, prefetch: 0, settle: 'each' },
+    guarantees: {
+      delivery: 'at-least-once',
+      order: 'priority-then-enqueue',
+      lease: 'session',
+      crashCountsAttempt: false,
+      transactionPooler: false,
+    },
+    relations: advisoryRelations,
+    priorities: PRIORITIES,
+    delay: delayOn(table),
+    install: (db) => installAdvisory(db, table),
+    enqueue: enqueueInto(table),
+    async openWorker(connection) {
+      await keepIndexPlans(connection);
+      return new AdvisorySession(connection, statements);
+    },
+    // The server ends a session's leases with the session.
+    reap: async () => 0,
+    stats: (db, queue) => readStats(db, table, queue, held),
+    contents: (db, afterId, limit) => readContents(db, table, afterId, limit, held),
+  };
+}
+
+/** Session advisory locks, one job per claim. */
+export const advisory: StrategyFactory = {
+  strategyName: 'advisory',
+  summary: 'claims by session advisory lock without writing, as Que does and GoodJob in its way',
+  create,
+};

@@ -1,0 +1,37 @@
+// What is a strategy on the shared table whose claim writes a timed lease, apart from how its worker is set?
+
+import type { ClaimStrategy, WorkerDefaults } from '../../strategy.ts';
+import { enqueueInto } from './enqueue.ts';
+import { readContents, readStats } from './inspect.ts';
+import { leaseStatements, openLeaseSession } from './lease-claim.ts';
+import { installJobsTable, JOBS_RELATIONS, jobsTable } from './table.ts';
+import { delayOn, reapExpired } from './upkeep.ts';
+
+/** Range of the column `priority`, a smallint. */
+export const PRIORITIES = { min: -32_768, max: 32_767 } as const;
+
+/** Builds such a strategy for `schema`. */
+export function leaseStrategy(name: string, schema: string, workerDefaults: WorkerDefaults): ClaimStrategy {
+  const table = jobsTable(schema);
+  const statements = leaseStatements(table);
+  return {
+    name,
+    workerDefaults,
+    guarantees: {
+      delivery: 'at-least-once',
+      order: 'priority-then-enqueue',
+      lease: 'timed',
+      crashCountsAttempt: true,
+      transactionPooler: true,
+    },
+    relations: JOBS_RELATIONS,
+    priorities: PRIORITIES,
+    delay: delayOn(table),
+    install: (db) => installJobsTable(db, table),
+    enqueue: enqueueInto(table),
+    openWorker: (connection, workerId) => openLeaseSession(statements, connection, workerId),
+    reap: (db, limit) => reapExpired(db, table, limit),
+    stats: (db, queue) => readStats(db, table, queue),
+    contents: (db, afterId, limit) => readContents(db, table, afterId, limit),
+  };
+}

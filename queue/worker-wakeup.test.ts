@@ -1,0 +1,134 @@
+// Does an idle worker learn of work, by signal and without one?
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type TestDatabase, testDatabase } from '../testing/database.ts';
+import { eventually } from './eventually.ts';
+import {
+  createQueue,
+  createWorker,
+  type Driver,
+  pgDriver,
+  type Queue,
+  type QueueOptions,
+  wakeups,
+} from './index.ts';
+
+let database: TestDatabase;
+let driver: Driver;
+let schemas = 0;
+
+before(async () => {
+  database = await testDatabase();
+  driver = pgDriver({ ...database.settings, max: 4 });
+});
+
+after(async () => {
+  await driver[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+});
+
+async function openQueue(options: Partial<QueueOptions> = {}): Promise<Queue> {
+  schemas += 1;
+  const queue = createQueue({ driver, schema: `worker${schemas}`, ...options });
+  await queue.install();
+  return queue;
+}
+
+/** Process ids of the backends that listen at present. */
+async function listeners(): Promise<readonly number[]> {
+  const { rows } = await driver.query<{ readonly pid: number }>({
+    text: `SELECT pid FROM pg_stat_activity
+           WHERE datname = current_database() AND application_name LIKE '% listen'
+             AND query LIKE 'LISTEN%' AND state = 'idle'`,
+  });
+  return rows.map((row) => row.pid);
+}
+
+for (const { wakeupName } of wakeups) {
+  test(`${wakeupName}: an idle worker learns of a job`, async () => {
+    await using queue = await openQueue({ wakeup: wakeupName });
+    const signalled = wakeupName === 'notify' || wakeupName === 'coalesced';
+    const done: unknown[] = [];
+    let idle = 0;
+    await using _worker = createWorker(queue, {
+      queue: 'q',
+      // A minute: whoever is found within the test's deadline was signalled.
+      pollMs: signalled ? 60_000 : 50,
+      events: {
+        emptyClaim: () => {
+          idle += 1;
+        },
+      },
+      handler: ({ payload }) => done.push(payload),
+    });
+    await eventually(() => idle > 0, 'an idle worker');
+    if (signalled) await eventually(async () => (await listeners()).length > 0, 'a listener');
+    for (let n = 0; n < 50; n += 1) {
+      await queue.enqueue({ queue: 'q', payload: n });
+      await eventually(() => done.length > n, `job ${n}`);
+    }
+  });
+}
+
+test('a caller’s own transaction wakes a worker by signal', async () => {
+  await using queue = await openQueue();
+  let idle = 0;
+  let done = 0;
+  await using _worker = createWorker(queue, {
+    queue: 'q',
+    pollMs: 60_000,
+    events: {
+      emptyClaim: () => {
+        idle += 1;
+      },
+    },
+    handler: () => {
+      done += 1;
+    },
+  });
+  await eventually(async () => idle > 0 && (await listeners()).length > 0, 'an idle, listening worker');
+  // The listener rings once when it is open; that claim must be over, too.
+  await sleep(200);
+  await driver.transaction((tx) => queue.enqueue({ queue: 'q', payload: 1 }, { tx }));
+  await sleep(100);
+  assert.equal(done, 0, 'nobody signalled yet');
+  queue.signal('q');
+  await eventually(() => done === 1, 'the job');
+});
+
+test('a listener that dies is replaced, and polling bridges the gap', async () => {
+  await using queue = await openQueue();
+  let done = 0;
+  await using _worker = createWorker(queue, {
+    queue: 'q',
+    pollMs: 100,
+    handler: () => {
+      done += 1;
+    },
+  });
+  await eventually(async () => (await listeners()).length === 1, 'a listener');
+  const [pid] = await listeners();
+  await driver.query({ text: 'SELECT pg_terminate_backend($1)', values: [pid] });
+  await queue.enqueue({ queue: 'q', payload: 1 });
+  await eventually(() => done === 1, 'the job');
+  await eventually(async () => {
+    const now = await listeners();
+    return now.length === 1 && now[0] !== pid;
+  }, 'another listener');
+});
+
+test('delayed jobs run when they are due, and not before', async () => {
+  await using queue = await openQueue();
+  const dueMs = Date.now() + 400;
+  const ranMs: number[] = [];
+  await using _worker = createWorker(queue, {
+    queue: 'q',
+    pollMs: 100,
+    handler: () => void ranMs.push(Date.now()),
+  });
+  await queue.enqueue({ queue: 'q', payload: 1, runAt: new Date(dueMs) });
+  await eventually(() => ranMs.length === 1, 'the job');
+  assert((ranMs[0] ?? 0) >= dueMs);
+});

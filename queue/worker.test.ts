@@ -1,0 +1,271 @@
+// Does a worker do every job, whatever happens to its handlers and its connections?
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type TestDatabase, testDatabase } from '../testing/database.ts';
+import { eventually } from './eventually.ts';
+import {
+  createQueue,
+  createWorker,
+  DeadLetterError,
+  type Driver,
+  fixedRetry,
+  pgDriver,
+  type Queue,
+  type QueueOptions,
+  strategies,
+  type WorkerEvents,
+} from './index.ts';
+
+let database: TestDatabase;
+let driver: Driver;
+let schemas = 0;
+
+before(async () => {
+  database = await testDatabase();
+  driver = pgDriver({ ...database.settings, max: 4 });
+});
+
+after(async () => {
+  await driver[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+});
+
+async function openQueue(options: Partial<QueueOptions> = {}): Promise<Queue> {
+  schemas += 1;
+  const queue = createQueue({ driver, schema: `worker${schemas}`, ...options });
+  await queue.install();
+  return queue;
+}
+
+const numbers = (count: number) => Array.from({ length: count }, (_, n) => ({ queue: 'q', payload: n }));
+const isEmpty = async (queue: Queue) => (await queue.strategy.contents(driver, undefined, 1)).length === 0;
+
+for (const { strategyName: strategy } of strategies) {
+  test(`${strategy}: several sessions do every job once, with handlers sync and async`, async () => {
+    await using queue = await openQueue({ strategy });
+    await queue.enqueueMany(numbers(600));
+    const done: unknown[] = [];
+    await using worker = createWorker(queue, {
+      queue: 'q',
+      connections: 3,
+      concurrency: 5,
+      async handler({ payload }) {
+        if (Number(payload) % 2 === 0) await sleep(1);
+        done.push(payload);
+      },
+    });
+    await eventually(() => isEmpty(queue), 'an empty queue');
+    assert.equal(done.length, 600);
+    assert.equal(new Set(done).size, 600);
+    assert.equal(worker.state, 'running');
+  });
+
+  test(`${strategy}: a stop finishes what runs and gives back what does not`, async () => {
+    await using queue = await openQueue({ strategy });
+    await queue.enqueueMany(numbers(10));
+    const started = Promise.withResolvers<void>();
+    const finish = Promise.withResolvers<void>();
+    let runs = 0;
+    const worker = createWorker(queue, {
+      queue: 'q',
+      batch: 10,
+      prefetch: 10,
+      handler() {
+        runs += 1;
+        started.resolve();
+        return finish.promise;
+      },
+    });
+    await started.promise;
+    const stopping = worker.stop();
+    assert.equal(worker.stop(), stopping);
+    await sleep(20);
+    finish.resolve();
+    assert.deepEqual(await stopping, { released: 9, abandoned: 0 });
+    assert.equal(runs, 1);
+    assert.equal(worker.state, 'stopped');
+    const { ready, leased } = await queue.stats('q');
+    assert.deepEqual([ready, leased], [9, 0]);
+    await using session = await queue.strategy.openWorker(await driver.connect('test'), 't');
+    assert(
+      (await session.claim('q', 10, 1000)).every((job) => job.attempt === 1),
+      'a release costs no attempt',
+    );
+  });
+
+  test(`${strategy}: terminated backends lose nothing`, async () => {
+    await using queue = await openQueue({ strategy });
+    await queue.enqueueMany(numbers(300));
+    const done = new Set<unknown>();
+    const lost: unknown[] = [];
+    await using worker = createWorker(queue, {
+      queue: 'q',
+      connections: 2,
+      concurrency: 4,
+      batch: 8,
+      prefetch: 8,
+      leaseMs: 1000,
+      retry: fixedRetry(0),
+      events: { error: (_error, source) => source === 'connection' && lost.push(source) },
+      async handler({ payload }) {
+        await sleep(2);
+        done.add(payload);
+      },
+    });
+    for (let round = 1; round <= 3; round += 1) {
+      await eventually(() => done.size >= round * 50, 'progress');
+      await driver.query({
+        text: `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND application_name LIKE '% worker q'`,
+      });
+    }
+    await eventually(() => isEmpty(queue), 'an empty queue');
+    assert.equal(done.size, 300);
+    assert(lost.length >= 2, 'connections were lost');
+    assert.equal(worker.state, 'running');
+  });
+}
+
+test('failures are retried by the policy, and buried when attempts or the handler give up', async () => {
+  await using queue = await openQueue();
+  await queue.enqueueMany([
+    { queue: 'q', payload: 'twice' },
+    { queue: 'q', payload: 'always', maxAttempts: 3 },
+    { queue: 'q', payload: 'poison' },
+  ]);
+  const attempts: string[] = [];
+  const seen: string[] = [];
+  const events: WorkerEvents = { stateChanged: (state) => seen.push(state) };
+  const worker = createWorker(queue, {
+    queue: 'q',
+    retry: ({ attempt }) => (attempt === 1 ? 0 : 20),
+    events,
+    handler(job) {
+      attempts.push(`${job.payload} ${job.attempt}`);
+      if (job.payload === 'poison') throw new DeadLetterError('unreadable');
+      if (job.payload === 'always') return Promise.reject(new Error('down'));
+      if (job.attempt < 3) throw new Error('flaky');
+      return undefined;
+    },
+  });
+  await eventually(async () => (await queue.stats('q')).dead === 2, 'two dead letters');
+  await eventually(async () => (await queue.strategy.contents(driver, undefined, 9)).length === 2, 'one ack');
+  await worker.stop();
+  assert.deepEqual(attempts.sort(), [
+    'always 1',
+    'always 2',
+    'always 3',
+    'poison 1',
+    'twice 1',
+    'twice 2',
+    'twice 3',
+  ]);
+  const { rows } = await driver.query<{ error: string }>({
+    text: `SELECT error FROM ${queue.schema}.dead ORDER BY id`,
+  });
+  assert.match(rows[0]?.error ?? '', /^Error: down/);
+  assert.match(rows[1]?.error ?? '', /DeadLetterError: unreadable/);
+  assert.deepEqual(seen, ['running', 'stopping', 'stopped']);
+});
+
+test('a policy that throws is reported, and the job retried all the same', async () => {
+  await using queue = await openQueue();
+  await queue.enqueue({ queue: 'q', payload: 1 });
+  const sources: string[] = [];
+  await using _worker = createWorker(queue, {
+    queue: 'q',
+    retry: () => Number.NaN,
+    events: { error: (_error, source) => sources.push(source) },
+    handler({ attempt }) {
+      if (attempt === 1) throw new Error('once');
+    },
+  });
+  await eventually(() => isEmpty(queue), 'an ack');
+  assert.deepEqual(sources, ['retry-policy']);
+});
+
+test('a deadline aborts the handlers that still run, and counts those that do not care', async () => {
+  await using queue = await openQueue();
+  await queue.enqueueMany(numbers(2));
+  let running = 0;
+  const aborted: unknown[] = [];
+  const worker = createWorker(queue, {
+    queue: 'q',
+    concurrency: 2,
+    batch: 2,
+    async handler({ payload }, { signal }) {
+      running += 1;
+      if (payload === 0) await new Promise(() => undefined);
+      await sleep(60_000, undefined, { signal }).catch((error) => {
+        aborted.push(payload);
+        throw error;
+      });
+    },
+  });
+  await eventually(() => running === 2, 'two handlers');
+  assert.deepEqual(await worker.stop({ deadlineMs: 20 }), { released: 0, abandoned: 1 });
+  assert.deepEqual(aborted, [1]);
+});
+
+test('a handler that outlives its lease keeps it by heartbeat, and quick ones cost none', async () => {
+  const statements: string[] = [];
+  await using counted = pgDriver({
+    ...database.settings,
+    onStatement: ({ text }) => statements.push(text),
+  });
+  await using queue = await openQueue({ driver: counted });
+  const heartbeats = () => statements.filter((text) => text.includes('extended')).length;
+  let runs = 0;
+  await using _worker = createWorker(queue, {
+    queue: 'q',
+    leaseMs: 1500,
+    handler: async ({ payload }) => {
+      runs += 1;
+      if (payload === 'slow') await sleep(2500);
+    },
+  });
+  await queue.enqueueMany(numbers(50));
+  await eventually(() => isEmpty(queue), 'quick jobs');
+  assert.equal(heartbeats(), 0);
+  await queue.enqueue({ queue: 'q', payload: 'slow' });
+  await eventually(() => isEmpty(queue), 'the slow job');
+  assert.equal(runs, 51, 'the slow job ran once');
+  assert(heartbeats() >= 1);
+});
+
+test('a lease that somebody else took is reported, and its handler told', async () => {
+  await using queue = await openQueue();
+  await queue.enqueue({ queue: 'q', payload: 1 });
+  const lost: string[] = [];
+  const told = Promise.withResolvers<void>();
+  let attempts = 0;
+  await using _worker = createWorker(queue, {
+    queue: 'q',
+    leaseMs: 60_000,
+    heartbeatMs: 20,
+    events: { leaseLost: (jobs) => lost.push(...jobs.map((job) => job.id)) },
+    async handler(_job, { signal }) {
+      attempts += 1;
+      if (attempts > 1) return;
+      signal.addEventListener('abort', () => told.resolve(), { once: true });
+      await told.promise;
+    },
+  });
+  await eventually(() => attempts === 1, 'the first attempt');
+  await driver.query({ text: `UPDATE ${queue.schema}.jobs SET state = 'r'` });
+  await told.promise;
+  assert.deepEqual(lost, ['1']);
+  await eventually(() => isEmpty(queue), 'the second attempt');
+  assert.equal(attempts, 2);
+});
+
+test('options out of range are refused', async () => {
+  await using queue = await openQueue();
+  const handler = () => undefined;
+  for (const fault of [{ connections: 0 }, { batch: 10_001 }, { leaseMs: 1 }, { queue: '' }, { pollMs: 0.5 }])
+    assert.throws(() => createWorker(queue, { queue: 'q', handler, ...fault }), {
+      name: 'InvalidArgumentError',
+    });
+});

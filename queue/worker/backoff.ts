@@ -1,0 +1,29 @@
+// How long does a worker wait before it tries again what just failed?
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from '../retry.ts';
+
+const BASE_MS = 50;
+const CAP_MS = 5000;
+
+/** Waits that double from 50 ms to 5 s, the upper half of each drawn at random. */
+export class Backoff {
+  readonly #random: Random;
+  #failures = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /** What was tried has worked: the next failure waits briefly again. */
+  reset(): void {
+    this.#failures = 0;
+  }
+
+  /** Resolves after the next wait, or when `signal` aborts; never rejects. */
+  async wait(signal: AbortSignal): Promise<void> {
+    const boundMs = Math.min(CAP_MS, BASE_MS * 2 ** this.#failures);
+    this.#failures += 1;
+    await sleep(boundMs * (0.5 + this.#random() / 2), undefined, { signal }).catch(() => undefined);
+  }
+}

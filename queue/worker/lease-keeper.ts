@@ -1,0 +1,56 @@
+// Who prolongs the leases of jobs that take long?
+
+import type { ClaimedJob, WorkerSession } from '../strategy.ts';
+import type { Hand } from './hand.ts';
+import type { ResolvedOptions } from './options.ts';
+
+/**
+ * One timer per runner. A job that was claimed within the last interval is left alone: most of its lease lies before
+ * it, and it is likely to end by itself. So quick jobs cost no heartbeat, and long ones one per interval.
+ */
+export class LeaseKeeper {
+  readonly #hand: Hand;
+  readonly #options: ResolvedOptions;
+  readonly #session: () => WorkerSession | undefined;
+  readonly #timer: NodeJS.Timeout;
+  #extending = false;
+
+  constructor(hand: Hand, options: ResolvedOptions, session: () => WorkerSession | undefined) {
+    this.#hand = hand;
+    this.#options = options;
+    this.#session = session;
+    this.#timer = setInterval(() => void this.#keep(), options.heartbeatMs);
+  }
+
+  async #keep(): Promise<void> {
+    const nowMs = performance.now();
+    const { leaseMs, heartbeatMs, events } = this.#options;
+    const aged = this.#hand.filter((held) => held.expiresAtMs - nowMs <= leaseMs - heartbeatMs);
+    if (aged.length === 0) return;
+    const heartbeat = this.#session()?.heartbeat;
+    if (heartbeat === undefined || this.#extending) {
+      // Nobody can be asked: past its end a lease counts as lost, since the server may have given the job away.
+      this.#report(this.#hand.lose((held) => held.expiresAtMs <= nowMs));
+      return;
+    }
+    this.#extending = true;
+    try {
+      const jobs: readonly ClaimedJob[] = aged.map((held) => held.job);
+      const stale = new Set(await heartbeat.extend(jobs, leaseMs));
+      for (const held of aged) if (!stale.has(held.job.id)) held.expiresAtMs = nowMs + leaseMs;
+      const lost = new Set(aged.filter((held) => stale.has(held.job.id)));
+      this.#report(this.#hand.lose((held) => lost.has(held)));
+    } catch (error) {
+      events.error?.(error, 'heartbeat');
+    }
+    this.#extending = false;
+  }
+
+  #report(lost: readonly { readonly job: ClaimedJob }[]): void {
+    if (lost.length > 0) this.#options.events.leaseLost?.(lost.map((held) => held.job));
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}

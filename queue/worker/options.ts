@@ -1,0 +1,112 @@
+// What can a worker be told, and what does it do when it is told nothing?
+
+import { InvalidArgumentError } from '../errors.ts';
+import { requireQueueName } from '../job.ts';
+import type { Queue } from '../queue.ts';
+import { exponentialRetry, type Random, type RetryPolicy } from '../retry.ts';
+import type { ClaimedJob, Outcome, SettleResult } from '../strategy.ts';
+
+/** What a handler is given beside its job. */
+export interface JobContext {
+  /** Aborts when the job is no longer the worker's to finish: its lease is lost, or `stop` has waited long enough. */
+  readonly signal: AbortSignal;
+}
+
+/** Does one job. Returning acks it; throwing or rejecting retries it by the policy, or buries it. */
+export type Handler = (job: ClaimedJob, context: JobContext) => unknown;
+
+/** Where an error came from. None of them ends the worker. */
+export type ErrorSource =
+  | 'connect'
+  | 'connection'
+  | 'claim'
+  | 'settle'
+  | 'heartbeat'
+  | 'maintenance'
+  | 'wakeup'
+  | 'retry-policy';
+
+export type WorkerState = 'running' | 'stopping' | 'stopped';
+
+/** What a worker tells its observer: called synchronously, in the order in which things happen. Must not throw. */
+export interface WorkerEvents {
+  /** A claim returned these jobs; their handlers have not started. */
+  readonly claimed?: (jobs: readonly ClaimedJob[]) => void;
+  readonly emptyClaim?: () => void;
+  /** The server answered a settle. `result.stale` names those that were no longer the worker's. */
+  readonly settled?: (outcomes: readonly Outcome[], result: SettleResult) => void;
+  /**
+   * It is unknown whether these outcomes took effect. With timed leases they are sent once more, and a further event
+   * follows; what the first try did settle is then reported as stale.
+   */
+  readonly settleFailed?: (outcomes: readonly Outcome[], error: unknown) => void;
+  /** These jobs are no longer the worker's although it has not settled them; their signals are aborted. */
+  readonly leaseLost?: (jobs: readonly ClaimedJob[]) => void;
+  readonly error?: (error: unknown, source: ErrorSource) => void;
+  readonly stateChanged?: (state: WorkerState) => void;
+}
+
+/** Options of `createWorker`. What is left out comes from the strategy's `workerDefaults` where it has a say. */
+export interface WorkerOptions {
+  /** Name of the queue to work on. */
+  readonly queue: string;
+  readonly handler: Handler;
+  /** Independent sessions, each with a connection of its own, 1…1,000; default 1. */
+  readonly connections?: number;
+  /** Handlers that run at once in each session, 1…10,000; default 1. */
+  readonly concurrency?: number;
+  /** Most jobs per claim, and outcomes that trigger a batched settle, 1…10,000. */
+  readonly batch?: number;
+  /** Jobs claimed ahead of the running ones, per session, 0…100,000. */
+  readonly prefetch?: number;
+  readonly settle?: 'each' | 'batched';
+  /** Longest wait of an outcome for company, in ms, 0…60,000; default 5. Only `batched` waits. */
+  readonly settleDelayMs?: number;
+  /** 100…86,400,000 ms; default 30,000. */
+  readonly leaseMs?: number;
+  /** Mean wait of an idle session before it asks again, 1…3,600,000 ms; default by the wake-up. */
+  readonly pollMs?: number;
+  /** Default `exponentialRetry()`. */
+  readonly retry?: RetryPolicy;
+  /** How often leases are looked after, in ms, 10…`leaseMs`; default a third of the lease. A job that ends sooner costs none. */
+  readonly heartbeatMs?: number;
+  /** Shown in the rows that it leases; default `<process id>-<random>`. A number per session is appended. */
+  readonly workerId?: string;
+  readonly events?: WorkerEvents;
+  /** Source of every random wait; default `Math.random`. */
+  readonly random?: Random;
+}
+
+/** All options, each with a value. */
+export interface ResolvedOptions extends Required<WorkerOptions> {}
+
+function whole(name: string, value: number, min: number, max: number): number {
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw new InvalidArgumentError(`${name} is ${value}: give a whole number in ${min}…${max}`);
+  return value;
+}
+
+/** Checks and completes `options`. Throws InvalidArgumentError. */
+export function resolveOptions(queue: Queue, options: WorkerOptions): ResolvedOptions {
+  requireQueueName(options.queue);
+  const { workerDefaults } = queue.strategy;
+  const random = options.random ?? Math.random;
+  const leaseMs = whole('leaseMs', options.leaseMs ?? 30_000, 100, 86_400_000);
+  return {
+    queue: options.queue,
+    handler: options.handler,
+    connections: whole('connections', options.connections ?? 1, 1, 1000),
+    concurrency: whole('concurrency', options.concurrency ?? 1, 1, 10_000),
+    batch: whole('batch', options.batch ?? workerDefaults.batch, 1, 10_000),
+    prefetch: whole('prefetch', options.prefetch ?? workerDefaults.prefetch, 0, 100_000),
+    settle: options.settle ?? workerDefaults.settle,
+    settleDelayMs: whole('settleDelayMs', options.settleDelayMs ?? 5, 0, 60_000),
+    leaseMs,
+    pollMs: whole('pollMs', options.pollMs ?? queue.wakeup.defaultPollMs, 1, 3_600_000),
+    retry: options.retry ?? exponentialRetry({ random }),
+    heartbeatMs: whole('heartbeatMs', options.heartbeatMs ?? Math.floor(leaseMs / 3), 10, leaseMs),
+    workerId: options.workerId ?? `${process.pid}-${Math.floor(random() * 2 ** 32).toString(36)}`,
+    events: options.events ?? {},
+    random,
+  };
+}

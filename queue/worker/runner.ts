@@ -1,0 +1,302 @@
+// How does one session keep its handlers fed, and its outcomes settled?
+
+import type { Queue } from '../queue.ts';
+import type { ClaimedJob, Outcome, SettleResult, WorkerSession } from '../strategy.ts';
+import type { Bell } from '../wakeup/bell.ts';
+import { Backoff } from './backoff.ts';
+import { Hand } from './hand.ts';
+import { HeldJob } from './held-job.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
+import type { ResolvedOptions } from './options.ts';
+import { SessionHolder } from './session-holder.ts';
+import { failureOutcome } from './verdict.ts';
+
+/** What a runner shares with the others of its worker. */
+export interface RunnerContext {
+  readonly queue: Queue;
+  readonly options: ResolvedOptions;
+  readonly bell: Bell;
+  /** A retry will be due in `delayMs`. */
+  readonly onDelayed: (delayMs: number) => void;
+}
+
+/** What a stopped runner leaves behind. */
+export interface RunnerReport {
+  readonly released: number;
+  /** Handlers that ignored their abort signal: their jobs come back when the lease ends. */
+  readonly abandoned: number;
+}
+
+/** Outcomes per settle statement, and, as a multiple of the batch, outcomes that may wait before claims pause. */
+const SETTLE_LIMIT = 10_000;
+const BACKLOG_BATCHES = 8;
+
+/**
+ * A state machine, not a loop: whatever happens (claim returned, handler ended, settle answered, woken) ends in `#pump`,
+ * which starts what can start. At most one claim and one settle are under way, and they travel together.
+ */
+export class Runner {
+  readonly #context: RunnerContext;
+  readonly #options: ResolvedOptions;
+  readonly #holder: SessionHolder;
+  readonly #backoff: Backoff;
+  readonly #stopping = new AbortController();
+  readonly #hand = new Hand();
+  readonly #leases: LeaseKeeper | undefined;
+  readonly #target: number;
+  readonly #timedLease: boolean;
+  #outcomes: Outcome[] = [];
+  /** Outcomes whose first settle failed. */
+  #again: readonly Outcome[] = [];
+  #claiming = false;
+  #resting = false;
+  #settlingOn: WorkerSession | undefined;
+  #flushDue = false;
+  #flushTimer: NodeJS.Timeout | undefined;
+  #pumpQueued = false;
+  #released = 0;
+  readonly #drained = Promise.withResolvers<void>();
+
+  constructor(context: RunnerContext, workerId: string) {
+    this.#context = context;
+    this.#options = context.options;
+    this.#backoff = new Backoff(context.options.random);
+    this.#target = context.options.concurrency + context.options.prefetch;
+    this.#timedLease = context.queue.strategy.guarantees.lease === 'timed';
+    this.#holder = new SessionHolder(context.queue, context.options, workerId, {
+      opened: () => this.#pump(),
+      lost: (session) => this.#lose(session),
+    });
+    if (this.#timedLease)
+      this.#leases = new LeaseKeeper(this.#hand, this.#options, () => this.#holder.session);
+  }
+
+  #pump(): void {
+    this.#startHandlers();
+    const session = this.#holder.session;
+    if (session !== undefined) {
+      // The settle first: on one connection it is executed first, and its jobs are out of the way of the claim.
+      this.#settleWhenDue(session);
+      this.#claimWhenWanted(session);
+    }
+    if (this.#stopping.signal.aborted && this.#isDrained()) this.#drained.resolve();
+  }
+
+  /** Handlers that end together lead to one pump, not to one each. */
+  #pumpSoon(): void {
+    if (this.#pumpQueued) return;
+    this.#pumpQueued = true;
+    queueMicrotask(() => {
+      this.#pumpQueued = false;
+      this.#pump();
+    });
+  }
+
+  #startHandlers(): void {
+    if (this.#stopping.signal.aborted) this.#releaseBuffer();
+    while (this.#hand.running.size < this.#options.concurrency && this.#hand.waiting > 0) {
+      const held = this.#hand.take();
+      if (held !== undefined) this.#start(held);
+    }
+  }
+
+  #start(held: HeldJob): void {
+    let ending: unknown;
+    try {
+      ending = this.#options.handler(held.job, held);
+    } catch (error) {
+      this.#finish(held, this.#failed(held.job, error));
+      return;
+    }
+    // A handler that returns no promise has done its job: it needs neither a slot nor a turn of the event loop.
+    if (!isThenable(ending)) {
+      this.#finish(held, { kind: 'ack', job: held.job });
+      return;
+    }
+    this.#hand.running.add(held);
+    const end = (outcome: Outcome): void => {
+      this.#hand.running.delete(held);
+      this.#finish(held, outcome);
+      this.#pumpSoon();
+    };
+    ending.then(
+      () => end({ kind: 'ack', job: held.job }),
+      (error: unknown) => end(this.#failed(held.job, error)),
+    );
+  }
+
+  #failed(job: ClaimedJob, error: unknown): Outcome {
+    return failureOutcome(this.#options.retry, job, error, (policyError) =>
+      this.#options.events.error?.(policyError, 'retry-policy'),
+    );
+  }
+
+  #finish(held: HeldJob, outcome: Outcome): void {
+    // A lease that lasts as long as its session cannot be settled by another one: the dead session calls it stale.
+    if (!this.#timedLease && held.session !== this.#holder.session)
+      void this.#settle(held.session, [outcome], true);
+    else this.#outcomes.push(outcome);
+  }
+
+  #releaseBuffer(): void {
+    for (let held = this.#hand.take(); held !== undefined; held = this.#hand.take())
+      this.#finish(held, { kind: 'release', job: held.job });
+  }
+
+  #settleWhenDue(session: WorkerSession): void {
+    if (this.#settlingOn !== undefined) return;
+    if (this.#again.length > 0) {
+      const outcomes = this.#again;
+      this.#again = [];
+      void this.#settle(session, outcomes, true);
+      return;
+    }
+    if (this.#outcomes.length === 0) return;
+    if (this.#options.settle === 'batched' && !this.#isFlushDue()) {
+      this.#flushLater();
+      return;
+    }
+    this.#flushDue = false;
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
+    void this.#settle(
+      session,
+      this.#outcomes.splice(0, this.#options.settle === 'each' ? 1 : SETTLE_LIMIT),
+      false,
+    );
+  }
+
+  #isFlushDue(): boolean {
+    const idle = this.#hand.running.size === 0 && this.#hand.waiting === 0;
+    return (
+      idle || this.#flushDue || this.#outcomes.length >= this.#options.batch || this.#stopping.signal.aborted
+    );
+  }
+
+  #flushLater(): void {
+    this.#flushTimer ??= setTimeout(() => {
+      this.#flushTimer = undefined;
+      this.#flushDue = true;
+      this.#pump();
+    }, this.#options.settleDelayMs);
+  }
+
+  /** `final`: whatever fails now is not tried again. */
+  async #settle(session: WorkerSession, outcomes: readonly Outcome[], final: boolean): Promise<void> {
+    if (session === this.#holder.session) this.#settlingOn = session;
+    try {
+      const result = await session.settle(outcomes);
+      this.#options.events.settled?.(outcomes, result);
+      this.#afterSettle(outcomes, result);
+    } catch (error) {
+      this.#options.events.settleFailed?.(outcomes, error);
+      this.#options.events.error?.(error, 'settle');
+      // The fence makes it safe: what the failed try did settle is stale now. Once only, then the lease decides.
+      if (this.#timedLease && !final) this.#again = outcomes;
+    }
+    if (this.#settlingOn === session) this.#settlingOn = undefined;
+    this.#pump();
+  }
+
+  #afterSettle(outcomes: readonly Outcome[], result: SettleResult): void {
+    this.#released += result.released;
+    if (result.retried + result.released === 0) return;
+    let ready = result.released > 0;
+    for (const outcome of outcomes) {
+      if (outcome.kind !== 'retry') continue;
+      if (outcome.delayMs > 0) this.#context.onDelayed(outcome.delayMs);
+      else ready = true;
+    }
+    if (ready) this.#context.bell.ring();
+  }
+
+  #claimWhenWanted(session: WorkerSession): void {
+    if (this.#claiming || this.#resting || this.#stopping.signal.aborted) return;
+    if (this.#outcomes.length > this.#options.batch * BACKLOG_BATCHES) return;
+    const free = this.#target - this.#hand.running.size - this.#hand.waiting;
+    const starved = this.#hand.waiting === 0 && this.#hand.running.size < this.#options.concurrency;
+    // Whole batches while there is something to do; whatever fits when a handler's place is empty.
+    if (free < Math.min(this.#options.batch, this.#target) && !starved) return;
+    void this.#claim(session, claimSize(free, this.#options.batch));
+  }
+
+  async #claim(session: WorkerSession, limit: number): Promise<void> {
+    const { events, queue, leaseMs } = this.#options;
+    this.#claiming = true;
+    const strokes = this.#context.bell.strokes;
+    // Taken before the claim is sent, so that our opinion of the lease's end is never later than the server's.
+    const expiresAtMs = performance.now() + leaseMs;
+    let jobs: readonly ClaimedJob[];
+    try {
+      jobs = await session.claim(queue, limit, leaseMs);
+      this.#backoff.reset();
+    } catch (error) {
+      events.error?.(error, 'claim');
+      await this.#backoff.wait(this.#stopping.signal);
+      this.#claiming = false;
+      return this.#pump();
+    }
+    this.#claiming = false;
+    if (jobs.length === 0) {
+      events.emptyClaim?.();
+      void this.#rest(strokes);
+    } else {
+      events.claimed?.(jobs);
+      for (const job of jobs) this.#hand.add(new HeldJob(job, session, expiresAtMs));
+      // There may be more than we took: let an idle sibling look.
+      if (jobs.length === limit) this.#context.bell.pass();
+    }
+    this.#pump();
+  }
+
+  async #rest(strokes: number): Promise<void> {
+    this.#resting = true;
+    const { pollMs, random } = this.#options;
+    const waitMs = this.#context.queue.wakeup.drawPollMs(pollMs, random());
+    await this.#context.bell.wait(strokes, waitMs, this.#stopping.signal);
+    this.#resting = false;
+    this.#pump();
+  }
+
+  /** The connection is gone. A timed lease outlives it: its handlers go on, and the next session settles for them. */
+  #lose(session: WorkerSession): void {
+    this.#settlingOn = undefined;
+    if (this.#timedLease) return;
+    const lost = this.#hand.lose(Hand.of(session));
+    if (lost.length > 0) this.#options.events.leaseLost?.(lost.map((held) => held.job));
+    const outcomes = this.#outcomes.splice(0);
+    if (outcomes.length > 0) void this.#settle(session, outcomes, true);
+  }
+
+  #isDrained(): boolean {
+    const inHand = this.#hand.running.size + this.#hand.waiting + this.#outcomes.length + this.#again.length;
+    return inHand === 0 && !this.#claiming && this.#settlingOn === undefined;
+  }
+
+  /**
+   * Claims no more, releases what has not started, and waits for the rest. `deadline` aborts the handlers' signals;
+   * `giveUp` ends the waiting.
+   */
+  async stop(deadline: AbortSignal, giveUp: AbortSignal): Promise<RunnerReport> {
+    deadline.addEventListener('abort', () => {
+      for (const held of this.#hand.running) held.abort(new Error('the worker is stopping'));
+    });
+    giveUp.addEventListener('abort', () => this.#drained.resolve());
+    this.#stopping.abort();
+    this.#pump();
+    await this.#drained.promise;
+    this.#leases?.stop();
+    clearTimeout(this.#flushTimer);
+    await this.#holder.close();
+    return { released: this.#released, abandoned: this.#hand.running.size };
+  }
+}
+
+/** Statements differ by their limit: below a whole batch only powers of two are asked for, to keep them few. */
+function claimSize(free: number, batch: number): number {
+  return free >= batch ? batch : 2 ** Math.floor(Math.log2(Math.max(1, free)));
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}

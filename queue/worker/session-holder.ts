@@ -1,0 +1,82 @@
+// How does a runner keep a session open while connections come and go?
+
+import type { Queue } from '../queue.ts';
+import type { WorkerSession } from '../strategy.ts';
+import { Backoff } from './backoff.ts';
+import type { ResolvedOptions } from './options.ts';
+
+/** What the runner is told. */
+export interface SessionEvents {
+  readonly opened: () => void;
+  /** The connection of `session` is gone; another one is being opened. */
+  readonly lost: (session: WorkerSession) => void;
+}
+
+/** Opens a session, and another one with backoff whenever it is lost, until closed. */
+export class SessionHolder {
+  readonly #queue: Queue;
+  readonly #options: ResolvedOptions;
+  readonly #workerId: string;
+  readonly #events: SessionEvents;
+  readonly #backoff: Backoff;
+  readonly #closed = new AbortController();
+  #session: WorkerSession | undefined;
+  #opening: Promise<void>;
+
+  constructor(queue: Queue, options: ResolvedOptions, workerId: string, events: SessionEvents) {
+    this.#queue = queue;
+    this.#options = options;
+    this.#workerId = workerId;
+    this.#events = events;
+    this.#backoff = new Backoff(options.random);
+    this.#opening = this.#open();
+  }
+
+  /** Absent while none is open. */
+  get session(): WorkerSession | undefined {
+    return this.#session;
+  }
+
+  async #open(): Promise<void> {
+    while (!this.#closed.signal.aborted) {
+      try {
+        return await this.#openOnce();
+      } catch (error) {
+        this.#options.events.error?.(error, 'connect');
+      }
+      await this.#backoff.wait(this.#closed.signal);
+    }
+  }
+
+  async #openOnce(): Promise<void> {
+    const connection = await this.#queue.driver.connect(`worker ${this.#options.queue}`);
+    let session: WorkerSession;
+    try {
+      session = await this.#queue.strategy.openWorker(connection, this.#workerId);
+    } catch (error) {
+      await connection[Symbol.asyncDispose]();
+      throw error;
+    }
+    if (this.#closed.signal.aborted) return session[Symbol.asyncDispose]();
+    if (connection.closed) throw new Error('the connection was lost while its session opened');
+    this.#session = session;
+    this.#backoff.reset();
+    connection.ended.addEventListener('abort', () => this.#lose(session), { once: true });
+    this.#events.opened();
+  }
+
+  #lose(session: WorkerSession): void {
+    if (this.#closed.signal.aborted || this.#session !== session) return;
+    this.#session = undefined;
+    this.#options.events.error?.(new Error('the connection of a session is lost'), 'connection');
+    this.#events.lost(session);
+    this.#opening = this.#open();
+  }
+
+  /** Closes the session and opens no other. */
+  async close(): Promise<void> {
+    this.#closed.abort();
+    await this.#opening;
+    await this.#session?.[Symbol.asyncDispose]();
+  }
+}

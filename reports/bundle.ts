@@ -1,0 +1,164 @@
+// What did a run leave in its folder? Reads and validates a bundle; every error names the file and the mend.
+
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Histogram } from 'hdr-histogram-js';
+import { z } from 'zod';
+import {
+  BUNDLE,
+  type Cell,
+  METHOD_VERSION,
+  type RunResult,
+  resultSchema,
+  type Sample,
+  SCHEMA_VERSION,
+  sampleSchema,
+} from '../harness/result.ts';
+import { HlogError, mergeHistograms, readIntervals } from './hlog.ts';
+
+/** A bundle that cannot be reported. The message is one line: which file, what is wrong, and the mend. */
+export class BundleError extends Error {
+  override readonly name = 'BundleError';
+}
+
+export type LoadSample = Extract<Sample, { kind: 'load' }>;
+export type ServerSample = Extract<Sample, { kind: 'server' }>;
+
+/** Latencies that have a curve of their own. */
+export const CURVES = ['pickup', 'response'] as const;
+export type CurveMetric = (typeof CURVES)[number];
+
+/** All that a report is made from. Maps are keyed by cell id; a cell without figures is absent from `histograms`. */
+export type Bundle = {
+  readonly result: RunResult;
+  readonly load: ReadonlyMap<string, readonly LoadSample[]>;
+  readonly server: ReadonlyMap<string, readonly ServerSample[]>;
+  /** All measured samples of the cell. */
+  readonly histograms: ReadonlyMap<string, ReadonlyMap<CurveMetric, Histogram>>;
+};
+
+/**
+ * Reads DIR/result.json, DIR/samples.ndjson and the histograms of all valid cells. Invalid and incorrect cells have no
+ * place in a curve, so their logs are not asked for.
+ *
+ * @throws {BundleError} when a file is missing, malformed or of another schema version.
+ */
+export async function readBundle(dir: string): Promise<Bundle> {
+  const result = await readResult(dir);
+  const samples = await readSamples(dir, new Set(result.cells.map((cell) => cell.id)));
+  const histograms = new Map<string, ReadonlyMap<CurveMetric, Histogram>>();
+  for (const cell of result.cells) {
+    if (cell.verdict !== 'valid') continue;
+    if (CURVES.every((metric) => cell.latencyUs?.[metric] === undefined)) continue;
+    histograms.set(cell.id, await readHistograms(dir, cell));
+  }
+  return { result, ...samples, histograms };
+}
+
+async function readText(dir: string, file: string, mend: string): Promise<string> {
+  try {
+    return await readFile(path.join(dir, file), 'utf8');
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
+    throw new BundleError(`${path.join(dir, file)}: ${code === 'ENOENT' ? 'no such file' : code}; ${mend}`, {
+      cause,
+    });
+  }
+}
+
+async function readResult(dir: string): Promise<RunResult> {
+  const file = path.join(dir, BUNDLE.result);
+  const text = await readText(dir, BUNDLE.result, 'give the folder that `claimbench run --out` wrote');
+  const json = parseJson(text, file, 'it was cut short or edited; run again');
+  const versions = z.looseObject({ schemaVersion: z.number(), methodVersion: z.number() }).safeParse(json);
+  if (!versions.success)
+    throw new BundleError(`${file}: no claimbench result; ${firstIssue(versions.error)}`);
+  const { schemaVersion, methodVersion } = versions.data;
+  if (schemaVersion !== SCHEMA_VERSION || methodVersion !== METHOD_VERSION) {
+    throw new BundleError(
+      `${file}: schema ${schemaVersion}, method ${methodVersion}, but this claimbench reads schema ${SCHEMA_VERSION}, ` +
+        `method ${METHOD_VERSION}; render it with the claimbench that wrote it`,
+    );
+  }
+  const parsed = resultSchema.safeParse(json);
+  if (!parsed.success)
+    throw new BundleError(`${file}: ${firstIssue(parsed.error)}; run again, or undo the edit`);
+  const ids = new Set<string>();
+  for (const cell of parsed.data.cells) {
+    if (ids.has(cell.id)) throw new BundleError(`${file}: two cells have the id ${cell.id}; run again`);
+    ids.add(cell.id);
+  }
+  return parsed.data;
+}
+
+function parseJson(text: string, where: string, mend: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new BundleError(`${where}: not JSON; ${mend}`, { cause });
+  }
+}
+
+function firstIssue(error: z.ZodError): string {
+  const issue = error.issues[0];
+  return issue === undefined ? 'malformed' : `${issue.path.join('.') || 'the whole'}: ${issue.message}`;
+}
+
+async function readSamples(
+  dir: string,
+  cells: ReadonlySet<string>,
+): Promise<Pick<Bundle, 'load' | 'server'>> {
+  const text = await readText(dir, BUNDLE.samples, 'restore it from the run, or run again');
+  const load = new Map<string, LoadSample[]>();
+  const server = new Map<string, ServerSample[]>();
+  for (const [index, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    const where = `${path.join(dir, BUNDLE.samples)}:${index + 1}`;
+    const parsed = sampleSchema.safeParse(parseJson(line, where, 'delete that line, or run again'));
+    if (!parsed.success)
+      throw new BundleError(`${where}: ${firstIssue(parsed.error)}; delete that line, or run again`);
+    const sample = parsed.data;
+    // A run that was interrupted leaves samples of the cell it did not finish; that cell has no place in the report.
+    if (!cells.has(sample.cell)) continue;
+    if (sample.kind === 'load') append(load, sample.cell, sample);
+    else append(server, sample.cell, sample);
+  }
+  for (const list of [...load.values(), ...server.values()]) list.sort((a, b) => a.t - b.t);
+  return { load, server };
+}
+
+function append<T>(map: Map<string, T[]>, key: string, value: T): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+async function readHistograms(dir: string, cell: Cell): Promise<ReadonlyMap<CurveMetric, Histogram>> {
+  const file = path.join(BUNDLE.histograms, `${cell.id}.hlog`);
+  if (path.dirname(file) !== BUNDLE.histograms) {
+    throw new BundleError(
+      `${path.join(dir, BUNDLE.result)}: the cell id ${cell.id} is no file name; run again`,
+    );
+  }
+  const text = await readText(dir, file, 'restore the histograms folder, or run again');
+  try {
+    const intervals = readIntervals(text, new Set(CURVES));
+    const merged = new Map<CurveMetric, Histogram>();
+    for (const metric of CURVES) {
+      const sum = mergeHistograms(intervals.flatMap((one) => (one.tag === metric ? one.histogram : [])));
+      if (sum !== undefined) merged.set(metric, sum);
+      // A log holds measured samples only, so both files must count the same ones; if not, they are of different runs.
+      const counted = sum?.totalCount ?? 0;
+      const declared = cell.latencyUs?.[metric]?.count ?? 0;
+      if (counted !== declared) {
+        throw new HlogError(`${counted} ${metric} samples, where ${BUNDLE.result} has ${declared}`);
+      }
+    }
+    return merged;
+  } catch (cause) {
+    if (!(cause instanceof HlogError)) throw cause;
+    throw new BundleError(`${path.join(dir, file)}: ${cause.message}; restore the file, or run again`, {
+      cause,
+    });
+  }
+}

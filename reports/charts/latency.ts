@@ -1,0 +1,166 @@
+// How are latencies distributed up to the last percentile that may be quoted, and what was the worst?
+
+import type { TopLevelSpec } from 'vega-lite';
+import type { Bundle, CurveMetric } from '../bundle.ts';
+import { type Curve, curveOf } from '../curves.ts';
+import { formatCount, formatDuration } from '../render/format.ts';
+import type { Series } from '../series.ts';
+import type { Panel } from '../summary.ts';
+import {
+  baseSpec,
+  type Chart,
+  colourScale,
+  dashScale,
+  decades,
+  MS_LABEL,
+  SHOWN,
+  seriesLegend,
+  shapeScale,
+} from './chart.ts';
+
+/** What a latency means in this panel: a drain's clock starts with the load, so its pickup is the wait in the backlog. */
+export function latencyTitle(metric: CurveMetric, drain: boolean): string {
+  if (metric === 'pickup')
+    return drain ? 'Backlog wait until claimed (a drain has no pickup)' : 'Pickup: intended → claimed';
+  return drain ? 'Backlog wait until settled' : 'Response: intended → settled';
+}
+
+/** The HDR chart of one metric; `undefined` when no row has samples. */
+export function latencyChart(
+  bundle: Bundle,
+  panel: Panel,
+  metric: CurveMetric,
+  subtitle: string,
+): Chart | undefined {
+  const curves = panel.rows.flatMap((row) => curveOf(bundle, row, metric) ?? []);
+  if (curves.length === 0) return undefined;
+  const series = curves.map((curve) => curve.row.series);
+  return {
+    id: `${panel.id}-${metric}`,
+    kind: 'latency',
+    panel: panel.id,
+    title: latencyTitle(metric, panel.drain),
+    subtitle,
+    description: `Latency by percentile on logarithmic axes, one line per contender, all repeats added up. ${curves
+      .map((curve) => describe(curve))
+      .join('; ')}.`,
+    legend: seriesLegend(series),
+    spec: spec(curves, series),
+    hover: curves.flatMap(hoverOf),
+    fluid: true,
+  };
+}
+
+function describe(curve: Curve): string {
+  const median = curve.points.find((point) => point.x === 2);
+  const half = median === undefined ? '' : `median ${formatDuration(median.valueUs)}, `;
+  return `${curve.row.series.label}: ${half}maximum ${formatDuration(curve.max.valueUs)} of ${formatCount(curve.count)}`;
+}
+
+/** `50 %`, `99.9 %`: as many digits as tell it from 100 %. */
+function percentLabel(x: number): string {
+  const q = 100 * (1 - 1 / x);
+  return `${Number(q.toFixed(Math.max(1, Math.ceil(Math.log10(x)) - 1)))} %`;
+}
+
+// A value of zero has no place on a log axis; half a microsecond stands below all that the clock can tell apart.
+const toMs = (valueUs: number): number => Math.max(valueUs, 0.5) / 1000;
+
+function hoverOf(curve: Curve): Record<string, unknown>[] {
+  const { id, label } = curve.row.series;
+  const name = (x: number, text: string) => ({ series: id, x, tip: `${label}\n${text}` });
+  return [
+    ...curve.points.map((p) => ({
+      ...name(p.x, `${percentLabel(p.x)} within ${formatDuration(p.valueUs)}`),
+      ms: toMs(p.valueUs),
+    })),
+    {
+      ...name(curve.max.x, `maximum of ${formatCount(curve.count)}: ${formatDuration(curve.max.valueUs)}`),
+      ms: toMs(curve.max.valueUs),
+    },
+  ];
+}
+
+function spec(curves: readonly Curve[], series: readonly Series[]): TopLevelSpec {
+  const lines = curves.flatMap((c) =>
+    c.points.map((p) => ({ series: c.row.series.id, x: round(p.x), ms: toMs(p.valueUs) })),
+  );
+  const bands = curves.flatMap((c) =>
+    c.band.map((b) => ({ series: c.row.series.id, x: round(b.x), low: toMs(b.lowUs), high: toMs(b.highUs) })),
+  );
+  const maxima = curves.map((c) => ({ series: c.row.series.id, x: c.max.x, ms: toMs(c.max.valueUs) }));
+  const ends = curves.flatMap((c) => {
+    const end = c.points.at(-1);
+    return end === undefined ? [] : [{ series: c.row.series.id, x: round(end.x), ms: toMs(end.valueUs) }];
+  });
+  const values = [...lines, ...maxima].map((row) => row.ms);
+  const yTicks = decades(Math.min(...values), Math.max(...values));
+  const xTop = Math.max(...maxima.map((row) => row.x)) * 1.3;
+  const xTicks = [1, 2, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7].filter((x) => x <= xTop);
+  const x = {
+    field: 'x',
+    type: 'quantitative' as const,
+    scale: { type: 'log' as const, domain: [1, xTop], nice: false },
+    axis: {
+      title: 'percentile of jobs; hollow point: the maximum',
+      values: xTicks,
+      labelExpr: X_LABEL,
+      domain: false,
+      labelFlush: false,
+    },
+  };
+  const y = {
+    field: 'ms',
+    type: 'quantitative' as const,
+    scale: { type: 'log' as const, domain: [yTicks[0] ?? 1, yTicks.at(-1) ?? 10], nice: false },
+    axis: { title: null, values: yTicks, labelExpr: MS_LABEL, domain: false, ticks: false },
+  };
+  const color = { field: 'series', type: 'nominal' as const, scale: colourScale(series), legend: null };
+  const shape = { field: 'series', type: 'nominal' as const, scale: shapeScale(series), legend: null };
+  const strokeDash = { field: 'series', type: 'nominal' as const, scale: dashScale(series), legend: null };
+  const shown = [{ filter: SHOWN }];
+  return {
+    ...baseSpec({ lines, bands, maxima, ends }),
+    width: 420,
+    height: 230,
+    autosize: { type: 'fit-x', contains: 'padding' },
+    layer: [
+      {
+        data: { name: 'bands' },
+        transform: shown,
+        mark: { type: 'area', opacity: 0.13 },
+        encoding: { x, y: { ...y, field: 'low' }, y2: { field: 'high' }, color },
+      },
+      {
+        data: { name: 'lines' },
+        transform: shown,
+        mark: { type: 'line', strokeWidth: 2 },
+        encoding: { x, y, color, strokeDash },
+      },
+      {
+        data: { name: 'ends' },
+        transform: shown,
+        mark: { type: 'point', filled: true, size: 45, opacity: 1 },
+        encoding: { x, y, color, shape },
+      },
+      {
+        data: { name: 'maxima' },
+        transform: shown,
+        mark: { type: 'point', filled: false, size: 55, strokeWidth: 1.7, opacity: 1 },
+        encoding: { x, y, color, shape },
+      },
+      {
+        data: { name: 'hover' },
+        transform: shown,
+        mark: { type: 'point', filled: true, size: 140, opacity: 0 },
+        encoding: { x, y, tooltip: { field: 'tip', type: 'nominal' } },
+      },
+    ],
+  };
+}
+
+const X_LABEL =
+  "datum.value <= 1 ? '0' : datum.value <= 2 ? '50%' : datum.value <= 10 ? '90%' : datum.value <= 100 ? '99%' : " +
+  "datum.value <= 1000 ? '99.9%' : datum.value <= 1e4 ? '99.99%' : datum.value <= 1e5 ? '99.999%' : '99.9999%'";
+
+const round = (x: number): number => Number(x.toPrecision(6));

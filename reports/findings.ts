@@ -1,0 +1,104 @@
+// What must a reader know before any figure? The overall verdict, and all that weakens it.
+
+import type { RunResult } from '../harness/result.ts';
+import { formatCount, formatNumber, plural } from './render/format.ts';
+import type { Panel } from './summary.ts';
+import { batchOf } from './tables/settings.ts';
+import type { Tone } from './tables/table.ts';
+
+export type Verdict = { readonly tone: Tone; readonly text: string };
+export type FindingNote = { readonly tone: 'bad' | 'warn'; readonly title: string; readonly text: string };
+
+/** One line on all cells: incorrect ones outweigh invalid ones. */
+export function overallVerdict(result: RunResult): Verdict {
+  const count = (verdict: string): number => result.cells.filter((cell) => cell.verdict === verdict).length;
+  const [invalid, incorrect, all] = [count('invalid'), count('incorrect'), result.cells.length];
+  if (all === 0) return { tone: 'warn', text: 'no cell finished' };
+  const parts = [
+    ...(incorrect > 0 ? [`${formatCount(incorrect)} of ${plural(all, 'cell')} INCORRECT`] : []),
+    ...(invalid > 0
+      ? [`${formatCount(invalid)} ${incorrect > 0 ? '' : `of ${plural(all, 'cell')} `}invalid`]
+      : []),
+  ];
+  if (parts.length > 0) return { tone: incorrect > 0 ? 'bad' : 'warn', text: parts.join(', ') };
+  return { tone: 'good', text: all === 1 ? 'the one cell is valid' : `all ${formatCount(all)} cells valid` };
+}
+
+/** Everything that weakens the figures, the gravest first. */
+export function findingsOf(result: RunResult, panels: readonly Panel[]): FindingNote[] {
+  const { environment, complete } = result;
+  const found: FindingNote[] = [];
+  for (const panel of panels) {
+    for (const row of panel.rows.filter((one) => one.incorrect.length > 0)) {
+      const reasons = [...new Set(row.incorrect.flatMap((cell) => cell.reasons))].join('; ');
+      found.push({
+        tone: 'bad',
+        title: `${row.series.label} is incorrect in ${panel.scenario}`,
+        text: `${reasons || 'No reason given'}. Its figures are withheld.`,
+      });
+    }
+  }
+  if (!environment.server.durable) {
+    found.push({
+      tone: 'bad',
+      title: 'The server is not durable',
+      text: 'fsync, synchronous_commit or full_page_writes was off: a crash would have lost settled work. These figures are not comparable with those of a durable server.',
+    });
+  }
+  if (!complete) {
+    found.push({
+      tone: 'warn',
+      title: 'The run is incomplete',
+      text: 'It was interrupted. The cells below are those that had finished; repeats may be missing.',
+    });
+  }
+  for (const panel of panels) found.push(...batchFindings(panel), ...boundFindings(panel));
+  const fewest = Math.min(
+    ...panels.flatMap((panel) =>
+      panel.rows.filter((row) => row.state === 'measured').map((row) => row.measured.length),
+    ),
+  );
+  if (fewest < 5) {
+    found.push({
+      tone: 'warn',
+      title: `${plural(fewest, 'repeat')} only`,
+      text: 'The independent unit is the run: 5 repeats to look, 10 to claim. Small differences here are no result.',
+    });
+  }
+  if (environment.sharedMachine) {
+    found.push({
+      tone: 'warn',
+      title: 'Generator and server share a machine',
+      text: 'They compete for CPU and cache; absolute rates would be others with machines of their own.',
+    });
+  }
+  return found;
+}
+
+/** A declared batch that runs at less than half in a drain, where work never lacks. */
+function batchFindings(panel: Panel): FindingNote[] {
+  if (!panel.drain) return [];
+  return panel.rows.flatMap((row): FindingNote[] => {
+    const batch = batchOf(row);
+    if (batch === undefined || batch.effective >= batch.declared / 2) return [];
+    return [
+      {
+        tone: 'warn',
+        title: `${row.series.label} claims less than it declares in ${panel.scenario}`,
+        text: `Declared ${plural(batch.declared, 'job')} per claim, achieved ${formatNumber(batch.effective)} although a backlog was waiting.`,
+      },
+    ];
+  });
+}
+
+function boundFindings(panel: Panel): FindingNote[] {
+  const bound = panel.rows.filter((row) => row.measured.some((cell) => cell.generator.generatorBound));
+  if (bound.length === 0) return [];
+  return [
+    {
+      tone: 'warn',
+      title: `Perhaps generator-bound in ${panel.scenario}: ${bound.map((row) => row.series.label).join(', ')}`,
+      text: 'Measured above a fifth of what the harness reaches without a database: the generator may be the limit.',
+    },
+  ];
+}

@@ -1,0 +1,46 @@
+// What does the rest of the project ask of reports? A bundle's folder in, its report's files out.
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { BUNDLE } from '../harness/result.ts';
+import { readBundle } from './bundle.ts';
+import { renderHtml } from './render/html/page.ts';
+import { renderMarkdown } from './render/markdown.ts';
+import { standaloneSvg } from './render/svg.ts';
+import { composeReport, panelName } from './report.ts';
+
+export { BundleError, readBundle } from './bundle.ts';
+export { terminalTable } from './render/terminal.ts';
+
+/** Paths of the files that were written, `dir` included. */
+export type RenderedFiles = {
+  readonly html: string;
+  readonly markdown: string;
+  readonly charts: string[];
+};
+
+/**
+ * Renders a bundle: reads DIR/result.json, DIR/samples.ndjson and DIR/histograms/, writes DIR/report.html,
+ * DIR/report.md and DIR/charts/*.svg. The same bundle gives the same bytes, whenever and wherever it is rendered.
+ *
+ * @throws {BundleError} when the bundle is missing a file or holds a malformed one; nothing is written then.
+ */
+export async function renderBundle(dir: string): Promise<RenderedFiles> {
+  const report = await composeReport(await readBundle(dir));
+  const files = {
+    html: path.join(dir, BUNDLE.html),
+    markdown: path.join(dir, BUNDLE.markdown),
+    charts: [] as string[],
+  };
+  const page = renderHtml(report);
+  await mkdir(path.join(dir, BUNDLE.charts), { recursive: true });
+  for (const { chart, picture } of report.charts) {
+    const panel = report.panels.find((one) => one.id === chart.panel);
+    const file = path.join(dir, BUNDLE.charts, `${chart.id}.svg`);
+    await writeFile(file, standaloneSvg(chart, picture, panel === undefined ? '' : panelName(panel)));
+    files.charts.push(file);
+  }
+  await writeFile(files.markdown, renderMarkdown(report));
+  await writeFile(files.html, page);
+  return files;
+}

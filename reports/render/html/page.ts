@@ -1,0 +1,91 @@
+// How does a report become one HTML file that needs no network and no script?
+
+import { readFileSync } from 'node:fs';
+import { darkRules } from '../../charts/theme.ts';
+import { METHOD_NOTES } from '../../method-notes.ts';
+import { commandLine, headline, machineLine, panelName, type Report } from '../../report.ts';
+import { glanceTables } from '../../tables/glance.ts';
+import { cellsTable, environmentTable, serverTable } from '../../tables/settings.ts';
+import { type Html, html, raw, scriptSource } from '../escape.ts';
+import { formatInstant, formatSeconds } from '../format.ts';
+import { renderPanel } from './panel.ts';
+import { renderTable } from './table.ts';
+
+/** Above this a report is a burden to mail and to open, bytes. */
+const SIZE_LIMIT = 5_000_000;
+
+/** The report as HTML. When it would exceed 5 MB, timelines stay drawn but not interactive. */
+export function renderHtml(report: Report): string {
+  const full = page(report, () => true);
+  if (Buffer.byteLength(full) <= SIZE_LIMIT) return full;
+  return page(report, (id) => !id.includes('-timeline-'));
+}
+
+// Nothing may be fetched. Inline scripts are the page's own, and vega compiles its expressions, hence unsafe-eval.
+const POLICY =
+  "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+
+function page(report: Report, live: (id: string) => boolean): string {
+  const { result } = report.bundle;
+  const title = headline(report);
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="claimbench ${result.environment.claimbenchVersion}">
+<title>${title} · claimbench</title>
+<style>${raw(stylesheet())}</style>
+</head>
+<body>
+<a class="skip" href="#main">Skip to the results</a>
+${header(report, title)}
+<main id="main">
+<section class="card" id="glance" aria-labelledby="glance-title"><h2 id="glance-title">At a glance</h2>
+${glanceTables(result, report.panels).map(renderTable)}</section>
+${report.panels.map((panel) => renderPanel(panel, report, live))}
+${appendix(report)}
+</main>
+<footer>claimbench ${result.environment.claimbenchVersion} · run ${result.runId} · schema ${result.schemaVersion} · method ${result.methodVersion}. Rendered from result.json, samples.ndjson and histograms/ alone.</footer>
+<script>${scriptSource(vegaRuntime())}</script>
+<script>${scriptSource(readFileSync(new URL('./client.js', import.meta.url), 'utf8'))}</script>
+</body>
+</html>
+`.value;
+}
+
+function stylesheet(): string {
+  const css = readFileSync(new URL('./report.css', import.meta.url), 'utf8');
+  return `${css}@media screen and (prefers-color-scheme: dark){${darkRules('svg ')}}`;
+}
+
+/** The build for browsers, beside the module that imports resolve to. */
+function vegaRuntime(): string {
+  return readFileSync(new URL('./vega.min.js', import.meta.resolve('vega')), 'utf8');
+}
+
+function header(report: Report, title: string): Html {
+  const { result } = report.bundle;
+  const lasted = (Date.parse(result.finishedAt) - Date.parse(result.startedAt)) / 1000;
+  const { durable } = result.environment.server;
+  return html`<header>
+<p class="eyebrow">claimbench report</p>
+<div class="title-line"><h1>${title}</h1><span class="badge large ${report.verdict.tone}">${report.verdict.text}</span>${durable ? '' : html`<span class="badge large bad">SERVER NOT DURABLE</span>`}${result.complete ? '' : html`<span class="badge large warn">INCOMPLETE RUN</span>`}</div>
+<p class="meta"><time datetime="${result.startedAt}">${formatInstant(result.startedAt)}</time>, ${formatSeconds(lasted)} · ${machineLine(report)}</p>
+${report.findings.length > 0 ? html`<ul class="findings" aria-label="What weakens these figures">${report.findings.map((one) => html`<li class="${one.tone}"><strong>${one.title}.</strong> <span>${one.text}</span></li>`)}</ul>` : ''}
+<nav aria-label="Contents"><ol>${report.panels.map((panel) => html`<li><a href="#${panel.id}">${panelName(panel)}</a></li>`)}<li><a href="#environment">Environment</a></li><li><a href="#again">Run it again</a></li><li><a href="#method">Method</a></li></ol></nav>
+</header>`;
+}
+
+function appendix(report: Report): Html {
+  const { result } = report.bundle;
+  return html`<section class="card" id="environment" aria-labelledby="environment-title"><h2 id="environment-title">Environment</h2>
+<div class="pair"><div>${renderTable(environmentTable(result))}</div><div>${renderTable(serverTable(result))}</div></div></section>
+<section class="card" id="again" aria-labelledby="again-title"><h2 id="again-title">How to run it again</h2>
+<pre tabindex="0"><code>${commandLine(report)}</code></pre>
+<p class="meta">Seed ${result.seed}: it decides arrivals, order of cells and payloads. Passwords were taken out of the command.</p>
+<details open><summary>All cells in order of execution</summary>${renderTable(cellsTable(result))}</details></section>
+<section class="card" id="method" aria-labelledby="method-title"><h2 id="method-title">Method in short</h2>
+<dl>${METHOD_NOTES.map(([term, meaning]) => html`<dt>${term}</dt><dd>${meaning}</dd>`)}</dl></section>`;
+}

@@ -1,0 +1,72 @@
+// How is a scenario shown? Verdict first, then throughput, latency, cost, timeline, and the proof that it may be believed.
+
+import type { LegendEntry } from '../../charts/chart.ts';
+import { type DrawnChart, panelName, type Report } from '../../report.ts';
+import type { Panel } from '../../summary.ts';
+import { accountingTable, auditTable, generatorTable } from '../../tables/audit.ts';
+import { costTable } from '../../tables/cost.ts';
+import { fairnessTable } from '../../tables/settings.ts';
+import { verdictTable } from '../../tables/verdict.ts';
+import { type Html, html, raw, scriptJson } from '../escape.ts';
+import { swatch } from '../svg.ts';
+import { renderTable, seriesSwatch, swatchSvg } from './table.ts';
+
+/** The section of a panel. `live` tells which charts carry the data that makes them interactive. */
+export function renderPanel(panel: Panel, report: Report, live: (id: string) => boolean): Html {
+  const own = report.charts.filter(({ chart }) => chart.panel === panel.id);
+  const ofKind = (...kinds: readonly string[]) => own.filter(({ chart }) => kinds.includes(chart.kind));
+  const figures = (charts: readonly DrawnChart[]) =>
+    charts.map((drawn) => renderFigure(drawn, live(drawn.chart.id)));
+  const strips = ofKind('timeline');
+  const measured = panel.rows.some((row) => row.state === 'measured');
+  return html`<section class="card" id="${panel.id}" aria-labelledby="${panel.id}-title">
+<p class="eyebrow">Scenario${panel.oneOfSeveral ? html` · contract class ${panel.contractClass}` : ''}</p>
+<h2 id="${panel.id}-title">${panel.scenario}</h2>
+<p class="question">${panel.question}</p>
+<p class="meta">Load model: ${panel.load}</p>
+<h3>Verdict</h3>
+${renderTable(verdictTable(panel))}
+${measured ? legend(panel) : html`<p class="meta">No charts: no contender has a valid repeat.</p>`}
+${measured ? html`<h3>Throughput and latency</h3><div class="charts">${figures(ofKind('throughput', 'latency'))}</div>` : ''}
+${measured ? html`<h3>Cost per job</h3>${figures(ofKind('cost'))}${renderTable(costTable(panel))}` : ''}
+${strips.length > 0 ? timeline(strips, figures(strips)) : ''}
+<h3>Correctness</h3>
+${renderTable(accountingTable(panel))}
+${renderTable(auditTable(panel))}
+<h3>Load generator</h3>
+${renderTable(generatorTable(panel))}
+<h3>Fairness: settings in force</h3>
+${renderTable(fairnessTable(panel))}
+</section>`;
+}
+
+function legend(panel: Panel): Html {
+  const rows = panel.rows.filter((row) => row.state === 'measured');
+  return html`<ul class="legend" aria-label="Contenders in the charts of ${panelName(panel)}">${rows.map(
+    ({ series }) =>
+      html`<li><button type="button" disabled aria-pressed="true" data-series="${series.id}">${seriesSwatch(series)}${series.label}</button></li>`,
+  )}</ul><p class="meta legend-hint" hidden>Click a contender to take it off all charts, or to bring it back.</p>`;
+}
+
+function timeline(strips: readonly DrawnChart[], figures: readonly Html[]): Html {
+  const waits = strips[0]?.chart.legend ?? [];
+  return html`<h3>Timeline</h3>
+<p class="meta">One repeat per contender, on the same axes. Grey: left out of the figures (warm-up, phases that are not measured, after the end). Red, dashed: a fault. Times of one bucket are the worst of its seconds; a percentile with fewer than 100 samples beyond it in a second has no point.</p>
+${waits.length > 0 ? html`<ul class="legend" aria-label="Wait events">${waits.map((entry) => html`<li>${areaSwatch(entry)}${entry.label}</li>`)}</ul>` : ''}
+<div class="charts strips">${figures}</div>`;
+}
+
+function areaSwatch(entry: LegendEntry): Html {
+  return raw(swatchSvg(swatch(entry)));
+}
+
+/** A chart as a figure: caption, static picture, and the data for the script beside it. */
+function renderFigure({ chart, picture }: DrawnChart, live: boolean): Html {
+  const loud = chart.subtitle.includes('NOT DURABLE');
+  const label = `${chart.title}. ${chart.description}`;
+  const scroll = chart.fluid ? '' : html` tabindex="0"`;
+  return html`<figure id="chart-${chart.id}" data-kind="${chart.kind}"${chart.fluid ? '' : raw(' class="wide"')} data-fluid="${String(chart.fluid)}"${live ? raw(' data-chart') : ''}${chart.only ? html` data-only="${chart.only.id}"` : ''}>
+<figcaption><h4>${chart.only ? seriesSwatch(chart.only) : ''}${chart.title}</h4><p${loud ? raw(' class="bad"') : ''}>${chart.subtitle}</p></figcaption>
+<div class="scroll"${scroll} role="img" aria-label="${label}"><div class="plot" aria-hidden="true">${raw(picture.body)}</div></div>
+${live ? html`<script type="application/json">${scriptJson({ spec: picture.spec, hover: chart.hover })}</script>` : ''}</figure>`;
+}

@@ -1,0 +1,86 @@
+// How does a report become Markdown: compact, with the same tables, and links to the charts' files?
+
+import { BUNDLE } from '../../harness/result.ts';
+import { METHOD_NOTES } from '../method-notes.ts';
+import { commandLine, headline, machineLine, panelName, type Report } from '../report.ts';
+import type { Panel } from '../summary.ts';
+import { accountingTable, auditTable, generatorTable } from '../tables/audit.ts';
+import { costTable } from '../tables/cost.ts';
+import { glanceTables } from '../tables/glance.ts';
+import { cellsTable, environmentTable, fairnessTable, serverTable } from '../tables/settings.ts';
+import type { Table, TableCell } from '../tables/table.ts';
+import { verdictTable } from '../tables/verdict.ts';
+import { escapeMarkdown } from './escape.ts';
+import { formatInstant } from './format.ts';
+
+/** The report as GitHub-flavoured Markdown. */
+export function renderMarkdown(report: Report): string {
+  const { result } = report.bundle;
+  const blocks = [
+    `# ${escapeMarkdown(headline(report))}`,
+    `**${escapeMarkdown(report.verdict.text)}**${result.environment.server.durable ? '' : ' · **SERVER NOT DURABLE**'}${result.complete ? '' : ' · **INCOMPLETE RUN**'}`,
+    `${formatInstant(result.startedAt)} · ${escapeMarkdown(machineLine(report))}`,
+    report.findings
+      .map((one) => `- **${escapeMarkdown(one.title)}.** ${escapeMarkdown(one.text)}`)
+      .join('\n'),
+    '## At a glance',
+    ...glanceTables(result, report.panels).map(renderTable),
+    ...report.panels.flatMap((panel) => renderPanel(panel, report)),
+    '## Environment',
+    renderTable(environmentTable(result)),
+    renderTable(serverTable(result)),
+    '## How to run it again',
+    // Indented, not fenced: no run of backticks in a name can end it.
+    `    ${commandLine(report).replace(/\s+/g, ' ')}`,
+    renderTable(cellsTable(result)),
+    '## Method in short',
+    METHOD_NOTES.map(([term, meaning]) => `- **${escapeMarkdown(term)}**: ${escapeMarkdown(meaning)}`).join(
+      '\n',
+    ),
+  ];
+  return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+function renderPanel(panel: Panel, report: Report): string[] {
+  const charts = report.charts.filter(({ chart }) => chart.panel === panel.id);
+  const measured = panel.rows.some((row) => row.state === 'measured');
+  return [
+    `## ${escapeMarkdown(panelName(panel))}`,
+    escapeMarkdown(panel.question),
+    `Load model: ${escapeMarkdown(panel.load)}`,
+    renderTable(verdictTable(panel)),
+    charts
+      .map(({ chart }) => `![${escapeMarkdown(chart.title)}](${BUNDLE.charts}/${chart.id}.svg)`)
+      .join('\n'),
+    ...(measured ? [renderTable(costTable(panel))] : []),
+    ...[accountingTable, auditTable, generatorTable, fairnessTable].map((make) => renderTable(make(panel))),
+  ];
+}
+
+function renderTable(table: Table): string {
+  const width = table.columns.length;
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const rows = table.rows.map((row) => {
+    const cells = row.cells.flatMap((cell) => [
+      renderCell(cell),
+      ...Array<string>((cell.span ?? 1) - 1).fill(''),
+    ]);
+    return line([...cells, ...Array<string>(Math.max(0, width - cells.length)).fill('')]);
+  });
+  return [
+    `**${escapeMarkdown(table.caption)}**`,
+    '',
+    line(table.columns.map((column) => escapeMarkdown(column.label))),
+    line(table.columns.map((column) => (column.numeric ? '--:' : ':--'))),
+    ...rows,
+    ...(table.notes.length > 0
+      ? ['', table.notes.map((note) => `- ${escapeMarkdown(note)}`).join('\n')]
+      : []),
+  ].join('\n');
+}
+
+function renderCell(cell: TableCell): string {
+  const text = escapeMarkdown(cell.text);
+  const loud = cell.badge && cell.tone === 'bad' ? `**${text}**` : text;
+  return cell.small ? `${loud} ${escapeMarkdown(cell.small)}` : loud;
+}

@@ -1,0 +1,171 @@
+// What does a run say when it ends? One line per contender in at most 100 columns, then what was not believed.
+
+import Table from 'cli-table3';
+import type { RunResult } from '../../harness/result.ts';
+import { findingsOf, overallVerdict } from '../findings.ts';
+import { panelName } from '../report.ts';
+import { type Figure, type Panel, type Row, summarise } from '../summary.ts';
+import { escapeTerminal } from './escape.ts';
+import { ABSENT, formatNumber, formatRange, formatRatio, timeUnit, type Unit } from './format.ts';
+
+export type TerminalOptions = {
+  /** Whether to send colours; every state is also a word. */
+  readonly colour: boolean;
+  /** Columns of the terminal; between 60 and 100 are used. */
+  readonly width: number;
+};
+
+type Paint = (text: string, code: number) => string;
+
+/** The table that ends `claimbench run`, with a line break at its end. */
+export function terminalTable(result: RunResult, options: TerminalOptions): string {
+  const width = Math.max(60, Math.min(100, options.width));
+  const paint: Paint = (text, code) => (options.colour ? `\u001b[${code}m${text}\u001b[0m` : text);
+  const panels = summarise(result);
+  const verdict = overallVerdict(result);
+  const blocks = panels.map((panel) => panelBlock(panel, width, paint));
+  const code = verdict.tone === 'good' ? 32 : verdict.tone === 'bad' ? 31 : 33;
+  const findings = findingsOf(result, panels).map((one) =>
+    wrapped(`${one.title}. ${one.text}`, width, one.tone === 'bad' ? '✗ ' : '! '),
+  );
+  return `${[...blocks, [paint(verdict.text, code), ...findings].join('\n')].join('\n\n')}\n`;
+}
+
+function panelBlock(panel: Panel, width: number, paint: Paint): string {
+  const units = [
+    panel.rows.map((row) => row.latency.pickup),
+    panel.rows.map((row) => row.latency.response),
+  ].map((all) =>
+    timeUnit(
+      all.flatMap((one) =>
+        [one.p50, one.p99].flatMap((figure) => (figure.kind === 'measured' ? [figure.spread.median] : [])),
+      ),
+    ),
+  );
+  const [pickup, response] = [units[0] ?? MS, units[1] ?? MS];
+  const wait = panel.drain ? 'wait' : 'pickup';
+  const head = [
+    '',
+    'settled/s',
+    '× base',
+    `${wait} p50/p99 ${pickup.label}`,
+    `resp. p99 ${response.label}`,
+    'WAL B',
+    'commits',
+    'verdict',
+  ];
+  const rows = panel.rows.map((row, i) => rowCells(row, i === 0, pickup, response, paint));
+  // The name gets what the figures leave, so that the whole fits; three names of a column would not help anybody.
+  const others = head
+    .slice(1)
+    .map((text, i) => Math.max(text.length, ...rows.map((row) => visible(row[i + 1] ?? '').length)));
+  const room = Math.max(10, width - others.reduce((sum, one) => sum + one + 2, 0) - 1);
+  const table = new Table({
+    head,
+    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'left'],
+    chars: BORDERLESS,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2, compact: true },
+  });
+  for (const row of rows) table.push([cut(row[0] ?? '', room), ...row.slice(1)]);
+  const lines = table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd());
+  const [first = '', ...rest] = lines;
+  return [
+    paint(cut(escapeTerminal(panelName(panel)), width), 1),
+    paint(cut(escapeTerminal(panel.load), width), 2),
+    paint(first, 2),
+    ...rest,
+    ...rowNotes(panel, width),
+  ].join('\n');
+}
+
+const MS: Unit = { label: 'ms', divisor: 1e3 };
+
+const BORDERLESS = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '',
+};
+
+/** Narrow no-break spaces become plain ones: terminals disagree about their width. */
+const plain = (text: string): string => text.replaceAll('\u202f', ' ');
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the colour codes that `paint` put there.
+const visible = (text: string): string => text.replace(/\u001b\[\d+m/g, '');
+
+function cut(text: string, width: number): string {
+  return [...text].length <= width ? text : `${[...text].slice(0, width - 1).join('')}…`;
+}
+
+function rowCells(row: Row, isBaseline: boolean, pickup: Unit, response: Unit, paint: Paint): string[] {
+  const all = row.valid.length + row.invalid.length + row.incorrect.length;
+  const name = escapeTerminal(row.series.label);
+  if (row.state !== 'measured') {
+    const word = row.state === 'incorrect' ? paint('INCORRECT', 31) : paint('invalid', 33);
+    return [name, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, word];
+  }
+  const middle = (figure: Figure, write: (value: number) => string): string =>
+    figure.kind === 'measured' ? plain(write(figure.spread.median)) : ABSENT;
+  const inUnit = (unit: Unit) => (us: number) => formatNumber(us / unit.divisor);
+  const { settledPerSec } = row;
+  const range =
+    settledPerSec.kind === 'measured' ? plain(formatRange(settledPerSec.spread, formatNumber)) : '';
+  const bound = row.measured.some((cell) => cell.generator.generatorBound);
+  const verdict =
+    row.measured.length < all
+      ? paint(`${row.measured.length}/${all} valid`, 33)
+      : bound
+        ? paint('gen.-bound', 33)
+        : paint('valid', 32);
+  return [
+    name,
+    `${middle(settledPerSec, formatNumber)} ${range}`.trim(),
+    isBaseline ? '1' : middle(row.ratio, formatRatio),
+    `${middle(row.latency.pickup.p50, inUnit(pickup))} / ${middle(row.latency.pickup.p99, inUnit(pickup))}`,
+    middle(row.latency.response.p99, inUnit(response)),
+    middle(row.cost.walBytesPerJob, formatNumber),
+    middle(row.cost.commitsPerJob, formatNumber),
+    verdict,
+  ];
+}
+
+function rowNotes(panel: Panel, width: number): string[] {
+  return panel.rows.flatMap((row) =>
+    [...row.invalid, ...row.incorrect].map((cell) => {
+      const reasons = cell.reasons.join('; ') || 'no reason given';
+      return wrapped(`${row.series.label}, repeat ${cell.repeat}, ${cell.verdict}: ${reasons}`, width, '  ');
+    }),
+  );
+}
+
+/** Text in lines of at most `width`; the first begins with `lead`, the others with as many spaces. */
+function wrapped(text: string, width: number, lead: string): string {
+  const lines: string[] = [];
+  for (const word of escapeTerminal(text)
+    .split(' ')
+    .flatMap((one) => slices(one, width - lead.length))) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width - lead.length)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines.map((line, i) => `${i === 0 ? lead : ' '.repeat(lead.length)}${line}`).join('\n');
+}
+
+function slices(word: string, size: number): string[] {
+  return word.match(new RegExp(`.{1,${size}}`, 'gu')) ?? [];
+}

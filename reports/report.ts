@@ -1,0 +1,60 @@
+// What is in a report before it is written down? Bundle, panels, findings and drawn charts, for all formats alike.
+
+import type { Bundle } from './bundle.ts';
+import type { Chart } from './charts/chart.ts';
+import { chartsOf } from './charts/index.ts';
+import { type FindingNote, findingsOf, overallVerdict, type Verdict } from './findings.ts';
+import { shellQuote } from './render/escape.ts';
+import { formatCount, plural } from './render/format.ts';
+import { drawChart, type Picture } from './render/svg.ts';
+import { type Panel, summarise } from './summary.ts';
+
+export type DrawnChart = { readonly chart: Chart; readonly picture: Picture };
+
+export type Report = {
+  readonly bundle: Bundle;
+  readonly panels: readonly Panel[];
+  readonly verdict: Verdict;
+  readonly findings: readonly FindingNote[];
+  readonly charts: readonly DrawnChart[];
+};
+
+/** Bundle → report; draws the charts one by one, since vega numbers its ids for the whole process. */
+export async function composeReport(bundle: Bundle): Promise<Report> {
+  const panels = summarise(bundle.result);
+  const charts: DrawnChart[] = [];
+  for (const chart of chartsOf(bundle, panels)) charts.push({ chart, picture: await drawChart(chart) });
+  return {
+    bundle,
+    panels,
+    verdict: overallVerdict(bundle.result),
+    findings: findingsOf(bundle.result, panels),
+    charts,
+  };
+}
+
+/** The heading: the question when there is one, else how many were put to how many. */
+export function headline({ bundle: { result }, panels }: Report): string {
+  const contenders = new Set(result.cells.map((cell) => cell.contender.name)).size;
+  const scenarios = new Set(panels.map((panel) => panel.scenario)).size;
+  const only = scenarios === 1 ? panels[0]?.question : undefined;
+  return only || `${plural(scenarios, 'question')} to ${plural(contenders, 'contender')}`;
+}
+
+/** The machine in one line. */
+export function machineLine({ bundle: { result } }: Report): string {
+  const { environment: e } = result;
+  return `PostgreSQL ${e.server.version} (${e.server.kind}) on ${e.cpuModel}, ${formatCount(e.cores)} cores, ${e.os} ${e.arch}${e.container ? ' in a container' : ''}`;
+}
+
+/** The command line that repeats the run, with its seed. */
+export function commandLine({ bundle: { result } }: Report): string {
+  const seeded = result.command.some((word) => word === '--seed' || word.startsWith('--seed='));
+  const words = [...result.command, ...(seeded ? [] : ['--seed', String(result.seed)])];
+  return `npm run --silent claimbench -- ${words.map(shellQuote).join(' ')}`;
+}
+
+/** What a panel is called: its scenario, and its class where there are several. */
+export function panelName(panel: Panel): string {
+  return panel.oneOfSeveral ? `${panel.scenario} · ${panel.contractClass}` : panel.scenario;
+}

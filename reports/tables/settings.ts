@@ -1,0 +1,188 @@
+// Under which settings was it measured? What contenders really ran with, the machine, the server, and every cell.
+
+import type { Cell, RunResult } from '../../harness/result.ts';
+import { median, spread } from '../../stats/spread.ts';
+import {
+  ABSENT,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatNumber,
+  formatRange,
+  formatSeconds,
+  formatShare,
+} from '../render/format.ts';
+import type { Panel, Row } from '../summary.ts';
+import { type Table, type TableCell, valueCell } from './table.ts';
+
+/** Names under which contenders report the mean number of jobs per non-empty claim, in order of preference. */
+const EFFECTIVE_BATCH = ['jobsPerClaim', 'meanJobsPerClaim', 'effectiveBatch', 'batch'];
+
+/** Declared and achieved jobs per claim; `undefined` when the contender did not report the latter. */
+export function batchOf(row: Row): { declared: number; effective: number } | undefined {
+  const cells = row.measured;
+  const declared = cells[0]?.contender.batch;
+  const key = EFFECTIVE_BATCH.find((name) =>
+    cells.some((cell) => typeof cell.contender.effective[name] === 'number'),
+  );
+  if (declared === undefined || key === undefined) return undefined;
+  const effective = median(cells.flatMap((cell) => numeric(cell.contender.effective[key])));
+  return effective === undefined ? undefined : { declared, effective };
+}
+
+const numeric = (value: unknown): number[] =>
+  typeof value === 'number' && Number.isFinite(value) ? [value] : [];
+
+/** Effective settings per contender: what was read back, not what was asked for. */
+export function fairnessTable(panel: Panel): Table {
+  const cells = panel.rows.flatMap((row) => [...row.valid, ...row.invalid, ...row.incorrect]);
+  const keys = [...new Set(cells.flatMap((cell) => Object.keys(cell.contender.effective)))].toSorted();
+  return {
+    caption: `Settings in force: ${panel.scenario}`,
+    columns: [
+      { label: 'Contender' },
+      { label: 'Strategy' },
+      { label: 'Wake-up' },
+      { label: 'Driver' },
+      { label: 'Declared batch', numeric: true },
+      ...keys.map((key) => ({
+        label: key,
+        numeric: cells.some((cell) => typeof cell.contender.effective[key] === 'number'),
+      })),
+    ],
+    rows: panel.rows.map((row) => {
+      const own = [...row.valid, ...row.invalid, ...row.incorrect];
+      const contender = own[0]?.contender;
+      const text = (value: string | undefined): TableCell =>
+        value === undefined ? { text: ABSENT, hint: 'does not apply' } : { text: value };
+      return {
+        series: row.series,
+        cells: [
+          { text: row.series.label },
+          text(contender?.strategy),
+          text(contender?.wakeup),
+          text(contender?.driver),
+          valueCell(contender?.batch, formatCount),
+          ...keys.map((key) => effectiveCell(own, key)),
+        ],
+      };
+    }),
+    notes: [
+      'Read back from the server and the contender, or observed. Columns with numbers: median [smallest–largest] over repeats.',
+    ],
+  };
+}
+
+function effectiveCell(cells: readonly Cell[], key: string): TableCell {
+  const values = cells.flatMap((cell) => cell.contender.effective[key] ?? []);
+  if (values.length === 0) return { text: ABSENT, hint: 'does not apply, or could not be read' };
+  const figures = spread(values.flatMap(numeric));
+  if (figures !== undefined && figures.n === values.length) {
+    const same = figures.min === figures.max;
+    // Eight connections are 8, not 8.00.
+    const write = values.every(Number.isInteger) ? formatCount : formatNumber;
+    return { text: write(figures.median), small: same ? '' : formatRange(figures, write) };
+  }
+  return { text: [...new Set(values.map(String))].join(', ') };
+}
+
+/** Machine and software. */
+export function environmentTable({ environment: e }: RunResult): Table {
+  const rows: [string, string][] = [
+    ['claimbench', e.claimbenchVersion],
+    ['Node.js', e.node],
+    ['Operating system', `${e.os} ${e.arch}${e.container ? ', in a container' : ''}`],
+    ['CPU', `${e.cpuModel}, ${formatCount(e.cores)} cores`],
+    ['Memory', formatBytes(e.memoryBytes)],
+    ['PostgreSQL', `${e.server.version}, ${e.server.kind}: ${e.server.description}`],
+    [
+      'Durability',
+      e.server.durable
+        ? 'on: fsync, synchronous_commit, full_page_writes'
+        : 'OFF: a crash would lose settled work',
+    ],
+    ['Generator and server', e.sharedMachine ? 'share one machine' : 'on machines of their own'],
+    [
+      'fsynced write, median',
+      e.fsyncUs === undefined ? `${ABSENT} (data folder out of reach)` : formatDuration(e.fsyncUs),
+    ],
+    [
+      'CPU stolen by the hypervisor',
+      e.stealShare === undefined ? `${ABSENT} (not reported)` : formatShare(e.stealShare),
+    ],
+    [
+      'Null contender, jobs/s',
+      e.nullCeilingPerSec === undefined ? `${ABSENT} (not measured)` : formatCount(e.nullCeilingPerSec),
+    ],
+  ];
+  return {
+    caption: 'Machine and software',
+    columns: [{ label: 'What' }, { label: 'Value' }],
+    rows: rows.map(([name, value]) => ({ cells: [{ text: name }, { text: value }] })),
+    notes: e.missing.map((what) => `Not available: ${what}`),
+  };
+}
+
+/** Settings of the server that decide figures, as it reports them. */
+export function serverTable({ environment: { server } }: RunResult): Table {
+  return {
+    caption: 'Server settings, read back',
+    columns: [{ label: 'Setting' }, { label: 'Value' }],
+    rows: Object.entries(server.settings)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, value]) => ({
+        cells: [
+          { text: name },
+          { text: value, ...(DURABILITY.has(name) && value === 'off' ? { tone: 'bad' as const } : {}) },
+        ],
+      })),
+    notes: [],
+  };
+}
+
+const DURABILITY = new Set(['fsync', 'synchronous_commit', 'full_page_writes']);
+
+/** Every cell in the order in which it ran. */
+export function cellsTable(result: RunResult): Table {
+  const tones = { valid: 'good', invalid: 'warn', incorrect: 'bad' } as const;
+  return {
+    caption: 'Cells in order of execution',
+    columns: [
+      { label: 'Cell' },
+      { label: 'Order', numeric: true },
+      { label: 'Block', numeric: true },
+      { label: 'Repeat', numeric: true },
+      { label: 'Scenario' },
+      { label: 'Contender' },
+      { label: 'Verdict' },
+      { label: 'Settled jobs/s', numeric: true },
+      { label: 'Warm-up', numeric: true },
+      { label: 'Measured', numeric: true },
+      { label: 'Window' },
+      { label: 'Reasons and notes' },
+    ],
+    rows: result.cells
+      .toSorted((a, b) => a.order - b.order || (a.id < b.id ? -1 : 1))
+      .map((cell) => ({
+        cells: [
+          { text: cell.id },
+          { text: String(cell.order) },
+          { text: String(cell.block) },
+          { text: String(cell.repeat) },
+          { text: cell.scenario },
+          { text: cell.contender.name },
+          { text: cell.verdict, tone: tones[cell.verdict], badge: true },
+          valueCell(
+            cell.verdict === 'incorrect' ? undefined : cell.throughput?.settledPerSec,
+            formatNumber,
+            'withheld',
+          ),
+          { text: formatSeconds(cell.window.warmupSeconds) },
+          { text: formatSeconds(cell.window.measuredSeconds) },
+          { text: cell.window.kind },
+          { text: [...cell.reasons, ...cell.notes].join('; ') || ABSENT },
+        ],
+      })),
+    notes: [],
+  };
+}

@@ -1,0 +1,51 @@
+// What is a table before it is HTML, Markdown or text? The same cells for all of them.
+
+import { ABSENT, formatRange } from '../render/format.ts';
+import type { Series } from '../series.ts';
+import type { Figure } from '../summary.ts';
+
+/** How a cell or a finding is to be taken. Never by colour alone: the text says it too. */
+export type Tone = 'good' | 'warn' | 'bad' | 'plain';
+
+export type TableCell = {
+  readonly text: string;
+  /** Range or unit, set smaller behind the text. */
+  readonly small?: string;
+  /** Why it is so; a title in HTML. */
+  readonly hint?: string;
+  readonly tone?: Tone;
+  /** A word in a box. */
+  readonly badge?: boolean;
+  /** How many columns it covers, when not one. */
+  readonly span?: number;
+};
+
+export type Column = { readonly label: string; readonly hint?: string; readonly numeric?: boolean };
+
+export type TableRow = { readonly series?: Series; readonly cells: readonly TableCell[] };
+
+export type Table = {
+  readonly caption: string;
+  /** The first column names its row. */
+  readonly columns: readonly Column[];
+  readonly rows: readonly TableRow[];
+  /** Sentences below it. */
+  readonly notes: readonly string[];
+};
+
+/** A figure as a cell: median and range over repeats, or a dash that says why there is none. */
+export function figureCell(figure: Figure, write: (value: number) => string, hint?: string): TableCell {
+  if (figure.kind === 'absent') return { text: ABSENT, hint: figure.why };
+  const { spread } = figure;
+  const runs = spread.n === 1 ? 'one repeat, no range' : `median [smallest–largest] of ${spread.n} repeats`;
+  return { text: write(spread.median), small: formatRange(spread, write), hint: hint ?? runs };
+}
+
+/** A value that may be missing as a cell. */
+export function valueCell(
+  value: number | undefined,
+  write: (value: number) => string,
+  why = 'not measured',
+): TableCell {
+  return value === undefined ? { text: ABSENT, hint: why } : { text: write(value) };
+}

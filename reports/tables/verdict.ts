@@ -1,0 +1,154 @@
+// Who did how well in a scenario, and may one believe it?
+
+import { formatNumber, formatRatio, plural, timeUnit, type Unit } from '../render/format.ts';
+import { type Figure, type Latency, type Panel, type Percentile, type Row, worst } from '../summary.ts';
+import { type Column, figureCell, type Table, type TableCell, valueCell } from './table.ts';
+
+/** The verdict table of a panel. */
+export function verdictTable(panel: Panel): Table {
+  const baseline = panel.rows[0]?.series.label ?? 'the first';
+  const wait = panel.drain ? 'Backlog wait' : 'Pickup';
+  const units = {
+    p50: columnUnit(panel, 'pickup', 'p50'),
+    p99: columnUnit(panel, 'pickup', 'p99'),
+    response: columnUnit(panel, 'response', 'p99'),
+    max: columnUnit(panel, 'response', 'max'),
+  };
+  const columns: Column[] = [
+    { label: 'Contender' },
+    { label: 'Settled jobs/s', numeric: true },
+    { label: '× baseline', hint: `settled jobs/s against ${baseline}, paired by block`, numeric: true },
+    { label: `${wait} p50, ${units.p50.label}`, numeric: true },
+    { label: `${wait} p99, ${units.p99.label}`, numeric: true },
+    { label: `Response p99, ${units.response.label}`, numeric: true },
+    { label: `Response max, ${units.max.label}`, hint: 'the largest over all repeats', numeric: true },
+    { label: 'WAL B/job', numeric: true },
+    { label: 'Commits/job', numeric: true },
+    { label: 'Correctness' },
+    { label: 'Generator' },
+    { label: 'Repeats', hint: 'valid of all', numeric: true },
+  ];
+  return {
+    caption: `Verdicts: ${panel.scenario}${panel.oneOfSeveral ? ` (${panel.contractClass})` : ''}`,
+    columns,
+    rows: panel.rows.map((row, i) => ({
+      series: row.series,
+      cells: [
+        { text: row.series.label, ...(i === 0 ? { small: 'baseline' } : {}) },
+        ...(row.state === 'measured' ? figures(row, i === 0, units) : [withheld(row)]),
+        correctness(row),
+        generator(row),
+        { text: `${row.valid.length}/${row.valid.length + row.invalid.length + row.incorrect.length}` },
+      ],
+    })),
+    notes: notes(panel),
+  };
+}
+
+function columnUnit(panel: Panel, metric: Latency, which: Percentile): Unit {
+  return timeUnit(
+    panel.rows.flatMap((row) => {
+      const figure: Figure = row.latency[metric][which];
+      return figure.kind === 'measured' ? [figure.spread.median] : [];
+    }),
+  );
+}
+
+function figures(
+  row: Row,
+  isBaseline: boolean,
+  units: Record<'p50' | 'p99' | 'response' | 'max', Unit>,
+): TableCell[] {
+  const { pickup, response } = row.latency;
+  const inUnit = (unit: Unit) => (valueUs: number) => formatNumber(valueUs / unit.divisor);
+  return [
+    figureCell(row.settledPerSec, formatNumber),
+    isBaseline ? { text: '1', hint: 'the baseline' } : figureCell(row.ratio, formatRatio),
+    figureCell(pickup.p50, inUnit(units.p50)),
+    figureCell(pickup.p99, inUnit(units.p99)),
+    figureCell(response.p99, inUnit(units.response)),
+    valueCell(worst(response.max), inUnit(units.max)),
+    figureCell(row.cost.walBytesPerJob, formatNumber),
+    figureCell(row.cost.commitsPerJob, formatNumber),
+  ];
+}
+
+const FIGURES = 8;
+
+function withheld(row: Row): TableCell {
+  const cells = row.state === 'incorrect' ? row.incorrect : row.invalid;
+  const reasons = [...new Set(cells.flatMap((cell) => cell.reasons))].join('; ');
+  const lead =
+    row.state === 'incorrect'
+      ? `No figures: ${plural(row.incorrect.length, 'repeat')} incorrect`
+      : 'No figures: no valid repeat';
+  return {
+    text: reasons === '' ? lead : `${lead}. ${reasons}`,
+    tone: row.state === 'incorrect' ? 'bad' : 'warn',
+    span: FIGURES,
+  };
+}
+
+/** Whether every job of every repeat was accounted for, as a badge. */
+export function correctness(row: Row): TableCell {
+  if (row.incorrect.length > 0)
+    return { text: 'INCORRECT', tone: 'bad', badge: true, hint: 'see the audit below' };
+  return {
+    text: 'correct',
+    tone: 'good',
+    badge: true,
+    hint: 'every job reconciled between ledger and database',
+  };
+}
+
+function generator(row: Row): TableCell {
+  const cells = row.measured.length > 0 ? row.measured : [...row.invalid, ...row.incorrect];
+  if (row.invalid.length > 0) {
+    const hint = [...new Set(row.invalid.flatMap((cell) => cell.reasons))].join('; ');
+    return { text: `${row.invalid.length} invalid`, tone: 'warn', badge: true, hint };
+  }
+  if (cells.some((cell) => cell.generator.generatorBound)) {
+    return {
+      text: 'bound',
+      tone: 'warn',
+      badge: true,
+      hint: 'above a fifth of the null contender’s rate: the generator may be the limit',
+    };
+  }
+  return {
+    text: 'honest',
+    tone: 'good',
+    badge: true,
+    hint: 'within the limits of the audit, and below a fifth of its ceiling',
+  };
+}
+
+function notes(panel: Panel): string[] {
+  const counts = panel.rows.filter((row) => row.state === 'measured').map((row) => row.measured.length);
+  const fewest = Math.min(...counts);
+  const found: string[] = [];
+  if (counts.length > 0) {
+    const standing =
+      fewest < 5
+        ? `With ${plural(fewest, 'repeat')} one may look, not claim: 5 to look, 10 to claim.`
+        : fewest < 10
+          ? `With ${plural(fewest, 'repeat')} one may look; a claim takes 10.`
+          : '';
+    found.push(
+      `Brackets hold the smallest and the largest repeat: spread, not an interval of confidence. ${standing}`.trim(),
+    );
+  }
+  found.push(
+    panel.drain
+      ? 'In a drain the clock starts with the load, so “backlog wait” is the place in the backlog and no pickup latency.'
+      : 'In an open loop settled jobs/s can only follow the offered rate: judge by latency and cost.',
+  );
+  for (const row of panel.rows) {
+    for (const cell of row.state === 'measured' ? row.invalid : []) {
+      found.push(
+        `${row.series.label}, repeat ${cell.repeat}, is invalid and left out: ${cell.reasons.join('; ') || 'no reason given'}.`,
+      );
+    }
+  }
+  return found;
+}

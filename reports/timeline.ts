@@ -1,0 +1,131 @@
+// What happened over time in the repeat that stands for each contender, on axes that all contenders share?
+
+import type { Cell } from '../harness/result.ts';
+import type { Bundle, LoadSample, ServerSample } from './bundle.ts';
+import { type Panel, type Row, typicalCell } from './summary.ts';
+
+/** A stretch of time, in seconds from the start of the load. Absent figures had too few samples or were not taken. */
+export type Bucket = {
+  readonly from: number;
+  readonly to: number;
+  readonly settledPerSec: number;
+  readonly enqueuedPerSec: number;
+  readonly backlog: number;
+  /** The worst of the merged seconds: percentiles are never averaged. */
+  readonly pickupP50Us: number | undefined;
+  readonly pickupP99Us: number | undefined;
+  readonly responseMaxUs: number | undefined;
+};
+
+/** A reading of the server; `waits` are backends by event, with the events of the shared list first and `other` last. */
+export type Reading = {
+  readonly t: number;
+  readonly deadTuples: number | undefined;
+  readonly waits: readonly number[];
+};
+
+/** One contender's strip. */
+export type Strip = {
+  readonly row: Row;
+  readonly cell: Cell;
+  readonly buckets: readonly Bucket[];
+  readonly readings: readonly Reading[];
+};
+
+/** All strips of a panel, and what they have in common. */
+export type Timeline = {
+  readonly strips: readonly Strip[];
+  readonly seconds: number;
+  /** In a drain, pickup is the wait in the backlog. */
+  readonly drain: boolean;
+  /** Names of the stacked events: `CPU` first when it occurs, then the most frequent, `other` last when there are more. */
+  readonly events: readonly string[];
+};
+
+const MOST_BUCKETS = 150;
+const MOST_EVENTS = 5;
+export const CPU = 'CPU';
+export const OTHER = 'other';
+
+/** The timeline of a panel; `undefined` when no row has samples. */
+export function timelineOf(bundle: Bundle, panel: Panel): Timeline | undefined {
+  const picked = panel.rows.flatMap((row) => {
+    const cell = typicalCell(row);
+    const load = cell === undefined ? undefined : bundle.load.get(cell.id);
+    if (cell === undefined || load === undefined) return [];
+    return [{ row, cell, load, server: bundle.server.get(cell.id) ?? [] }];
+  });
+  if (picked.length === 0) return undefined;
+  const events = topEvents(picked.flatMap((one) => one.server));
+  const ends = picked.flatMap(({ cell, load }) => [cell.window.totalSeconds, load.at(-1)?.t ?? 0]);
+  return {
+    seconds: Math.max(...ends),
+    events,
+    drain: panel.drain,
+    strips: picked.map(({ row, cell, load, server }) => ({
+      row,
+      cell,
+      buckets: groups(load).map(bucketOf),
+      readings: groups(server).map((group) => readingOf(group, events)),
+    })),
+  };
+}
+
+/** Consecutive samples in at most MOST_BUCKETS groups of one size: a chart has no more pixels to show. */
+function groups<T>(samples: readonly T[]): T[][] {
+  const size = Math.ceil(samples.length / MOST_BUCKETS);
+  const found: T[][] = [];
+  for (let i = 0; i < samples.length; i += size) found.push(samples.slice(i, i + size));
+  return found;
+}
+
+function bucketOf(group: readonly LoadSample[]): Bucket {
+  const sum = (read: (sample: LoadSample) => number): number =>
+    group.reduce((total, s) => total + read(s), 0);
+  const highest = (read: (sample: LoadSample) => number | undefined): number | undefined => {
+    const values = group.flatMap((s) => read(s) ?? []);
+    return values.length === 0 ? undefined : Math.max(...values);
+  };
+  const seconds = sum((s) => s.seconds);
+  const first = group[0];
+  return {
+    from: first === undefined ? 0 : first.t - first.seconds,
+    to: group.at(-1)?.t ?? 0,
+    settledPerSec: seconds === 0 ? 0 : sum((s) => s.settled) / seconds,
+    enqueuedPerSec: seconds === 0 ? 0 : sum((s) => s.enqueued) / seconds,
+    backlog: group.at(-1)?.backlog ?? 0,
+    pickupP50Us: highest((s) => s.pickupP50Us),
+    pickupP99Us: highest((s) => s.pickupP99Us),
+    responseMaxUs: highest((s) => s.responseMaxUs),
+  };
+}
+
+function readingOf(group: readonly ServerSample[], events: readonly string[]): Reading {
+  const totals = new Map<string, number>(events.map((event) => [event, 0]));
+  for (const sample of group) {
+    for (const [event, backends] of Object.entries(sample.waits)) {
+      const name = totals.has(event) ? event : OTHER;
+      totals.set(name, (totals.get(name) ?? 0) + backends / group.length);
+    }
+  }
+  return {
+    t: group.at(-1)?.t ?? 0,
+    deadTuples: group.findLast((sample) => sample.deadTuples !== undefined)?.deadTuples,
+    waits: events.map((event) => totals.get(event) ?? 0),
+  };
+}
+
+function topEvents(samples: readonly ServerSample[]): string[] {
+  const totals = new Map<string, number>();
+  for (const { waits } of samples) {
+    for (const [event, backends] of Object.entries(waits))
+      totals.set(event, (totals.get(event) ?? 0) + backends);
+  }
+  const cpu = totals.has(CPU) ? [CPU] : [];
+  const waits = [...totals]
+    .filter(([event, backends]) => event !== CPU && event !== OTHER && backends > 0)
+    .toSorted(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
+    .map(([event]) => event);
+  const rest = waits.length > MOST_EVENTS || totals.has(OTHER) ? [OTHER] : [];
+  return [...cpu, ...waits.slice(0, MOST_EVENTS), ...rest];
+}

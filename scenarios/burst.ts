@@ -1,0 +1,15 @@
+import { defineScenario } from './scenario.ts';
+
+export default defineScenario({
+  name: 'burst',
+  question: 'What does a burst of ten times the usual rate do to response times, and how soon is it over?',
+  producers: { agents: 1, connections: 4 },
+  workers: { agents: 1, connections: 8 },
+  warmupSeconds: 0.5,
+  phases: [
+    { label: 'before', seconds: 1.5, arrival: { model: 'poisson', ratePerSec: 200 } },
+    { label: 'burst', seconds: 1, arrival: { model: 'poisson', ratePerSec: 2_000 } },
+    { label: 'recovery', seconds: 1.5, arrival: { model: 'poisson', ratePerSec: 200 } },
+  ],
+  settleWithinSeconds: 10,
+});

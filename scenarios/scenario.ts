@@ -1,0 +1,100 @@
+// What is a scenario? One question, with the workload and the phases that answer it. The schema of the data files.
+
+import { z } from 'zod';
+
+const seconds = z.number().positive().max(86_400);
+
+/** A rate in jobs per second, or a share of what the same contender settled per second in another scenario of the run. */
+const rateSchema = z.union([
+  z.number().positive().max(1_000_000),
+  z.strictObject({ share: z.number().positive().max(10), of: z.string() }),
+]);
+
+/** How jobs arrive. Open loop: the schedule never waits for the system under test. */
+const arrivalSchema = z.strictObject({ model: z.enum(['poisson', 'uniform']), ratePerSec: rateSchema });
+
+const phaseSchema = z.strictObject({
+  label: z.string().min(1).max(40),
+  seconds,
+  /** Whether jobs intended (open loop) or settled (drain) in this phase count in the figures. */
+  measured: z.boolean().default(true),
+  /** Absent: nothing is enqueued in this phase. */
+  arrival: arrivalSchema.optional(),
+});
+
+const faultSchema = z.discriminatedUnion('fault', [
+  /** SIGKILL of one worker agent. */
+  z.strictObject({ fault: z.literal('kill-worker'), atSeconds: seconds }),
+  /** SIGSTOP of one worker agent, then SIGCONT. Longer than the lease, it makes a worker settle what is no longer its own. */
+  z.strictObject({ fault: z.literal('stall-worker'), atSeconds: seconds, forSeconds: seconds }),
+]);
+
+const shape = {
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be lower-case letters, digits and hyphens, 40 at most'),
+  /** In one sentence, ending with a question mark. */
+  question: z.string().min(1).max(300),
+  /** Jobs that wait in the queue before the load starts. */
+  preloadJobs: z.int().min(0).max(10_000_000).default(0),
+  /** Size of a job's payload as JSON text, bytes. */
+  payloadBytes: z.int().min(48).max(1_000_000).default(100),
+  /** Priorities given to jobs in turn, by the order of their enqueue. */
+  priorities: z.array(z.int().min(-32_768).max(32_767)).min(1).max(100).default([0]),
+  producers: z
+    .strictObject({ agents: z.int().min(1).max(16), connections: z.int().min(1).max(64) })
+    .default({ agents: 1, connections: 4 }),
+  /** `connections` are per agent; `handlerMs` is how long each job's work takes (waiting, not computing). */
+  workers: z
+    .strictObject({
+      agents: z.int().min(1).max(16),
+      connections: z.int().min(1).max(64),
+      handlerMs: z.number().min(0).max(600_000).default(0),
+    })
+    .default({ agents: 1, connections: 8, handlerMs: 0 }),
+  leaseMs: z.int().min(100).max(3_600_000).default(30_000),
+  /** Head of the load that is left out of the figures, and stays visible on the timeline. */
+  warmupSeconds: z.number().min(0).max(3_600).default(0.5),
+  phases: z.array(phaseSchema).min(1).max(100),
+  /** After the last phase: how long the queue may take to become empty. 0 ends the cell with the last phase. */
+  settleWithinSeconds: z.number().min(0).max(3_600).default(0),
+  faults: z.array(faultSchema).max(100).default([]),
+};
+
+export const scenarioSchema = z
+  .strictObject(shape)
+  .refine((s) => s.preloadJobs > 0 || s.phases.some((p) => p.arrival !== undefined), {
+    message: 'offers no jobs: give it preloadJobs, or a phase with an arrival',
+  })
+  .refine((s) => s.phases.some((p) => p.measured), {
+    message: 'measures nothing: no phase has measured: true',
+  })
+  .refine((s) => s.warmupSeconds < totalSeconds(s), { message: 'has a warm-up as long as the whole load' });
+
+/** A scenario, validated and with every default filled in. */
+export type Scenario = z.output<typeof scenarioSchema>;
+/** A scenario as its author writes it. */
+export type ScenarioInput = z.input<typeof scenarioSchema>;
+export type Fault = Scenario['faults'][number];
+export type Phase = Scenario['phases'][number];
+
+/** Every key that a scenario may hold at its top level, for hints at the nearest right one. */
+export const SCENARIO_KEYS: readonly string[] = Object.keys(shape);
+
+/** Types a scenario's data while it is written; validation happens when it is loaded. */
+export function defineScenario(scenario: ScenarioInput): ScenarioInput {
+  return scenario;
+}
+
+/** Length of the load, all phases together, in seconds. */
+export function totalSeconds(scenario: { readonly phases: readonly { readonly seconds: number }[] }): number {
+  return scenario.phases.reduce((sum, phase) => sum + phase.seconds, 0);
+}
+
+/** The load model to be printed on every chart: `drain`, `poisson`, `uniform`, or `drain + poisson` when both occur. */
+export function loadModel(scenario: Scenario): string {
+  const models = new Set(scenario.phases.flatMap((p) => (p.arrival === undefined ? [] : [p.arrival.model])));
+  const open = [...models].sort().join(' + ');
+  if (open === '') return 'drain of a preloaded backlog, closed loop';
+  return `${scenario.preloadJobs > 0 ? 'preloaded backlog + ' : ''}open loop, ${open} arrivals`;
+}

@@ -1,0 +1,66 @@
+// How do a few independent runs spread? Median, quantiles, range and paired ratios, without any claim of significance.
+
+/** The middle and the ends of `n` independent figures; the ends are the smallest and the largest seen, not an interval of confidence. */
+export type Spread = {
+  readonly n: number;
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+};
+
+/**
+ * The `q`-quantile of `values` (0 ≤ q ≤ 1) by linear interpolation between order statistics: type 7 of Hyndman and Fan,
+ * "Sample Quantiles in Statistical Packages" (1996), the default of R and NumPy. `undefined` without values.
+ *
+ * @throws {RangeError} when `q` lies outside [0, 1] or a value is not a finite number: both are bugs of the caller.
+ */
+export function quantile(values: readonly number[], q: number): number | undefined {
+  if (!(q >= 0 && q <= 1)) throw new RangeError(`a quantile lies between 0 and 1, not at ${q}`);
+  if (!values.every(Number.isFinite)) throw new RangeError('a quantile needs finite values');
+  const sorted = values.toSorted((a, b) => a - b);
+  const position = (sorted.length - 1) * q;
+  const below = sorted[Math.floor(position)];
+  const above = sorted[Math.ceil(position)];
+  if (below === undefined || above === undefined) return undefined;
+  return below + (above - below) * (position - Math.floor(position));
+}
+
+/** The median of `values`; the mean of the middle two when their number is even. `undefined` without values. */
+export function median(values: readonly number[]): number | undefined {
+  return quantile(values, 0.5);
+}
+
+/** Median, minimum and maximum of `values`. `undefined` without values: no samples is never zero. */
+export function spread(values: readonly number[]): Spread | undefined {
+  const middle = median(values);
+  const min = quantile(values, 0);
+  const max = quantile(values, 1);
+  if (middle === undefined || min === undefined || max === undefined) return undefined;
+  return { n: values.length, median: middle, min, max };
+}
+
+/**
+ * Spread of `numerator / denominator` over the pairs that have both: runs of one block share the state of the machine,
+ * so their ratio varies less than the ratio of medians taken over different blocks. Pairs with a denominator of zero
+ * are left out. `undefined` when no pair remains.
+ */
+export function pairedRatio(
+  numerator: ReadonlyMap<number, number>,
+  denominator: ReadonlyMap<number, number>,
+): Spread | undefined {
+  const ratios: number[] = [];
+  for (const [block, above] of numerator) {
+    const below = denominator.get(block);
+    if (below !== undefined && below !== 0) ratios.push(above / below);
+  }
+  return spread(ratios);
+}
+
+/**
+ * The element whose `by` is the median: the lower one of the middle two when their number is even, so that the answer
+ * is a run that took place. Ties go to the earlier element. `undefined` without items.
+ */
+export function medianElement<T>(items: readonly T[], by: (item: T) => number): T | undefined {
+  const sorted = items.toSorted((a, b) => by(a) - by(b));
+  return sorted[Math.floor((sorted.length - 1) / 2)];
+}
