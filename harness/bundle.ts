@@ -6,17 +6,23 @@ import {
   mkdirSync,
   readdirSync,
   renameSync,
+  rmdirSync,
+  rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { CellOutcome } from './cell.ts';
 import { errorCode, oneLine, RuntimeFailure, UsageError } from './errors.ts';
 import { BUNDLE, type RunResult } from './result.ts';
 
+const TRIAL_BYTES = 256 * 1024;
+
 /** Writes a bundle cell by cell: whatever ends the run, what was measured until then is there. */
-export class BundleWriter {
+export class BundleWriter implements Disposable {
   readonly directory: string;
+  #saved = false;
 
   /**
    * Makes the folder and tries it by writing.
@@ -26,8 +32,10 @@ export class BundleWriter {
     this.directory = directory;
     if (existsSync(directory)) refuseUsed(directory);
     this.#writing(() => {
-      mkdirSync(join(directory, BUNDLE.histograms), { recursive: true });
-      writeFileSync(join(directory, BUNDLE.samples), '');
+      makeFolders(join(directory, BUNDLE.histograms));
+      // An empty file can be made on a full disk too.
+      writeFileSync(join(directory, BUNDLE.samples), Buffer.alloc(TRIAL_BYTES));
+      truncateSync(join(directory, BUNDLE.samples));
     });
   }
 
@@ -48,6 +56,19 @@ export class BundleWriter {
       writeFileSync(`${path}.part`, `${JSON.stringify(result, null, 2)}\n`);
       renameSync(`${path}.part`, path);
     });
+    this.#saved = true;
+  }
+
+  /** Takes the empty folder away again when nothing came of the run, so that the same words can be tried once more. */
+  [Symbol.dispose](): void {
+    if (this.#saved) return;
+    try {
+      rmSync(join(this.directory, BUNDLE.samples), { force: true });
+      rmdirSync(join(this.directory, BUNDLE.histograms));
+      rmdirSync(this.directory);
+    } catch {
+      // Somebody put something there meanwhile: it stays.
+    }
   }
 
   #writing(work: () => void): void {
@@ -57,6 +78,13 @@ export class BundleWriter {
       throw new RuntimeFailure(`cannot write to ${this.directory}: ${reasonOf(error)}`, { cause: error });
     }
   }
+}
+
+/** One level at a time: the recursive form answers with ENOENT, or never, where a parent cannot be written. */
+function makeFolders(path: string): void {
+  if (existsSync(path)) return;
+  makeFolders(dirname(path));
+  mkdirSync(path);
 }
 
 function refuseUsed(directory: string): void {

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { loadModel } from '../scenarios/scenario.ts';
 import { median } from '../stats/spread.ts';
-import { BundleWriter } from './bundle.ts';
+import type { BundleWriter } from './bundle.ts';
 import { measureCeiling } from './ceiling.ts';
 import { type CellContext, type CellOutcome, runCell } from './cell.ts';
 import type { CellProgress } from './cell-plan.ts';
@@ -17,8 +17,7 @@ import { voidCell } from './void-cell.ts';
 export interface RunOptions {
   readonly plan: RunPlan;
   readonly server: PostgresServer;
-  /** The bundle's folder. */
-  readonly directory: string;
+  readonly bundle: BundleWriter;
   /** Words of the command line, without passwords. */
   readonly command: readonly string[];
   readonly signal: AbortSignal;
@@ -37,7 +36,7 @@ export interface RunProgress extends CellProgress {
 /** Runs all cells. After an abort the result holds the cells that had finished, with `complete: false`. */
 export async function run(options: RunOptions): Promise<RunResult> {
   const cells = planCells(options.plan);
-  const bundle = new BundleWriter(options.directory);
+  const { bundle } = options;
   await using scratch = await openScratch();
   const context: Omit<CellContext, 'ceilingFor' | 'onProgress'> = {
     server: options.server,

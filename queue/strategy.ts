@@ -1,6 +1,6 @@
 // What must a way of storing, claiming and settling jobs offer? The seam between the queue and its strategies.
 
-import type { Connection, Database, Driver } from './drivers/driver.ts';
+import type { Connection, Database } from './drivers/driver.ts';
 
 /** A job's identity in its queue's tables: PostgreSQL's bigint as a decimal string. */
 export type JobId = string;
@@ -153,4 +153,4 @@ export interface StrategyFactory {
   create(options: { readonly schema: string }): ClaimStrategy;
 }
 
-export type { Connection, Database, Driver };
+export type { Connection, Database };

@@ -72,29 +72,30 @@ export function contenderOrder(result: RunResult): string[] {
   return [...new Set([...named, ...present])].filter((name) => present.has(name));
 }
 
-/** The names of parameters that take more than one value within a scenario: a sweep; they tell its series apart. */
-function varyingParameters(cells: readonly Cell[]): Map<string, string[]> {
-  const seen = new Map<string, Map<string, Set<string>>>();
+/**
+ * The names of parameters that tell series apart, per scenario: those with more than one value for one contender within
+ * one block, which is a sweep. A rate that is a share of what each contender reaches differs too, and is no sweep.
+ */
+function sweptParameters(cells: readonly Cell[]): Map<string, Set<string>> {
+  const values = new Map<string, string>();
+  const swept = new Map<string, Set<string>>();
   for (const cell of cells) {
-    const ofScenario = seen.get(cell.scenario) ?? new Map<string, Set<string>>();
-    seen.set(cell.scenario, ofScenario);
     for (const [name, value] of Object.entries(cell.parameters)) {
-      ofScenario.set(name, (ofScenario.get(name) ?? new Set()).add(String(value)));
+      const key = JSON.stringify([cell.scenario, cell.contender.name, cell.block, name]);
+      const before = values.get(key);
+      values.set(key, String(value));
+      if (before === undefined || before === String(value)) continue;
+      swept.set(cell.scenario, (swept.get(cell.scenario) ?? new Set()).add(name));
     }
   }
-  return new Map(
-    [...seen].map(([scenario, names]) => [
-      scenario,
-      [...names].filter(([, values]) => values.size > 1).map(([name]) => name),
-    ]),
-  );
+  return swept;
 }
 
 /** The series of a run, in the order of the report, and the series that each cell belongs to. */
 export function seriesOf(result: RunResult): { series: Series[]; ofCell: (cell: Cell) => Series } {
-  const varying = varyingParameters(result.cells);
+  const swept = sweptParameters(result.cells);
   const pointOf = (cell: Cell): string =>
-    (varying.get(cell.scenario) ?? [])
+    [...(swept.get(cell.scenario) ?? [])]
       .filter((name) => cell.parameters[name] !== undefined)
       .map((name) => `${name}=${String(cell.parameters[name])}`)
       .join(' ');

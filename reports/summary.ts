@@ -58,6 +58,10 @@ export type Panel = {
   readonly oneOfSeveral: boolean;
   /** Load model, length of the window and number of repeats: stands under every chart. */
   readonly load: string;
+  /** Parameters of the scenario that all contenders share, `name value`, joined. */
+  readonly workload: string;
+  /** Names of parameters in which contenders differ: swept ones, and rates that are shares of what each reaches. */
+  readonly differing: readonly string[];
   readonly drain: boolean;
   readonly rows: readonly Row[];
 };
@@ -87,6 +91,7 @@ export function summarise(result: RunResult): Panel[] {
         contractClass,
         oneOfSeveral: classes.length > 1,
         load: loadLine(questions.get(scenario)?.loadModel, own),
+        ...parametersOf(own),
         drain: own.some((cell) => cell.window.loadModel.startsWith('drain')),
         rows: groups.map((group) => summariseRow(group.one, group.cells, baseline)),
       };
@@ -110,6 +115,20 @@ function loadLine(declared: string | undefined, cells: readonly Cell[]): string 
     ? declared
     : [models, declared].filter(Boolean).join(': ');
   return `${model} · ${kinds}`;
+}
+
+function parametersOf(cells: readonly Cell[]): Pick<Panel, 'workload' | 'differing'> {
+  const values = new Map<string, Set<string>>();
+  for (const cell of cells) {
+    for (const [name, value] of Object.entries(cell.parameters)) {
+      values.set(name, (values.get(name) ?? new Set()).add(String(value)));
+    }
+  }
+  const shared = [...values].filter(([, seen]) => seen.size === 1).map(([name, seen]) => `${name} ${[...seen].join()}`);
+  return {
+    workload: shared.join(' · '),
+    differing: [...values].filter(([, seen]) => seen.size > 1).map(([name]) => name),
+  };
 }
 
 function measuredCells(cells: readonly Cell[]): readonly Cell[] {

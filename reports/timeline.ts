@@ -38,7 +38,7 @@ export type Timeline = {
   readonly seconds: number;
   /** In a drain, pickup is the wait in the backlog. */
   readonly drain: boolean;
-  /** Names of the stacked events: `CPU` first when it occurs, then the most frequent, `other` last when there are more. */
+  /** Names of the stacked events, as of `eventsOf`. */
   readonly events: readonly string[];
 };
 
@@ -47,8 +47,8 @@ const MOST_EVENTS = 5;
 export const CPU = 'CPU';
 export const OTHER = 'other';
 
-/** The timeline of a panel; `undefined` when no row has samples. */
-export function timelineOf(bundle: Bundle, panel: Panel): Timeline | undefined {
+/** The timeline of a panel; `undefined` when no row has samples. `events` come from `eventsOf`. */
+export function timelineOf(bundle: Bundle, panel: Panel, events: readonly string[]): Timeline | undefined {
   const picked = panel.rows.flatMap((row) => {
     const cell = typicalCell(row);
     const load = cell === undefined ? undefined : bundle.load.get(cell.id);
@@ -56,7 +56,6 @@ export function timelineOf(bundle: Bundle, panel: Panel): Timeline | undefined {
     return [{ row, cell, load, server: bundle.server.get(cell.id) ?? [] }];
   });
   if (picked.length === 0) return undefined;
-  const events = topEvents(picked.flatMap((one) => one.server));
   const ends = picked.flatMap(({ cell, load }) => [cell.window.totalSeconds, load.at(-1)?.t ?? 0]);
   return {
     seconds: Math.max(...ends),
@@ -115,9 +114,13 @@ function readingOf(group: readonly ServerSample[], events: readonly string[]): R
   };
 }
 
-function topEvents(samples: readonly ServerSample[]): string[] {
+/**
+ * The wait events that have a colour of their own, chosen once for a report, so that one event has one colour in all
+ * of it: `CPU` first when it occurs, then the most frequent, `other` last when there are more.
+ */
+export function eventsOf(bundle: Bundle): string[] {
   const totals = new Map<string, number>();
-  for (const { waits } of samples) {
+  for (const { waits } of [...bundle.server.values()].flat()) {
     for (const [event, backends] of Object.entries(waits))
       totals.set(event, (totals.get(event) ?? 0) + backends);
   }

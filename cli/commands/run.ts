@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
+import { BundleWriter } from '../../harness/bundle.ts';
 import type { ContenderSpec } from '../../harness/contender.ts';
 import { definitionOf, parseContender } from '../../harness/contenders/index.ts';
 import { UsageError } from '../../harness/errors.ts';
@@ -12,8 +13,6 @@ import { run } from '../../harness/run.ts';
 import { isPostgresMajor } from '../../harness/server/embedded.ts';
 import { openServer } from '../../harness/server/index.ts';
 import type { PostgresServer } from '../../harness/server/server.ts';
-import { renderBundle } from '../../reports/index.ts';
-import { terminalTable } from '../../reports/render/terminal.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
 import { withoutPasswords } from '../command-line.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
@@ -76,6 +75,7 @@ async function runAction(options: Options): Promise<number> {
   const plan = await planOf(options);
   const directory = resolve(options.out ?? defaultFolder());
   handleInterruption();
+  using bundle = new BundleWriter(directory);
   await using server = await openServer(options.server, {
     signal: interruption,
     ...(options.pg !== undefined && isPostgresMajor(options.pg) ? { version: options.pg } : {}),
@@ -88,7 +88,7 @@ async function runAction(options: Options): Promise<number> {
     result = await run({
       plan,
       server,
-      directory,
+      bundle,
       command: withoutPasswords(process.argv.slice(2), plan.seed),
       signal: interruption,
       environment: (ceiling) => environmentOf(server, cpuTimesAtStart, ceiling),
@@ -104,6 +104,8 @@ async function runAction(options: Options): Promise<number> {
 async function present(result: RunResult, directory: string, options: Options): Promise<number> {
   const json = options.json === true;
   if (result.cells.length > 0) {
+    // Loaded only now: the chart libraries would weigh on the memory of the coordinator while it measures.
+    const { renderBundle, terminalTable } = await import('../../reports/index.ts');
     const rendered = await renderBundle(directory);
     const to = json ? process.stderr : process.stdout;
     const table = terminalTable(result, { colour: coloured(to, options.color), width: to.columns ?? 100 });

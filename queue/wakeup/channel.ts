@@ -9,15 +9,28 @@ const REOPEN_MIN_MS = 50;
 const REOPEN_MAX_MS = 5000;
 
 /** The channel of a schema's queues: a digest, since a channel's name holds 63 bytes only. */
-export function channelOf(schema: string): string {
+function channelOf(schema: string): string {
   return `claimbench_${digest(schema)}`;
 }
 
-const notifyStatement = prepared('SELECT pg_notify($1, queue) FROM unnest($2::text[]) AS signalled (queue)');
+const inTransaction = prepared('SELECT pg_notify($1, queue) FROM unnest($2::text[]) AS signalled (queue)');
 
-/** Signals every queue of `queues`; the payload is the queue's name. */
+/** Signals every queue of `queues` when the transaction around it commits; the payload is the queue's name. */
 export function notifySql(schema: string, queues: readonly string[]): Statement {
-  return notifyStatement([channelOf(schema), queues]);
+  return inTransaction([channelOf(schema), queues]);
+}
+
+/**
+ * A notifying transaction gets an id and writes a commit record. Nothing but the signal hangs on it, so its commit does
+ * not wait for the disk. The setting ends with the statement's own transaction, and is read only as that commits.
+ */
+const alone = prepared(`
+SELECT pg_notify($1, $2)
+FROM (SELECT set_config('synchronous_commit', 'off', true) OFFSET 0) AS setting`);
+
+/** Signals one queue at once, in a transaction of the statement's own. */
+export function signalSql(schema: string, queue: string): Statement {
+  return alone([channelOf(schema), queue]);
 }
 
 /**

@@ -5,7 +5,7 @@
 // jobs enqueued in the caller's own transaction nobody here knows when that commits: call `queue.signal` afterwards,
 // or let the poll find them.
 
-import { listenFor, notifySql } from './channel.ts';
+import { listenFor, signalSql } from './channel.ts';
 import { Coalescer } from './coalescer.ts';
 import { jittered } from './jitter.ts';
 import type { Signaller, WakeupContext, WakeupFactory } from './wakeup.ts';
@@ -17,7 +17,7 @@ function signaller(context: WakeupContext): Signaller {
   const sending = new Set<Promise<void>>();
   const coalescer = new Coalescer(WINDOW_MS, (queue) => {
     const sent = context.driver
-      .query(notifySql(context.schema, [queue]))
+      .query(signalSql(context.schema, queue))
       .then(() => undefined, context.onError)
       .finally(() => sending.delete(sent));
     sending.add(sent);

@@ -7,7 +7,7 @@ export interface Timers {
 }
 
 /** The process's own clock. A pending signal does not keep the process alive: polling covers it. */
-export const processTimers: Timers = {
+const processTimers: Timers = {
   schedule(work, delayMs) {
     const timer = setTimeout(work, delayMs);
     timer.unref();

@@ -4,11 +4,13 @@ import type { Queue } from '../queue.ts';
 import type { ClaimedJob, Outcome, SettleResult, WorkerSession } from '../strategy.ts';
 import type { Bell } from '../wakeup/bell.ts';
 import { Backoff } from './backoff.ts';
+import { claimSize } from './claim-size.ts';
 import { Hand } from './hand.ts';
 import { HeldJob } from './held-job.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { ResolvedOptions } from './options.ts';
 import { SessionHolder } from './session-holder.ts';
+import { isThenable } from './thenable.ts';
 import { failureOutcome } from './verdict.ts';
 
 /** What a runner shares with the others of its worker. */
@@ -213,11 +215,13 @@ export class Runner {
   #claimWhenWanted(session: WorkerSession): void {
     if (this.#claiming || this.#resting || this.#stopping.signal.aborted) return;
     if (this.#outcomes.length > this.#options.batch * BACKLOG_BATCHES) return;
-    const free = this.#target - this.#hand.running.size - this.#hand.waiting;
-    const starved = this.#hand.waiting === 0 && this.#hand.running.size < this.#options.concurrency;
-    // Whole batches while there is something to do; whatever fits when a handler's place is empty.
-    if (free < Math.min(this.#options.batch, this.#target) && !starved) return;
-    void this.#claim(session, claimSize(free, this.#options.batch));
+    const size = claimSize({
+      free: this.#target - this.#hand.running.size - this.#hand.waiting,
+      target: this.#target,
+      batch: this.#options.batch,
+      starved: this.#hand.waiting === 0 && this.#hand.running.size < this.#options.concurrency,
+    });
+    if (size > 0) void this.#claim(session, size);
   }
 
   async #claim(session: WorkerSession, limit: number): Promise<void> {
@@ -237,6 +241,8 @@ export class Runner {
       return this.#pump();
     }
     this.#claiming = false;
+    // The connection died after it answered: leases that end with it are gone already.
+    if (!this.#timedLease && session !== this.#holder.session) return this.#pump();
     if (jobs.length === 0) {
       events.emptyClaim?.();
       void this.#rest(strokes);
@@ -290,13 +296,4 @@ export class Runner {
     await this.#holder.close();
     return { released: this.#released, abandoned: this.#hand.running.size };
   }
-}
-
-/** Statements differ by their limit: below a whole batch only powers of two are asked for, to keep them few. */
-function claimSize(free: number, batch: number): number {
-  return free >= batch ? batch : 2 ** Math.floor(Math.log2(Math.max(1, free)));
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

@@ -64,82 +64,62 @@ function barOf(row: Row, cost: (typeof COSTS)[number]): Bar[] {
   ];
 }
 
-function spec(
-  rows: readonly Row[],
-  costs: readonly (typeof COSTS)[number][],
-  bars: readonly Bar[],
-): TopLevelSpec {
-  const series = rows.map((row) => row.series);
-  const labels = series.map((one) => one.label);
-  const color = { field: 'series', type: 'nominal' as const, scale: colourScale(series), legend: null };
-  // Both levels name their filter, so that `hidden` reaches the bars of every small chart.
-  const views = costs.map(({ key, label, unit }, i) => {
-    const ofThis = bars.filter((bar) => bar.cost === key);
-    const top = niceCeiling(Math.max(...ofThis.map((bar) => bar.high)));
-    const only = [{ filter: `datum.cost === '${key}' && ${SHOWN}` }];
-    const y = {
-      field: 'label',
-      type: 'nominal' as const,
-      scale: { domain: labels, paddingInner: 0.35, paddingOuter: 0.15 },
-      axis: {
-        title: null,
-        labels: i % COLUMNS === 0,
-        labelColor: INK.text.light,
-        labelLimit: 150,
-        ticks: false,
-        domain: false,
-        grid: false,
-      },
-    };
-    const x = {
-      field: 'value',
-      type: 'quantitative' as const,
-      // Room at the right for the figure that stands behind its bar.
-      scale: { domain: [0, top * 1.32], nice: false, zero: true },
-      axis: { title: null, values: [0, top / 2, top], labelExpr: SI_LABEL, domain: false, ticks: false },
-    };
-    return {
-      title: fitText(`${label}, ${unit}`, 11, 190),
-      width: 175,
-      height: { step: 24 },
-      layer: [
-        {
-          data: { name: 'bars' },
-          transform: only,
-          mark: { type: 'bar' as const, opacity: 0.85 },
-          encoding: { x, y, color },
-        },
-        {
-          data: { name: 'bars' },
-          transform: only,
-          mark: { type: 'rule' as const, color: INK.text.light, strokeWidth: 1 },
-          encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' }, y },
-        },
-        {
-          data: { name: 'bars' },
-          transform: only,
-          mark: {
-            type: 'text' as const,
-            align: 'left' as const,
-            dx: 4,
-            fontSize: 10,
-            color: INK.muted.light,
-          },
-          encoding: { x: { ...x, field: 'high' }, y, text: { field: 'text' } },
-        },
-        {
-          data: { name: 'hover' },
-          transform: only,
-          mark: { type: 'bar' as const, opacity: 0 },
-          encoding: { x: { ...x, field: 'high' }, y, tooltip: { field: 'tip', type: 'nominal' as const } },
-        },
-      ],
-    };
-  });
+type Cost = (typeof COSTS)[number];
+
+function spec(rows: readonly Row[], costs: readonly Cost[], bars: readonly Bar[]): TopLevelSpec {
   return {
     ...baseSpec({ bars: bars.map(({ tip: _tip, ...bar }) => bar) }),
     columns: COLUMNS,
     spacing: { row: 18, column: 18 },
-    concat: views,
+    concat: costs.map((cost, i) => costView(cost, i % COLUMNS === 0, rows, bars)),
+  };
+}
+
+function axes({ key }: Cost, named: boolean, rows: readonly Row[], bars: readonly Bar[]) {
+  const top = niceCeiling(Math.max(...bars.filter((bar) => bar.cost === key).map((bar) => bar.high)));
+  const bare = { title: null, domain: false, ticks: false };
+  return {
+    x: {
+      field: 'value',
+      type: 'quantitative' as const,
+      // Room at the right for the figure that stands behind its bar.
+      scale: { domain: [0, top * 1.32], nice: false, zero: true },
+      axis: { ...bare, values: [0, top / 2, top], labelExpr: SI_LABEL },
+    },
+    y: {
+      field: 'label',
+      type: 'nominal' as const,
+      scale: { domain: rows.map((row) => row.series.label), paddingInner: 0.35, paddingOuter: 0.15 },
+      axis: { ...bare, labels: named, labelColor: INK.text.light, labelLimit: 150, grid: false },
+    },
+  };
+}
+
+/** The bars of one resource; only the first column names them. */
+function costView(cost: Cost, named: boolean, rows: readonly Row[], bars: readonly Bar[]) {
+  const { x, y } = axes(cost, named, rows, bars);
+  const scale = colourScale(rows.map((row) => row.series));
+  const color = { field: 'series', type: 'nominal' as const, scale, legend: null };
+  const own = { data: { name: 'bars' }, transform: [{ filter: `datum.cost === '${cost.key}' && ${SHOWN}` }] };
+  const text = { type: 'text' as const, align: 'left' as const, dx: 4, fontSize: 10, color: INK.muted.light };
+  return {
+    title: fitText(`${cost.label}, ${cost.unit}`, 11, 190),
+    width: 175,
+    height: { step: 24 },
+    layer: [
+      { ...own, mark: { type: 'bar' as const, opacity: 0.85 }, encoding: { x, y, color } },
+      {
+        ...own,
+        mark: { type: 'rule' as const, color: INK.text.light, strokeWidth: 1 },
+        encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' }, y },
+      },
+      { ...own, mark: text, encoding: { x: { ...x, field: 'high' }, y, text: { field: 'text' } } },
+      {
+        ...own,
+        data: { name: 'hover' },
+        mark: { type: 'bar' as const, opacity: 0 },
+        encoding: { x: { ...x, field: 'high' }, y, tooltip: { field: 'tip', type: 'nominal' as const } },
+      },
+    ],
   };
 }

@@ -3,7 +3,7 @@
 import { type Bundle, CURVES } from '../bundle.ts';
 import { formatCount, plural } from '../render/format.ts';
 import type { Panel } from '../summary.ts';
-import { timelineOf } from '../timeline.ts';
+import { eventsOf, timelineOf } from '../timeline.ts';
 import type { Chart } from './chart.ts';
 import { costChart } from './cost.ts';
 import { latencyChart } from './latency.ts';
@@ -13,10 +13,11 @@ import { timelineCharts } from './timeline.ts';
 /** The charts of all panels, in the order of the report. */
 export function chartsOf(bundle: Bundle, panels: readonly Panel[]): Chart[] {
   const durable = bundle.result.environment.server.durable;
+  const events = eventsOf(bundle);
   return panels.flatMap((panel) => {
     const load = `${durable ? '' : 'SERVER NOT DURABLE · '}${panel.load}`;
     const subtitle = `${load} · ${repeats(panel)}`;
-    const timeline = timelineOf(bundle, panel);
+    const timeline = timelineOf(bundle, panel, events);
     return [
       throughputChart(panel, subtitle) ?? [],
       ...CURVES.map((metric) => latencyChart(bundle, panel, metric, subtitle) ?? []),
@@ -27,7 +28,7 @@ export function chartsOf(bundle: Bundle, panels: readonly Panel[]): Chart[] {
 }
 
 /** `3 repeats`, or `2 to 3 repeats` where contenders differ. */
-export function repeats(panel: Panel): string {
+function repeats(panel: Panel): string {
   const counts = panel.rows.filter((row) => row.state === 'measured').map((row) => row.measured.length);
   const [low, high] = [Math.min(...counts), Math.max(...counts)];
   if (counts.length === 0) return 'no valid repeat';

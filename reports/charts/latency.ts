@@ -2,7 +2,7 @@
 
 import type { TopLevelSpec } from 'vega-lite';
 import type { Bundle, CurveMetric } from '../bundle.ts';
-import { type Curve, curveOf } from '../curves.ts';
+import { type Curve, type CurvePoint, curveOf } from '../curves.ts';
 import { formatCount, formatDuration } from '../render/format.ts';
 import type { Series } from '../series.ts';
 import type { Panel } from '../summary.ts';
@@ -19,7 +19,7 @@ import {
 } from './chart.ts';
 
 /** What a latency means in this panel: a drain's clock starts with the load, so its pickup is the wait in the backlog. */
-export function latencyTitle(metric: CurveMetric, drain: boolean): string {
+function latencyTitle(metric: CurveMetric, drain: boolean): string {
   if (metric === 'pickup')
     return drain ? 'Backlog wait until claimed (a drain has no pickup)' : 'Pickup: intended → claimed';
   return drain ? 'Backlog wait until settled' : 'Response: intended → settled';
@@ -81,46 +81,53 @@ function hoverOf(curve: Curve): Record<string, unknown>[] {
   ];
 }
 
-function spec(curves: readonly Curve[], series: readonly Series[]): TopLevelSpec {
-  const lines = curves.flatMap((c) =>
-    c.points.map((p) => ({ series: c.row.series.id, x: round(p.x), ms: toMs(p.valueUs) })),
-  );
-  const bands = curves.flatMap((c) =>
-    c.band.map((b) => ({ series: c.row.series.id, x: round(b.x), low: toMs(b.lowUs), high: toMs(b.highUs) })),
-  );
-  const maxima = curves.map((c) => ({ series: c.row.series.id, x: c.max.x, ms: toMs(c.max.valueUs) }));
-  const ends = curves.flatMap((c) => {
-    const end = c.points.at(-1);
-    return end === undefined ? [] : [{ series: c.row.series.id, x: round(end.x), ms: toMs(end.valueUs) }];
-  });
+/** The data sources of the chart, by name. */
+function dataOf(curves: readonly Curve[]) {
+  const rows = <T>(read: (curve: Curve) => readonly T[]) =>
+    curves.flatMap((curve) => read(curve).map((row) => ({ series: curve.row.series.id, ...row })));
+  const point = ({ x, valueUs }: CurvePoint) => ({ x: round(x), ms: toMs(valueUs) });
+  return {
+    lines: rows((curve) => curve.points.map(point)),
+    bands: rows((curve) => curve.band.map((b) => ({ x: round(b.x), low: toMs(b.lowUs), high: toMs(b.highUs) }))),
+    ends: rows((curve) => curve.points.slice(-1).map(point)),
+    maxima: rows((curve) => [{ x: curve.max.x, ms: toMs(curve.max.valueUs) }]),
+  };
+}
+
+function axes({ lines, maxima }: ReturnType<typeof dataOf>) {
   const values = [...lines, ...maxima].map((row) => row.ms);
   const yTicks = decades(Math.min(...values), Math.max(...values));
   const xTop = Math.max(...maxima.map((row) => row.x)) * 1.3;
   const xTicks = [1, 2, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7].filter((x) => x <= xTop);
-  const x = {
-    field: 'x',
-    type: 'quantitative' as const,
-    scale: { type: 'log' as const, domain: [1, xTop], nice: false },
-    axis: {
-      title: 'percentile of jobs; hollow point: the maximum',
-      values: xTicks,
-      labelExpr: X_LABEL,
-      domain: false,
-      labelFlush: false,
+  const title = 'percentile of jobs; hollow point: the maximum';
+  return {
+    x: {
+      field: 'x',
+      type: 'quantitative' as const,
+      scale: { type: 'log' as const, domain: [1, xTop], nice: false },
+      axis: { title, values: xTicks, labelExpr: X_LABEL, domain: false, labelFlush: false },
+    },
+    y: {
+      field: 'ms',
+      type: 'quantitative' as const,
+      scale: { type: 'log' as const, domain: [yTicks[0] ?? 1, yTicks.at(-1) ?? 10], nice: false },
+      axis: { title: null, values: yTicks, labelExpr: MS_LABEL, domain: false, ticks: false },
     },
   };
-  const y = {
-    field: 'ms',
-    type: 'quantitative' as const,
-    scale: { type: 'log' as const, domain: [yTicks[0] ?? 1, yTicks.at(-1) ?? 10], nice: false },
-    axis: { title: null, values: yTicks, labelExpr: MS_LABEL, domain: false, ticks: false },
-  };
-  const color = { field: 'series', type: 'nominal' as const, scale: colourScale(series), legend: null };
-  const shape = { field: 'series', type: 'nominal' as const, scale: shapeScale(series), legend: null };
-  const strokeDash = { field: 'series', type: 'nominal' as const, scale: dashScale(series), legend: null };
+}
+
+function spec(curves: readonly Curve[], series: readonly Series[]): TopLevelSpec {
+  const data = dataOf(curves);
+  const { x, y } = axes(data);
+  const bySeries = { field: 'series', type: 'nominal' as const, legend: null };
+  const color = { ...bySeries, scale: colourScale(series) };
+  const shape = { ...bySeries, scale: shapeScale(series) };
+  const strokeDash = { ...bySeries, scale: dashScale(series) };
   const shown = [{ filter: SHOWN }];
+  const hollow = { type: 'point' as const, filled: false, size: 55, strokeWidth: 1.7, opacity: 1 };
+  const solid = { type: 'point' as const, filled: true, size: 45, opacity: 1 };
   return {
-    ...baseSpec({ lines, bands, maxima, ends }),
+    ...baseSpec(data),
     width: 420,
     height: 230,
     autosize: { type: 'fit-x', contains: 'padding' },
@@ -131,24 +138,9 @@ function spec(curves: readonly Curve[], series: readonly Series[]): TopLevelSpec
         mark: { type: 'area', opacity: 0.13 },
         encoding: { x, y: { ...y, field: 'low' }, y2: { field: 'high' }, color },
       },
-      {
-        data: { name: 'lines' },
-        transform: shown,
-        mark: { type: 'line', strokeWidth: 2 },
-        encoding: { x, y, color, strokeDash },
-      },
-      {
-        data: { name: 'ends' },
-        transform: shown,
-        mark: { type: 'point', filled: true, size: 45, opacity: 1 },
-        encoding: { x, y, color, shape },
-      },
-      {
-        data: { name: 'maxima' },
-        transform: shown,
-        mark: { type: 'point', filled: false, size: 55, strokeWidth: 1.7, opacity: 1 },
-        encoding: { x, y, color, shape },
-      },
+      { data: { name: 'lines' }, transform: shown, mark: { type: 'line', strokeWidth: 2 }, encoding: { x, y, color, strokeDash } },
+      { data: { name: 'ends' }, transform: shown, mark: solid, encoding: { x, y, color, shape } },
+      { data: { name: 'maxima' }, transform: shown, mark: hollow, encoding: { x, y, color, shape } },
       {
         data: { name: 'hover' },
         transform: shown,

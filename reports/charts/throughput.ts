@@ -1,6 +1,7 @@
 // How many jobs per second did each contender settle? A point per repeat, a bar at their median, from zero.
 
 import type { TopLevelSpec } from 'vega-lite';
+import { median } from '../../stats/spread.ts';
 import { formatNumber, formatRange } from '../render/format.ts';
 import type { Panel, Row } from '../summary.ts';
 import { baseSpec, type Chart, colourScale, niceCeiling, SHOWN, SI_LABEL, shapeScale } from './chart.ts';
@@ -13,13 +14,12 @@ export function throughputChart(panel: Panel, subtitle: string): Chart | undefin
   const points = rows.flatMap(pointsOf);
   const medians = rows.flatMap((row) => {
     if (row.settledPerSec.kind !== 'measured') return [];
-    const { median } = row.settledPerSec.spread;
-    return [{ series: row.series.id, label: row.series.label, value: median, text: formatNumber(median) }];
+    return [{ series: row.series.id, label: row.series.label, value: row.settledPerSec.spread.median }];
   });
-  const offered = points.flatMap((point) => point.offered ?? []);
+  const offered = offeredTo(rows);
   const domain: [number, number] = [
     0,
-    niceCeiling(Math.max(...points.map((p) => p.value), ...offered) * 1.04),
+    niceCeiling(Math.max(...[...points, ...offered].map((one) => one.value)) * 1.04),
   ];
   return {
     id: `${panel.id}-throughput`,
@@ -28,16 +28,16 @@ export function throughputChart(panel: Panel, subtitle: string): Chart | undefin
     title: 'Settled jobs per second',
     subtitle,
     description: `Settled jobs per second, one point per repeat and a bar at the median. ${medians
-      .map((one) => `${one.label}: ${one.text}`)
+      .map((one) => `${one.label}: ${formatNumber(one.value)}`)
       .join('; ')}.`,
     legend: [],
-    spec: spec(rows, points, medians, offered.length > 0 ? Math.max(...offered) : undefined, domain),
-    hover: points.map(({ series, label, value, tip }) => ({ series, label, value, tip })),
+    spec: spec(rows, points, medians, offered, domain),
+    hover: points,
     fluid: true,
   };
 }
 
-type Point = { series: string; label: string; value: number; offered: number | undefined; tip: string };
+type Point = { series: string; label: string; value: number; tip: string };
 
 function pointsOf(row: Row): Point[] {
   return row.measured.flatMap((cell) => {
@@ -49,106 +49,75 @@ function pointsOf(row: Row): Point[] {
       `repeat ${cell.repeat}: ${formatNumber(value)} jobs/s`,
       `median of ${spread.n}: ${formatNumber(spread.median)} ${formatRange(spread, formatNumber)}`,
     ].join('\n');
-    return [
-      { series: row.series.id, label: row.series.label, value, offered: cell.throughput?.offeredPerSec, tip },
-    ];
+    return [{ series: row.series.id, label: row.series.label, value, tip }];
   });
+}
+
+type Median = { series: string; label: string; value: number };
+
+/** What was offered to each row; the text stands at the first one only, where it explains all. */
+function offeredTo(rows: readonly Row[]): { label: string; value: number; text: string }[] {
+  return rows
+    .flatMap((row) => {
+      const value = median(row.measured.flatMap((cell) => cell.throughput?.offeredPerSec ?? []));
+      return value === undefined ? [] : [{ label: row.series.label, value }];
+    })
+    .map((row, i) => ({ ...row, text: i === 0 ? 'offered' : '' }));
 }
 
 function spec(
   rows: readonly Row[],
   points: readonly Point[],
-  medians: readonly Record<string, unknown>[],
-  offered: number | undefined,
+  medians: readonly Median[],
+  offered: readonly { label: string; value: number; text: string }[],
   domain: [number, number],
 ): TopLevelSpec {
   const series = rows.map((row) => row.series);
-  const y = {
-    field: 'label',
-    type: 'nominal' as const,
-    scale: { domain: series.map((one) => one.label), paddingOuter: 0.1 },
-    axis: {
-      title: null,
-      labelColor: INK.text.light,
-      labelFontSize: 12,
-      ticks: false,
-      domain: false,
-      grid: false,
-    },
-  };
-  const x = {
-    field: 'value',
-    type: 'quantitative' as const,
-    scale: { domain, nice: false },
-    axis: { title: 'jobs/s', labelExpr: SI_LABEL, tickCount: 5, domain: false, ticks: false },
-  };
+  const { x, y } = axes(
+    series.map((one) => one.label),
+    domain,
+  );
   const color = { field: 'series', type: 'nominal' as const, scale: colourScale(series), legend: null };
+  const shape = { field: 'series', type: 'nominal' as const, scale: shapeScale(series), legend: null };
   const shown = [{ filter: SHOWN }];
-  const tip = { field: 'tip', type: 'nominal' as const };
+  const rule = { type: 'tick' as const, color: INK.reference.light, thickness: 1.5, size: 36, opacity: 1 };
+  const word = { type: 'text' as const, color: INK.muted.light, align: 'left' as const, dx: 5, dy: -12, fontSize: 10 };
+  const dot = { type: 'point' as const, filled: true, size: 42, opacity: 0.85, stroke: INK.paper.light, strokeWidth: 0.7 };
   return {
-    ...baseSpec({
-      points: points.map(({ series, label, value }) => ({ series, label, value })),
-      medians,
-      offered: offered === undefined ? [] : [{ value: offered, text: 'offered' }],
-    }),
+    ...baseSpec({ points: points.map(({ tip: _tip, ...point }) => point), medians, offered }),
     width: 420,
     height: Math.max(2, rows.length) * 38,
     autosize: { type: 'fit-x', contains: 'padding' },
     layer: [
-      {
-        data: { name: 'offered' },
-        mark: { type: 'rule', color: INK.reference.light, strokeDash: [3, 3] },
-        encoding: { x },
-      },
-      {
-        data: { name: 'offered' },
-        mark: {
-          type: 'text',
-          color: INK.muted.light,
-          align: 'right',
-          dx: -5,
-          y: 2,
-          baseline: 'top',
-          fontSize: 10,
-        },
-        encoding: { x, text: { field: 'text' } },
-      },
-      {
-        data: { name: 'medians' },
-        transform: shown,
-        mark: { type: 'bar', height: 18, opacity: 0.18 },
-        encoding: { x, y, color },
-      },
-      {
-        data: { name: 'medians' },
-        transform: shown,
-        mark: { type: 'tick', thickness: 2.5, size: 24 },
-        encoding: { x, y, color },
-      },
-      {
-        data: { name: 'points' },
-        transform: shown,
-        mark: {
-          type: 'point',
-          filled: true,
-          size: 42,
-          opacity: 0.85,
-          stroke: INK.paper.light,
-          strokeWidth: 0.7,
-        },
-        encoding: {
-          x,
-          y,
-          color,
-          shape: { field: 'series', type: 'nominal', scale: shapeScale(series), legend: null },
-        },
-      },
+      { data: { name: 'medians' }, transform: shown, mark: { type: 'bar', height: 18, opacity: 0.18 }, encoding: { x, y, color } },
+      { data: { name: 'offered' }, mark: rule, encoding: { x, y } },
+      { data: { name: 'offered' }, mark: word, encoding: { x, y, text: { field: 'text' } } },
+      { data: { name: 'medians' }, transform: shown, mark: { type: 'tick', thickness: 2.5, size: 24 }, encoding: { x, y, color } },
+      { data: { name: 'points' }, transform: shown, mark: dot, encoding: { x, y, color, shape } },
       {
         data: { name: 'hover' },
         transform: shown,
         mark: { type: 'point', size: 260, opacity: 0, filled: true },
-        encoding: { x, y, tooltip: tip },
+        encoding: { x, y, tooltip: { field: 'tip', type: 'nominal' } },
       },
     ],
+  };
+}
+
+function axes(labels: string[], domain: [number, number]) {
+  const bare = { ticks: false, domain: false };
+  return {
+    x: {
+      field: 'value',
+      type: 'quantitative' as const,
+      scale: { domain, nice: false },
+      axis: { ...bare, title: 'jobs/s', labelExpr: SI_LABEL, tickCount: 5 },
+    },
+    y: {
+      field: 'label',
+      type: 'nominal' as const,
+      scale: { domain: labels, paddingOuter: 0.1 },
+      axis: { ...bare, title: null, labelColor: INK.text.light, labelFontSize: 12, grid: false },
+    },
   };
 }

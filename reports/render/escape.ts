@@ -1,6 +1,6 @@
 // How does text from outside enter a document without becoming part of its language?
 
-/** Markup that is safe to insert as it stands. Only `html`, `raw` and `joined` make one, so plain strings are always escaped. */
+/** Markup that is safe to insert as it stands. Only `html`, `raw` and the two for scripts make one, so plain strings are always escaped. */
 export class Html {
   readonly value: string;
   constructor(value: string) {
@@ -51,11 +51,6 @@ export function html(parts: TemplateStringsArray, ...values: readonly Insertable
 /** Declares `markup` safe. For markup that this project made itself, never for data. */
 export function raw(markup: string): Html {
   return new Html(markup);
-}
-
-/** Joins pieces with a separator, each escaped unless it is markup already. */
-export function joined(pieces: readonly Insertable[], separator: Html): Html {
-  return new Html(pieces.map(insert).join(separator.value));
 }
 
 /** JSON for a `<script type="application/json">`: no `<`, so neither `</script` nor `<!--` can occur inside. */

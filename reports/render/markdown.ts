@@ -48,6 +48,7 @@ function renderPanel(panel: Panel, report: Report): string[] {
     `## ${escapeMarkdown(panelName(panel))}`,
     escapeMarkdown(panel.question),
     `Load model: ${escapeMarkdown(panel.load)}`,
+    ...(panel.workload === '' ? [] : [`Workload: ${escapeMarkdown(panel.workload)}`]),
     renderTable(verdictTable(panel)),
     charts
       .map(({ chart }) => `![${escapeMarkdown(chart.title)}](${BUNDLE.charts}/${chart.id}.svg)`)

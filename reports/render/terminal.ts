@@ -1,5 +1,6 @@
 // What does a run say when it ends? One line per contender in at most 100 columns, then what was not believed.
 
+import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
 import type { RunResult } from '../../harness/result.ts';
 import { findingsOf, overallVerdict } from '../findings.ts';
@@ -58,7 +59,9 @@ function panelBlock(panel: Panel, width: number, paint: Paint): string {
   // The name gets what the figures leave, so that the whole fits; three names of a column would not help anybody.
   const others = head
     .slice(1)
-    .map((text, i) => Math.max(text.length, ...rows.map((row) => visible(row[i + 1] ?? '').length)));
+    .map((text, i) =>
+      Math.max(text.length, ...rows.map((row) => stripVTControlCharacters(row[i + 1] ?? '').length)),
+    );
   const room = Math.max(10, width - others.reduce((sum, one) => sum + one + 2, 0) - 1);
   const table = new Table({
     head,
@@ -103,9 +106,6 @@ const BORDERLESS = {
 
 /** Narrow no-break spaces become plain ones: terminals disagree about their width. */
 const plain = (text: string): string => text.replaceAll('\u202f', ' ');
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the colour codes that `paint` put there.
-const visible = (text: string): string => text.replace(/\u001b\[\d+m/g, '');
 
 function cut(text: string, width: number): string {
   return [...text].length <= width ? text : `${[...text].slice(0, width - 1).join('')}…`;

@@ -16,7 +16,7 @@ import type { Panel, Row } from '../summary.ts';
 import { type Table, type TableCell, valueCell } from './table.ts';
 
 /** Names under which contenders report the mean number of jobs per non-empty claim, in order of preference. */
-const EFFECTIVE_BATCH = ['jobsPerClaim', 'meanJobsPerClaim', 'effectiveBatch', 'batch'];
+const EFFECTIVE_BATCH = ['meanJobsPerClaim', 'jobsPerClaim', 'effectiveBatch'];
 
 /** Declared and achieved jobs per claim; `undefined` when the contender did not report the latter. */
 export function batchOf(row: Row): { declared: number; effective: number } | undefined {
@@ -37,6 +37,9 @@ const numeric = (value: unknown): number[] =>
 export function fairnessTable(panel: Panel): Table {
   const cells = panel.rows.flatMap((row) => [...row.valid, ...row.invalid, ...row.incorrect]);
   const keys = [...new Set(cells.flatMap((cell) => Object.keys(cell.contender.effective)))].toSorted();
+  const parameter = (name: string) => (cell: Cell) => cell.parameters[name];
+  const setting = (name: string) => (cell: Cell) => cell.contender.effective[name];
+  const reads = [...panel.differing.map(parameter), ...keys.map(setting)];
   return {
     caption: `Settings in force: ${panel.scenario}`,
     columns: [
@@ -45,9 +48,9 @@ export function fairnessTable(panel: Panel): Table {
       { label: 'Wake-up' },
       { label: 'Driver' },
       { label: 'Declared batch', numeric: true },
-      ...keys.map((key) => ({
-        label: key,
-        numeric: cells.some((cell) => typeof cell.contender.effective[key] === 'number'),
+      ...[...panel.differing, ...keys].map((label, i) => ({
+        label,
+        numeric: cells.some((cell) => typeof reads[i]?.(cell) === 'number'),
       })),
     ],
     rows: panel.rows.map((row) => {
@@ -63,7 +66,7 @@ export function fairnessTable(panel: Panel): Table {
           text(contender?.wakeup),
           text(contender?.driver),
           valueCell(contender?.batch, formatCount),
-          ...keys.map((key) => effectiveCell(own, key)),
+          ...reads.map((read) => settingCell(own, read)),
         ],
       };
     }),
@@ -73,8 +76,8 @@ export function fairnessTable(panel: Panel): Table {
   };
 }
 
-function effectiveCell(cells: readonly Cell[], key: string): TableCell {
-  const values = cells.flatMap((cell) => cell.contender.effective[key] ?? []);
+function settingCell(cells: readonly Cell[], read: (cell: Cell) => string | number | boolean | undefined): TableCell {
+  const values = cells.flatMap((cell) => read(cell) ?? []);
   if (values.length === 0) return { text: ABSENT, hint: 'does not apply, or could not be read' };
   const figures = spread(values.flatMap(numeric));
   if (figures !== undefined && figures.n === values.length) {

@@ -143,6 +143,11 @@ function notes(panel: Panel): string[] {
       ? 'In a drain the clock starts with the load, so “backlog wait” is the place in the backlog and no pickup latency.'
       : 'In an open loop settled jobs/s can only follow the offered rate: judge by latency and cost.',
   );
+  if (panel.differing.includes('ratePerSec')) {
+    found.push(
+      'The offered rate differs between contenders (see the settings in force): latencies compare them each at its own load.',
+    );
+  }
   for (const row of panel.rows) {
     for (const cell of row.state === 'measured' ? row.invalid : []) {
       found.push(

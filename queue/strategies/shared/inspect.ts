@@ -8,7 +8,7 @@ import type { JobsTable } from './table.ts';
 export type HeldRule = string;
 
 /** For strategies whose claim writes the state: no ready row is held. */
-export const NEVER_HELD: HeldRule = 'false';
+const NEVER_HELD: HeldRule = 'false';
 
 interface StatsRow {
   readonly ready: number;

@@ -23,7 +23,7 @@ export function renderPanel(panel: Panel, report: Report, live: (id: string) => 
 <p class="eyebrow">Scenario${panel.oneOfSeveral ? html` · contract class ${panel.contractClass}` : ''}</p>
 <h2 id="${panel.id}-title">${panel.scenario}</h2>
 <p class="question">${panel.question}</p>
-<p class="meta">Load model: ${panel.load}</p>
+<p class="meta">Load model: ${panel.load}${panel.workload === '' ? '' : html`<br>Workload: ${panel.workload}`}</p>
 <h3>Verdict</h3>
 ${renderTable(verdictTable(panel))}
 ${measured ? legend(panel) : html`<p class="meta">No charts: no contender has a valid repeat.</p>`}

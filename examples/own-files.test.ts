@@ -1,0 +1,45 @@
+// Do the example files hold what they are examples of: a strategy that keeps the contract, a scenario that is valid?
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { describeConformance } from '../queue/conformance/suite.ts';
+import { type Driver, pgDriver } from '../queue/index.ts';
+import { scenarioSchema, totalSeconds } from '../scenarios/scenario.ts';
+import { type TestDatabase, testDatabase } from '../testing/database.ts';
+import roomyPages from './roomy-pages.ts';
+import slowJobs from './slow-jobs.ts';
+
+let database: TestDatabase;
+let driver: Driver;
+
+before(async () => {
+  database = await testDatabase();
+  driver = pgDriver({ ...database.settings, max: 4 });
+});
+
+after(async () => {
+  await driver[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+});
+
+describeConformance(roomyPages, () => driver, [
+  {
+    test: 'when a session dies its jobs come back at once, and its settle is stale',
+    reason: 'its leases end by the clock: a dead session keeps them until they expire',
+  },
+]);
+
+test('the strategy does what its name says', async () => {
+  await roomyPages.create({ schema: 'roomy' }).install(driver);
+  const { rows } = await driver.query<{ readonly options: readonly string[] }>({
+    text: `SELECT reloptions AS options FROM pg_class WHERE oid = 'roomy.jobs'::regclass`,
+  });
+  assert(rows[0]?.options.includes('fillfactor=50'));
+});
+
+test('the scenario is valid, and leaves the workers half idle', () => {
+  const { workers, phases } = scenarioSchema.parse(slowJobs);
+  const rate = phases[0]?.arrival?.ratePerSec;
+  assert.equal(Number(rate) * workers.handlerMs, 0.5 * 1000 * workers.agents * workers.connections);
+  assert(totalSeconds({ phases }) > 0);
+});

@@ -1,0 +1,185 @@
+// Does the report work in a real browser: offline, without errors, live charts, dark, and on a narrow screen?
+
+import assert from 'node:assert/strict';
+import { accessSync, constants } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { renderBundle } from './index.ts';
+import { writeFixture } from './testing-fixture.ts';
+import { HOSTILE_NAMES, STANDARD } from './testing-fixture-data.ts';
+
+const CANDIDATES = [
+  process.env['CHROMIUM'],
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/snap/bin/chromium',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
+
+function executable(): string | undefined {
+  return CANDIDATES.find((candidate) => {
+    if (candidate === undefined || candidate === '') return false;
+    try {
+      accessSync(candidate, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const chrome = executable();
+const skip = chrome === undefined ? 'no Chromium here: set CHROMIUM to the path of one' : false;
+
+let dir = '';
+let page = '';
+let browser: Browser | undefined;
+
+before(async () => {
+  if (chrome === undefined) return;
+  dir = await mkdtemp(path.join(tmpdir(), 'claimbench-browser-'));
+  await writeFixture(dir, {
+    repeats: 2,
+    scenarios: STANDARD.scenarios.slice(1),
+    contenders: STANDARD.contenders.map((one, i) => ({
+      ...one,
+      class: 'job-queue',
+      name: HOSTILE_NAMES[i] ?? one.name,
+    })),
+  });
+  const files = await renderBundle(dir);
+  page = pathToFileURL(files.html).href;
+  const args = [
+    '--no-sandbox',
+    '--headless',
+    '--disable-gpu',
+    '--disable-background-networking',
+    '--no-first-run',
+  ];
+  browser = await chromium.launch({ executablePath: chrome, args, timeout: 60_000 });
+});
+
+after(async () => {
+  await browser?.close();
+  if (dir !== '') await rm(dir, { recursive: true });
+});
+
+// Code that runs in the page is text: this project's types know no DOM.
+const LINES = `document.querySelectorAll('[id="chart-steady-pickup"] .mark-line path').length`;
+const WAITING = `document.querySelectorAll('figure[data-chart]:not([data-live="true"])').length`;
+
+/** Opens the report; fails on any error of the page, any dialog and any request but the file itself. */
+async function opened(options: BrowserContextOptions, inspect: (page: Page) => Promise<void>): Promise<void> {
+  assert.ok(browser);
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const faults: string[] = [];
+  const tab = await context.newPage();
+  tab.setDefaultTimeout(30_000);
+  tab.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') faults.push(message.text());
+  });
+  tab.on('pageerror', (error) => faults.push(error.message));
+  tab.on('dialog', (dialog) => {
+    faults.push(`dialog: ${dialog.message()}`);
+    dialog.dismiss().catch(() => undefined);
+  });
+  tab.on('request', (request) => {
+    if (request.url() !== page) faults.push(`request: ${request.url()}`);
+  });
+  await tab.goto(page);
+  await inspect(tab);
+  await context.close();
+  assert.deepEqual(faults, []);
+}
+
+/** Scrolls through the page until every chart has come alive. */
+async function enliven(tab: Page): Promise<void> {
+  for (const figure of await tab.locator('figure[data-chart]').all()) {
+    if (await figure.isVisible()) await figure.scrollIntoViewIfNeeded();
+  }
+  await tab.waitForFunction(`${WAITING} === 0`);
+}
+
+test('charts are drawn at once and come alive; hostile names are inert', { skip }, async () => {
+  await opened({}, async (tab) => {
+    const figures = await tab.locator('figure').count();
+    assert.equal(await tab.locator('figure .plot svg').count(), figures);
+    await enliven(tab);
+    assert.equal(await tab.locator('figure[data-live="true"] .plot svg.marks').count(), figures);
+    assert.equal(await tab.locator('img').count(), 0);
+    assert.ok((await tab.locator('th', { hasText: HOSTILE_NAMES[0] ?? '' }).count()) > 0);
+  });
+});
+
+test('a click in the legend takes a contender off all charts, and brings it back', { skip }, async () => {
+  await opened({}, async (tab) => {
+    await enliven(tab);
+    const marks = () => tab.locator('[id="chart-steady-pickup"] .mark-line path').count();
+    const strips = () => tab.locator('figure[data-only="s1"]:visible').count();
+    const [lines, shown] = [await marks(), await strips()];
+    assert.equal(lines, 4);
+    assert.ok(shown > 0);
+    const button = tab.locator('#steady button[data-series="s1"]');
+    await button.click();
+    assert.equal(await button.getAttribute('aria-pressed'), 'false');
+    await tab.waitForFunction(`${LINES} === 3`);
+    assert.equal(await strips(), 0);
+    await button.click();
+    await tab.waitForFunction(`${LINES} === 4`);
+    assert.equal(await strips(), shown);
+  });
+});
+
+test('a chart tells its figures under the pointer, as text', { skip }, async () => {
+  await opened({}, async (tab) => {
+    const figure = tab.locator('[id="chart-steady-timeline-1"]');
+    await figure.scrollIntoViewIfNeeded();
+    await tab.waitForSelector('[id="chart-steady-timeline-1"][data-live="true"]');
+    const box = await figure.locator('.plot svg').boundingBox();
+    assert.ok(box);
+    await tab.mouse.move(box.x + box.width / 2, box.y + 60);
+    await tab.waitForSelector('.tip:not([hidden])');
+    const text = (await tab.locator('.tip').textContent()) ?? '';
+    assert.ok(text.startsWith(HOSTILE_NAMES[0] ?? '?'), text);
+    assert.match(text, /settled [\d.]+\/s/);
+  });
+});
+
+test('no horizontal scrolling of the page, wide and narrow', { skip }, async () => {
+  for (const width of [400, 800, 1280]) {
+    await opened({ viewport: { width, height: 900 } }, async (tab) => {
+      await enliven(tab);
+      const overflow = await tab.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+      assert.ok(overflow <= 0, `${overflow} px too wide at ${width}`);
+    });
+  }
+});
+
+test('in the dark the ink of page and charts is light', { skip }, async () => {
+  const brightness = async (tab: Page, selector: string, property: 'fill' | 'color' | 'backgroundColor') => {
+    const colour = await tab.evaluate<string>(
+      `getComputedStyle(document.querySelector('${selector}')).${property}`,
+    );
+    const channels = (colour.match(/[\d.]+/g) ?? []).slice(0, 3).map(Number);
+    return channels.reduce((sum, channel) => sum + channel, 0) / 3;
+  };
+  await opened({ colorScheme: 'dark' }, async (tab) => {
+    await enliven(tab);
+    assert.ok((await brightness(tab, 'body', 'backgroundColor')) < 60);
+    assert.ok((await brightness(tab, 'h1', 'color')) > 180);
+    assert.ok((await brightness(tab, 'figure .plot svg text', 'fill')) > 140);
+  });
+});
+
+test('without JavaScript everything is there, and the legend does not pretend', { skip }, async () => {
+  await opened({ javaScriptEnabled: false }, async (tab) => {
+    assert.equal(await tab.locator('figure .plot svg').count(), await tab.locator('figure').count());
+    assert.equal(await tab.locator('.legend button:enabled').count(), 0);
+    assert.equal(await tab.locator('.legend-hint:visible').count(), 0);
+  });
+});

@@ -1,0 +1,127 @@
+// Which rows does a strip of the timeline draw, on which scales, and what does it say under the pointer?
+
+import { formatCount, formatDuration, formatNumber } from '../render/format.ts';
+import { type Bucket, OTHER, type Reading, type Strip, type Timeline } from '../timeline.ts';
+import { decades, niceCeiling } from './chart.ts';
+import { estimateTextWidth } from './theme.ts';
+
+/** Width of a drawn plot, px; the page may stretch it. */
+export const STRIP_WIDTH = 340;
+
+/** Upper ends of linear axes and the decades of the latency axis, for all strips of a panel; `undefined`: nothing to show. */
+export type Scales = {
+  rate: number;
+  backlog: number;
+  latency: number[];
+  dead: number | undefined;
+  waits: number | undefined;
+};
+
+/** Scales that hold all strips. */
+export function scalesOf({ strips }: Timeline): Scales {
+  const buckets = strips.flatMap((strip) => strip.buckets);
+  const readings = strips.flatMap((strip) => strip.readings);
+  const latencies = buckets
+    .flatMap((b) => [b.pickupP50Us ?? [], b.pickupP99Us ?? [], b.responseMaxUs ?? []].flat())
+    .map(toMs);
+  const dead = readings.flatMap((reading) => reading.deadTuples ?? []);
+  const waits = readings.map((reading) => reading.waits.reduce((sum, backends) => sum + backends, 0));
+  return {
+    rate: niceCeiling(Math.max(...buckets.flatMap((b) => [b.settledPerSec, b.enqueuedPerSec]))),
+    backlog: niceCeiling(Math.max(...buckets.map((b) => b.backlog))),
+    latency: latencies.length === 0 ? [] : decades(Math.min(...latencies), Math.max(...latencies)),
+    dead: dead.length === 0 ? undefined : niceCeiling(Math.max(...dead)),
+    waits: Math.max(0, ...waits) === 0 ? undefined : niceCeiling(Math.max(...waits)),
+  };
+}
+
+const toMs = (us: number): number => Math.max(us, 1) / 1000;
+const round = (value: number): number => Number(value.toPrecision(5));
+
+/** The data sources of one strip, by name. */
+export function dataOf({ cell, buckets, readings }: Strip, timeline: Timeline) {
+  const middle = (bucket: Bucket): number => round((bucket.from + bucket.to) / 2);
+  const latency = (read: (bucket: Bucket) => number | undefined) =>
+    buckets.flatMap((bucket) => {
+      const us = read(bucket);
+      return us === undefined ? [] : [{ t: middle(bucket), v: toMs(us) }];
+    });
+  const { window } = cell;
+  return {
+    load: buckets.map((b) => ({
+      t: middle(b),
+      settled: round(b.settledPerSec),
+      enqueued: round(b.enqueuedPerSec),
+      backlog: b.backlog,
+    })),
+    p50: latency((bucket) => bucket.pickupP50Us),
+    p99: latency((bucket) => bucket.pickupP99Us),
+    max: latency((bucket) => bucket.responseMaxUs),
+    dead: readings.flatMap((r) => (r.deadTuples === undefined ? [] : [{ t: round(r.t), v: r.deadTuples }])),
+    waits: readings.flatMap((reading) => stack(reading)),
+    grey: greyStretches(cell.window, timeline.seconds),
+    phases: window.phases
+      .map((phase, i) => ({ from: phase.fromSeconds, to: phase.toSeconds, odd: i % 2 === 1 }))
+      .filter((p) => p.odd),
+    names: phaseNames(cell.window, timeline.seconds),
+    faults: window.faults.map((fault) => ({ t: fault.atSeconds })),
+  };
+}
+
+function stack(reading: Reading): { t: number; e: number; y: number; y2: number }[] {
+  let below = 0;
+  return reading.waits.map((backends, e) => {
+    const y = below;
+    below += backends;
+    return { t: round(reading.t), e, y: round(y), y2: round(below) };
+  });
+}
+
+/** What the figures leave out: the warm-up, phases that are not measured, and the time after the end of this cell's load. */
+function greyStretches({ warmupSeconds, phases, totalSeconds }: Strip['cell']['window'], until: number) {
+  const unmeasured = phases
+    .filter((phase) => !phase.measured)
+    .map((p) => ({ from: p.fromSeconds, to: p.toSeconds }));
+  const tail = totalSeconds < until - 1e-9 ? [{ from: totalSeconds, to: until }] : [];
+  return [...(warmupSeconds > 0 ? [{ from: 0, to: warmupSeconds }] : []), ...unmeasured, ...tail];
+}
+
+/** Names of phases that fit into their own stretch; the others are in the chart's description and table. */
+function phaseNames({ phases }: Strip['cell']['window'], seconds: number) {
+  return phases
+    .map((phase) => ({
+      t: phase.fromSeconds,
+      text: phase.label,
+      share: (phase.toSeconds - phase.fromSeconds) / seconds,
+    }))
+    .filter(({ text, share }) => estimateTextWidth(text, 9.5) + 4 < share * STRIP_WIDTH)
+    .map(({ t, text }) => ({ from: t, text }));
+}
+
+/** The tooltip of one bucket, in all plots of a strip. */
+export function hoverOf(
+  bucket: Bucket,
+  { row, readings }: Strip,
+  { events, drain }: Timeline,
+): Record<string, unknown> {
+  const wait = drain ? 'backlog wait' : 'pickup';
+  const reading = readings.findLast((one) => one.t <= bucket.to + 1e-9);
+  const line = (name: string, us: number | undefined) =>
+    us === undefined ? [] : [`${name} ${formatDuration(us)}`];
+  const waits =
+    reading?.waits.flatMap((n, i) => (n > 0 ? [`  ${events[i] ?? OTHER} ${formatNumber(n)}`] : [])) ?? [];
+  return {
+    from: bucket.from,
+    to: bucket.to,
+    tip: [
+      `${row.series.label} · ${formatNumber(bucket.from)}–${formatNumber(bucket.to)} s`,
+      `settled ${formatNumber(bucket.settledPerSec)}/s, enqueued ${formatNumber(bucket.enqueuedPerSec)}/s`,
+      `backlog ${formatCount(bucket.backlog)}`,
+      ...line(`${wait} p50`, bucket.pickupP50Us),
+      ...line(`${wait} p99`, bucket.pickupP99Us),
+      ...line('response max', bucket.responseMaxUs),
+      ...(reading?.deadTuples === undefined ? [] : [`dead tuples ${formatCount(reading.deadTuples)}`]),
+      ...(waits.length === 0 ? [] : ['backends:', ...waits]),
+    ].join('\n'),
+  };
+}
