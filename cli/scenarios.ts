@@ -45,9 +45,21 @@ async function readScenario(path: string, reference: string): Promise<unknown> {
 export function parseScenario(data: unknown, reference: string): Scenario {
   const parsed = scenarioSchema.safeParse(data);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
+  // A misspelt key is missing as well: what was written says more than what was not.
+  const issues = parsed.error.issues.flatMap((issue) => withinUnion(issue));
+  const issue = issues.find((i) => i.code === 'unrecognized_keys') ?? issues[0];
   if (issue === undefined) throw new UsageError(`scenario ${reference} is not valid`);
   throw new UsageError(`scenario ${reference}: ${describeIssue(issue)}`);
+}
+
+/** The issues of the alternative that comes closest to what was written: the one of the same type. */
+function withinUnion(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue];
+  const closest = issue.errors.find((errors) =>
+    errors.every((e) => e.code !== 'invalid_type' || e.path.length > 0),
+  );
+  if (closest === undefined) return [issue];
+  return closest.flatMap((e) => withinUnion({ ...e, path: [...issue.path, ...e.path] }));
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string {
@@ -66,6 +78,15 @@ function nestedKeys(where: string): readonly string[] {
   for (const part of where.split('.')) {
     node = /^\d+$/.test(part) ? field(node, 'items') : field(field(node, 'properties'), part);
   }
+  return [...new Set([node, ...alternatives(node)].flatMap(propertiesOf))];
+}
+
+function alternatives(node: unknown): readonly unknown[] {
+  const options = field(node, 'anyOf') ?? field(node, 'oneOf');
+  return Array.isArray(options) ? options : [];
+}
+
+function propertiesOf(node: unknown): readonly string[] {
   const properties = field(node, 'properties');
   return typeof properties === 'object' && properties !== null ? Object.keys(properties) : [];
 }

@@ -173,7 +173,7 @@ function assemble(parts: Parts): CellOutcome {
     openLoop,
     startUs: load.startUs,
     endUs: load.endUs,
-    measured: measuredStretches(plan.scenario, load, openLoop, ledger),
+    measured: measuredStretches(plan.scenario, load, openLoop, ledger, checked),
   };
   const found = input.measured.length === 0 ? undefined : figures(input);
   const judged = judge({
@@ -218,15 +218,20 @@ function assemble(parts: Parts): CellOutcome {
   };
 }
 
-/** The measured phases without the warm-up; a drain ends when its last job is settled. */
+/**
+ * The measured phases without the warm-up; a drain ends when its last job is settled. One that left jobs behind lasted
+ * to the end: a queue that stops working half-way must not look as fast as it was until then.
+ */
 function measuredStretches(
   scenario: Scenario,
   load: Load,
   openLoop: boolean,
   ledger: Ledger,
+  checked: CheckResult,
 ): FigureInput['measured'] {
   let lastUs = load.loadEndUs;
-  if (!openLoop) {
+  const { inFlight, retried } = checked.jobs;
+  if (!openLoop && inFlight + retried + checked.audit.lost === 0) {
     let lastSettledUs = Number.NEGATIVE_INFINITY;
     for (const us of ledger.settledUs) if (us > lastSettledUs) lastSettledUs = us;
     // One microsecond more, as the end of a stretch lies outside it.

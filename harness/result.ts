@@ -61,7 +61,7 @@ const auditSchema = z.strictObject({
   lost: count,
   /** Handed out again while an earlier claim still held its lease. */
   duplicateClaims: count,
-  /** Acked with effect more than once. */
+  /** Acked or dead-lettered with effect more than once. */
   duplicateSettlements: count,
   /** Handed out or stored without having been offered. */
   unexpected: count,

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { testDatabase } from '../testing/database.ts';
 import type { Connection, Statement } from './drivers/driver.ts';
 import { pgDriver } from './drivers/pg.ts';
+import { strategies } from './strategies/index.ts';
 import { leaseStatements } from './strategies/shared/lease-claim.ts';
 import { keepIndexPlans } from './strategies/shared/planner.ts';
 import { installJobsTable, jobsTable } from './strategies/shared/table.ts';
@@ -88,3 +89,69 @@ test('a plan made right after VACUUM ANALYZE of the empty table serves a full on
   await fill(connection, 20_000);
   assertIndexPlan(await planOf(connection, claim, `'q', 1000, 'w'`), 'planned while empty');
 });
+
+/** What a session sends, recorded on its way. */
+function recording(connection: Connection, sent: Statement[]): Connection {
+  return new Proxy(connection, {
+    get(target, property) {
+      if (property === 'query') {
+        return (statement: Statement) => {
+          sent.push(statement);
+          return target.query(statement);
+        };
+      }
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+/** A statement's values as SQL literals, for EXECUTE. */
+function literals(values: readonly unknown[] | undefined): string {
+  const one = (value: unknown): string => {
+    if (!Array.isArray(value)) return typeof value === 'number' ? String(value) : `'${String(value)}'`;
+    return `'{${value.map((item) => (item === null ? 'NULL' : `"${String(item)}"`)).join(',')}}'`;
+  };
+  return (values ?? []).map(one).join(', ');
+}
+
+for (const strategy of strategies) {
+  test(`${strategy.strategyName}: a settle finds its jobs by their ids, however many are leased or ready`, async (t) => {
+    const database = await testDatabase(t);
+    await using driver = pgDriver(database.settings);
+    const { install, openWorker, enqueue } = strategy.create({ schema: 'plans' });
+    await install(driver);
+    await driver.query({ text: `ALTER TABLE ${table.jobs} SET (autovacuum_enabled = off)` });
+    const payloads = Array.from({ length: 3_000 }, () => ({ queue: 'q', payload: {} }));
+    await enqueue(driver, payloads);
+    const sent: Statement[] = [];
+    const connection = recording(await driver.connect('settler'), sent);
+    await using session = await openWorker(connection, 'w');
+    const plans = new Map<string, string>();
+    const remember = async (): Promise<void> => {
+      for (const statement of sent.splice(0)) {
+        if (!/DELETE|UPDATE/.test(statement.text) || statement.text.includes('candidate')) continue;
+        plans.set(statement.name ?? '', await planOf(connection, statement, literals(statement.values)));
+        sent.length = 0;
+      }
+    };
+    // Once over few leased jobs and once over many; six times each, for the generic plan.
+    for (let round = 0; round < 2 * EXECUTIONS; round += 1) {
+      const jobs = await session.claim('q', 50, 60_000);
+      sent.length = 0;
+      await session.settle(jobs.slice(0, 1).map((job) => ({ kind: 'ack', job })));
+      await session.settle(jobs.slice(1, 20).map((job) => ({ kind: 'ack', job })));
+      await session.settle(
+        jobs.slice(20, 30).map((job) => ({ kind: 'retry', job, delayMs: 9e6, error: 'x' })),
+      );
+      await session.heartbeat?.extend(jobs.slice(30), 60_000);
+      if (round >= EXECUTIONS) await remember();
+      if (round === EXECUTIONS) await session.claim('q', 1_000, 60_000);
+    }
+    assert.ok(plans.size >= 3, 'the settles were not seen');
+    for (const plan of plans.values()) {
+      assert.match(plan, /Index Scan using jobs_pkey on jobs/, plan);
+      assert.doesNotMatch(plan, /jobs_leased|jobs_ready|Seq Scan on jobs|Bitmap/, plan);
+    }
+  });
+}

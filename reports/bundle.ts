@@ -19,6 +19,8 @@ import { HlogError, mergeHistograms, readIntervals } from './hlog.ts';
 /** A bundle that cannot be reported. The message is one line: which file, what is wrong, and the mend. */
 export class BundleError extends Error {
   override readonly name = 'BundleError';
+  /** A folder that holds no sound bundle is a mistake in the command's input: usage. */
+  readonly exitCode = 1;
 }
 
 export type LoadSample = Extract<Sample, { kind: 'load' }>;

@@ -78,6 +78,28 @@ test('the page is one file below 5 MB that may load nothing', async () => {
   });
 });
 
+test('a run of a hundred contenders and scenarios stays below 5 MB, with every chart drawn', async () => {
+  const [first] = STANDARD.contenders;
+  const steady = STANDARD.scenarios[1];
+  assert.ok(first && steady);
+  const options: FixtureOptions = {
+    contenders: Array.from({ length: 10 }, (_, i) => ({ ...first, name: `contender-${i}` })),
+    scenarios: Array.from({ length: 10 }, (_, i) => ({
+      ...steady,
+      name: `steady-${i}`,
+      offeredPerSec: 40,
+      seconds: 90,
+    })),
+    repeats: 1,
+  };
+  await rendered(options, ({ html, svgs }) => {
+    assert.ok(Buffer.byteLength(html) < 5_000_000, `${Buffer.byteLength(html)} bytes`);
+    assert.match(html, /are not interactive, to stay below 5 MB/);
+    assert.equal(svgs.size, 140);
+    assert.equal((html.match(/<figure /g) ?? []).length, 140);
+  });
+});
+
 test('every table has a caption, every chart a name, a load model and a picture without script', async () => {
   await rendered({ durable: false }, ({ html, svgs }) => {
     const tables = html.match(/<table>/g) ?? [];

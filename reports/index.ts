@@ -9,7 +9,6 @@ import { renderMarkdown } from './render/markdown.ts';
 import { standaloneSvg } from './render/svg.ts';
 import { composeReport, panelName } from './report.ts';
 
-export { BundleError, readBundle } from './bundle.ts';
 export { terminalTable } from './render/terminal.ts';
 
 /** Paths of the files that were written, `dir` included. */

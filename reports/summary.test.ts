@@ -10,6 +10,8 @@ import { ladder } from './curves.ts';
 import { findingsOf, overallVerdict } from './findings.ts';
 import { contenderOrder, seriesOf } from './series.ts';
 import { middle, type Panel, summarise, typicalCell, worst } from './summary.ts';
+import { fairnessTable } from './tables/settings.ts';
+import { verdictTable } from './tables/verdict.ts';
 import { type FixtureOptions, writeFixture } from './testing-fixture.ts';
 import { STANDARD } from './testing-fixture-data.ts';
 
@@ -118,17 +120,36 @@ test('an absent percentile stays absent, with its reason', async () => {
   assert.ok((middle(row.latency.pickup.p50) ?? 0) > 0);
 });
 
-test('a swept parameter tells series apart; a constant one does not', async () => {
-  const amend = (cell: Cell): Cell => ({
+test('a swept parameter tells series apart', async () => {
+  const result = await fixture();
+  const doubled = result.cells.map((cell) => ({
     ...cell,
-    parameters: { workers: cell.repeat === 0 ? 4 : 8, payload: 100 },
-  });
-  const result = await fixture({ amend });
-  const { series } = seriesOf(result);
-  assert.ok(series.some((one) => one.label === 'skip-locked · workers=4'));
-  assert.ok(series.every((one) => !one.label.includes('payload')));
+    id: `${cell.id}-8`,
+    parameters: { ...cell.parameters, workerConnections: 16 },
+  }));
+  const swept = { ...result, cells: [...result.cells, ...doubled] };
+  const { series } = seriesOf(swept);
+  assert.ok(series.some((one) => one.label === 'skip-locked · workerConnections=16'));
+  assert.ok(series.every((one) => !one.label.includes('payloadBytes')));
   const looks = new Set(series.map((one) => `${one.colour.light} ${one.shape}`));
   assert.equal(looks.size, series.length);
+  const row = rowOf(summarise(swept), 'drain', 'skip-locked');
+  assert.equal(row.measured.length, 3);
+});
+
+test('a rate that is a share of each contender’s own capacity is no sweep, and is declared', async () => {
+  const amend = (cell: Cell): Cell => ({
+    ...cell,
+    parameters: { ...cell.parameters, ratePerSec: cell.contender.batch * 100 + cell.repeat },
+  });
+  const result = await fixture({ amend });
+  assert.equal(seriesOf(result).series.length, 4);
+  const [panel] = summarise(result);
+  assert.ok(panel);
+  assert.deepEqual(panel.differing, ['ratePerSec']);
+  assert.equal(panel.workload, 'workerAgents 1 · workerConnections 8 · payloadBytes 100');
+  assert.ok(fairnessTable(panel).columns.some((column) => column.label === 'ratePerSec'));
+  assert.ok(verdictTable(panel).notes.some((note) => note.startsWith('The offered rate differs')));
 });
 
 test('what weakens the figures is found: durability, interruption, batch, few repeats, shared machine', async () => {

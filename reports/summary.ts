@@ -124,7 +124,9 @@ function parametersOf(cells: readonly Cell[]): Pick<Panel, 'workload' | 'differi
       values.set(name, (values.get(name) ?? new Set()).add(String(value)));
     }
   }
-  const shared = [...values].filter(([, seen]) => seen.size === 1).map(([name, seen]) => `${name} ${[...seen].join()}`);
+  const shared = [...values]
+    .filter(([, seen]) => seen.size === 1)
+    .map(([name, seen]) => `${name} ${[...seen].join()}`);
   return {
     workload: shared.join(' · '),
     differing: [...values].filter(([, seen]) => seen.size > 1).map(([name]) => name),

@@ -11,6 +11,7 @@ import {
   resultSchema,
   type Sample,
 } from '../harness/result.ts';
+import { cellOf } from './testing-fixture-cell.ts';
 import { type Contender, type Scenario, STANDARD } from './testing-fixture-data.ts';
 
 export type FixtureOptions = {

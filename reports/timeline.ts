@@ -38,17 +38,30 @@ export type Timeline = {
   readonly seconds: number;
   /** In a drain, pickup is the wait in the backlog. */
   readonly drain: boolean;
-  /** Names of the stacked events, as of `eventsOf`. */
+  /** Names of the stacked events, as of `frameOf`. */
   readonly events: readonly string[];
 };
 
+/** Samples that all strips of a report may show together, and the bounds for one of them. */
+const SAMPLES_OF_REPORT = 4_000;
+const FEWEST_BUCKETS = 40;
 const MOST_BUCKETS = 150;
 const MOST_EVENTS = 5;
 export const CPU = 'CPU';
 export const OTHER = 'other';
 
-/** The timeline of a panel; `undefined` when no row has samples. `events` come from `eventsOf`. */
-export function timelineOf(bundle: Bundle, panel: Panel, events: readonly string[]): Timeline | undefined {
+/** What the strips of a report have in common. */
+export type TimelineFrame = { readonly events: readonly string[]; readonly mostBuckets: number };
+
+/** The events with a colour of their own, and how fine the strips may be so that the report stays small. */
+export function frameOf(bundle: Bundle, panels: readonly Panel[]): TimelineFrame {
+  const strips = panels.flatMap((panel) => panel.rows.filter((row) => row.measured.length > 0)).length;
+  const share = Math.floor(SAMPLES_OF_REPORT / Math.max(1, strips));
+  return { events: eventsOf(bundle), mostBuckets: Math.max(FEWEST_BUCKETS, Math.min(MOST_BUCKETS, share)) };
+}
+
+/** The timeline of a panel; `undefined` when no row has samples. */
+export function timelineOf(bundle: Bundle, panel: Panel, frame: TimelineFrame): Timeline | undefined {
   const picked = panel.rows.flatMap((row) => {
     const cell = typicalCell(row);
     const load = cell === undefined ? undefined : bundle.load.get(cell.id);
@@ -59,20 +72,20 @@ export function timelineOf(bundle: Bundle, panel: Panel, events: readonly string
   const ends = picked.flatMap(({ cell, load }) => [cell.window.totalSeconds, load.at(-1)?.t ?? 0]);
   return {
     seconds: Math.max(...ends),
-    events,
+    events: frame.events,
     drain: panel.drain,
     strips: picked.map(({ row, cell, load, server }) => ({
       row,
       cell,
-      buckets: groups(load).map(bucketOf),
-      readings: groups(server).map((group) => readingOf(group, events)),
+      buckets: groups(load, frame.mostBuckets).map(bucketOf),
+      readings: groups(server, frame.mostBuckets).map((group) => readingOf(group, frame.events)),
     })),
   };
 }
 
-/** Consecutive samples in at most MOST_BUCKETS groups of one size: a chart has no more pixels to show. */
-function groups<T>(samples: readonly T[]): T[][] {
-  const size = Math.ceil(samples.length / MOST_BUCKETS);
+/** Consecutive samples in at most `most` groups of one size: a small plot has no more pixels to show. */
+function groups<T>(samples: readonly T[], most: number): T[][] {
+  const size = Math.max(1, Math.ceil(samples.length / most));
   const found: T[][] = [];
   for (let i = 0; i < samples.length; i += size) found.push(samples.slice(i, i + size));
   return found;
@@ -115,10 +128,9 @@ function readingOf(group: readonly ServerSample[], events: readonly string[]): R
 }
 
 /**
- * The wait events that have a colour of their own, chosen once for a report, so that one event has one colour in all
- * of it: `CPU` first when it occurs, then the most frequent, `other` last when there are more.
+ * The wait events to be stacked, chosen once for a report, so that one event has one colour in all of it: `CPU` first when it occurs, then the most frequent, `other` last when there are more.
  */
-export function eventsOf(bundle: Bundle): string[] {
+function eventsOf(bundle: Bundle): string[] {
   const totals = new Map<string, number>();
   for (const { waits } of [...bundle.server.values()].flat()) {
     for (const [event, backends] of Object.entries(waits))

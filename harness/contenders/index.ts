@@ -43,7 +43,9 @@ export type Suggest = (wrong: string, known: readonly string[]) => string;
  * @throws UsageError for an unknown contender, axis or value, or a file that does not exist.
  */
 export function parseContender(text: string, suggest: Suggest): ContenderSpec {
-  const [source = '', query = ''] = text.split('?', 2);
+  const mark = text.indexOf('?');
+  const source = mark < 0 ? text : text.slice(0, mark);
+  const query = mark < 0 ? '' : text.slice(mark + 1);
   const file = /[./\\]/.test(source);
   const definition = file ? undefined : CONTENDERS.find((c) => c.name === source);
   if (!file && definition === undefined) {
@@ -67,11 +69,13 @@ export function parseContender(text: string, suggest: Suggest): ContenderSpec {
 const REFERENCE_AXES = Object.keys(axesSchema.shape);
 
 function parseAxes(query: string, allowed: readonly string[], text: string, suggest: Suggest): Axes {
-  const given: Record<string, string> = {};
+  const given: Record<string, string> = Object.create(null);
   for (const [axis, value] of new URLSearchParams(query)) {
     if (!allowed.includes(axis)) {
       throw new UsageError(`contender ${text}: there is no axis ${axis}${suggest(axis, allowed)}`);
     }
+    if (axis in given) throw new UsageError(`contender ${text}: axis ${axis} is given twice`);
+    if (value.trim() === '') throw new UsageError(`contender ${text}: axis ${axis} has no value`);
     given[axis] = value;
   }
   const wakeup = given['wakeup'];

@@ -68,7 +68,8 @@ function refused(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return (
     typeof code === 'string' &&
-    /^[0-9A-Z]{5}$/.test(code) &&
+    // A digit is in every SQLSTATE, and in no code of the operating system such as EPIPE.
+    /^(?=.*\d)[0-9A-Z]{5}$/.test(code) &&
     !code.startsWith('08') &&
     !code.startsWith('57P')
   );

@@ -34,9 +34,7 @@ export interface Figures {
   readonly measuredSeconds: number;
   /** Share of the open loop's jobs that were sent more than 10 ms late, 0 … 1. */
   readonly lateShare: number;
-  readonly lagMaxUs: number;
   readonly notes: readonly string[];
-  readonly pickupP50Us: number | undefined;
 }
 
 /**
@@ -73,9 +71,7 @@ export function figures(input: FigureInput): Figures {
     log: log.lines(),
     measuredSeconds,
     lateShare: counts.sent === 0 ? 0 : counts.late / counts.sent,
-    lagMaxUs: total.get('generatorLag')?.maxUs ?? 0,
     notes,
-    pickupP50Us: total.get('pickup')?.unquotable(50),
   };
 }
 
@@ -106,6 +102,8 @@ function openLoopJob(
   record('generatorLag', sentUs - intendedUs, sentUs);
   const enqueuedUs = ledger.enqueuedUs[key] ?? Number.NaN;
   if (ledger.enqueueState[key] === ENQUEUE.confirmed) record('enqueue', enqueuedUs - sentUs, enqueuedUs);
+  // No answer at all: like every job that never ended, it counts with its age.
+  else if (Number.isNaN(enqueuedUs)) record('enqueue', input.endUs - sentUs, input.endUs);
   const claimedUs = ledger.claimedUs[key] ?? Number.NaN;
   const claimed = !Number.isNaN(claimedUs);
   const done = finished(ledger, key);
@@ -117,7 +115,7 @@ function openLoopJob(
     record('response', input.endUs - intendedUs, input.endUs);
     return;
   }
-  record('service', done.settledUs - done.claimedUs, done.settledUs);
+  if (!Number.isNaN(done.claimedUs)) record('service', done.settledUs - done.claimedUs, done.settledUs);
   record('response', done.settledUs - intendedUs, done.settledUs);
 }
 
@@ -127,7 +125,7 @@ function drainJob(input: FigureInput, key: number, inside: (us: number) => boole
   if (inside(claimedUs)) record('pickup', claimedUs - intendedUs, claimedUs);
   const done = finished(input.ledger, key);
   if (done === undefined || !inside(done.settledUs)) return;
-  record('service', done.settledUs - done.claimedUs, done.settledUs);
+  if (!Number.isNaN(done.claimedUs)) record('service', done.settledUs - done.claimedUs, done.settledUs);
   record('response', done.settledUs - intendedUs, done.settledUs);
 }
 
@@ -140,7 +138,7 @@ function countRates(ledger: Ledger, key: number, inside: (us: number) => boolean
     counts.offered += 1;
 }
 
-/** The claim and the settle by which a job was acked with effect; undefined when it never was. */
+/** The claim (NaN when unknown) and the settle by which a job was acked with effect; undefined when it never was. */
 function finished(ledger: Ledger, key: number): { claimedUs: number; settledUs: number } | undefined {
   const history = ledger.histories.has(key);
   if (!history) {
@@ -149,10 +147,11 @@ function finished(ledger: Ledger, key: number): { claimedUs: number; settledUs: 
   }
   const settle = ledger.settlesOf(key).find((s) => s.state === SETTLE.effective && s.kind === ACK);
   if (settle === undefined) return undefined;
-  const claim = ledger
-    .claimsOf(key)
-    .findLast((c) => c.claimer === settle.claimer && c.answeredUs <= settle.sentUs);
-  return { claimedUs: claim?.answeredUs ?? settle.sentUs, settledUs: settle.answeredUs };
+  const before = ledger.claimsOf(key).filter((c) => c.answeredUs <= settle.sentUs);
+  // A session whose connection was lost is followed by another of the same agent, which settles for it.
+  const claim =
+    before.findLast((c) => c.claimer === settle.claimer) ?? before.findLast((c) => c.agent === settle.agent);
+  return { claimedUs: claim?.answeredUs ?? Number.NaN, settledUs: settle.answeredUs };
 }
 
 function rates(input: FigureInput, counts: Counts, seconds: number): Figures['throughput'] {
@@ -173,10 +172,13 @@ function latencies(total: ReadonlyMap<Metric, LatencyHistogram>): Figures['laten
   return Object.fromEntries(found);
 }
 
-/** Histograms of one second each, per metric. */
+/**
+ * Histograms of one second each, per metric. The values are kept until the lines are made, one histogram at a time: at
+ * more than 100 kB each, those of a long run would not fit in memory together.
+ */
 class IntervalLog {
   readonly #startUs: number;
-  readonly #intervals = new Map<Metric, Map<number, LatencyHistogram>>();
+  readonly #intervals = new Map<Metric, Map<number, number[]>>();
 
   constructor(startUs: number) {
     this.#startUs = startUs;
@@ -189,19 +191,21 @@ class IntervalLog {
       seconds = new Map();
       this.#intervals.set(metric, seconds);
     }
-    let histogram = seconds.get(second);
-    if (histogram === undefined) {
-      histogram = new LatencyHistogram();
-      seconds.set(second, histogram);
-    }
-    histogram.record(valueUs);
+    const values = seconds.get(second);
+    if (values === undefined) seconds.set(second, [valueUs]);
+    else values.push(valueUs);
   }
 
   lines(): string[] {
+    const histogram = new LatencyHistogram();
     return METRICS.flatMap((metric) =>
       [...(this.#intervals.get(metric) ?? [])]
         .sort(([x], [y]) => x - y)
-        .map(([second, histogram]) => histogram.logLine(metric, second, 1)),
+        .map(([second, values]) => {
+          histogram.reset();
+          for (const value of values) histogram.record(value);
+          return histogram.logLine(metric, second, 1);
+        }),
     );
   }
 }

@@ -25,7 +25,9 @@ export class LatencyHistogram {
     return this.#histogram.totalCount;
   }
 
+  /** @throws RangeError for NaN, which would be counted as a 0 that nobody measured. */
   record(valueUs: number): void {
+    if (Number.isNaN(valueUs)) throw new RangeError('a latency is not a number');
     if (valueUs < 0) this.negative += 1;
     if (valueUs < this.#minUs) this.#minUs = valueUs;
     if (valueUs > this.#maxUs) this.#maxUs = valueUs;
@@ -55,12 +57,17 @@ export class LatencyHistogram {
   /** The percentile, or undefined with fewer than 100 samples beyond it. */
   quotable(percent: number): number | undefined {
     const beyond = Math.floor(this.count * (1 - percent / 100) + 1e-9);
-    return beyond < 100 ? undefined : this.#histogram.getValueAtPercentile(percent);
+    return beyond < 100 ? undefined : this.#at(percent);
   }
 
   /** The percentile of however few samples, for limits of the audit; never to be published. */
   unquotable(percent: number): number {
-    return this.count === 0 ? 0 : this.#histogram.getValueAtPercentile(percent);
+    return this.count === 0 ? 0 : this.#at(percent);
+  }
+
+  /** A bucket is named by its upper end, which must not exceed the exact maximum. */
+  #at(percent: number): number {
+    return Math.min(this.#histogram.getValueAtPercentile(percent), Math.max(0, Math.round(this.#maxUs)));
   }
 
   get maxUs(): number {

@@ -45,8 +45,9 @@ export async function check(input: CheckInput): Promise<CheckResult> {
   const held = new Uint8Array(ledger.size);
   for await (const job of input.held ?? []) {
     const known = job.key < ledger.size && ledger.enqueueState[job.key] !== ENQUEUE.notSent;
+    // A job that is stored twice was offered once.
+    if (!known || held[job.key] !== HELD.none) audit.unexpected += 1;
     if (known) held[job.key] = HELD[job.state];
-    else audit.unexpected += 1;
   }
   const ends: Ends = { ...emptyJobs(), lost: 0, assumedSettled: 0, enqueueUnknownGone: 0 };
   ends.offered = ledger.size;
@@ -90,7 +91,8 @@ function endOf(input: CheckInput, key: number, held: number, audit: Audit, ends:
     return;
   }
   audit.staleSettles += settles.stale;
-  if (settles.acks > 1) audit.duplicateSettlements += settles.acks - 1;
+  const finals = settles.acks + settles.deadLetters;
+  if (finals > 1) audit.duplicateSettlements += finals - 1;
   if (settles.acks > 0) {
     ends.settled += 1;
     if (held !== HELD.none) audit.settledButPresent += 1;
@@ -152,8 +154,9 @@ function auditHandOuts(input: CheckInput, key: number, audit: Audit): void {
     if (verdict === 'redelivered') audit.redelivered += 1;
   }
   for (const claim of claims) {
-    const settle = settleOf(claim, claims, settles);
-    if (settle?.state !== SETTLE.effective) continue;
+    // A settle without an answer is sent again: not the first one counts, but the one that took effect.
+    const settle = settlesOf(claim, claims, settles).find((s) => s.state === SETTLE.effective);
+    if (settle === undefined) continue;
     if (claims.some((other) => other.requestedUs > claim.answeredUs && other.answeredUs < settle.sentUs)) {
       audit.acceptedStaleSettles += 1;
     }
@@ -163,7 +166,8 @@ function auditHandOuts(input: CheckInput, key: number, audit: Audit): void {
 /**
  * Whether `later` was allowed after `earlier`. A lease cannot have begun before its claim was asked for, so it cannot
  * end before `requestedUs` + its length: a hand-out answered earlier than that is a duplicate for certain, whatever
- * the clocks of server and agents say.
+ * the clocks of server and agents say. When `later` was asked for before `earlier` was answered, as by a worker that
+ * stood still over the answer, the server may have served it first: then it must be a duplicate in that order too.
  */
 function handOut(
   input: CheckInput,
@@ -177,16 +181,25 @@ function handOut(
     if (settle.state === SETTLE.effective && later.requestedUs > settle.answeredUs) return 'duplicate';
   }
   if (input.promises.lease === 'timed') {
-    return later.answeredUs < earlier.requestedUs + input.leaseMs * 1000 ? 'duplicate' : 'redelivered';
+    const leaseUs = input.leaseMs * 1000;
+    const within =
+      later.answeredUs < earlier.requestedUs + leaseUs &&
+      (later.requestedUs > earlier.answeredUs || earlier.answeredUs < later.requestedUs + leaseUs);
+    return within ? 'duplicate' : 'redelivered';
   }
   const holderGone = settle?.state === SETTLE.stale || settle?.state === SETTLE.unknown;
   return holderGone || input.brokenAgents.has(earlier.agent) ? 'redelivered' : 'duplicate';
 }
 
-/** The first settle that the claim's own session sent after it, and before that session claimed the job again. */
+/** The first settle that the claim's own session sent. */
 function settleOf(claim: Claim, claims: readonly Claim[], settles: readonly Settle[]): Settle | undefined {
+  return settlesOf(claim, claims, settles)[0];
+}
+
+/** The settles that the claim's own session sent after it, and before that session claimed the job again. */
+function settlesOf(claim: Claim, claims: readonly Claim[], settles: readonly Settle[]): readonly Settle[] {
   const again = claims.find((c) => c.claimer === claim.claimer && c.answeredUs > claim.answeredUs);
-  return settles.find(
+  return settles.filter(
     (s) =>
       s.claimer === claim.claimer &&
       s.sentUs >= claim.answeredUs &&

@@ -9,7 +9,7 @@ import type { CheckResult } from './checker.ts';
 
 /** Limits past which the generator, not the system under test, made the figures. METHOD.md states them to users. */
 export const LIMITS = {
-  /** Share of an open loop's jobs that may be sent more than 10 ms after their intended instant. */
+  /** Share of an open loop's jobs that may be sent more than 10 ms after their intended instant, or not at all. */
   lateShare: 0.01,
   /** 99th percentile of an agent's event-loop delay in an open loop, µs. */
   eventLoopP99Us: 20_000,
@@ -51,6 +51,14 @@ function fenceProblems(fence: FenceReport | undefined): string[] {
 function generatorProblems(input: VerdictInput): string[] {
   if (!input.openLoop) return [];
   const found: string[] = [];
+  const { skipped, offered } = input.checked.jobs;
+  const unsent = skipped / Math.max(1, offered - input.scenario.preloadJobs);
+  // What was not sent has no latency, and would have had the longest.
+  if (unsent > LIMITS.lateShare) {
+    found.push(
+      `generator: ${percent(unsent)} of the jobs of the schedule were never sent (limit ${percent(LIMITS.lateShare)}): fewer jobs per second, or a system that confirms them sooner`,
+    );
+  }
   const late = input.figures?.lateShare ?? 0;
   if (late > LIMITS.lateShare) {
     found.push(

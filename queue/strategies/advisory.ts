@@ -45,8 +45,9 @@ function sessionStatements(schema: string) {
     unlock: prepared(unlockSql(table)),
     unlockStray: prepared(unlockStraySql(table)),
     settle: settleOn(table, {
-      // The lock proves the ownership; the state only guards against a row that somebody changed by hand.
-      owned: `job.state = 'r'`,
+      // The lock proves the ownership; the state only guards against a row that somebody changed by hand. Not
+      // `state = 'r'`: that would let the planner walk the index of all ready jobs once for each outcome.
+      owned: `job.state NOT IN ('d', 'l')`,
       attemptAfterFailure: '(job.attempt + 1)::smallint',
       attemptAfterRelease: 'job.attempt',
       fence: () => 0,

@@ -2,21 +2,18 @@
 
 /** Where a runner stands before a claim. */
 export interface ClaimNeed {
-  /** Jobs that it may take on, beside those in hand. */
+  /** Jobs that it may take on, beside those in hand, without exceeding its concurrency and prefetch. */
   readonly free: number;
-  /** Jobs that it may have in hand. */
-  readonly target: number;
   readonly batch: number;
   /** Whether a handler could start at once and no job waits for it. */
   readonly starved: boolean;
 }
 
 /**
- * The size of the next claim, 0 for none. Whole batches while there is something to do, since a claim costs about the
- * same for one job as for many; whatever fits when a handler's place is empty. Statements differ by their limit, so
- * below a whole batch only powers of two are asked for, to keep them few.
+ * The size of the next claim: a whole batch, or 0 for none. A claim costs about the same for one job as for many, and
+ * statements differ by their limit, so that one size keeps them few. A starved runner asks whatever its prefetch is:
+ * that only says how far ahead of the handlers it may claim.
  */
-export function claimSize({ free, target, batch, starved }: ClaimNeed): number {
-  if (free < 1 || (free < Math.min(batch, target) && !starved)) return 0;
-  return free >= batch ? batch : 2 ** Math.floor(Math.log2(free));
+export function claimSize({ free, batch, starved }: ClaimNeed): number {
+  return starved || free >= batch ? batch : 0;
 }

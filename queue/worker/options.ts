@@ -55,9 +55,12 @@ export interface WorkerOptions {
   readonly connections?: number;
   /** Handlers that run at once in each session, 1…10,000; default 1. */
   readonly concurrency?: number;
-  /** Most jobs per claim, and outcomes that trigger a batched settle, 1…10,000. */
+  /** Jobs asked for by each claim, and outcomes that trigger a batched settle, 1…10,000. */
   readonly batch?: number;
-  /** Jobs claimed ahead of the running ones, per session, 0…100,000. */
+  /**
+   * How far ahead of the handlers a session claims, in jobs, 0…100,000: another batch is claimed once it fits. 0 claims
+   * only when a handler is idle.
+   */
   readonly prefetch?: number;
   readonly settle?: 'each' | 'batched';
   /** Longest wait of an outcome for company, in ms, 0…60,000; default 5. Only `batched` waits. */

@@ -217,7 +217,6 @@ export class Runner {
     if (this.#outcomes.length > this.#options.batch * BACKLOG_BATCHES) return;
     const size = claimSize({
       free: this.#target - this.#hand.running.size - this.#hand.waiting,
-      target: this.#target,
       batch: this.#options.batch,
       starved: this.#hand.waiting === 0 && this.#hand.running.size < this.#options.concurrency,
     });

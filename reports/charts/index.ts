@@ -3,7 +3,7 @@
 import { type Bundle, CURVES } from '../bundle.ts';
 import { formatCount, plural } from '../render/format.ts';
 import type { Panel } from '../summary.ts';
-import { eventsOf, timelineOf } from '../timeline.ts';
+import { frameOf, timelineOf } from '../timeline.ts';
 import type { Chart } from './chart.ts';
 import { costChart } from './cost.ts';
 import { latencyChart } from './latency.ts';
@@ -13,11 +13,11 @@ import { timelineCharts } from './timeline.ts';
 /** The charts of all panels, in the order of the report. */
 export function chartsOf(bundle: Bundle, panels: readonly Panel[]): Chart[] {
   const durable = bundle.result.environment.server.durable;
-  const events = eventsOf(bundle);
+  const frame = frameOf(bundle, panels);
   return panels.flatMap((panel) => {
     const load = `${durable ? '' : 'SERVER NOT DURABLE · '}${panel.load}`;
     const subtitle = `${load} · ${repeats(panel)}`;
-    const timeline = timelineOf(bundle, panel, events);
+    const timeline = timelineOf(bundle, panel, frame);
     return [
       throughputChart(panel, subtitle) ?? [],
       ...CURVES.map((metric) => latencyChart(bundle, panel, metric, subtitle) ?? []),

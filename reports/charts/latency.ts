@@ -88,7 +88,9 @@ function dataOf(curves: readonly Curve[]) {
   const point = ({ x, valueUs }: CurvePoint) => ({ x: round(x), ms: toMs(valueUs) });
   return {
     lines: rows((curve) => curve.points.map(point)),
-    bands: rows((curve) => curve.band.map((b) => ({ x: round(b.x), low: toMs(b.lowUs), high: toMs(b.highUs) }))),
+    bands: rows((curve) =>
+      curve.band.map((b) => ({ x: round(b.x), low: toMs(b.lowUs), high: toMs(b.highUs) })),
+    ),
     ends: rows((curve) => curve.points.slice(-1).map(point)),
     maxima: rows((curve) => [{ x: curve.max.x, ms: toMs(curve.max.valueUs) }]),
   };
@@ -138,7 +140,12 @@ function spec(curves: readonly Curve[], series: readonly Series[]): TopLevelSpec
         mark: { type: 'area', opacity: 0.13 },
         encoding: { x, y: { ...y, field: 'low' }, y2: { field: 'high' }, color },
       },
-      { data: { name: 'lines' }, transform: shown, mark: { type: 'line', strokeWidth: 2 }, encoding: { x, y, color, strokeDash } },
+      {
+        data: { name: 'lines' },
+        transform: shown,
+        mark: { type: 'line', strokeWidth: 2 },
+        encoding: { x, y, color, strokeDash },
+      },
       { data: { name: 'ends' }, transform: shown, mark: solid, encoding: { x, y, color, shape } },
       { data: { name: 'maxima' }, transform: shown, mark: hollow, encoding: { x, y, color, shape } },
       {

@@ -81,18 +81,42 @@ function spec(
   const shape = { field: 'series', type: 'nominal' as const, scale: shapeScale(series), legend: null };
   const shown = [{ filter: SHOWN }];
   const rule = { type: 'tick' as const, color: INK.reference.light, thickness: 1.5, size: 36, opacity: 1 };
-  const word = { type: 'text' as const, color: INK.muted.light, align: 'left' as const, dx: 5, dy: -12, fontSize: 10 };
-  const dot = { type: 'point' as const, filled: true, size: 42, opacity: 0.85, stroke: INK.paper.light, strokeWidth: 0.7 };
+  const word = {
+    type: 'text' as const,
+    color: INK.muted.light,
+    align: 'left' as const,
+    dx: 5,
+    dy: -12,
+    fontSize: 10,
+  };
+  const dot = {
+    type: 'point' as const,
+    filled: true,
+    size: 42,
+    opacity: 0.85,
+    stroke: INK.paper.light,
+    strokeWidth: 0.7,
+  };
   return {
     ...baseSpec({ points: points.map(({ tip: _tip, ...point }) => point), medians, offered }),
     width: 420,
     height: Math.max(2, rows.length) * 38,
     autosize: { type: 'fit-x', contains: 'padding' },
     layer: [
-      { data: { name: 'medians' }, transform: shown, mark: { type: 'bar', height: 18, opacity: 0.18 }, encoding: { x, y, color } },
+      {
+        data: { name: 'medians' },
+        transform: shown,
+        mark: { type: 'bar', height: 18, opacity: 0.18 },
+        encoding: { x, y, color },
+      },
       { data: { name: 'offered' }, mark: rule, encoding: { x, y } },
       { data: { name: 'offered' }, mark: word, encoding: { x, y, text: { field: 'text' } } },
-      { data: { name: 'medians' }, transform: shown, mark: { type: 'tick', thickness: 2.5, size: 24 }, encoding: { x, y, color } },
+      {
+        data: { name: 'medians' },
+        transform: shown,
+        mark: { type: 'tick', thickness: 2.5, size: 24 },
+        encoding: { x, y, color },
+      },
       { data: { name: 'points' }, transform: shown, mark: dot, encoding: { x, y, color, shape } },
       {
         data: { name: 'hover' },

@@ -18,7 +18,11 @@ export function timelineCharts(panelId: string, timeline: Timeline, subtitle: st
       kind: 'timeline',
       panel: panelId,
       title: series.label,
-      subtitle: [`repeat ${strip.cell.repeat}, the median of ${strip.row.measured.length} by settled/s`, subtitle, ...faultsOf(strip)].join(' · '),
+      subtitle: [
+        `repeat ${strip.cell.repeat}, the median of ${strip.row.measured.length} by settled/s`,
+        subtitle,
+        ...faultsOf(strip),
+      ].join(' · '),
       description: describe(strip),
       legend: waitLegend(timeline),
       spec: {
@@ -44,7 +48,9 @@ function waitLegend(timeline: Timeline): LegendEntry[] {
 
 /** `kill-worker at 14 s`, in the order of time. */
 function faultsOf({ cell }: Strip): string[] {
-  return cell.window.faults.map(({ label, atSeconds }) => `${label} at ${Number(atSeconds.toPrecision(3))} s`);
+  return cell.window.faults.map(
+    ({ label, atSeconds }) => `${label} at ${Number(atSeconds.toPrecision(3))} s`,
+  );
 }
 
 function describe({ row, cell, buckets }: Strip): string {

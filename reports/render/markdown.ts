@@ -16,6 +16,7 @@ import { formatInstant } from './format.ts';
 /** The report as GitHub-flavoured Markdown. */
 export function renderMarkdown(report: Report): string {
   const { result } = report.bundle;
+  const glance = glanceTables(report.panels);
   const blocks = [
     `# ${escapeMarkdown(headline(report))}`,
     `**${escapeMarkdown(report.verdict.text)}**${result.environment.server.durable ? '' : ' · **SERVER NOT DURABLE**'}${result.complete ? '' : ' · **INCOMPLETE RUN**'}`,
@@ -23,8 +24,7 @@ export function renderMarkdown(report: Report): string {
     report.findings
       .map((one) => `- **${escapeMarkdown(one.title)}.** ${escapeMarkdown(one.text)}`)
       .join('\n'),
-    '## At a glance',
-    ...glanceTables(result, report.panels).map(renderTable),
+    ...(glance.length > 0 ? ['## At a glance', ...glance.map(renderTable)] : []),
     ...report.panels.flatMap((panel) => renderPanel(panel, report)),
     '## Environment',
     renderTable(environmentTable(result)),

@@ -58,16 +58,23 @@ function fontSize(item: unknown): number {
   return Number.isFinite(size) ? size : 11;
 }
 
-/** Takes out what says nothing: empty groups' paths, roles without labels, attributes at their defaults. A third of the bytes. */
+/** Takes out what says nothing: empty groups' paths, roles without labels, attributes at their defaults, hundredths of a pixel. */
 function trim(markup: string): string {
-  return markup
-    .replace(/<path class="(?:background|foreground)" aria-hidden="true" d="(?:M0,0h0v0h0Z)?"[^>]*\/>/g, '')
-    .replace(/ (?:aria-hidden|pointer-events|aria-roledescription|role)="[^"]*"/g, '')
-    .replace(/ opacity="1"/g, '')
-    .replace(/ class="(?:mark|role)[^"]*"/g, '')
-    .replace(/ (?:version="1\.1"|xmlns:xlink="[^"]*"|class="marks")/g, '')
-    .replaceAll(` font-family="${escapeMarkup(FONT).replaceAll('&#39;', "'")}"`, '')
-    .replace(/\.(\d{2})\d{6,}/g, '.$1');
+  const bare = markup.replace(
+    /<path class="(?:background|foreground)" aria-hidden="true" d="(?:M0,0h0v0h0Z)?"[^>]*\/>/g,
+    '',
+  );
+  const font = ` font-family="${escapeMarkup(FONT).replaceAll('&#39;', "'")}"`;
+  // Within tags only: a name may read like an attribute.
+  return bare.replace(/<[a-z][^>]*>/gi, (tag) =>
+    tag
+      .replace(/ (?:aria-hidden|pointer-events|aria-roledescription|role|version|xmlns:xlink)="[^"]*"/g, '')
+      .replace(/ opacity="1"| class="(?:mark|role)[^"]*"/g, '')
+      .replaceAll(font, '')
+      .replace(/ (?:d|transform|x2|y2|width|height)="[^"]*"/g, (attribute) =>
+        attribute.replace(/(\.\d)\d+/g, '$1'),
+      ),
+  );
 }
 
 const PAD = 16;

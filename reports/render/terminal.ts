@@ -18,7 +18,7 @@ export type TerminalOptions = {
 
 type Paint = (text: string, code: number) => string;
 
-/** The table that ends `claimbench run`, with a line break at its end. */
+/** The table that ends `claimbench run`, without a line break at its end. */
 export function terminalTable(result: RunResult, options: TerminalOptions): string {
   const width = Math.max(60, Math.min(100, options.width));
   const paint: Paint = (text, code) => (options.colour ? `\u001b[${code}m${text}\u001b[0m` : text);
@@ -29,7 +29,7 @@ export function terminalTable(result: RunResult, options: TerminalOptions): stri
   const findings = findingsOf(result, panels).map((one) =>
     wrapped(`${one.title}. ${one.text}`, width, one.tone === 'bad' ? '✗ ' : '! '),
   );
-  return `${[...blocks, [paint(verdict.text, code), ...findings].join('\n')].join('\n\n')}\n`;
+  return [...blocks, [paint(verdict.text, code), ...findings].join('\n')].join('\n\n');
 }
 
 function panelBlock(panel: Panel, width: number, paint: Paint): string {

@@ -1,12 +1,15 @@
 // What is the one figure of every scenario? The report's first table, one per contract class.
 
-import type { RunResult } from '../../harness/result.ts';
 import { formatNumber, timeUnit } from '../render/format.ts';
 import type { Panel, Row } from '../summary.ts';
 import { figureCell, type Table, type TableCell } from './table.ts';
 
-/** One table per contract class: contenders by scenario; settled jobs/s in a drain, else response p99. */
-export function glanceTables(result: RunResult, panels: readonly Panel[]): Table[] {
+/**
+ * One table per contract class: contenders by scenario; settled jobs/s in a drain, else response p99. None for a single
+ * scenario, whose verdict says it all.
+ */
+export function glanceTables(panels: readonly Panel[]): Table[] {
+  if (new Set(panels.map((panel) => panel.scenario)).size === 1) return [];
   const classes = [...new Set(panels.map((panel) => panel.contractClass))];
   return classes.map((contractClass) => {
     const own = panels.filter((panel) => panel.contractClass === contractClass);
@@ -32,7 +35,7 @@ export function glanceTables(result: RunResult, panels: readonly Panel[]): Table
           }),
         ],
       })),
-      notes: result.cells.length === 0 ? ['No cell finished.'] : [],
+      notes: [],
     };
   });
 }

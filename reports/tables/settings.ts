@@ -76,7 +76,10 @@ export function fairnessTable(panel: Panel): Table {
   };
 }
 
-function settingCell(cells: readonly Cell[], read: (cell: Cell) => string | number | boolean | undefined): TableCell {
+function settingCell(
+  cells: readonly Cell[],
+  read: (cell: Cell) => string | number | boolean | undefined,
+): TableCell {
   const values = cells.flatMap((cell) => read(cell) ?? []);
   if (values.length === 0) return { text: ABSENT, hint: 'does not apply, or could not be read' };
   const figures = spread(values.flatMap(numeric));

@@ -40,8 +40,8 @@ function functionName(table: JobsTable): string {
  * - Nothing stays locked that is not returned.
  * - The token is drawn after the locks are held, so that a job's later claim always has the greater one. The sequence
  *   writes WAL once in 32 claims; an empty claim draws nothing.
- * - A cursor over the index, read row by row, stands for the recursive query that others walk with: the same order and
- *   the same early end, without a fresh descent of the index for each row.
+ * - The walk is a recursive query that steps from one row to the next by keyset, and tries one lock at each step. Its
+ *   LIMIT ends it: no row is looked at beyond the last one that was wanted.
  */
 function createClaim(table: JobsTable): string {
   return `
@@ -54,24 +54,34 @@ SET enable_sort = off
 AS $claim$
 #variable_conflict use_column
 DECLARE
-  candidate bigint;
   locked bigint[];
   number bigint;
   returned integer;
 BEGIN
   LOOP
-    locked := '{}';
-    FOR candidate IN
-      SELECT job.id
-      FROM ${table.jobs} AS job
-      WHERE job.state = 'r' AND job.queue = wanted_queue AND job.id <> ALL (held)
-      ORDER BY job.priority, job.id
-    LOOP
-      IF pg_try_advisory_lock(${lockKey(table, 'candidate')}) THEN
-        locked := locked || candidate;
-        EXIT WHEN cardinality(locked) >= wanted;
-      END IF;
-    END LOOP;
+    WITH RECURSIVE walk AS (
+      SELECT first.priority, first.id, pg_try_advisory_lock(${lockKey(table, 'first.id')}) AS got
+      FROM (
+        SELECT job.priority, job.id
+        FROM ${table.jobs} AS job
+        WHERE job.state = 'r' AND job.queue = wanted_queue AND job.id <> ALL (held)
+        ORDER BY job.priority, job.id
+        LIMIT 1
+      ) AS first
+      UNION ALL
+      SELECT next.priority, next.id, pg_try_advisory_lock(${lockKey(table, 'next.id')})
+      FROM walk
+      CROSS JOIN LATERAL (
+        SELECT job.priority, job.id
+        FROM ${table.jobs} AS job
+        WHERE job.state = 'r' AND job.queue = wanted_queue AND job.id <> ALL (held)
+          AND (job.priority, job.id) > (walk.priority, walk.id)
+        ORDER BY job.priority, job.id
+        LIMIT 1
+      ) AS next
+    )
+    SELECT coalesce(array_agg(id), '{}') INTO locked
+    FROM (SELECT walk.id FROM walk WHERE walk.got LIMIT wanted) AS mine;
     EXIT WHEN locked = '{}';
 
     number := nextval(${literal(sequence(table))});

@@ -49,7 +49,7 @@ WITH extended AS (
   UPDATE ${table.jobs} AS job
   SET lease_expires_at = now() + $3::float8 * interval '1 ms'
   FROM unnest($1::bigint[], $2::integer[]) AS held (id, fence)
-  WHERE job.id = held.id AND job.fence = held.fence AND job.state = 'l'
+  WHERE job.id = held.id AND job.fence = held.fence AND job.state NOT IN ('r', 'd')
   RETURNING job.id
 )
 SELECT id::text AS id FROM unnest($1::bigint[]) AS asked (id)
@@ -78,7 +78,8 @@ export function leaseStatements(table: JobsTable): LeaseStatements {
     },
     extend: prepared(extendSql(table)),
     settle: settleOn(table, {
-      owned: `job.fence = outcome.fence AND job.state = 'l'`,
+      // Not `state = 'l'`: that would let the planner walk the index of all leased jobs once for each outcome.
+      owned: `job.fence = outcome.fence AND job.state NOT IN ('r', 'd')`,
       // The claim counted the attempt already.
       attemptAfterFailure: 'job.attempt',
       attemptAfterRelease: '(job.attempt - 1)::smallint',

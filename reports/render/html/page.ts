@@ -14,18 +14,38 @@ import { renderTable } from './table.ts';
 /** Above this a report is a burden to mail and to open, bytes. */
 const SIZE_LIMIT = 5_000_000;
 
-/** The report as HTML. When it would exceed 5 MB, timelines stay drawn but not interactive. */
+type Liveliness = {
+  readonly live: (id: string) => boolean;
+  readonly scripted: boolean;
+  readonly note: string;
+};
+
+/** From all charts interactive to none; every chart is drawn in all of them. */
+const LIVELINESS: readonly Liveliness[] = [
+  { live: () => true, scripted: true, note: '' },
+  {
+    live: (id) => !id.includes('-timeline-'),
+    scripted: true,
+    note: ' Timelines are not interactive, to stay below 5 MB.',
+  },
+  { live: () => false, scripted: false, note: ' Charts are not interactive, to stay below 5 MB.' },
+];
+
+/** The report as HTML. When it would exceed 5 MB, timelines, then all charts, are drawn but not interactive. */
 export function renderHtml(report: Report): string {
-  const full = page(report, () => true);
-  if (Buffer.byteLength(full) <= SIZE_LIMIT) return full;
-  return page(report, (id) => !id.includes('-timeline-'));
+  let text = '';
+  for (const liveliness of LIVELINESS) {
+    text = page(report, liveliness);
+    if (Buffer.byteLength(text) <= SIZE_LIMIT) break;
+  }
+  return text;
 }
 
 // Nothing may be fetched. Inline scripts are the page's own, and vega compiles its expressions, hence unsafe-eval.
 const POLICY =
   "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
-function page(report: Report, live: (id: string) => boolean): string {
+function page(report: Report, { live, scripted, note }: Liveliness): string {
   const { result } = report.bundle;
   const title = headline(report);
   return html`<!doctype html>
@@ -42,17 +62,28 @@ function page(report: Report, live: (id: string) => boolean): string {
 <a class="skip" href="#main">Skip to the results</a>
 ${header(report, title)}
 <main id="main">
-<section class="card" id="glance" aria-labelledby="glance-title"><h2 id="glance-title">At a glance</h2>
-${glanceTables(result, report.panels).map(renderTable)}</section>
+${glance(report)}
 ${report.panels.map((panel) => renderPanel(panel, report, live))}
 ${appendix(report)}
 </main>
-<footer>claimbench ${result.environment.claimbenchVersion} · run ${result.runId} · schema ${result.schemaVersion} · method ${result.methodVersion}. Rendered from result.json, samples.ndjson and histograms/ alone.</footer>
-<script>${scriptSource(vegaRuntime())}</script>
-<script>${scriptSource(readFileSync(new URL('./client.js', import.meta.url), 'utf8'))}</script>
+<footer>claimbench ${result.environment.claimbenchVersion} · run ${result.runId} · schema ${result.schemaVersion} · method ${result.methodVersion}. Rendered from result.json, samples.ndjson and histograms/ alone.${note}</footer>
+${scripted ? scripts() : ''}
 </body>
 </html>
 `.value;
+}
+
+function glance(report: Report): Html | undefined {
+  const tables = glanceTables(report.panels);
+  if (tables.length === 0) return undefined;
+  return html`<section class="card" id="glance" aria-labelledby="glance-title"><h2 id="glance-title">At a glance</h2>
+${tables.map(renderTable)}</section>`;
+}
+
+function scripts(): Html {
+  const client = readFileSync(new URL('./client.js', import.meta.url), 'utf8');
+  return html`<script>${scriptSource(vegaRuntime())}</script>
+<script>${scriptSource(client)}</script>`;
 }
 
 function stylesheet(): string {

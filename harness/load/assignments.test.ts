@@ -1,0 +1,123 @@
+// Does every key belong to exactly one agent, and is as much offered as the producers will draw?
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ScenarioInput, scenarioSchema } from '../../scenarios/scenario.ts';
+import type { CellPlan } from '../cell-plan.ts';
+import { arrivals } from './arrivals.ts';
+import { planAgents } from './assignments.ts';
+import type { Assignment, ProducerRole, WorkerRole } from './protocol.ts';
+import { randomStream } from './random.ts';
+
+const SEED = 99;
+
+function planned(overrides: Partial<ScenarioInput>, repeat = 0, contender = 'null') {
+  const scenario = scenarioSchema.parse({
+    name: 'test',
+    question: 'Is it dense?',
+    phases: [
+      { label: 'one', seconds: 3, arrival: { model: 'poisson', ratePerSec: 1_000 } },
+      { label: 'silent', seconds: 1 },
+      { label: 'two', seconds: 1, arrival: { model: 'uniform', ratePerSec: 777 } },
+    ],
+    ...overrides,
+  });
+  const plan: CellPlan = {
+    id: 'x',
+    block: 0,
+    order: 0,
+    repeat,
+    scenario,
+    contender: { name: contender, source: { kind: 'built-in', name: contender }, axes: {} },
+    seed: SEED,
+  };
+  const { assignments, keys } = planAgents(plan, { schema: 's' }, '/scratch');
+  return { assignments, keys, producers: producersOf(assignments), workers: workersOf(assignments) };
+}
+
+const producersOf = (assignments: readonly Assignment[]): ProducerRole[] =>
+  assignments.flatMap((a) => (a.role.kind === 'producer' ? [a.role] : []));
+const workersOf = (assignments: readonly Assignment[]): WorkerRole[] =>
+  assignments.flatMap((a) => (a.role.kind === 'worker' ? [a.role] : []));
+
+/** As producing.ts draws. */
+function draw({ schedule }: ProducerRole): number[] {
+  return [...arrivals(schedule.phases, randomStream(schedule.seed, schedule.stream), schedule.shift)];
+}
+
+test('keys are dense: the preload, then each producer’s own range, as long as what it draws', () => {
+  for (let agents = 1; agents <= 5; agents += 1) {
+    const { producers, keys } = planned({ preloadJobs: 123, producers: { agents, connections: 1 } });
+    assert.equal(producers.length, agents);
+    let next = 123;
+    for (const producer of producers) {
+      assert.equal(producer.firstKey, next, `${agents} producers, seed ${SEED}`);
+      next += draw(producer).length;
+    }
+    assert.equal(keys, next, `${agents} producers, seed ${SEED}`);
+    assert.ok(Math.abs(keys - 123 - 3_777) < 4 * Math.sqrt(3_000), `${keys} keys, seed ${SEED}`);
+  }
+});
+
+test('producers share the rate and draw apart', () => {
+  const { producers } = planned({ producers: { agents: 3, connections: 1 } });
+  const drawn = producers.map((p) => draw(p).slice(0, 100).join());
+  assert.equal(new Set(drawn).size, 3);
+  const uniform = producers.flatMap((p) => draw(p).filter((us) => us >= 4e6)).sort((x, y) => x - y);
+  assert.equal(uniform.length, 777);
+  assert.ok(uniform.slice(1).every((us, i) => Math.abs(us - (uniform[i] ?? 0) - 1e6 / 777) < 1e-2));
+});
+
+test('all contenders of a block face the same load, another repeat another', () => {
+  const schedule = (repeat: number, contender: string): string =>
+    planned({}, repeat, contender).producers.map(draw).join(';');
+  assert.equal(schedule(0, 'batch'), schedule(0, 'advisory'));
+  assert.notEqual(schedule(0, 'batch'), schedule(1, 'batch'));
+});
+
+test('without arrivals there is no producer, and the preload is the offer', () => {
+  const { producers, workers, keys } = planned({
+    preloadJobs: 1_001,
+    workers: { agents: 3, connections: 4 },
+    phases: [{ label: 'drain', seconds: 1 }],
+  });
+  assert.equal(producers.length, 0);
+  assert.equal(keys, 1_001);
+  const handed = workers.flatMap(({ keys: k }) => {
+    const own: number[] = [];
+    for (let key = k.first; key < k.end; key += k.stride) own.push(key);
+    return own;
+  });
+  assert.deepEqual(
+    handed.sort((x, y) => x - y),
+    Array.from({ length: 1_001 }, (_, i) => i),
+  );
+});
+
+test('agents, ledgers and claimers are unique in the cell', () => {
+  const { assignments, workers } = planned({
+    producers: { agents: 2, connections: 1 },
+    workers: { agents: 3, connections: 5 },
+  });
+  assert.deepEqual(
+    assignments.map((a) => a.agent),
+    [0, 1, 2, 3, 4],
+  );
+  assert.equal(new Set(assignments.map((a) => a.ledgerPath)).size, 5);
+  const claimers = workers.flatMap((w) =>
+    Array.from({ length: w.connections }, (_, i) => w.firstClaimer + i),
+  );
+  assert.equal(new Set(claimers).size, 15);
+});
+
+test('a rate that is still a share is a bug, not a silence', () => {
+  assert.throws(
+    () =>
+      planned({
+        phases: [
+          { label: 'x', seconds: 1, arrival: { model: 'poisson', ratePerSec: { share: 0.5, of: 'drain' } } },
+        ],
+      }),
+    /unresolved/,
+  );
+});
