@@ -200,6 +200,8 @@ export const resultSchema = z.strictObject({
   /** False after Ctrl-C: the cells are those that had finished. */
   complete: z.boolean(),
   environment: environmentSchema,
+  /** Names in the order of the command line; the first is the baseline. */
+  contenders: z.array(z.string()),
   scenarios: z.array(z.strictObject({ name: z.string(), question: z.string(), loadModel: z.string() })),
   cells: z.array(cellSchema),
   comparisons: z.array(z.unknown()),

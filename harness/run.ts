@@ -128,6 +128,7 @@ function emptyResult(options: RunOptions, environment: Environment): RunResult {
     command: [...options.command],
     complete: false,
     environment,
+    contenders: options.plan.contenders.map((c) => c.name),
     scenarios: options.plan.scenarios.map((s) => ({
       name: s.name,
       question: s.question,

@@ -7,9 +7,8 @@ import { readBundle } from './bundle.ts';
 import { renderHtml } from './render/html/page.ts';
 import { renderMarkdown } from './render/markdown.ts';
 import { standaloneSvg } from './render/svg.ts';
+import { type TerminalOptions, terminalTable } from './render/terminal.ts';
 import { composeReport, panelName } from './report.ts';
-
-export { terminalTable } from './render/terminal.ts';
 
 /** Paths of the files that were written, `dir` included. */
 export type RenderedFiles = {
@@ -42,4 +41,17 @@ export async function renderBundle(dir: string): Promise<RenderedFiles> {
   await writeFile(files.markdown, renderMarkdown(report));
   await writeFile(files.html, page);
   return files;
+}
+
+/**
+ * The table that ends a run, from its bundle, without a line break at its end.
+ *
+ * @throws {BundleError} as `renderBundle` does.
+ */
+export async function bundleTable(
+  dir: string,
+  options: Omit<TerminalOptions, 'histograms'>,
+): Promise<string> {
+  const { result, histograms } = await readBundle(dir);
+  return terminalTable(result, { ...options, histograms });
 }

@@ -21,7 +21,7 @@ export type Report = {
 
 /** Bundle → report; draws the charts one by one, since vega numbers its ids for the whole process. */
 export async function composeReport(bundle: Bundle): Promise<Report> {
-  const panels = summarise(bundle.result);
+  const panels = summarise(bundle.result, bundle.histograms);
   const charts: DrawnChart[] = [];
   for (const chart of chartsOf(bundle, panels)) charts.push({ chart, picture: await drawChart(chart) });
   return {

@@ -60,16 +60,12 @@ function pick<T>(list: readonly T[], index: number): T {
 }
 
 /**
- * Contenders in the order in which the command line names them, then by first appearance among the cells. The first is
- * the baseline: cells run in a shuffled order, so who ran first must not decide it while the user has said it.
+ * Contenders in the order in which the run names them: the first is the baseline. Cells run in a shuffled order, so who
+ * ran first must not decide it.
  */
 export function contenderOrder(result: RunResult): string[] {
   const present = new Set(result.cells.map((cell) => cell.contender.name));
-  const named = result.command.flatMap((word, i) => {
-    if (word.startsWith('--contender=')) return [word.slice('--contender='.length)];
-    return result.command[i - 1] === '--contender' || result.command[i - 1] === '-c' ? [word] : [];
-  });
-  return [...new Set([...named, ...present])].filter((name) => present.has(name));
+  return [...new Set([...result.contenders, ...present])].filter((name) => present.has(name));
 }
 
 /**

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Cell, RunResult } from '../harness/result.ts';
+import { readBundle } from './bundle.ts';
 import { ladder } from './curves.ts';
 import { findingsOf, overallVerdict } from './findings.ts';
 import { contenderOrder, seriesOf } from './series.ts';
@@ -45,13 +46,10 @@ test('one panel per scenario and contract class, rows in the order of the comman
       ['steady-visibility-timeout', ['pgmq']],
     ],
   );
-  assert.deepEqual(
-    contenderOrder({ ...result, command: ['run', '--contender=pgmq', '--contender', 'advisory'] }).slice(
-      0,
-      2,
-    ),
-    ['pgmq', 'advisory'],
-  );
+  assert.deepEqual(contenderOrder({ ...result, contenders: ['pgmq', 'advisory'] }).slice(0, 2), [
+    'pgmq',
+    'advisory',
+  ]);
 });
 
 test('figures are median and range over repeats; the ratio is paired by block', async () => {
@@ -177,4 +175,28 @@ test('a curve ends where fewer than 100 samples lie beyond', () => {
     );
   }
   assert.ok(ladder(10_000).includes(2) && ladder(10_000).includes(100));
+});
+
+test('a percentile that no repeat may quote comes from all repeats merged, without a range', async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'claimbench-summary-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  await writeFixture(folder, { scenarios: STANDARD.scenarios.slice(0, 2) });
+  const { result, histograms } = await readBundle(folder);
+  const steady = result.cells.filter((c) => c.scenario === 'steady' && c.contender.name === 'skip-locked');
+  const without = {
+    ...result,
+    cells: result.cells.map((cell) => {
+      const response = cell.latencyUs?.response;
+      if (response === undefined || !steady.includes(cell)) return cell;
+      const { p99: _, ...rest } = response;
+      return { ...cell, latencyUs: { ...cell.latencyUs, response: rest } };
+    }),
+  };
+  const alone = rowOf(summarise(without), 'steady', 'skip-locked').latency.response.p99;
+  assert.equal(alone.kind, 'absent');
+  const merged = rowOf(summarise(without, histograms), 'steady', 'skip-locked').latency.response.p99;
+  assert.ok(merged.kind === 'measured');
+  assert.equal(merged.spread.n, 1);
+  const own = steady.map((cell) => cell.latencyUs?.response?.p99 ?? 0);
+  assert.ok(merged.spread.median > Math.min(...own) * 0.9 && merged.spread.median < Math.max(...own) * 1.1);
 });

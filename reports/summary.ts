@@ -1,7 +1,10 @@
 // What did each contender achieve in each scenario? Cells become panels of rows: medians and ranges over repeats.
 
+import type { Histogram } from 'hdr-histogram-js';
 import type { Cell, ContractClass, RunResult } from '../harness/result.ts';
 import { medianElement, pairedRatio, type Spread, spread } from '../stats/spread.ts';
+import { type Bundle, CURVES, type CurveMetric } from './bundle.ts';
+import { mergeHistograms } from './hlog.ts';
 import { slug } from './render/escape.ts';
 import { type Series, seriesOf } from './series.ts';
 
@@ -69,8 +72,14 @@ export type Panel = {
 const FEW = 'fewer than 100 samples lie beyond this percentile';
 const NONE = 'not measured';
 
-/** Result → panels, in the order of the scenarios and of the contenders. */
-export function summarise(result: RunResult): Panel[] {
+/** Histograms of cells, by their ids; none where they are not at hand. */
+type Histograms = Bundle['histograms'];
+
+/**
+ * Result → panels, in the order of the scenarios and of the contenders. With `histograms`, a percentile that single
+ * repeats have too few samples for is taken from all repeats merged.
+ */
+export function summarise(result: RunResult, histograms: Histograms = new Map()): Panel[] {
   const { series, ofCell } = seriesOf(result);
   const questions = new Map(result.scenarios.map((scenario) => [scenario.name, scenario]));
   const names = new Set([...questions.keys(), ...result.cells.map((cell) => cell.scenario)]);
@@ -93,7 +102,7 @@ export function summarise(result: RunResult): Panel[] {
         load: loadLine(questions.get(scenario)?.loadModel, own),
         ...parametersOf(own),
         drain: own.some((cell) => cell.window.loadModel.startsWith('drain')),
-        rows: groups.map((group) => summariseRow(group.one, group.cells, baseline)),
+        rows: groups.map((group) => summariseRow(group.one, group.cells, baseline, histograms)),
       };
     });
   });
@@ -138,14 +147,19 @@ function measuredCells(cells: readonly Cell[]): readonly Cell[] {
   return cells.filter((cell) => cell.verdict === 'valid' && cell.throughput !== undefined);
 }
 
-function summariseRow(series: Series, cells: readonly Cell[], baseline: readonly Cell[]): Row {
+function summariseRow(
+  series: Series,
+  cells: readonly Cell[],
+  baseline: readonly Cell[],
+  histograms: Histograms,
+): Row {
   const ordered = cells.toSorted((a, b) => a.repeat - b.repeat || a.order - b.order);
   const by = (verdict: Cell['verdict']) => ordered.filter((cell) => cell.verdict === verdict);
   const measured = measuredCells(ordered);
   const latency = (metric: Latency) => ({
-    p50: percentile(measured, metric, 'p50'),
-    p99: percentile(measured, metric, 'p99'),
-    max: percentile(measured, metric, 'max'),
+    p50: percentile(measured, metric, 'p50', histograms),
+    p99: percentile(measured, metric, 'p99', histograms),
+    max: percentile(measured, metric, 'max', histograms),
   });
   const costs = COSTS.map(({ key }) => [key, figure(measured, (cell) => cell.cost?.[key], NONE)] as const);
   return {
@@ -173,9 +187,43 @@ function figure(cells: readonly Cell[], read: (cell: Cell) => number | undefined
   return { kind: 'absent', why: cells.length === 0 ? 'no valid repeat' : why };
 }
 
-function percentile(cells: readonly Cell[], metric: Latency, which: Percentile): Figure {
+const QUOTABLE_BEYOND = 100;
+const PERCENT: Readonly<Record<Exclude<Percentile, 'max'>, number>> = { p50: 50, p99: 99 };
+
+/**
+ * Median and range of the repeats' own percentiles where every repeat has enough samples to quote one; else the
+ * percentile of all samples merged, which has no range; else none. Percentiles themselves are never averaged.
+ */
+function percentile(
+  cells: readonly Cell[],
+  metric: Latency,
+  which: Percentile,
+  histograms: Histograms,
+): Figure {
+  const own = cells.flatMap((cell) => cell.latencyUs?.[metric]?.[which] ?? []);
+  const found = own.length === cells.length ? spread(own) : undefined;
+  if (found !== undefined) return { kind: 'measured', spread: found };
+  const merged = which === 'max' ? undefined : mergedPercentile(cells, metric, PERCENT[which], histograms);
+  if (merged !== undefined) {
+    return { kind: 'measured', spread: { n: 1, median: merged, min: merged, max: merged } };
+  }
   const sampled = cells.some((cell) => cell.latencyUs?.[metric] !== undefined);
-  return figure(cells, (cell) => cell.latencyUs?.[metric]?.[which], sampled ? FEW : NONE);
+  return { kind: 'absent', why: cells.length === 0 ? 'no valid repeat' : sampled ? FEW : NONE };
+}
+
+function mergedPercentile(
+  cells: readonly Cell[],
+  metric: Latency,
+  percent: number,
+  histograms: Histograms,
+): number | undefined {
+  const curve: CurveMetric | undefined = CURVES.find((one) => one === metric);
+  if (curve === undefined) return undefined;
+  const all: Histogram[] = cells.flatMap((cell) => histograms.get(cell.id)?.get(curve) ?? []);
+  const merged = mergeHistograms(all);
+  if (merged === undefined) return undefined;
+  const beyond = Math.floor(merged.totalCount * (1 - percent / 100) + 1e-9);
+  return beyond < QUOTABLE_BEYOND ? undefined : merged.getValueAtPercentile(percent);
 }
 
 function ratioToBaseline(cells: readonly Cell[], baseline: readonly Cell[]): Figure {

@@ -258,6 +258,7 @@ function resultOf(
       },
       sharedMachine,
     },
+    contenders: contenders.map((one) => one.name),
     scenarios: scenarios.map(({ name, question, loadModel }) => ({ name, question, loadModel })),
     cells: [...cells],
     comparisons: [],

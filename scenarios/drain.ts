@@ -3,8 +3,8 @@ import { defineScenario } from './scenario.ts';
 export default defineScenario({
   name: 'drain',
   question: 'How many jobs per second can the workers claim and settle when the backlog never ends?',
-  preloadJobs: 100_000,
+  preloadJobs: 150_000,
   workers: { agents: 1, connections: 8 },
   warmupSeconds: 0.5,
-  phases: [{ label: 'drain', seconds: 2.5 }],
+  phases: [{ label: 'drain', seconds: 2 }],
 });

@@ -105,10 +105,13 @@ async function present(result: RunResult, directory: string, options: Options): 
   const json = options.json === true;
   if (result.cells.length > 0) {
     // Loaded only now: the chart libraries would weigh on the memory of the coordinator while it measures.
-    const { renderBundle, terminalTable } = await import('../../reports/index.ts');
+    const { bundleTable, renderBundle } = await import('../../reports/index.ts');
     const rendered = await renderBundle(directory);
     const to = json ? process.stderr : process.stdout;
-    const table = terminalTable(result, { colour: coloured(to, options.color), width: to.columns ?? 100 });
+    const table = await bundleTable(directory, {
+      colour: coloured(to, options.color),
+      width: to.columns ?? 100,
+    });
     to.write(`${table}\n\nReport: ${rendered.html}\n`);
   }
   if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);

@@ -3,6 +3,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
 import type { RunResult } from '../../harness/result.ts';
+import type { Bundle } from '../bundle.ts';
 import { findingsOf, overallVerdict } from '../findings.ts';
 import { panelName } from '../report.ts';
 import { type Figure, type Panel, type Row, summarise } from '../summary.ts';
@@ -14,6 +15,8 @@ export type TerminalOptions = {
   readonly colour: boolean;
   /** Columns of the terminal; between 60 and 100 are used. */
   readonly width: number;
+  /** The cells' histograms, for percentiles that only all repeats together have enough samples for. */
+  readonly histograms?: Bundle['histograms'];
 };
 
 type Paint = (text: string, code: number) => string;
@@ -22,7 +25,7 @@ type Paint = (text: string, code: number) => string;
 export function terminalTable(result: RunResult, options: TerminalOptions): string {
   const width = Math.max(60, Math.min(100, options.width));
   const paint: Paint = (text, code) => (options.colour ? `\u001b[${code}m${text}\u001b[0m` : text);
-  const panels = summarise(result);
+  const panels = summarise(result, options.histograms);
   const verdict = overallVerdict(result);
   const blocks = panels.map((panel) => panelBlock(panel, width, paint));
   const code = verdict.tone === 'good' ? 32 : verdict.tone === 'bad' ? 31 : 33;

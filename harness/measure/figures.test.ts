@@ -1,0 +1,360 @@
+// Do the figures say what happened to the jobs: all of them, from the instant at which each was intended?
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decodeFromCompressedBase64 } from 'hdr-histogram-js';
+import { type Sample, sampleSchema } from '../result.ts';
+import { type FigureInput, figures, timeline } from './figures.ts';
+import { ENQUEUE, Ledger, SETTLE } from './ledger.ts';
+import { SETTLE_KINDS } from './ledger-writer.ts';
+
+const START = 1e9;
+const MS = 1_000;
+const SECOND = 1e6;
+const [ACK, RETRY] = SETTLE_KINDS.map((_, i) => i) as [number, number];
+
+/** A ledger whose instants are written in ms from the start of the load. */
+class Book {
+  readonly ledger: Ledger;
+
+  constructor(size: number, preloaded = 0) {
+    this.ledger = new Ledger(size, preloaded, START);
+  }
+
+  at(ms: number): number {
+    return START + ms * MS;
+  }
+
+  sent(key: number, intendedMs: number, lagMs = 0): this {
+    this.ledger.intendedUs[key] = this.at(intendedMs);
+    this.ledger.sentUs[key] = this.at(intendedMs + lagMs);
+    this.ledger.enqueueState[key] = ENQUEUE.sent;
+    return this;
+  }
+
+  enqueued(key: number, ms: number, state: number = ENQUEUE.confirmed): this {
+    this.ledger.enqueuedUs[key] = this.at(ms);
+    this.ledger.enqueueState[key] = state;
+    return this;
+  }
+
+  claimed(key: number, ms: number, claimer = 0, agent = 1): this {
+    const answeredUs = this.at(ms);
+    this.ledger.addClaim(
+      key,
+      { agent, claimer, attempt: 1, requestedUs: answeredUs - MS, answeredUs },
+      this.ledger.size,
+    );
+    return this;
+  }
+
+  settled(
+    key: number,
+    sentMs: number,
+    ms: number,
+    state: number = SETTLE.effective,
+    kind = ACK,
+    claimer = 0,
+  ) {
+    const [sentUs, answeredUs] = [this.at(sentMs), this.at(ms)];
+    this.ledger.addSettle(key, { agent: 1, claimer, kind, sentUs, state, answeredUs });
+    return this;
+  }
+
+  /** A job that goes the usual way: 1 ms to enqueue, 2 to be picked up, 3 until it is settled. */
+  whole(key: number, intendedMs: number, lagMs = 0): this {
+    const ms = intendedMs + lagMs;
+    return this.sent(key, intendedMs, lagMs)
+      .enqueued(key, ms + 1)
+      .claimed(key, ms + 2)
+      .settled(key, ms + 2.5, ms + 3);
+  }
+
+  figures(over: Partial<FigureInput> & { readonly measuredMs: readonly [number, number]; endMs: number }) {
+    return figures(this.input(over));
+  }
+
+  input({
+    measuredMs,
+    endMs,
+    ...over
+  }: Partial<FigureInput> & {
+    readonly measuredMs: readonly [number, number];
+    endMs: number;
+  }): FigureInput {
+    return {
+      ledger: this.ledger,
+      preloaded: 0,
+      openLoop: true,
+      startUs: START,
+      endUs: this.at(endMs),
+      measured: [{ fromUs: this.at(measuredMs[0]), toUs: this.at(measuredMs[1]) }],
+      ...over,
+    };
+  }
+}
+
+test('a job that went the usual way gives each latency from its own pair of instants', () => {
+  const found = new Book(1).whole(0, 100, 5).figures({ measuredMs: [0, 1000], endMs: 1000 });
+  const one = (us: number) => ({ count: 1, min: us, mean: us, max: us });
+  assert.deepEqual(found.latencyUs, {
+    enqueue: one(1 * MS),
+    pickup: one(7 * MS),
+    service: one(1 * MS),
+    response: one(8 * MS),
+    generatorLag: one(5 * MS),
+  });
+  assert.deepEqual(found.notes, []);
+});
+
+test('in the open loop a job belongs by its intended instant, wherever it ended', () => {
+  const book = new Book(4);
+  // Intended in the warm-up, done in the window.
+  book.sent(0, 99).enqueued(0, 100).claimed(0, 300).settled(0, 301, 302);
+  book.whole(1, 100);
+  // Intended in the window, done long after it.
+  book.sent(2, 999).enqueued(2, 1000).claimed(2, 4000).settled(2, 4001, 4002);
+  book.whole(3, 1000);
+  const found = book.figures({ measuredMs: [100, 1000], endMs: 5000 });
+  assert.equal(found.latencyUs.response?.count, 2);
+  assert.equal(found.latencyUs.response?.max, (4002 - 999) * MS);
+  assert.equal(found.latencyUs.generatorLag?.count, 2);
+});
+
+test('a job that never ended counts with its age, in pickup, response and enqueue', () => {
+  const book = new Book(3).whole(0, 100);
+  book.sent(1, 200).enqueued(1, 201);
+  book.sent(2, 300);
+  const found = book.figures({ measuredMs: [0, 1000], endMs: 5_000 });
+  assert.equal(found.latencyUs.response?.count, 3);
+  assert.equal(found.latencyUs.response?.max, 4_800 * MS);
+  assert.equal(found.latencyUs.pickup?.count, 3);
+  assert.equal(found.latencyUs.pickup?.max, 4_800 * MS);
+  assert.equal(found.latencyUs.enqueue?.count, 3, 'an enqueue that nobody answered is not a fast one');
+  assert.equal(found.latencyUs.enqueue?.max, 4_700 * MS);
+  assert.equal(found.latencyUs.service?.count, 1);
+  assert.match(found.notes.join(), /^2 jobs were still unsettled .* lower bounds$/);
+});
+
+test('a queue that stops for a second shows a second’s worth of late responses, not one', () => {
+  const book = new Book(500);
+  for (let key = 0; key < 500; key += 1) {
+    const ms = key * 10;
+    const served = ms >= 2_000 && ms < 3_000 ? 3_000 : ms;
+    book
+      .sent(key, ms)
+      .enqueued(key, ms + 1)
+      .claimed(key, served + 2)
+      .settled(key, served + 2.5, served + 3);
+  }
+  const found = book.figures({ measuredMs: [0, 5_000], endMs: 5_100 });
+  const p50 = found.latencyUs.response?.p50 ?? Number.NaN;
+  assert.ok(Math.abs(p50 - 3 * MS) < 10);
+  assert.equal(found.latencyUs.response?.max, 1_003 * MS);
+  // Of 500 jobs 100 were late by 10 ms … 1 s, evenly: their mean is 505 ms.
+  assert.ok(Math.abs((found.latencyUs.response?.mean ?? 0) - (3 + 505 / 5) * MS) < 10);
+});
+
+test('an enqueue that the server refused gives no response, one of unknown outcome gives its age', () => {
+  const book = new Book(2);
+  book.sent(0, 100).enqueued(0, 150, ENQUEUE.refused);
+  book.sent(1, 100).enqueued(1, 150, ENQUEUE.sent);
+  const found = book.figures({ measuredMs: [0, 1000], endMs: 1000 });
+  assert.equal(found.latencyUs.response?.count, 1);
+  assert.equal(found.latencyUs.response?.max, 900 * MS);
+  assert.equal(found.latencyUs.enqueue, undefined);
+  assert.equal(found.throughput.offeredPerSec, 2);
+  assert.equal(found.throughput.enqueuedPerSec, 0);
+});
+
+test('of a job that was handed out again: pickup by the first claim, service by the claim that was settled', () => {
+  const book = new Book(1).sent(0, 100).enqueued(0, 101);
+  book.claimed(0, 110, 0, 1).claimed(0, 1_200, 5, 2);
+  book.settled(0, 1_250, 1_260, SETTLE.stale, ACK, 0).settled(0, 1_210, 1_211, SETTLE.effective, ACK, 5);
+  const { latencyUs } = book.figures({ measuredMs: [0, 1000], endMs: 2000 });
+  assert.equal(latencyUs.pickup?.max, 10 * MS);
+  assert.equal(latencyUs.service?.max, 11 * MS);
+  assert.equal(latencyUs.response?.max, 1_111 * MS);
+  assert.equal(latencyUs.response?.count, 1);
+});
+
+test('pickup ends with the claim that came first, whichever agent’s ledger is read first', () => {
+  const late = new Book(1).sent(0, 0).enqueued(0, 1);
+  late.claimed(0, 900, 5, 2).claimed(0, 10, 0, 1).settled(0, 910, 911, SETTLE.effective, ACK, 5);
+  assert.equal(late.figures({ measuredMs: [0, 1000], endMs: 2000 }).latencyUs.pickup?.max, 10 * MS);
+});
+
+test('a session that settles for the lost one of its agent does not make the service look short', () => {
+  const book = new Book(1).sent(0, 0).enqueued(0, 1).claimed(0, 10, 3);
+  book
+    .settled(0, 400, 405, SETTLE.unknown, ACK, 3)
+    .settled(0, 500, 510, SETTLE.effective, ACK, 4)
+    .claimed(0, 9, 7, 2);
+  assert.equal(book.figures({ measuredMs: [0, 1000], endMs: 2000 }).latencyUs.service?.max, 500 * MS);
+});
+
+test('a retry is no end: the job goes on until it is acked', () => {
+  const book = new Book(1).sent(0, 0).enqueued(0, 1).claimed(0, 2).settled(0, 3, 4, SETTLE.effective, RETRY);
+  const before = book.figures({ measuredMs: [0, 1000], endMs: 1000 });
+  assert.equal(before.latencyUs.service, undefined);
+  assert.equal(before.latencyUs.response?.max, 1000 * MS);
+  assert.equal(before.throughput.settledPerSec, 0);
+  book.claimed(0, 100).settled(0, 101, 102);
+  assert.equal(book.figures({ measuredMs: [0, 1000], endMs: 1000 }).latencyUs.response?.max, 102 * MS);
+});
+
+test('throughput counts what happened in the window, over the seconds of the window', () => {
+  const book = new Book(400);
+  for (let key = 0; key < 400; key += 1) book.whole(key, key * 10);
+  const found = book.figures({ measuredMs: [1000, 3000], endMs: 5000 });
+  assert.equal(found.measuredSeconds, 2);
+  assert.deepEqual(found.throughput, { offeredPerSec: 100, enqueuedPerSec: 100, settledPerSec: 100 });
+  const apart = figures({
+    ...book.input({ measuredMs: [0, 1], endMs: 5000 }),
+    measured: [
+      { fromUs: book.at(0), toUs: book.at(500) },
+      { fromUs: book.at(2000), toUs: book.at(3500) },
+    ],
+  });
+  assert.equal(apart.measuredSeconds, 2);
+  assert.equal(apart.throughput.offeredPerSec, 100);
+  assert.equal(apart.latencyUs.response?.count, 200);
+});
+
+test('a preload before an open loop is settled work, but its latency is not the open loop’s', () => {
+  const book = new Book(2, 1).whole(1, 100);
+  book.claimed(0, 500).settled(0, 501, 502);
+  const found = book.figures({ measuredMs: [0, 1000], endMs: 1000, preloaded: 1 });
+  assert.equal(found.latencyUs.response?.count, 1);
+  assert.equal(found.throughput.settledPerSec, 2);
+  assert.equal(found.throughput.offeredPerSec, 1);
+});
+
+test('a drain counts events in its window, from the start of the load, and has no generator to be late', () => {
+  const book = new Book(100, 100);
+  for (let key = 0; key < 80; key += 1) {
+    const ms = key * 10;
+    book.claimed(key, ms + 1).settled(key, ms + 2, ms + 5);
+  }
+  const found = book.figures({ measuredMs: [200, 700], endMs: 1000, openLoop: false, preloaded: 100 });
+  assert.deepEqual(found.throughput, { settledPerSec: 100 });
+  assert.equal(found.latencyUs.service?.count, 50);
+  assert.equal(found.latencyUs.response?.min, 205 * MS);
+  assert.equal(found.latencyUs.response?.max, 695 * MS);
+  assert.equal(found.latencyUs.generatorLag, undefined);
+  assert.equal(found.latencyUs.enqueue, undefined);
+  assert.equal(found.lateShare, 0);
+});
+
+test('jobs sent more than 10 ms late are the late share', () => {
+  const book = new Book(4).whole(0, 100, 10).whole(1, 200, 10.1).whole(2, 300, 500).whole(3, 5_000, 500);
+  const found = book.figures({ measuredMs: [0, 1000], endMs: 6_000 });
+  assert.equal(found.lateShare, 2 / 3);
+  assert.equal(found.latencyUs.generatorLag?.max, 500 * MS);
+});
+
+test('a latency below zero is noted, not dropped', () => {
+  const book = new Book(1).sent(0, 100).enqueued(0, 99).claimed(0, 101).settled(0, 102, 103);
+  const found = book.figures({ measuredMs: [0, 1000], endMs: 1000 });
+  assert.equal(found.latencyUs.enqueue?.min, -1 * MS);
+  assert.equal(found.latencyUs.enqueue?.count, 1);
+  assert.match(found.notes.join(), /1 latencies were below zero/);
+});
+
+test('the interval log, merged, is the whole histogram', () => {
+  const book = new Book(3_000);
+  for (let key = 0; key < 3_000; key += 1) book.whole(key, key, key % 7);
+  const { log, latencyUs } = book.figures({ measuredMs: [0, 3_000], endMs: 3_100 });
+  const count = new Map<string, number>();
+  const places = new Set<string>();
+  for (const line of log) {
+    const [tag = '', start, length, , base64 = ''] = line.split(',');
+    const metric = tag.replace('Tag=', '');
+    count.set(metric, (count.get(metric) ?? 0) + decodeFromCompressedBase64(base64, 32, false).totalCount);
+    places.add(`${metric} ${start}`);
+    assert.equal(length, '1.000');
+  }
+  assert.equal(places.size, log.length, 'one line per metric and second');
+  assert.deepEqual(
+    Object.fromEntries(count),
+    Object.fromEntries(Object.entries(latencyUs).map(([metric, p]) => [metric, p?.count])),
+  );
+});
+
+test('the interval log of an hour fits in memory', () => {
+  const book = new Book(3_600);
+  for (let key = 0; key < 3_600; key += 1) book.whole(key, key * 1000);
+  const before = process.resourceUsage().maxRSS;
+  const { log } = book.figures({ measuredMs: [0, 3_600_000], endMs: 3_600_000 });
+  assert.equal(log.length, 5 * 3_600);
+  const grownMb = (process.resourceUsage().maxRSS - before) / 1000;
+  assert.ok(grownMb < 400, `${grownMb} MB: one histogram at a time, not 18,000 of more than 100 kB`);
+});
+
+type LoadSample = Extract<Sample, { kind: 'load' }>;
+
+function buckets(input: FigureInput, seconds: number): LoadSample[] {
+  return timeline(input, 'cell', seconds).map((sample) => {
+    sampleSchema.parse(sample);
+    assert.ok(sample.kind === 'load');
+    return sample;
+  });
+}
+
+test('the timeline counts each event in its bucket, warm-up included, and the backlog between them', () => {
+  const book = new Book(5, 2);
+  book.claimed(0, 100).settled(0, 200, 300);
+  book.sent(2, 400).enqueued(2, 499).claimed(2, 500).settled(2, 900, 1_000);
+  book.sent(3, 600).enqueued(3, 700).sent(4, 650).enqueued(4, 700, ENQUEUE.refused);
+  const rows = buckets(book.input({ measuredMs: [500, 1_500], endMs: 1_450, preloaded: 2 }), 0.5);
+  assert.deepEqual(
+    rows.map((r) => [r.t, r.enqueued, r.claimed, r.settled, r.backlog]),
+    [
+      [0.5, 1, 1, 1, 2],
+      [1, 1, 1, 0, 3],
+      [1.5, 0, 0, 1, 2],
+    ],
+  );
+  assert.equal(rows[0]?.responseMaxUs, 300 * MS);
+  assert.equal(rows[1]?.responseMaxUs, undefined);
+  assert.equal(rows[2]?.responseMaxUs, 600 * MS);
+});
+
+test('what happens at the very end, or after it, is in the last bucket; the sum of the buckets is the whole', () => {
+  const book = new Book(100, 100);
+  for (let key = 0; key < 100; key += 1) book.claimed(key, key * 11).settled(key, key * 11 + 1, key * 11 + 2);
+  const rows = buckets(
+    book.input({ measuredMs: [0, 1000], endMs: 1000, openLoop: false, preloaded: 100 }),
+    0.5,
+  );
+  assert.equal(rows.length, 2);
+  assert.equal(
+    rows.reduce((n, r) => n + r.settled, 0),
+    100,
+  );
+  assert.equal(rows.at(-1)?.backlog, 0);
+});
+
+test('percentiles of a bucket need their samples too, and the backlog is never below zero', () => {
+  const book = new Book(10_300);
+  for (let key = 0; key < 10_000; key += 1) book.whole(key, key / 100);
+  for (let key = 10_000; key < 10_199; key += 1) book.whole(key, 1_100);
+  // Settled before its enqueue was known.
+  book.sent(10_299, 2_100).claimed(10_299, 2_101).settled(10_299, 2_102, 2_103).enqueued(10_299, 3_010);
+  const rows = buckets(book.input({ measuredMs: [0, 4_000], endMs: 4_000 }), 1);
+  assert.ok(rows[0]?.pickupP99Us !== undefined && rows[0].responseP50Us !== undefined);
+  assert.equal(rows[1]?.pickupP50Us, undefined);
+  assert.equal(rows[1]?.responseMaxUs, 3 * MS);
+  assert.deepEqual(
+    rows.map((r) => r.backlog),
+    [0, 0, 0, 0],
+  );
+});
+
+test('an empty load has one empty bucket and no figures', () => {
+  const book = new Book(0);
+  const input = book.input({ measuredMs: [0, 1], endMs: 0 });
+  assert.equal(buckets(input, 0.5).length, 1);
+  assert.deepEqual(figures(input).latencyUs, {});
+  assert.equal(SECOND * figures(input).throughput.settledPerSec, 0);
+});
