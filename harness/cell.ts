@@ -222,11 +222,11 @@ function assemble(parts: Parts): CellOutcome {
  * The measured phases without the warm-up; a drain ends when its last job is settled. One that left jobs behind lasted
  * to the end: a queue that stops working half-way must not look as fast as it was until then.
  */
-function measuredStretches(
+export function measuredStretches(
   scenario: Scenario,
-  load: Load,
+  load: Pick<Load, 'startUs' | 'loadEndUs'>,
   openLoop: boolean,
-  ledger: Ledger,
+  ledger: Pick<Ledger, 'settledUs'>,
   checked: CheckResult,
 ): FigureInput['measured'] {
   let lastUs = load.loadEndUs;

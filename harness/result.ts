@@ -73,7 +73,7 @@ const auditSchema = z.strictObject({
   staleSettles: count,
   /** Settles that were accepted although the lease had gone to somebody else. */
   acceptedStaleSettles: count,
-  /** Acked with effect, and still in the database as ready, delayed or leased. */
+  /** Acked or dead-lettered with effect, and still in the database as ready, delayed or leased. */
   settledButPresent: count,
   /** Handed out again after the lease had run out or its holder had died: what at-least-once allows. */
   redelivered: count,

@@ -99,6 +99,7 @@ function endOf(input: CheckInput, key: number, held: number, audit: Audit, ends:
   } else if (settles.deadLetters > 0 || held === HELD.dead) {
     if (input.held !== undefined && held === HELD.none) ends.lost += 1;
     else ends.deadLettered += 1;
+    if (held !== HELD.none && held !== HELD.dead) audit.settledButPresent += 1;
   } else if (held === HELD.delayed && settles.retries > 0) {
     ends.retried += 1;
   } else if (held !== HELD.none || input.held === undefined) {

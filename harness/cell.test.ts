@@ -1,0 +1,69 @@
+// Which stretch of a load do the figures cover?
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ScenarioInput, scenarioSchema } from '../scenarios/scenario.ts';
+import { measuredStretches } from './cell.ts';
+import type { CheckResult } from './verify/checker.ts';
+
+const SECOND = 1e6;
+const START = 5e9;
+
+function stretches(
+  over: Partial<ScenarioInput>,
+  settledSeconds: readonly number[] = [],
+  left: { inFlight?: number; retried?: number; lost?: number } = {},
+): (readonly [number, number])[] {
+  const scenario = scenarioSchema.parse({
+    name: 'test',
+    question: 'Which?',
+    preloadJobs: 10,
+    warmupSeconds: 0.5,
+    phases: [{ label: 'drain', seconds: 4 }],
+    ...over,
+  });
+  const openLoop = scenario.phases.some((p) => p.arrival !== undefined);
+  const seconds = scenario.phases.reduce((sum, p) => sum + p.seconds, 0);
+  const load = { startUs: START, loadEndUs: START + seconds * SECOND };
+  const settledUs = Float64Array.from(settledSeconds, (s) => START + s * SECOND);
+  const checked = {
+    jobs: { inFlight: left.inFlight ?? 0, retried: left.retried ?? 0 },
+    audit: { lost: left.lost ?? 0 },
+  } as CheckResult;
+  return measuredStretches(scenario, load, openLoop, { settledUs }, checked).map((s) => [
+    (s.fromUs - START) / SECOND,
+    (s.toUs - START) / SECOND,
+  ]);
+}
+
+const arrival = { model: 'poisson', ratePerSec: 10 } as const;
+
+test('measured phases, less the warm-up', () => {
+  const phases = [
+    { label: 'a', seconds: 1, arrival },
+    { label: 'b', seconds: 2, measured: false },
+    { label: 'c', seconds: 3, arrival },
+  ];
+  assert.deepEqual(stretches({ phases }), [
+    [0.5, 1],
+    [3, 6],
+  ]);
+  assert.deepEqual(stretches({ phases, warmupSeconds: 3.5 }), [[3.5, 6]]);
+});
+
+test('a drain that was over early ends with its last job, which counts', () => {
+  const [only] = stretches({}, [1, 2.5, Number.NaN, 2]);
+  assert.ok(only !== undefined && only[0] === 0.5 && only[1] > 2.5 && only[1] < 2.501);
+  assert.deepEqual(stretches({}, [0.1, 0.2]), [], 'over within the warm-up: nothing was measured');
+  assert.deepEqual(stretches({}, [1, 9]), [[0.5, 4]], 'settled while the agents stopped');
+});
+
+test('a drain that stopped half-way lasted to the end, however fast it was until then', () => {
+  for (const left of [{ inFlight: 1 }, { retried: 1 }, { lost: 1 }])
+    assert.deepEqual(stretches({}, [1, 2], left), [[0.5, 4]]);
+  assert.deepEqual(stretches({}, [], { inFlight: 10 }), [[0.5, 4]], 'nothing at all was settled');
+});
+
+test('an open loop is measured to the end of its phases, whenever its last job is settled', () => {
+  assert.deepEqual(stretches({ phases: [{ label: 'a', seconds: 2, arrival }] }, [1]), [[0.5, 2]]);
+});

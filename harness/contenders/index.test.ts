@@ -1,0 +1,114 @@
+// Is the contender that was written the one that runs, with every axis that was written and none that was not?
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { suggestion } from '../../cli/suggest.ts';
+import { wakeups } from '../../queue/index.ts';
+import { UsageError } from '../errors.ts';
+import { CONTENDERS, definitionOf, parseContender } from './index.ts';
+
+const parse = (text: string) => parseContender(text, suggestion);
+
+function refused(text: string, said: RegExp): void {
+  assert.throws(
+    () => parse(text),
+    (error) => {
+      assert.ok(error instanceof UsageError, String(error));
+      assert.match(error.message, said);
+      assert.doesNotMatch(error.message, /\n/);
+      return true;
+    },
+    text,
+  );
+}
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'claimbench-contender-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+test('every built-in contender is found by its name, and no two share one', async () => {
+  for (const { name } of CONTENDERS) {
+    const spec = parse(name);
+    assert.deepEqual(spec, { name, source: { kind: 'built-in', name }, axes: {} });
+    assert.equal((await definitionOf(spec)).name, name);
+  }
+  assert.equal(new Set(CONTENDERS.map((c) => c.name)).size, CONTENDERS.length);
+});
+
+test('axes arrive as what they are: numbers, words', () => {
+  assert.deepEqual(
+    parse('batch?batch=500&prefetch=0&settle=batched&settleDelayMs=1.5&concurrency=2&wakeup=poll&pollMs=20')
+      .axes,
+    {
+      batch: 500,
+      prefetch: 0,
+      settle: 'batched',
+      settleDelayMs: 1.5,
+      concurrency: 2,
+      wakeup: 'poll',
+      pollMs: 20,
+    },
+  );
+  assert.equal(parse('batch?batch=5').name, 'batch?batch=5', 'what reports print is what was written');
+  for (const { wakeupName } of wakeups)
+    assert.equal(parse(`batch?wakeup=${wakeupName}`).axes.wakeup, wakeupName);
+});
+
+test('a wrong name, axis or wake-up is answered with the nearest right one', () => {
+  refused('skip-lock', /no contender skip-lock; did you mean skip-locked\?/);
+  refused('rabbitmq', /no contender rabbitmq; there are: skip-locked, /);
+  refused('', /no contender/);
+  refused('batch?bacth=5', /contender batch\?bacth=5: there is no axis bacth; did you mean batch\?/);
+  refused('null?wakeup=poll', /no axis wakeup; there are: batch/);
+  refused('batch?wakeup=pol', /no wakeup pol; did you mean poll\?/);
+});
+
+test('a wrong value names its axis', () => {
+  for (const value of ['0', '1.5', '10001', 'abc', '-1', '1e99', 'Infinity'])
+    refused(`batch?batch=${value}`, /axis batch: /);
+  refused('batch?settle=bached', /axis settle: .*"each"\|"batched"/);
+  refused('batch?pollMs=0', /axis pollMs: /);
+});
+
+test('nothing that was written is dropped in silence', () => {
+  refused('batch?batch=5&batch=6', /axis batch is given twice/);
+  refused('batch?batch=5?prefetch=3', /axis batch: /);
+  refused('batch?prefetch=', /axis prefetch has no value/);
+  refused('batch?prefetch', /axis prefetch has no value/);
+  refused('batch?prefetch=%20', /axis prefetch has no value/);
+  refused('batch?toString=1', /no axis toString/);
+});
+
+test('a path is a file of the user’s, with the axes of the reference queue', async (t) => {
+  const at = folder(t);
+  const path = join(at, 'mine.mjs');
+  refused(path, /strategy file .*mine\.mjs does not exist/);
+  writeFileSync(path, 'export default { strategyName: "mine", summary: "x", create() {} };');
+  const spec = parse(`${path}?batch=7`);
+  assert.deepEqual(spec, { name: `${path}?batch=7`, source: { kind: 'file', path }, axes: { batch: 7 } });
+  assert.equal((await definitionOf(spec)).summary, 'x');
+  refused(`${path}?bacth=7`, /no axis bacth; did you mean batch\?/);
+});
+
+test('a user’s file that throws, or exports no strategy, is told in one line', async (t) => {
+  const at = folder(t);
+  for (const [name, text, said] of [
+    ['throws.mjs', 'throw new Error("two\\nlines");', /throws\.mjs could not be loaded: two lines$/],
+    ['null.mjs', 'throw null;', /could not be loaded: null$/],
+    ['syntax.mjs', 'export default {;', /could not be loaded/],
+    ['nothing.mjs', 'export const x = 1;', /no strategy as its default export/],
+    ['half.mjs', 'export default { strategyName: "x" };', /no strategy as its default export/],
+  ] as const) {
+    writeFileSync(join(at, name), text);
+    await assert.rejects(
+      definitionOf(parse(join(at, name))),
+      (error) => error instanceof UsageError && said.test(error.message),
+      name,
+    );
+  }
+});

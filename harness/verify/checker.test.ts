@@ -1,0 +1,429 @@
+// Does each fault of a queue raise its own count and no other, and does a correct queue raise none?
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { HeldJob, Promises } from '../contender.ts';
+import { type Random, randomStream } from '../load/random.ts';
+import { ENQUEUE, Ledger, SETTLE } from '../measure/ledger.ts';
+import { SETTLE_KINDS } from '../measure/ledger-writer.ts';
+import type { Cell } from '../result.ts';
+import { type CheckInput, check } from './checker.ts';
+
+const MS = 1_000;
+const LEASE_MS = 100;
+const [ACK, RETRY, DEAD, RELEASE] = SETTLE_KINDS.map((_, i) => i) as [number, number, number, number];
+
+const CLEAN: Cell['audit'] = {
+  lost: 0,
+  duplicateClaims: 0,
+  duplicateSettlements: 0,
+  unexpected: 0,
+  recovered: 0,
+  orderViolations: 0,
+  priorityInversions: 0,
+  staleSettles: 0,
+  acceptedStaleSettles: 0,
+  settledButPresent: 0,
+  redelivered: 0,
+};
+
+/** A ledger of preloaded jobs and a database, written by hand. Times in ms. */
+class Book {
+  readonly ledger: Ledger;
+  readonly held: HeldJob[] = [];
+  #claims = 0;
+
+  constructor(size = 1, preloaded = size) {
+    this.ledger = new Ledger(size, preloaded, 0);
+  }
+
+  enqueue(key: number, state: number): this {
+    this.ledger.enqueueState[key] = state;
+    return this;
+  }
+
+  /** Asked for at `from`, answered at `to`. */
+  claim(key: number, from: number, to: number, claimer = 0, agent = claimer): this {
+    this.#claims += 1;
+    const times = { requestedUs: from * MS, answeredUs: to * MS };
+    this.ledger.addClaim(key, { agent, claimer, attempt: 1, ...times }, this.#claims);
+    return this;
+  }
+
+  settle(
+    key: number,
+    from: number,
+    to: number,
+    state: number,
+    kind = ACK,
+    claimer = 0,
+    agent = claimer,
+  ): this {
+    const answeredUs = state === SETTLE.unknown ? Number.NaN : to * MS;
+    this.ledger.addSettle(key, { agent, claimer, kind, sentUs: from * MS, state, answeredUs });
+    return this;
+  }
+
+  /** The usual life of a job. */
+  done(key: number, at = 1, claimer = 0): this {
+    return this.claim(key, at, at + 1, claimer).settle(key, at + 2, at + 3, SETTLE.effective, ACK, claimer);
+  }
+
+  has(key: number, state: HeldJob['state']): this {
+    this.held.push({ key, state });
+    return this;
+  }
+
+  check(over: Partial<CheckInput> = {}) {
+    return check({
+      ledger: this.ledger,
+      promises: TIMED,
+      leaseMs: LEASE_MS,
+      preloaded: this.ledger.size,
+      priorityOf: () => 0,
+      held: listed(this.held),
+      brokenAgents: new Set(),
+      ...over,
+    });
+  }
+}
+
+const TIMED: Promises = { order: 'none', lease: 'timed' };
+const SESSION: Promises = { order: 'none', lease: 'session' };
+
+async function* listed(jobs: readonly HeldJob[]): AsyncGenerator<HeldJob> {
+  yield* jobs;
+}
+
+interface Expected {
+  readonly audit?: Partial<Cell['audit']>;
+  readonly jobs?: Partial<Cell['jobs']>;
+  readonly violations?: readonly RegExp[];
+  readonly assumedSettled?: number;
+}
+
+/** Everything that `expected` does not name is zero. */
+async function expect(
+  book: Book,
+  expected: Expected,
+  over: Partial<CheckInput> = {},
+  message = '',
+): Promise<void> {
+  const found = await book.check(over);
+  assert.deepEqual(found.audit, { ...CLEAN, ...expected.audit }, message);
+  const none = {
+    settled: 0,
+    retried: 0,
+    deadLettered: 0,
+    skipped: 0,
+    failed: 0,
+    inFlight: 0,
+    offered: book.ledger.size,
+    enqueued: book.ledger.size,
+  };
+  assert.deepEqual(found.jobs, { ...none, ...expected.jobs }, message);
+  assert.equal(found.assumedSettled, expected.assumedSettled ?? 0, message);
+  const violations = expected.violations ?? [];
+  assert.equal(found.violations.length, violations.length, `${message} ${found.violations.join('; ')}`);
+  for (const [i, pattern] of violations.entries()) assert.match(found.violations[i] ?? '', pattern, message);
+}
+
+test('jobs that went the usual way raise nothing', async () => {
+  await expect(new Book(3).done(0).done(1, 5).done(2, 9, 1), { jobs: { settled: 3 } });
+});
+
+test('where jobs are when the load ends: waiting, delayed, dead, leased', async () => {
+  const book = new Book(5).has(0, 'ready').has(3, 'leased');
+  book.claim(1, 1, 2).settle(1, 3, 4, SETTLE.effective, RETRY).has(1, 'delayed');
+  book.claim(2, 1, 2).settle(2, 3, 4, SETTLE.effective, DEAD).has(2, 'dead');
+  book.claim(4, 1, 2).settle(4, 3, 4, SETTLE.effective, RELEASE).has(4, 'ready');
+  await expect(book, { jobs: { inFlight: 3, retried: 1, deadLettered: 1 } });
+});
+
+test('lost: enqueued for sure, not settled, and gone', async () => {
+  const lost = { audit: { lost: 1 }, violations: [/^1 job was lost/] };
+  await expect(new Book(), lost, {}, 'never claimed');
+  await expect(new Book().claim(0, 1, 2), lost, {}, 'claimed');
+  await expect(new Book().claim(0, 1, 2).settle(0, 3, 4, SETTLE.stale), {
+    audit: { lost: 1, staleSettles: 1 },
+    violations: [/lost/],
+  });
+  await expect(new Book().claim(0, 1, 2).settle(0, 3, 4, SETTLE.effective, RETRY), lost, {}, 'retried');
+  await expect(new Book().claim(0, 1, 2).settle(0, 3, 4, SETTLE.effective, DEAD), lost, {}, 'dead-lettered');
+  await expect(new Book().claim(0, 1, 2).settle(0, 3, 4, SETTLE.unknown, RETRY), lost, {}, 'unknown retry');
+});
+
+test('a system that cannot list its jobs cannot be said to have lost one: they are in flight', async () => {
+  await expect(new Book(2).done(0), { jobs: { settled: 1, inFlight: 1 } }, { held: undefined });
+});
+
+test('a settle that a killed worker sent: settled when the job is gone, in flight when it is still there', async () => {
+  const book = (): Book => new Book().claim(0, 1, 2).settle(0, 3, 4, SETTLE.unknown);
+  await expect(book(), { jobs: { settled: 1 }, assumedSettled: 1 });
+  await expect(book().has(0, 'leased'), { jobs: { inFlight: 1 } });
+  // What took effect at the first try is stale at the second.
+  await expect(book().settle(0, 10, 11, SETTLE.stale), {
+    jobs: { settled: 1 },
+    assumedSettled: 1,
+    audit: { staleSettles: 1 },
+  });
+});
+
+test('enqueues: skipped, refused, unknown and gone, unknown and turned up', async () => {
+  const book = new Book(4, 0).enqueue(1, ENQUEUE.refused).enqueue(2, ENQUEUE.sent).enqueue(3, ENQUEUE.sent);
+  book.done(3);
+  await expect(book, {
+    jobs: { skipped: 1, failed: 2, settled: 1, enqueued: 1 },
+    audit: { recovered: 1 },
+  });
+  await expect(new Book(1, 0).enqueue(0, ENQUEUE.sent).has(0, 'ready'), {
+    jobs: { inFlight: 1 },
+    audit: { recovered: 1 },
+  });
+});
+
+test('unexpected: stored or handed out without having been offered', async () => {
+  const said = { audit: { unexpected: 1 }, violations: [/without having been offered/] };
+  const one = { ...said, jobs: { settled: 1 } };
+  await expect(new Book().done(0).has(7, 'ready'), one, {}, 'a key beyond the offer');
+  const foreign = new Book().done(0);
+  foreign.ledger.foreignKeys.add(0xffff_ffff);
+  await expect(foreign, one, {}, 'handed out');
+  const skipped = { ...said, jobs: { skipped: 1, enqueued: 0 } };
+  await expect(new Book(1, 0).claim(0, 1, 2), skipped, {}, 'never sent, and claimed');
+  await expect(new Book(1, 0).has(0, 'ready'), skipped, {}, 'never sent, and stored');
+});
+
+test('a job that is stored twice was offered once', async () => {
+  await expect(new Book().has(0, 'ready').has(0, 'ready'), {
+    audit: { unexpected: 1 },
+    jobs: { inFlight: 1 },
+    violations: [/without having been offered/],
+  });
+});
+
+test('settled, and still there', async () => {
+  for (const state of ['ready', 'delayed', 'leased', 'dead'] as const) {
+    await expect(new Book().done(0).has(0, state), {
+      audit: { settledButPresent: 1 },
+      jobs: { settled: 1 },
+      violations: [/settled, and still in the database/],
+    });
+  }
+});
+
+test('dead-lettered, and still to be handed out', async () => {
+  for (const state of ['ready', 'delayed', 'leased'] as const) {
+    await expect(new Book().claim(0, 1, 2).settle(0, 3, 4, SETTLE.effective, DEAD).has(0, state), {
+      audit: { settledButPresent: 1 },
+      jobs: { deadLettered: 1 },
+      violations: [/settled, and still in the database/],
+    });
+  }
+});
+
+test('settled twice with effect: by one holder, by two, and by ack and dead letter', async () => {
+  const twice = {
+    audit: { duplicateSettlements: 1 },
+    jobs: { settled: 1 },
+    violations: [/settled twice with effect/],
+  };
+  await expect(new Book().done(0).settle(0, 10, 11, SETTLE.effective), twice);
+  await expect(new Book().done(0).settle(0, 10, 11, SETTLE.effective, DEAD), twice, {}, 'dead letter');
+  await expect(new Book().done(0).settle(0, 10, 11, SETTLE.effective, RETRY), { jobs: { settled: 1 } });
+  await expect(new Book().done(0).settle(0, 10, 11, SETTLE.stale), {
+    jobs: { settled: 1 },
+    audit: { staleSettles: 1 },
+  });
+});
+
+test('timed lease: handed out again before its end is a duplicate, from then on a redelivery', async () => {
+  // The lease begins with the request at the earliest: at 1 ms, and ends at 101.
+  const again = (answeredMs: number): Book =>
+    new Book()
+      .claim(0, 1, 5, 0)
+      .claim(0, answeredMs - 1, answeredMs, 1)
+      .settle(0, answeredMs + 1, answeredMs + 2, SETTLE.effective, ACK, 1);
+  await expect(again(100.999), {
+    audit: { duplicateClaims: 1 },
+    jobs: { settled: 1 },
+    violations: [/handed out twice within one lease/],
+  });
+  await expect(again(101), { audit: { redelivered: 1 }, jobs: { settled: 1 } });
+});
+
+test('three hand-outs: each is judged against the one before it', async () => {
+  const book = new Book()
+    .claim(0, 0, 1, 0)
+    .claim(0, 110, 111, 1)
+    .claim(0, 120, 121, 2)
+    .settle(0, 130, 131, SETTLE.effective, ACK, 2);
+  await expect(book, {
+    audit: { redelivered: 1, duplicateClaims: 1 },
+    jobs: { settled: 1 },
+    violations: [/handed out twice/],
+  });
+});
+
+test('timed lease: a job that its holder gave back may be handed out at once, settled by it it may not', async () => {
+  for (const kind of [RETRY, RELEASE]) {
+    for (const state of [SETTLE.effective, SETTLE.unknown]) {
+      const book = new Book().claim(0, 1, 2).settle(0, 3, 4, state, kind);
+      await expect(book.done(0, 5, 1), { jobs: { settled: 1 } }, {}, `kind ${kind}, state ${state}`);
+    }
+  }
+  const acked = new Book().done(0).claim(0, 1_000, 1_001, 1).settle(0, 1_002, 1_003, SETTLE.stale, ACK, 1);
+  await expect(acked, {
+    audit: { duplicateClaims: 1, staleSettles: 1 },
+    jobs: { settled: 1 },
+    violations: [/handed out twice/],
+  });
+});
+
+test('timed lease: a worker that stood still over the answer to its claim does not make a duplicate', async () => {
+  // Worker 0 asked at 0, was served, stood still until 150; worker 1 got the job at 115, after the lease.
+  const book = new Book()
+    .claim(0, 0, 150, 0)
+    .claim(0, 110, 115, 1)
+    .settle(0, 151, 152, SETTLE.stale, ACK, 0)
+    .settle(0, 160, 161, SETTLE.effective, ACK, 1);
+  await expect(book, { audit: { redelivered: 1, staleSettles: 1 }, jobs: { settled: 1 } });
+  // Served within one lease in either order.
+  const twice = new Book().claim(0, 0, 60, 0).claim(0, 10, 50, 1).settle(0, 70, 71, SETTLE.effective, ACK, 1);
+  await expect(twice, {
+    audit: { duplicateClaims: 1 },
+    jobs: { settled: 1 },
+    violations: [/handed out twice/],
+  });
+});
+
+test('session lease: handed out again is a duplicate, unless the holder is gone, broken or gave it back', async () => {
+  const again = (): Book =>
+    new Book().claim(0, 0, 1, 0).claim(0, 5_000, 5_001, 1).settle(0, 5_002, 5_003, SETTLE.effective, ACK, 1);
+  const over = { promises: SESSION };
+  await expect(
+    again(),
+    { audit: { duplicateClaims: 1 }, jobs: { settled: 1 }, violations: [/handed out twice/] },
+    over,
+  );
+  const fine = { audit: { redelivered: 1 }, jobs: { settled: 1 } };
+  await expect(again(), fine, { ...over, brokenAgents: new Set([0]) }, 'killed');
+  await expect(again().settle(0, 4_000, 0, SETTLE.unknown), fine, over, 'lost its connection');
+  await expect(
+    again().settle(0, 6_000, 6_001, SETTLE.stale),
+    { ...fine, audit: { redelivered: 1, staleSettles: 1 } },
+    over,
+    'the fence held',
+  );
+  await expect(
+    again().settle(0, 10, 11, SETTLE.effective, RETRY),
+    { jobs: { settled: 1 } },
+    over,
+    'given back',
+  );
+  // The broken agent must be the one that held the job, not the one that got it.
+  await expect(
+    again(),
+    { audit: { duplicateClaims: 1 }, jobs: { settled: 1 }, violations: [/handed out twice/] },
+    { ...over, brokenAgents: new Set([1]) },
+  );
+});
+
+test('a stale settle that was accepted, whether it settled for good or gave the job back', async () => {
+  const late = (state: number, kind: number): Book =>
+    new Book()
+      .claim(0, 0, 1, 0)
+      .claim(0, 110, 111, 1)
+      .settle(0, 120, 121, state, kind, 0)
+      .settle(0, 130, 131, SETTLE.stale, ACK, 1);
+  const accepted = {
+    audit: { acceptedStaleSettles: 1, redelivered: 1, staleSettles: 1 },
+    jobs: { settled: 1 },
+    violations: [/settled under a stale lease/],
+  };
+  await expect(late(SETTLE.effective, ACK), accepted);
+  await expect(late(SETTLE.effective, RETRY).has(0, 'delayed'), { ...accepted, jobs: { retried: 1 } });
+  await expect(late(SETTLE.stale, ACK).settle(0, 140, 141, SETTLE.effective, ACK, 1), {
+    audit: { redelivered: 1, staleSettles: 2 },
+    jobs: { settled: 1 },
+  });
+});
+
+test('a stale settle that is accepted at its second try does not hide behind the first', async () => {
+  const book = new Book()
+    .claim(0, 0, 1, 0)
+    .settle(0, 50, 0, SETTLE.unknown, ACK, 0)
+    .claim(0, 110, 111, 1)
+    .settle(0, 120, 121, SETTLE.effective, ACK, 0)
+    .settle(0, 130, 131, SETTLE.stale, ACK, 1);
+  await expect(book, {
+    audit: { acceptedStaleSettles: 1, redelivered: 1, staleSettles: 1 },
+    jobs: { settled: 1 },
+    violations: [/settled under a stale lease/],
+  });
+});
+
+test('one session that gets its job again after the lease settles the second hand-out, not the first', async () => {
+  const book = new Book()
+    .claim(0, 0, 1, 0)
+    .claim(0, 110, 111, 0)
+    .settle(0, 120, 121, SETTLE.effective, ACK, 0);
+  await expect(book, { audit: { redelivered: 1 }, jobs: { settled: 1 } });
+});
+
+test('order and priority reach the verdict only where they are promised', async () => {
+  const reversed = (): Book => new Book(2).done(1, 1).done(0, 5);
+  await expect(reversed(), { jobs: { settled: 2 } });
+  await expect(
+    reversed(),
+    { audit: { orderViolations: 1 }, jobs: { settled: 2 }, violations: [/against the order enqueue/] },
+    { promises: { order: 'enqueue', lease: 'timed' } },
+  );
+  await expect(
+    reversed(),
+    { audit: { priorityInversions: 1 }, jobs: { settled: 2 }, violations: [/lower priority/] },
+    { promises: { order: 'priority-then-enqueue', lease: 'timed' }, priorityOf: (key) => key },
+  );
+});
+
+test('whatever histories hold, the books balance', async () => {
+  for (let seed = 0; seed < 300; seed += 1) {
+    const book = randomBook(randomStream(seed, 'histories'));
+    const over: Partial<CheckInput> = {
+      promises: seed % 2 === 0 ? TIMED : SESSION,
+      ...(seed % 5 === 0 ? { held: undefined } : {}),
+      ...(seed % 3 === 0 ? { brokenAgents: new Set([0]) } : {}),
+    };
+    const { jobs, audit, violations } = await book.check(over);
+    const { settled, retried, deadLettered, skipped, failed, inFlight, offered, enqueued } = jobs;
+    const said = `seed ${seed}: ${JSON.stringify({ jobs, audit })}`;
+    assert.equal(offered, book.ledger.size, said);
+    assert.equal(settled + retried + deadLettered + skipped + failed + inFlight + audit.lost, offered, said);
+    assert.equal(enqueued, offered - skipped - failed, said);
+    assert.ok(!violations.some((v) => v.includes('balance')), said);
+    assert.ok(
+      Object.values(audit).every((count) => count >= 0),
+      said,
+    );
+  }
+});
+
+function randomBook(random: Random): Book {
+  const pick = (n: number): number => Math.floor(random() * n);
+  const book = new Book(50, pick(50));
+  for (let key = 0; key < 50; key += 1) {
+    if (random() < 0.7) book.enqueue(key, pick(4));
+    for (let i = pick(4); i > 0; i -= 1) {
+      const at = random() * 500;
+      book.claim(key, at, at + random() * 150, pick(3), pick(2));
+    }
+    for (let i = pick(4); i > 0; i -= 1) {
+      const at = random() * 600;
+      book.settle(key, at, at + random() * 50, 1 + pick(3), pick(4), pick(3), pick(2));
+    }
+    for (let i = pick(3); i > 0; i -= 1)
+      book.has(key, (['ready', 'delayed', 'leased', 'dead'] as const)[pick(4)] ?? 'ready');
+  }
+  if (random() < 0.5) book.has(1_000, 'ready');
+  return book;
+}
