@@ -58,7 +58,7 @@ class PaceMeter {
 function liveLine(p: RunProgress, secondsLeft: number | undefined): string {
   const { plan } = p;
   const parts = [
-    `[${p.done + 1}/${p.of}] ${plan.scenario.name} × ${plan.contender.name}, repeat ${plan.repeat + 1}: ${p.stage}`,
+    `[${p.done + 1}/${p.of}] ${plan.scenario.name} × ${plan.contender.name}, repeat ${plan.repeat}: ${p.stage}`,
     ...(p.settledPerSec === undefined ? [] : [`${thousands(p.settledPerSec)} jobs/s`]),
     ...(p.pickupP99Us === undefined ? [] : [`pickup p99 ${milliseconds(p.pickupP99Us)}`]),
     ...(secondsLeft === undefined ? [] : [`${duration(secondsLeft)} left`]),
@@ -67,7 +67,7 @@ function liveLine(p: RunProgress, secondsLeft: number | undefined): string {
 }
 
 function cellLine(cell: Cell, done: number, of: number): string {
-  const head = `[${String(done).padStart(String(of).length)}/${of}] ${cell.scenario} × ${cell.contender.name}, repeat ${cell.repeat + 1}`;
+  const head = `[${String(done).padStart(String(of).length)}/${of}] ${cell.scenario} × ${cell.contender.name}, repeat ${cell.repeat}`;
   const settled = cell.throughput === undefined ? [] : [`${thousands(cell.throughput.settledPerSec)} jobs/s`];
   const pickup = cell.latencyUs?.pickup?.p50;
   const latency = pickup === undefined ? [] : [`pickup p50 ${milliseconds(pickup)}`];

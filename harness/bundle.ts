@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { CellOutcome } from './cell.ts';
-import { errorCode, oneLine, RuntimeFailure, UsageError } from './errors.ts';
+import { errorCode, isForUser, oneLine, RuntimeFailure, UsageError } from './errors.ts';
 import { BUNDLE, type RunResult } from './result.ts';
 
 const TRIAL_BYTES = 256 * 1024;
@@ -30,8 +30,8 @@ export class BundleWriter implements Disposable {
    */
   constructor(directory: string) {
     this.directory = directory;
-    if (existsSync(directory)) refuseUsed(directory);
     this.#writing(() => {
+      if (existsSync(directory)) refuseUsed(directory);
       makeFolders(join(directory, BUNDLE.histograms));
       // An empty file can be made on a full disk too.
       writeFileSync(join(directory, BUNDLE.samples), Buffer.alloc(TRIAL_BYTES));
@@ -75,6 +75,7 @@ export class BundleWriter implements Disposable {
     try {
       work();
     } catch (error) {
+      if (isForUser(error)) throw error;
       throw new RuntimeFailure(`cannot write to ${this.directory}: ${reasonOf(error)}`, { cause: error });
     }
   }

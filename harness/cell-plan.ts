@@ -8,6 +8,7 @@ export interface CellPlan {
   readonly id: string;
   readonly block: number;
   readonly order: number;
+  /** From 1. */
   readonly repeat: number;
   readonly scenario: Scenario;
   readonly contender: ContenderSpec;

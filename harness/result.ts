@@ -105,7 +105,7 @@ const generatorSchema = z.strictObject({
   lagMaxUs: z.number().optional(),
   /** Worst agent: share of the window spent in garbage collection. */
   gcShare: ratio.optional(),
-  /** What one agent reaches against the null contender on this machine, jobs/s. */
+  /** What as many worker agents would reach against the null contender on this machine, with claims of the same size, jobs/s. */
   ceilingPerSec: ratio.optional(),
   /** Above a fifth of the ceiling: the generator, not the queue, may be the bound. */
   generatorBound: z.boolean(),

@@ -28,8 +28,8 @@ export function planCells(run: RunPlan): PlannedCell[] {
   const waves = dependencyWaves(run.scenarios);
   const cells: PlannedCell[] = [];
   for (const wave of waves) {
-    for (let repeat = 0; repeat < run.repeats; repeat += 1) {
-      const block = wave.index * run.repeats + repeat;
+    for (let repeat = 1; repeat <= run.repeats; repeat += 1) {
+      const block = wave.index * run.repeats + repeat - 1;
       const pairs = wave.scenarios.flatMap((scenario) =>
         run.contenders.map((contender) => ({ scenario, contender })),
       );

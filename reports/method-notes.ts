@@ -38,6 +38,6 @@ export const METHOD_NOTES: readonly (readonly [string, string])[] = [
   ],
   [
     'Costs',
-    'per settled job over the measured window, from the server’s own counters; a preload lies outside it and is reported apart.',
+    'per settled job over the whole load, warm-up included, from the server’s own counters; a preload lies outside it and is reported apart.',
   ],
 ];

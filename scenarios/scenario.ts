@@ -76,7 +76,6 @@ export type Scenario = z.output<typeof scenarioSchema>;
 /** A scenario as its author writes it. */
 export type ScenarioInput = z.input<typeof scenarioSchema>;
 export type Fault = Scenario['faults'][number];
-export type Phase = Scenario['phases'][number];
 
 /** Every key that a scenario may hold at its top level, for hints at the nearest right one. */
 export const SCENARIO_KEYS: readonly string[] = Object.keys(shape);

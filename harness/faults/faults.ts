@@ -1,5 +1,6 @@
 // How is a run hurt on schedule, and how is the hurt always undone?
 
+import { spawn } from 'node:child_process';
 import type { Fault } from '../../scenarios/scenario.ts';
 import type { AgentProcess } from '../load/agents.ts';
 import { nowUs } from '../load/clock.ts';
@@ -17,6 +18,19 @@ export interface FaultSchedule {
   readonly failures: readonly string[];
   undo(): Promise<void>;
   cancel(): void;
+}
+
+/**
+ * A stopped agent cannot see that its coordinator has died. Somebody else lets it go on then; it ends by itself once it
+ * finds its channel closed. The shell outlives us by a second at most.
+ */
+function wakeAnyway(agent: AgentProcess, seconds: number): void {
+  if (agent.pid === undefined) return;
+  const script = 'sleep "$1"; kill -CONT "$2" 2>/dev/null';
+  const words = ['-c', script, 'claimbench-waker', String(Math.ceil(seconds) + 1), String(agent.pid)];
+  const waker = spawn('/bin/sh', words, { detached: true, stdio: 'ignore' });
+  waker.on('error', () => undefined);
+  waker.unref();
 }
 
 export function scheduleFaults(
@@ -50,6 +64,7 @@ export function scheduleFaults(
       }
       victim.signal('SIGSTOP');
       stalled.add(victim);
+      wakeAnyway(victim, fault.forSeconds);
       after(fault.atSeconds + fault.forSeconds, () => {
         applied.push({ label: 'stall-worker ends', atUs: nowUs() });
         stalled.delete(victim);

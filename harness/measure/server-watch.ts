@@ -26,6 +26,8 @@ export interface ServerAccount {
 export class ServerWatch implements AsyncDisposable {
   readonly #watched: Watched | undefined;
   readonly #cpuUs: (() => number) | undefined;
+  /** Whether nobody else uses the server. */
+  readonly #ownServer: boolean;
   readonly #readings: ServerReading[] = [];
   readonly #notes = new Set<string>();
   #sampler: Sampler | undefined;
@@ -34,6 +36,7 @@ export class ServerWatch implements AsyncDisposable {
   constructor(database: CellDatabase | undefined, server: PostgresServer | undefined) {
     this.#watched = database;
     this.#cpuUs = server?.cpuUs;
+    this.#ownServer = server?.kind === 'embedded';
   }
 
   /** Bytes of WAL written so far; undefined without a database. */
@@ -74,6 +77,10 @@ export class ServerWatch implements AsyncDisposable {
     const spent = costsBetween(this.#before, after, sampler.commits() - this.#samplerCommits);
     for (const missing of [...sampler.missing, ...spent.missing])
       this.#notes.add(`not measured, or less well: ${missing}`);
+    if (!this.#ownServer)
+      this.#notes.add(
+        'WAL is counted for the whole server: whatever else writes there is charged to these jobs',
+      );
     const readings = [...this.#readings];
     return {
       spent,

@@ -114,7 +114,7 @@ const CERTIFICATE_CODES =
   /^(ERR_TLS_|ERR_SSL_|CERT_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|ERR_OSSL|EPROTO$|HOSTNAME_MISMATCH)/;
 
 /** Turns a failed attempt to connect into one line. Nothing of the original error is attached: it may hold secrets. */
-export function explain(error: unknown, settings: ConnectionSettings): UsageError | RuntimeFailure {
+function explain(error: unknown, settings: ConnectionSettings): UsageError | RuntimeFailure {
   const where = `cannot connect to ${describe(settings)}: `;
   const code = errorCode(error) ?? '';
   const message = withoutPassword(oneLine(error), settings.password);
@@ -151,7 +151,7 @@ export function explain(error: unknown, settings: ConnectionSettings): UsageErro
 }
 
 /** Takes a password, plain or percent-encoded, out of a text. */
-export function withoutPassword(text: string, password: string): string {
+function withoutPassword(text: string, password: string): string {
   if (password === '') return text;
   return text.replaceAll(password, '***').replaceAll(encodeURIComponent(password), '***');
 }

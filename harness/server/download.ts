@@ -16,7 +16,7 @@ const UNPACK_TIMEOUT_MS = 120_000;
 const STAGING_PREFIX = '.staging-';
 
 /** `$CLAIMBENCH_CACHE`, else `claimbench` below `$XDG_CACHE_HOME`, else `~/.cache/claimbench`. */
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   if (env['CLAIMBENCH_CACHE']) return path.resolve(env['CLAIMBENCH_CACHE']);
   const base = env['XDG_CACHE_HOME'];
   // The XDG specification: a relative path is invalid and to be ignored.

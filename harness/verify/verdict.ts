@@ -108,7 +108,7 @@ function generatorOf(input: VerdictInput): Cell['generator'] {
         }),
     ...(lag?.p99 === undefined ? {} : { lagP99Us: lag.p99 }),
     ...(lag === undefined ? {} : { lagMaxUs: lag.max }),
-    ...(ceiling === undefined ? {} : { ceilingPerSec: Math.round(ceiling) }),
+    ...(ceiling === undefined ? {} : { ceilingPerSec: Math.round(ceiling * workers) }),
     generatorBound: ceiling !== undefined && settled > ceiling * workers * LIMITS.ceilingShare,
     peakRssBytes: input.load.peakRssBytes,
   };

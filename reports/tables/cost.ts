@@ -14,7 +14,7 @@ export function costTable(panel: Panel): Table {
       { label: 'Contender' },
       ...COSTS.map(({ label, unit }) => ({ label: `${label}, ${unit}`, numeric: true })),
       { label: 'Full-page images, share of WAL', numeric: true },
-      { label: 'Preload WAL, B/job', hint: 'per enqueued job, outside the measured window', numeric: true },
+      { label: 'Preload WAL, B/job', hint: 'per enqueued job, before the load', numeric: true },
     ],
     rows: rows.map((row) => {
       const extra = (key: 'walFullPageImageShare' | 'preloadWalBytesPerJob') => {
@@ -35,7 +35,7 @@ export function costTable(panel: Panel): Table {
       };
     }),
     notes: [
-      'Over the measured window, median [smallest–largest] over repeats. Costs hardly depend on the machine.',
+      'Over the whole load, warm-up included: median [smallest–largest] over repeats. Costs hardly depend on the machine.',
     ],
   };
 }

@@ -1,0 +1,191 @@
+// Is the scenario that was asked for the one that runs, and a wrong one refused at the word that is wrong?
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { UsageError } from '../harness/errors.ts';
+import { BUILT_IN_SCENARIOS, SUITES } from '../scenarios/index.ts';
+import { type ScenarioInput, scenarioSchema, totalSeconds } from '../scenarios/scenario.ts';
+import {
+  findSuite,
+  loadScenario,
+  parseScenario,
+  withDuration,
+  withRate,
+  withRateShare,
+} from './scenarios.ts';
+
+const arrival = { model: 'poisson', ratePerSec: 5 } as const;
+const GOOD: ScenarioInput = {
+  name: 'mine',
+  question: 'Does it work?',
+  phases: [{ label: 'a', seconds: 1, arrival }],
+};
+
+function isRefusal(error: unknown, said: RegExp): true {
+  assert.ok(error instanceof UsageError, String(error));
+  assert.match(error.message, said);
+  assert.doesNotMatch(error.message, /\n/);
+  return true;
+}
+
+function refused(over: object, said: RegExp): void {
+  assert.throws(
+    () => parseScenario({ ...GOOD, ...over }, 'my.json'),
+    (error) => isRefusal(error, said),
+    JSON.stringify(over),
+  );
+}
+
+const phase = (over: object) => ({ phases: [{ label: 'a', seconds: 1, arrival, ...over }] });
+
+test('an unknown key is named with its place and the nearest right one, at every depth', () => {
+  refused({ leaseMS: 5 }, /^scenario my\.json: unknown key leaseMS; did you mean leaseMs\?$/);
+  refused({ zzz: 5 }, /unknown key zzz; there are: name, question, /);
+  refused(phase({ secnds: 5 }), /unknown key phases\.0\.secnds; did you mean seconds\?/);
+  refused(
+    { workers: { agents: 1, connections: 1, handlerMS: 1 } },
+    /unknown key workers\.handlerMS; did you mean handlerMs\?/,
+  );
+  refused(
+    phase({ arrival: { ...arrival, modl: 1 } }),
+    /unknown key phases\.0\.arrival\.modl; did you mean model\?/,
+  );
+  refused(
+    { faults: [{ fault: 'stall-worker', atSeconds: 1, forSeconds: 1, forSecond: 1 }] },
+    /unknown key faults\.0\.forSecond; did you mean forSeconds\?/,
+  );
+});
+
+test('a misspelt key that is required is named as it was written, not as missing', () => {
+  refused(
+    { producers: { agents: 1, connection: 2 } },
+    /unknown key producers\.connection; did you mean connections\?/,
+  );
+  refused(
+    { faults: [{ fault: 'kill-worker', atSecond: 1 }] },
+    /unknown key faults\.0\.atSecond; did you mean atSeconds\?/,
+  );
+  refused(
+    phase({ arrival: { model: 'poisson', ratePersec: 1 } }),
+    /unknown key phases\.0\.arrival\.ratePersec; did you mean ratePerSec\?/,
+  );
+  refused(
+    phase({ arrival: { ...arrival, ratePerSec: { shre: 0.7, of: 'drain' } } }),
+    /unknown key phases\.0\.arrival\.ratePerSec\.shre; did you mean share\?/,
+  );
+});
+
+test('a wrong value is named with its place', () => {
+  refused({ leaseMs: 'long' }, /leaseMs: .*number/);
+  refused({ leaseMs: 5 }, /leaseMs: Too small/);
+  refused(phase({ seconds: 0 }), /phases\.0\.seconds: /);
+  refused(phase({ arrival: { ...arrival, model: 'poison' } }), /phases\.0\.arrival\.model: .*"poisson"/);
+  refused(phase({ arrival: { ...arrival, ratePerSec: -5 } }), /phases\.0\.arrival\.ratePerSec: Too small/);
+  refused(
+    phase({ arrival: { ...arrival, ratePerSec: 'fast' } }),
+    /phases\.0\.arrival\.ratePerSec: Invalid input/,
+  );
+  refused({ faults: [{ fault: 'kill-workers', atSeconds: 1 }] }, /faults\.0\.fault: .*'kill-worker'/);
+  refused({ name: 'Has Spaces' }, /name: must be lower-case/);
+  refused({ phases: [] }, /phases: /);
+  for (const data of [null, 5, [], 'x', undefined])
+    assert.throws(
+      () => parseScenario(data, 'my.json'),
+      (error) => isRefusal(error, /expected object/),
+    );
+});
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'claimbench-scenario-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+test('names come out of the registry, files from where they lie', async (t) => {
+  for (const { name } of BUILT_IN_SCENARIOS) assert.equal((await loadScenario(name)).name, name);
+  const at = folder(t);
+  writeFileSync(join(at, 'a.json'), JSON.stringify(GOOD));
+  writeFileSync(join(at, 'a.mjs'), `export default ${JSON.stringify(GOOD)};`);
+  const expected = scenarioSchema.parse(GOOD);
+  assert.deepEqual(await loadScenario(join(at, 'a.json')), expected);
+  assert.deepEqual(await loadScenario(join(at, 'a.mjs')), expected);
+});
+
+test('a name that does not exist, and a file that cannot be used, are told in one line', async (t) => {
+  const at = folder(t);
+  const write = (name: string, text: string): string => {
+    writeFileSync(join(at, name), text);
+    return join(at, name);
+  };
+  for (const [reference, said] of [
+    ['drian', /there is no scenario drian; did you mean drain\?/],
+    [join(at, 'nowhere.json'), /nowhere\.json does not exist/],
+    [write('half.json', '{"name":'), /half\.json could not be read: .*JSON/],
+    [write('throws.mjs', 'throw new Error("no\\nway")'), /throws\.mjs could not be read: no way$/],
+    [write('null.mjs', 'throw null'), /null\.mjs could not be read: null$/],
+    [write('empty.mjs', 'export const x = 1'), /empty\.mjs has no default export/],
+    [write('wrong.mjs', 'export default { nme: "x" }'), /unknown key nme; did you mean name\?/],
+    [at, /could not be read/],
+  ] as const)
+    await assert.rejects(loadScenario(reference), (error) => isRefusal(error, said), reference);
+});
+
+test('a suite by its name', () => {
+  for (const suite of SUITES) assert.equal(findSuite(suite.name), suite);
+  assert.throws(
+    () => findSuite('bnch'),
+    (error) => isRefusal(error, /no suite bnch; did you mean bench\?/),
+  );
+});
+
+const TIMED = scenarioSchema.parse({
+  ...GOOD,
+  preloadJobs: 100,
+  warmupSeconds: 2,
+  settleWithinSeconds: 9,
+  phases: [
+    { label: 'a', seconds: 4, arrival },
+    { label: 'b', seconds: 6, arrival: { model: 'uniform', ratePerSec: 20 } },
+    { label: 'c', seconds: 2 },
+  ],
+  faults: [{ fault: 'stall-worker', atSeconds: 6, forSeconds: 3 }],
+});
+
+test('another duration keeps the proportions of the phases and the places of the faults', () => {
+  for (const seconds of [1, 6, 12, 24, 60]) {
+    const found = withDuration(TIMED, seconds);
+    const close = (got: number, wanted: number): void =>
+      assert.ok(Math.abs(got - wanted) < 1e-9, `${got}, not ${wanted}, at ${seconds} s`);
+    close(totalSeconds(found), seconds);
+    for (const [i, p] of found.phases.entries())
+      close(p.seconds / seconds, (TIMED.phases[i]?.seconds ?? 0) / 12);
+    close((found.faults[0]?.atSeconds ?? 0) / seconds, 0.5);
+    assert.ok(found.warmupSeconds <= Math.min(2, seconds / 4));
+    assert.equal(found.preloadJobs, seconds > 12 ? (100 * seconds) / 12 : 100, 'more time needs more jobs');
+    assert.deepEqual(
+      found.phases.map((p) => p.arrival),
+      TIMED.phases.map((p) => p.arrival),
+    );
+    scenarioSchema.parse(found);
+  }
+});
+
+test('another rate goes to the highest phase, and the others keep their proportion to it', () => {
+  const found = withRate(TIMED, 1_000);
+  assert.deepEqual(
+    found.phases.map((p) => p.arrival),
+    [{ model: 'poisson', ratePerSec: 250 }, { model: 'uniform', ratePerSec: 1_000 }, undefined],
+  );
+  const shares = withRateShare(TIMED, 0.7, 'drain');
+  assert.deepEqual(
+    shares.phases.map((p) => p.arrival?.ratePerSec),
+    [{ share: 0.7, of: 'drain' }, { share: 0.7, of: 'drain' }, undefined],
+  );
+  assert.deepEqual(
+    withRate(shares, 30).phases.map((p) => p.arrival?.ratePerSec),
+    [30, 30, undefined],
+  );
+});

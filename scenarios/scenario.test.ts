@@ -1,0 +1,87 @@
+// Is every scenario that comes with claimbench valid, and every one that cannot answer anything refused?
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BUILT_IN_SCENARIOS, SUITES } from './index.ts';
+import { loadModel, SCENARIO_KEYS, type ScenarioInput, scenarioSchema, totalSeconds } from './scenario.ts';
+
+const arrival = { model: 'poisson', ratePerSec: 5 } as const;
+
+function valid(over: Partial<ScenarioInput>): boolean {
+  const scenario = { name: 'x', question: 'q?', phases: [{ label: 'a', seconds: 1, arrival }], ...over };
+  return scenarioSchema.safeParse(scenario).success;
+}
+
+for (const input of BUILT_IN_SCENARIOS) {
+  test(`${input.name} is valid, asks a question, and measures something after its warm-up`, () => {
+    const scenario = scenarioSchema.parse(input);
+    assert.match(scenario.question, /\?$/);
+    let from = 0;
+    const measured = scenario.phases.filter((phase) => {
+      from += phase.seconds;
+      return phase.measured && from > scenario.warmupSeconds;
+    });
+    assert.ok(measured.length > 0);
+    for (const fault of scenario.faults) assert.ok(fault.atSeconds < totalSeconds(scenario));
+    assert.ok(scenario.faults.length < scenario.workers.agents, 'a worker must be left to do the work');
+  });
+}
+
+test('names are unique, and suites name what exists', () => {
+  const names = BUILT_IN_SCENARIOS.map((s) => s.name);
+  assert.equal(new Set(names).size, names.length);
+  for (const suite of SUITES) for (const name of suite.scenarios) assert.ok(names.includes(name), name);
+  assert.equal(new Set(SUITES.map((s) => s.name)).size, SUITES.length);
+});
+
+test('a scenario that offers nothing, measures nothing or ends in its warm-up is refused', () => {
+  assert.ok(valid({}));
+  assert.ok(valid({ phases: [{ label: 'a', seconds: 1 }], preloadJobs: 1 }));
+  assert.ok(!valid({ phases: [{ label: 'a', seconds: 1 }] }));
+  assert.ok(!valid({ phases: [{ label: 'a', seconds: 1, arrival, measured: false }] }));
+  assert.ok(!valid({ warmupSeconds: 1 }));
+  assert.ok(!valid({ phases: [] }));
+});
+
+test('values beyond their range are refused', () => {
+  for (const over of [
+    { leaseMs: 99 },
+    { payloadBytes: 47 },
+    { priorities: [] },
+    { priorities: [1.5] },
+    { preloadJobs: -1 },
+    { workers: { agents: 0, connections: 1 } },
+    { producers: { agents: 17, connections: 1 } },
+    { phases: [{ label: 'a', seconds: 1, arrival: { model: 'poisson', ratePerSec: 0 } }] },
+    { phases: [{ label: 'a', seconds: 1, arrival: { model: 'poisson', ratePerSec: Number.NaN } }] },
+    { phases: [{ label: '', seconds: 1, arrival }] },
+    { name: 'Has Spaces' },
+    { name: '../up' },
+  ] as Partial<ScenarioInput>[])
+    assert.ok(!valid(over), JSON.stringify(over));
+});
+
+test('every default is filled in', () => {
+  const scenario = scenarioSchema.parse({
+    name: 'x',
+    question: 'q?',
+    phases: [{ label: 'a', seconds: 1, arrival }],
+  });
+  assert.deepEqual(Object.keys(scenario).sort(), [...SCENARIO_KEYS].sort());
+  assert.equal(scenario.phases[0]?.measured, true);
+  assert.equal(scenario.workers.handlerMs, 0);
+});
+
+test('the load model says what kind of load it is', () => {
+  const model = (over: Partial<ScenarioInput>): string =>
+    loadModel(
+      scenarioSchema.parse({ name: 'x', question: 'q?', phases: [{ label: 'a', seconds: 1 }], ...over }),
+    );
+  const uniform = { label: 'b', seconds: 1, arrival: { ...arrival, model: 'uniform' as const } };
+  assert.equal(model({ preloadJobs: 1 }), 'drain of a preloaded backlog, closed loop');
+  assert.equal(model({ phases: [uniform] }), 'open loop, uniform arrivals');
+  assert.equal(
+    model({ preloadJobs: 1, phases: [uniform, { label: 'a', seconds: 1, arrival }] }),
+    'preloaded backlog + open loop, poisson + uniform arrivals',
+  );
+});
