@@ -174,6 +174,7 @@ function assemble(parts: Parts): CellOutcome {
     startUs: load.startUs,
     endUs: load.endUs,
     measured: measuredStretches(plan.scenario, load, openLoop, ledger, checked),
+    assumedSettled: checked.assumedSettled,
   };
   const found = input.measured.length === 0 ? undefined : figures(input);
   const judged = judge({

@@ -98,6 +98,8 @@ test('k uniform producers, shifted, interleave to the one even schedule', () => 
   ];
   const whole = draw(phases);
   assert.equal(whole.length, 1_200);
+  assert.equal(whole[0], 5_000);
+  assert.equal(whole[200], 2_000_500, 'the next phase begins where the last one ended');
   assert.ok(whole.slice(1, 200).every((us, i) => Math.abs(us - (whole[i] ?? 0) - 10_000) < 1e-3));
   for (let producers = 1; producers <= 5; producers += 1) {
     const merged = Array.from({ length: producers }, (_, p) =>

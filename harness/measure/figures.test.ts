@@ -87,6 +87,7 @@ class Book {
       openLoop: true,
       startUs: START,
       endUs: this.at(endMs),
+      assumedSettled: new Set(),
       measured: [{ fromUs: this.at(measuredMs[0]), toUs: this.at(measuredMs[1]) }],
       ...over,
     };
@@ -190,6 +191,21 @@ test('a session that settles for the lost one of its agent does not make the ser
     .settled(0, 500, 510, SETTLE.effective, ACK, 4)
     .claimed(0, 9, 7, 2);
   assert.equal(book.figures({ measuredMs: [0, 1000], endMs: 2000 }).latencyUs.service?.max, 500 * MS);
+});
+
+test('a job that is gone, its settle sent and never answered, ended when the settle was sent', () => {
+  const book = new Book(2).sent(0, 0).enqueued(0, 1).claimed(0, 2).settled(0, 20, Number.NaN, SETTLE.unknown);
+  book.sent(1, 0).enqueued(1, 1).claimed(1, 2).settled(1, 20, 30, SETTLE.unknown);
+  book.settled(1, 40, 41, SETTLE.stale);
+  const known = book.figures({ measuredMs: [0, 1000], endMs: 9_000, assumedSettled: new Set([0, 1]) });
+  assert.equal(known.latencyUs.response?.max, 20 * MS);
+  assert.equal(known.latencyUs.service?.max, 18 * MS);
+  assert.equal(known.throughput.settledPerSec, 2);
+  assert.deepEqual(known.notes, []);
+  // Still in the database, it is not done.
+  const held = book.figures({ measuredMs: [0, 1000], endMs: 9_000 });
+  assert.equal(held.latencyUs.response?.max, 9_000 * MS);
+  assert.equal(held.throughput.settledPerSec, 0);
 });
 
 test('a retry is no end: the job goes on until it is acked', () => {

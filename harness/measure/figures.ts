@@ -2,7 +2,7 @@
 
 import type { Cell, Sample } from '../result.ts';
 import { LatencyHistogram } from './histogram.ts';
-import { ENQUEUE, type Ledger, SETTLE } from './ledger.ts';
+import { ENQUEUE, type Ledger, SETTLE, type Settle } from './ledger.ts';
 import { SETTLE_KINDS } from './ledger-writer.ts';
 
 const ACK = SETTLE_KINDS.indexOf('ack');
@@ -24,6 +24,8 @@ export interface FigureInput {
   readonly endUs: number;
   /** Measured phases, less the warm-up. */
   readonly measured: readonly Stretch[];
+  /** Keys of jobs that are gone from the database, their settle sent and never answered: it ended when it was sent. */
+  readonly assumedSettled: ReadonlySet<number>;
 }
 
 export interface Figures {
@@ -54,7 +56,7 @@ export function figures(input: FigureInput): Figures {
   for (let key = 0; key < input.ledger.size; key += 1) {
     if (input.openLoop && key >= input.preloaded) openLoopJob(input, key, inside, record, counts);
     else if (!input.openLoop) drainJob(input, key, inside, record);
-    countRates(input.ledger, key, inside, counts);
+    countRates(input, key, inside, counts);
   }
   const measuredSeconds = input.measured.reduce((sum, s) => sum + (s.toUs - s.fromUs) / 1e6, 0);
   const negative = [...total.values()].reduce((sum, h) => sum + h.negative, 0);
@@ -106,7 +108,7 @@ function openLoopJob(
   else if (Number.isNaN(enqueuedUs)) record('enqueue', input.endUs - sentUs, input.endUs);
   const claimedUs = ledger.claimedUs[key] ?? Number.NaN;
   const claimed = !Number.isNaN(claimedUs);
-  const done = finished(ledger, key);
+  const done = finished(input, key);
   if (!claimed && ledger.enqueueState[key] === ENQUEUE.refused) return;
   const pickedUs = claimed ? claimedUs : input.endUs;
   record('pickup', pickedUs - intendedUs, pickedUs);
@@ -123,14 +125,15 @@ function drainJob(input: FigureInput, key: number, inside: (us: number) => boole
   const claimedUs = input.ledger.claimedUs[key] ?? Number.NaN;
   const intendedUs = input.ledger.intendedUs[key] ?? Number.NaN;
   if (inside(claimedUs)) record('pickup', claimedUs - intendedUs, claimedUs);
-  const done = finished(input.ledger, key);
+  const done = finished(input, key);
   if (done === undefined || !inside(done.settledUs)) return;
   if (!Number.isNaN(done.claimedUs)) record('service', done.settledUs - done.claimedUs, done.settledUs);
   record('response', done.settledUs - intendedUs, done.settledUs);
 }
 
-function countRates(ledger: Ledger, key: number, inside: (us: number) => boolean, counts: Counts): void {
-  const done = finished(ledger, key);
+function countRates(input: FigureInput, key: number, inside: (us: number) => boolean, counts: Counts): void {
+  const { ledger } = input;
+  const done = finished(input, key);
   if (done !== undefined && inside(done.settledUs)) counts.settled += 1;
   if (ledger.enqueueState[key] === ENQUEUE.confirmed && inside(ledger.enqueuedUs[key] ?? Number.NaN))
     counts.enqueued += 1;
@@ -139,19 +142,27 @@ function countRates(ledger: Ledger, key: number, inside: (us: number) => boolean
 }
 
 /** The claim (NaN when unknown) and the settle by which a job was acked with effect; undefined when it never was. */
-function finished(ledger: Ledger, key: number): { claimedUs: number; settledUs: number } | undefined {
-  const history = ledger.histories.has(key);
-  if (!history) {
+function finished(input: FigureInput, key: number): { claimedUs: number; settledUs: number } | undefined {
+  const { ledger } = input;
+  if (input.assumedSettled.has(key)) {
+    const sent = ledger.settlesOf(key).find((s) => s.state === SETTLE.unknown);
+    return sent === undefined ? undefined : { ...claimBehind(ledger, key, sent), settledUs: sent.sentUs };
+  }
+  if (!ledger.histories.has(key)) {
     if (ledger.settleState[key] !== SETTLE.effective || ledger.settleKind[key] !== ACK) return undefined;
     return { claimedUs: ledger.claimedUs[key] ?? Number.NaN, settledUs: ledger.settledUs[key] ?? Number.NaN };
   }
   const settle = ledger.settlesOf(key).find((s) => s.state === SETTLE.effective && s.kind === ACK);
   if (settle === undefined) return undefined;
+  return { ...claimBehind(ledger, key, settle), settledUs: settle.answeredUs };
+}
+
+function claimBehind(ledger: Ledger, key: number, settle: Settle): { claimedUs: number } {
   const before = ledger.claimsOf(key).filter((c) => c.answeredUs <= settle.sentUs);
   // A session whose connection was lost is followed by another of the same agent, which settles for it.
   const claim =
     before.findLast((c) => c.claimer === settle.claimer) ?? before.findLast((c) => c.agent === settle.agent);
-  return { claimedUs: claim?.answeredUs ?? Number.NaN, settledUs: settle.answeredUs };
+  return { claimedUs: claim?.answeredUs ?? Number.NaN };
 }
 
 function rates(input: FigureInput, counts: Counts, seconds: number): Figures['throughput'] {
@@ -235,7 +246,7 @@ export function timeline(input: FigureInput, cell: string, seconds: number): Sam
       claimed.claimed += 1;
       pickup[at(claimedUs)]?.push(claimedUs - intendedUs);
     }
-    const done = finished(ledger, key);
+    const done = finished(input, key);
     const settled = done === undefined ? undefined : rows[at(done.settledUs)];
     if (done !== undefined && settled !== undefined) {
       settled.settled += 1;

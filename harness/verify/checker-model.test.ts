@@ -211,7 +211,7 @@ test('a correct queue is acquitted in 200 histories, in which there is something
     assert.deepEqual(violations, [], `seed ${seed}`);
     seen.redelivered += audit.redelivered;
     seen.staleSettles += audit.staleSettles;
-    seen.assumedSettled += assumedSettled;
+    seen.assumedSettled += assumedSettled.size;
     seen.deadLettered += jobs.deadLettered;
     seen.settled += jobs.settled;
   }

@@ -122,7 +122,7 @@ async function expect(
     enqueued: book.ledger.size,
   };
   assert.deepEqual(found.jobs, { ...none, ...expected.jobs }, message);
-  assert.equal(found.assumedSettled, expected.assumedSettled ?? 0, message);
+  assert.equal(found.assumedSettled.size, expected.assumedSettled ?? 0, message);
   const violations = expected.violations ?? [];
   assert.equal(found.violations.length, violations.length, `${message} ${found.violations.join('; ')}`);
   for (const [i, pattern] of violations.entries()) assert.match(found.violations[i] ?? '', pattern, message);

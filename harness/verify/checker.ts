@@ -32,8 +32,8 @@ export interface CheckResult {
   readonly jobs: JobCounts;
   /** What voids the cell, one sentence each; empty when it is correct. */
   readonly violations: readonly string[];
-  /** Jobs whose settle was sent by a killed agent and that are gone from the database: counted as settled. */
-  readonly assumedSettled: number;
+  /** Keys of jobs whose settle was sent and never answered, and that are gone from the database: counted as settled. */
+  readonly assumedSettled: ReadonlySet<number>;
 }
 
 const HELD = { none: 0, ready: 1, delayed: 2, leased: 3, dead: 4 } as const;
@@ -49,7 +49,7 @@ export async function check(input: CheckInput): Promise<CheckResult> {
     if (!known || held[job.key] !== HELD.none) audit.unexpected += 1;
     if (known) held[job.key] = HELD[job.state];
   }
-  const ends: Ends = { ...emptyJobs(), lost: 0, assumedSettled: 0, enqueueUnknownGone: 0 };
+  const ends: Ends = { ...emptyJobs(), lost: 0, assumedSettled: new Set() };
   ends.offered = ledger.size;
   for (let key = 0; key < ledger.size; key += 1) {
     endOf(input, key, held[key] ?? HELD.none, audit, ends);
@@ -60,14 +60,13 @@ export async function check(input: CheckInput): Promise<CheckResult> {
   const order = orderAudit(input);
   audit.orderViolations = order.orderViolations;
   audit.priorityInversions = order.priorityInversions;
-  const { lost: _lost, assumedSettled, enqueueUnknownGone: _gone, ...jobs } = ends;
+  const { lost: _lost, assumedSettled, ...jobs } = ends;
   return { audit, jobs, violations: violations(audit, jobs, input), assumedSettled };
 }
 
 interface Ends extends JobCounts {
   lost: number;
-  assumedSettled: number;
-  enqueueUnknownGone: number;
+  assumedSettled: Set<number>;
 }
 
 /** Finds where one job ended, and counts it exactly once. */
@@ -106,7 +105,7 @@ function endOf(input: CheckInput, key: number, held: number, audit: Audit, ends:
     ends.inFlight += 1;
   } else if (settles.unknown > 0) {
     ends.settled += 1;
-    ends.assumedSettled += 1;
+    ends.assumedSettled.add(key);
   } else {
     ends.lost += 1;
   }

@@ -84,7 +84,7 @@ function checked(
       ...audit,
     },
     violations: [],
-    assumedSettled: 0,
+    assumedSettled: new Set(),
     ...over,
   };
 }
@@ -230,7 +230,7 @@ test('whatever is not as it should be, and voids nothing, is noted', () => {
     checked: checked(
       { skipped: 1, failed: 2, inFlight: 3, settled: 994 },
       { redelivered: 4, staleSettles: 5, recovered: 6 },
-      { assumedSettled: 7 },
+      { assumedSettled: new Set([1, 2, 3, 4, 5, 6, 7]) },
     ),
     figures: figures({ notes: ['8 latencies were below zero: see min'] }),
     serverNotes: ['9 samples missed'],

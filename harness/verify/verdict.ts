@@ -121,7 +121,8 @@ function notesOf(input: VerdictInput, generatorBound: boolean): string[] {
       `generator-bound: more than ${percent(LIMITS.ceilingShare)} of what an agent reaches without a database; the queue may be faster than shown`,
     );
   }
-  const { audit, jobs, assumedSettled } = input.checked;
+  const { audit, jobs } = input.checked;
+  const assumedSettled = input.checked.assumedSettled.size;
   if (audit.redelivered > 0)
     notes.push(
       `${audit.redelivered} jobs were handed out again after their lease had ended, as at-least-once allows`,
@@ -131,7 +132,7 @@ function notesOf(input: VerdictInput, generatorBound: boolean): string[] {
     notes.push(`${audit.recovered} jobs turned up although the outcome of their enqueue was unknown`);
   if (assumedSettled > 0)
     notes.push(
-      `${assumedSettled} jobs count as settled: their settle was sent, its answer was never heard, and they are gone from the database`,
+      `${assumedSettled} jobs count as settled: their settle was sent, its answer was never heard, and they are gone from the database; their response ends with the sending`,
     );
   if (jobs.skipped > 0) notes.push(`${jobs.skipped} jobs of the schedule were never sent`);
   if (jobs.failed > 0) notes.push(`${jobs.failed} enqueues failed`);

@@ -11,7 +11,7 @@ import { jittered } from './jitter.ts';
 import type { Signaller, WakeupContext, WakeupFactory } from './wakeup.ts';
 
 /** Least time between two signals of one queue, in ms. */
-const WINDOW_MS = 5;
+const WINDOW_MS = 2;
 
 function signaller(context: WakeupContext): Signaller {
   const sending = new Set<Promise<void>>();
@@ -37,7 +37,7 @@ function signaller(context: WakeupContext): Signaller {
 export const coalesced: WakeupFactory = {
   wakeupName: 'coalesced',
   summary:
-    'NOTIFY on another connection, at most once per 5 ms and queue; as quick when idle, free under load',
+    'NOTIFY on another connection, at most once per 2 ms and queue; as quick when idle, free under load',
   defaultPollMs: 1000,
   signaller,
   listen: listenFor,
