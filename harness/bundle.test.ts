@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { scenarioSchema } from '../scenarios/scenario.ts';
 import { BundleWriter } from './bundle.ts';
-import type { CellOutcome } from './cell.ts';
+import type { CellOutcome } from './cell-result.ts';
 import { RuntimeFailure, UsageError } from './errors.ts';
 import { BUNDLE, type RunResult, resultSchema } from './result.ts';
 import { voidCell } from './void-cell.ts';

@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { CellOutcome } from './cell.ts';
+import type { CellOutcome } from './cell-result.ts';
 import { errorCode, isForUser, oneLine, RuntimeFailure, UsageError } from './errors.ts';
 import { BUNDLE, type RunResult } from './result.ts';
 

@@ -1,22 +1,13 @@
 // What stands in the bundle for a cell that could not be measured at all?
 
 import { loadModel, totalSeconds } from '../scenarios/scenario.ts';
-import type { CellOutcome } from './cell.ts';
 import type { CellPlan } from './cell-plan.ts';
+import type { CellOutcome } from './cell-result.ts';
 import type { ContractClass } from './result.ts';
+import { emptyAudit, emptyJobs } from './verify/checker.ts';
 
 /** An invalid cell without figures, with the reason. */
 export function voidCell(plan: CellPlan, contractClass: ContractClass, reason: string): CellOutcome {
-  const none = {
-    offered: 0,
-    enqueued: 0,
-    settled: 0,
-    retried: 0,
-    deadLettered: 0,
-    skipped: 0,
-    failed: 0,
-    inFlight: 0,
-  };
   return {
     samples: [],
     histogramLog: '',
@@ -45,20 +36,8 @@ export function voidCell(plan: CellPlan, contractClass: ContractClass, reason: s
         phases: [],
         faults: [],
       },
-      jobs: none,
-      audit: {
-        lost: 0,
-        duplicateClaims: 0,
-        duplicateSettlements: 0,
-        unexpected: 0,
-        recovered: 0,
-        orderViolations: 0,
-        priorityInversions: 0,
-        staleSettles: 0,
-        acceptedStaleSettles: 0,
-        settledButPresent: 0,
-        redelivered: 0,
-      },
+      jobs: emptyJobs(),
+      audit: emptyAudit(),
       generator: { generatorBound: false, peakRssBytes: 0 },
     },
   };

@@ -6,6 +6,7 @@ import { ENQUEUE, type Ledger, SETTLE, type Settle } from './ledger.ts';
 import { SETTLE_KINDS } from './ledger-writer.ts';
 
 const ACK = SETTLE_KINDS.indexOf('ack');
+const DEAD = SETTLE_KINDS.indexOf('dead-letter');
 const METRICS = ['enqueue', 'pickup', 'service', 'response', 'generatorLag'] as const;
 type Metric = (typeof METRICS)[number];
 
@@ -145,7 +146,9 @@ function countRates(input: FigureInput, key: number, inside: (us: number) => boo
 function finished(input: FigureInput, key: number): { claimedUs: number; settledUs: number } | undefined {
   const { ledger } = input;
   if (input.assumedSettled.has(key)) {
-    const sent = ledger.settlesOf(key).find((s) => s.state === SETTLE.unknown);
+    const sent = ledger
+      .settlesOf(key)
+      .findLast((s) => s.state === SETTLE.unknown && (s.kind === ACK || s.kind === DEAD));
     return sent === undefined ? undefined : { ...claimBehind(ledger, key, sent), settledUs: sent.sentUs };
   }
   if (!ledger.histories.has(key)) {

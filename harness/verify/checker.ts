@@ -230,7 +230,8 @@ function violations(audit: Audit, jobs: JobCounts, input: CheckInput): string[] 
   return found;
 }
 
-function emptyAudit(): Audit {
+/** All counts at zero. */
+export function emptyAudit(): Audit {
   return {
     lost: 0,
     duplicateClaims: 0,
@@ -246,7 +247,8 @@ function emptyAudit(): Audit {
   };
 }
 
-function emptyJobs(): JobCounts {
+/** All counts at zero. */
+export function emptyJobs(): JobCounts {
   return {
     offered: 0,
     enqueued: 0,

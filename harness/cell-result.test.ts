@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ScenarioInput, scenarioSchema } from '../scenarios/scenario.ts';
-import { measuredStretches } from './cell.ts';
+import { measuredStretches } from './cell-result.ts';
 import type { CheckResult } from './verify/checker.ts';
 
 const SECOND = 1e6;

@@ -1,0 +1,108 @@
+// How does a strategy tell the recorder what its sessions ask and are answered?
+
+import type {
+  ClaimStrategy,
+  Connection,
+  Outcome,
+  SettleResult,
+  StrategyFactory,
+  WorkerSession,
+} from '../../queue/index.ts';
+import type { ConsumerOptions } from '../contender.ts';
+
+/** Outside every cell's keys: what a job without a key of ours is booked under. */
+const FOREIGN_KEY = 0xffff_ffff;
+
+/** The key in a payload of the harness's making; FOREIGN_KEY for any other. */
+export function keyOf(payload: unknown): number {
+  const k = typeof payload === 'object' && payload !== null && 'k' in payload ? payload.k : undefined;
+  return typeof k === 'number' && Number.isInteger(k) && k >= 0 && k < FOREIGN_KEY ? k : FOREIGN_KEY;
+}
+
+/** The same strategy, each of whose sessions tells the recorder what it asks and what it is answered. */
+export function recorded(factory: StrategyFactory, options: ConsumerOptions): StrategyFactory {
+  let claimers = 0;
+  return {
+    strategyName: factory.strategyName,
+    summary: factory.summary,
+    create(context) {
+      const strategy = factory.create(context);
+      return withSessions(strategy, async (connection, workerId) => {
+        const session = await strategy.openWorker(connection, workerId);
+        const claimer = options.firstClaimer + (claimers % options.connections);
+        claimers += 1;
+        return recordedSession(session, claimer, options);
+      });
+    },
+  };
+}
+
+/** Delegates everything but `openWorker`; a spread would lose the methods of a strategy that is a class. */
+function withSessions(
+  strategy: ClaimStrategy,
+  openWorker: (connection: Connection, workerId: string) => Promise<WorkerSession>,
+): ClaimStrategy {
+  const { priorities, delay } = strategy;
+  return {
+    name: strategy.name,
+    guarantees: strategy.guarantees,
+    workerDefaults: strategy.workerDefaults,
+    relations: strategy.relations,
+    install: (db) => strategy.install(db),
+    enqueue: (db, jobs) => strategy.enqueue(db, jobs),
+    openWorker,
+    reap: (db, limit) => strategy.reap(db, limit),
+    stats: (db, queue) => strategy.stats(db, queue),
+    contents: (db, afterId, limit) => strategy.contents(db, afterId, limit),
+    ...(priorities === undefined ? {} : { priorities }),
+    ...(delay === undefined ? {} : { delay }),
+  };
+}
+
+function recordedSession(session: WorkerSession, claimer: number, options: ConsumerOptions): WorkerSession {
+  const { events, nowUs } = options;
+  const { heartbeat } = session;
+  return {
+    async claim(queue, limit, leaseMs) {
+      const requestedUs = nowUs();
+      const jobs = await session.claim(queue, limit, leaseMs);
+      if (jobs.length > 0) {
+        events.claimed(
+          claimer,
+          requestedUs,
+          jobs.map((job) => keyOf(job.payload)),
+          jobs.map((job) => job.attempt),
+        );
+      }
+      return jobs;
+    },
+    async settle(outcomes) {
+      const number = events.settling(
+        claimer,
+        outcomes.map(keyOfOutcome),
+        outcomes.map((o) => o.kind),
+      );
+      let result: SettleResult;
+      try {
+        result = await session.settle(outcomes);
+      } catch (error) {
+        events.settleFailed(claimer, number, error);
+        throw error;
+      }
+      events.settled(claimer, number, staleKeys(outcomes, result));
+      return result;
+    },
+    ...(heartbeat === undefined ? {} : { heartbeat }),
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+  };
+}
+
+function keyOfOutcome(outcome: Outcome): number {
+  return keyOf(outcome.job.payload);
+}
+
+function staleKeys(outcomes: readonly Outcome[], result: SettleResult): number[] {
+  if (result.stale.length === 0) return [];
+  const stale = new Set(result.stale);
+  return outcomes.filter((outcome) => stale.has(outcome.job.id)).map(keyOfOutcome);
+}
