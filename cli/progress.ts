@@ -22,7 +22,7 @@ function liveView(stream: NodeJS.WriteStream): ProgressView {
   const update = createLogUpdate(stream);
   const pace = new PaceMeter();
   return {
-    progress: (p) => update(liveLine(p, pace.secondsLeft(p.done, p.of))),
+    progress: (p) => update(cut(liveLine(p, pace.secondsLeft(p.done, p.of)), stream.columns)),
     cell(cell, done, of) {
       pace.finished();
       update.clear();
@@ -55,6 +55,11 @@ class PaceMeter {
   }
 }
 
+/** One line stays one line, however narrow the terminal. */
+function cut(line: string, columns: number): string {
+  return line.length < columns ? line : `${line.slice(0, Math.max(1, columns - 2))}…`;
+}
+
 function liveLine(p: RunProgress, secondsLeft: number | undefined): string {
   const { plan } = p;
   const parts = [
@@ -68,12 +73,12 @@ function liveLine(p: RunProgress, secondsLeft: number | undefined): string {
 
 function cellLine(cell: Cell, done: number, of: number): string {
   const head = `[${String(done).padStart(String(of).length)}/${of}] ${cell.scenario} × ${cell.contender.name}, repeat ${cell.repeat}`;
+  // What counts in no figure is not shown as one.
+  if (cell.verdict !== 'valid') return `${head}: ${cell.verdict.toUpperCase()}: ${cell.reasons.join('; ')}`;
   const settled = cell.throughput === undefined ? [] : [`${thousands(cell.throughput.settledPerSec)} jobs/s`];
   const pickup = cell.latencyUs?.pickup?.p50;
   const latency = pickup === undefined ? [] : [`pickup p50 ${milliseconds(pickup)}`];
-  const verdict =
-    cell.verdict === 'valid' ? [] : [`${cell.verdict.toUpperCase()}: ${cell.reasons.join('; ')}`];
-  return [`${head}: ${[...settled, ...latency, ...verdict].join(' · ')}`].join('');
+  return `${head}: ${[...settled, ...latency].join(' · ')}`;
 }
 
 function thousands(value: number): string {

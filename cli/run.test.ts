@@ -71,6 +71,8 @@ for (const { fault, contract } of [
   { fault: 'loses-jobs', contract: /jobs? (was|were) lost: enqueued, never settled/ },
   { fault: 'hands-out-twice', contract: /handed out twice within one lease/ },
   { fault: 'settles-stale', contract: /stale lease/ },
+  { fault: 'over-claims', contract: /handed out beyond what the claim had asked for/ },
+  { fault: 'forgets-jobs', contract: /left under a lease that nobody holds|came back within 5 s/ },
 ]) {
   test(`a strategy that ${fault.replaceAll('-', ' ')} ends with exit code 3 and shows no throughput`, async (t) => {
     const out = join(temporaryFolder(t), 'bundle');

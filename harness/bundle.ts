@@ -56,7 +56,7 @@ export class BundleWriter implements Disposable {
       writeFileSync(`${path}.part`, `${JSON.stringify(result, null, 2)}\n`);
       renameSync(`${path}.part`, path);
     });
-    this.#saved = true;
+    this.#saved ||= result.cells.length > 0;
   }
 
   /** Takes the empty folder away again when nothing came of the run, so that the same words can be tried once more. */
@@ -64,6 +64,7 @@ export class BundleWriter implements Disposable {
     if (this.#saved) return;
     try {
       rmSync(join(this.directory, BUNDLE.samples), { force: true });
+      rmSync(join(this.directory, BUNDLE.result), { force: true });
       rmdirSync(join(this.directory, BUNDLE.histograms));
       rmdirSync(this.directory);
     } catch {

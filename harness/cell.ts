@@ -133,7 +133,13 @@ async function reconcile(
     preloaded: plan.scenario.preloadJobs,
     priorityOf: (key) => workload.priorityOf(key),
     held: contender.held?.(),
+    startUs: load.startUs,
+    endUs: load.endUs,
+    lastFaultUs: Math.max(load.startUs, ...load.faults.map((fault) => fault.atUs)),
+    cleanStop: load.cleanStop,
+    overClaims: load.overClaims,
     brokenAgents: load.brokenAgents,
+    killedAgents: load.killedAgents,
   });
 }
 

@@ -58,6 +58,9 @@ export interface Producer extends AsyncDisposable {
   enqueue(job: BenchJob): Promise<void>;
 }
 
+/** Sessions that one agent may open in a cell, those after lost connections included. */
+export const CLAIMERS_PER_AGENT = 4_096;
+
 /** How a claimed job ended, in the words of the ledger. */
 export type SettleKind = 'ack' | 'retry' | 'dead-letter' | 'release';
 
@@ -74,6 +77,10 @@ export interface ConsumerEvents {
   /** The outcome is unknown. */
   settleFailed(claimer: number, settleNumber: number, error: unknown): void;
   emptyClaim(claimer: number): void;
+  /** A claim returned `jobs` more than it was asked for. */
+  overClaimed(claimer: number, jobs: number): void;
+  /** The connection of this session broke; what it held under a session lease is free. */
+  sessionLost(claimer: number): void;
   error(error: unknown): void;
 }
 
@@ -86,7 +93,7 @@ export interface Consumer {
 export interface ConsumerOptions {
   readonly connections: number;
   readonly leaseMs: number;
-  /** The first claimer's number; the others follow. Unique in the cell. */
+  /** The first claimer's number; the others follow, also those of sessions opened anew: CLAIMERS_PER_AGENT at most. */
   readonly firstClaimer: number;
   /** The preloaded keys of this agent, for a contender that keeps no jobs of its own: first, first + stride, … below `end`. */
   readonly keys: { readonly first: number; readonly stride: number; readonly end: number };
@@ -133,7 +140,7 @@ export interface Contender extends AsyncDisposable {
   held?(): AsyncIterable<HeldJob>;
   /** Lets a lease run out on purpose and settles under it. Absent where there is no lease to lose. */
   probeFence?(): Promise<FenceReport>;
-  /** Statements sent by this process so far; absent where they cannot be counted. */
+  /** Round trips of this process so far, statements that travelled together as one; absent where they cannot be counted. */
   roundTrips?(): number;
 }
 

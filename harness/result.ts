@@ -63,6 +63,10 @@ const auditSchema = z.strictObject({
   duplicateClaims: count,
   /** Acked or dead-lettered with effect more than once. */
   duplicateSettlements: count,
+  /** Handed out beyond what their claims asked for. */
+  overClaims: count,
+  /** Still under a lease when every worker had stopped cleanly, or any lease must have ended: nobody would get them. */
+  stuck: count,
   /** Handed out or stored without having been offered. */
   unexpected: count,
   /** Enqueue of unknown outcome, and the job turned up. */
@@ -84,7 +88,7 @@ const costSchema = z.strictObject({
   walBytesPerJob: ratio.optional(),
   walFullPageImageShare: ratio.optional(),
   commitsPerJob: ratio.optional(),
-  /** Statements that the agents sent. */
+  /** Waits for the server: statements that an agent sent together count as one. */
   roundTripsPerJob: ratio.optional(),
   /** Shared buffers touched (hit + read). */
   buffersPerJob: ratio.optional(),
@@ -98,6 +102,10 @@ const costSchema = z.strictObject({
 const generatorSchema = z.strictObject({
   /** Worst agent: 99th percentile of how late a 1 ms timer fires. */
   eventLoopP99Us: z.number().optional(),
+  /** Worst agent: its longest stall. */
+  eventLoopMaxUs: z.number().optional(),
+  /** Worst agent: share of the load during which its event loop stood still for more than 20 ms at a stretch. */
+  stalledShare: ratio.optional(),
   /** Worst agent: share of one core. */
   cpuShare: ratio.optional(),
   /** Enqueue start − intended; absent in a closed loop. */
@@ -107,7 +115,9 @@ const generatorSchema = z.strictObject({
   gcShare: ratio.optional(),
   /** What as many worker agents would reach against the null contender on this machine, with claims of the same size, jobs/s. */
   ceilingPerSec: ratio.optional(),
-  /** Above a fifth of the ceiling: the generator, not the queue, may be the bound. */
+  /** Share of the enqueues that had to wait in the producer for one of its connections. */
+  poolWaitShare: ratio.optional(),
+  /** Above a fifth of the ceiling, or a worker agent that keeps its core busy: the generator may be the bound. */
   generatorBound: z.boolean(),
   /** Peak resident memory of all agents and the coordinator together, bytes. */
   peakRssBytes: count,
@@ -152,7 +162,13 @@ export const cellSchema = z.strictObject({
   jobs: jobsSchema,
   /** Absent in an incorrect cell, as is every figure below it but `audit`. */
   throughput: z
-    .strictObject({ offeredPerSec: ratio.optional(), enqueuedPerSec: ratio.optional(), settledPerSec: ratio })
+    .strictObject({
+      offeredPerSec: ratio.optional(),
+      enqueuedPerSec: ratio.optional(),
+      settledPerSec: ratio,
+      /** Of a drain: jobs settled in the last third of the window ÷ in the first. Far from 1 the rate is not a lasting one. */
+      lastToFirstThird: ratio.optional(),
+    })
     .optional(),
   latencyUs: latencySchema.optional(),
   audit: auditSchema,

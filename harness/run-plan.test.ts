@@ -43,7 +43,7 @@ test('every pair once per block, blocks one after another, places in running ord
   );
   for (let block = 0; block < 7; block += 1) {
     const inBlock = cells.slice(block * 6, block * 6 + 6);
-    assert.ok(inBlock.every((c) => c.plan.block === block && c.plan.repeat === block));
+    assert.ok(inBlock.every((c) => c.plan.block === block && c.plan.repeat === block + 1));
     assert.deepEqual(inBlock.map(pairOf).sort(), [
       'one × a',
       'one × b',

@@ -8,6 +8,7 @@ import { measureCeiling } from './ceiling.ts';
 import { type CellContext, runCell } from './cell.ts';
 import type { CellProgress } from './cell-plan.ts';
 import type { CellOutcome } from './cell-result.ts';
+import { openContender } from './contenders/index.ts';
 import { isForUser, oneLine } from './errors.ts';
 import { type Cell, type Environment, METHOD_VERSION, type RunResult, SCHEMA_VERSION } from './result.ts';
 import { type PlannedCell, planCells, type RunPlan, resolveRates } from './run-plan.ts';
@@ -46,6 +47,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
     ...(options.agentCpus === undefined ? {} : { agentCpus: options.agentCpus }),
   };
   const ceilings = new Ceilings(context);
+  // Before the first cell: measured between two, it would leave one of them a busier coordinator than the others.
+  for (const batch of await declaredBatches(options)) await ceilings.of(batch);
   let result = emptyResult(options, await options.environment(await ceilings.of(1)));
   bundle.save(result);
   for (const planned of cells) {
@@ -64,6 +67,18 @@ export async function run(options: RunOptions): Promise<RunResult> {
   };
   bundle.save(result);
   return result;
+}
+
+/** The sizes of claim that occur in a run. */
+async function declaredBatches(options: RunOptions): Promise<ReadonlySet<number>> {
+  await using database = await options.server.openDatabase('ceilings');
+  const target = { connection: database.connection, schema: database.schema };
+  const batches = new Set<number>();
+  for (const spec of options.plan.contenders) {
+    await using contender = await openContender(spec, target);
+    batches.add(contender.declared.batch);
+  }
+  return batches;
 }
 
 /** The harness's own ceiling for each size of claim that occurs, measured once. */

@@ -49,7 +49,10 @@ test('a stall of 1 s at 100 jobs/s in the open loop: about 100 late responses, p
   assert.equal(response.totalCount, 750);
   // Jobs that came in during the stall waited 1 s at most and almost nothing at least: nine in ten over 100 ms.
   const late = response.totalCount - countUpTo(response, 100_000);
-  assert.ok(late >= 80 && late <= 130, `${late} late responses`);
+  assert.ok(late >= 80, `${late} responses over 100 ms`);
+  // Seven in ten of them over 300 ms, which nothing but the stall brings about.
+  const veryLate = response.totalCount - countUpTo(response, 300_000);
+  assert.ok(veryLate >= 60 && veryLate <= 100, `${veryLate} responses over 300 ms`);
   const p99 = response.getValueAtPercentile(99);
   assert.ok(p99 > 900_000 && p99 < 1_300_000, `p99 ${p99} µs`);
   assert.ok((cell.latencyUs?.response?.max ?? 0) > 950_000);

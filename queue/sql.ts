@@ -9,14 +9,16 @@ const IDENTIFIER_BYTES = 63;
 
 /**
  * A PostgreSQL identifier, quoted: the only way in which a name reaches SQL.
- * Throws InvalidArgumentError when it is empty, longer than 63 bytes in UTF-8, or holds NUL.
+ * Throws InvalidArgumentError when it is empty, longer than 63 bytes in UTF-8, or holds NUL or half of a surrogate pair.
  */
 export function quoteIdentifier(name: string): string {
   const bytes = Buffer.byteLength(name);
   if (bytes < 1 || bytes > IDENTIFIER_BYTES)
     throw new InvalidArgumentError(`identifier "${name}" has ${bytes} bytes: give 1…${IDENTIFIER_BYTES}`);
-  if (name.includes('\0'))
-    throw new InvalidArgumentError('an identifier holds NUL: PostgreSQL cannot store it');
+  if (name.includes('\0') || !name.isWellFormed())
+    throw new InvalidArgumentError(
+      'an identifier holds NUL or half of a surrogate pair: PostgreSQL cannot store it',
+    );
   return `"${name.replaceAll('"', '""')}"`;
 }
 

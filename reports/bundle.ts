@@ -27,7 +27,7 @@ export type LoadSample = Extract<Sample, { kind: 'load' }>;
 export type ServerSample = Extract<Sample, { kind: 'server' }>;
 
 /** Latencies that have a curve of their own. */
-export const CURVES = ['pickup', 'response'] as const;
+export const CURVES = ['pickup', 'response', 'service'] as const;
 export type CurveMetric = (typeof CURVES)[number];
 
 /** All that a report is made from. Maps are keyed by cell id; a cell without figures is absent from `histograms`. */

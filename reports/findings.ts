@@ -1,6 +1,7 @@
 // What must a reader know before any figure? The overall verdict, and all that weakens it.
 
 import type { RunResult } from '../harness/result.ts';
+import { median } from '../stats/spread.ts';
 import { formatCount, formatNumber, plural } from './render/format.ts';
 import type { Panel } from './summary.ts';
 import { batchOf } from './tables/settings.ts';
@@ -52,17 +53,25 @@ export function findingsOf(result: RunResult, panels: readonly Panel[]): Finding
       text: 'It was interrupted. The cells below are those that had finished; repeats may be missing.',
     });
   }
-  for (const panel of panels) found.push(...batchFindings(panel), ...boundFindings(panel));
-  const fewest = Math.min(
-    ...panels.flatMap((panel) =>
-      panel.rows.filter((row) => row.state === 'measured').map((row) => row.measured.length),
-    ),
+  for (const panel of panels) {
+    found.push(
+      ...behindFindings(panel),
+      ...trendFindings(panel),
+      ...spreadFindings(panel),
+      ...batchFindings(panel),
+      ...boundFindings(panel),
+    );
+  }
+  const counts = panels.flatMap((panel) =>
+    panel.rows.filter((row) => row.state === 'measured').map((row) => row.measured.length),
   );
+  const [fewest, most] = [Math.min(...counts), Math.max(...counts)];
   if (fewest < 5) {
+    const fewer = fewest < most ? ` Some contenders have only ${formatCount(fewest)} valid.` : '';
     found.push({
       tone: 'warn',
-      title: `${plural(fewest, 'repeat')} only`,
-      text: 'The independent unit is the run: 5 repeats to look, 10 to claim. Small differences here are no result.',
+      title: `${plural(most, 'repeat')} only`,
+      text: `The independent unit is the run: 5 repeats to look, 10 to claim. Small differences here are no result.${fewer}`,
     });
   }
   if (environment.sharedMachine) {
@@ -91,6 +100,60 @@ function batchFindings(panel: Panel): FindingNote[] {
   });
 }
 
+/** A queue that had not worked off what it was offered: its latencies are lower bounds. */
+function behindFindings(panel: Panel): FindingNote[] {
+  if (panel.drain) return [];
+  return panel.rows.flatMap((row): FindingNote[] => {
+    const waiting = row.measured.reduce((sum, cell) => sum + cell.jobs.inFlight + cell.jobs.retried, 0);
+    if (waiting === 0) return [];
+    return [
+      {
+        tone: 'warn',
+        title: `${row.series.label} did not keep up in ${panel.scenario}`,
+        text: `${plural(waiting, 'job')} of all repeats were unsettled at the end and count with their age: its pickup and response are lower bounds.`,
+      },
+    ];
+  });
+}
+
+const WIDE_SPREAD = 1.5;
+
+/** Repeats of a drain that differ by half say more of the machine, or of chance, than of the contender. */
+function spreadFindings(panel: Panel): FindingNote[] {
+  if (!panel.drain) return [];
+  return panel.rows.flatMap((row): FindingNote[] => {
+    if (row.settledPerSec.kind !== 'measured') return [];
+    const { min, max } = row.settledPerSec.spread;
+    if (max <= min * WIDE_SPREAD) return [];
+    return [
+      {
+        tone: 'warn',
+        title: `${row.series.label} varies widely in ${panel.scenario}`,
+        text: `From ${formatNumber(min)} to ${formatNumber(max)} jobs/s between repeats: something else used the machine, or chance did. Close other programs and run more repeats.`,
+      },
+    ];
+  });
+}
+
+const STEADY_TREND = { from: 0.85, to: 1.18 };
+
+/** A drain whose rate still moved: what it reached is not what it would keep up. */
+function trendFindings(panel: Panel): FindingNote[] {
+  return panel.rows.flatMap((row): FindingNote[] => {
+    const trends = row.measured.flatMap((cell) => cell.throughput?.lastToFirstThird ?? []);
+    const trend = median(trends);
+    if (trend === undefined || (trend >= STEADY_TREND.from && trend <= STEADY_TREND.to)) return [];
+    const moved = `${trend < 1 ? 'fell' : 'rose'} by ${formatNumber(Math.abs(1 - trend) * 100)} %`;
+    return [
+      {
+        tone: 'warn',
+        title: `${row.series.label} had no lasting rate in ${panel.scenario}`,
+        text: `From the first to the last third of the window its jobs/s ${moved} (median of repeats): a longer drain (--duration) will show another rate.`,
+      },
+    ];
+  });
+}
+
 function boundFindings(panel: Panel): FindingNote[] {
   const bound = panel.rows.filter((row) => row.measured.some((cell) => cell.generator.generatorBound));
   if (bound.length === 0) return [];
@@ -98,7 +161,7 @@ function boundFindings(panel: Panel): FindingNote[] {
     {
       tone: 'warn',
       title: `Perhaps generator-bound in ${panel.scenario}: ${bound.map((row) => row.series.label).join(', ')}`,
-      text: 'Measured above a fifth of what the harness reaches without a database: the generator may be the limit.',
+      text: 'Measured above a fifth of what the harness records without a database, or with a worker agent that fills its core: the generator may be the limit.',
     },
   ];
 }

@@ -73,8 +73,8 @@ test('the page is one file below 5 MB that may load nothing', async () => {
     assert.ok(html.length < 5_000_000, `${html.length} bytes`);
     assert.match(html, /http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;;/);
     assert.doesNotMatch(dataOf(html), /<(?:link|img|iframe|object|embed)\b|\bsrc=|url\(|@import/);
-    assert.equal(svgs.size, 36);
-    assert.equal((html.match(/<figure /g) ?? []).length, 36);
+    assert.equal(svgs.size, 32);
+    assert.equal((html.match(/<figure /g) ?? []).length, 32);
   });
 });
 

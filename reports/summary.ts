@@ -116,9 +116,15 @@ function uniqueId(text: string, used: Set<string>): string {
   return id;
 }
 
+/** `burst` is a word that a scenario may bear; said to people, the length of the load is meant. */
+const KINDS: Readonly<Record<Cell['window']['kind'], string>> = {
+  burst: 'short load, no steady state',
+  'steady-state': 'steady state',
+};
+
 function loadLine(declared: string | undefined, cells: readonly Cell[]): string {
   const models = [...new Set(cells.map((cell) => cell.window.loadModel))].join(' / ');
-  const kinds = [...new Set(cells.map((cell) => cell.window.kind))].toSorted().join(' and ');
+  const kinds = [...new Set(cells.map((cell) => KINDS[cell.window.kind]))].toSorted().join(' and ');
   // The scenario's own words ("open loop, poisson arrivals") mostly contain the cells' ("poisson"): said once is enough.
   const model = declared?.toLowerCase().includes(models.toLowerCase())
     ? declared
@@ -234,9 +240,15 @@ function ratioToBaseline(cells: readonly Cell[], baseline: readonly Cell[]): Fig
   return { kind: 'absent', why: 'no block in which both this contender and the baseline are valid' };
 }
 
-/** The measured repeat that stands for a row where one must: median settled jobs/s, the earlier one of equals. */
+/**
+ * The measured repeat that stands for a row where one must, the earlier one of equals: the median by settled jobs/s in a
+ * drain; by mean response in an open loop, where jobs/s only tell what was offered.
+ */
 export function typicalCell(row: Row): Cell | undefined {
-  return medianElement(row.measured, (cell) => cell.throughput?.settledPerSec ?? 0);
+  return medianElement(
+    row.measured,
+    (cell) => cell.latencyUs?.response?.mean ?? cell.throughput?.settledPerSec ?? 0,
+  );
 }
 
 /** The largest value over all repeats; the median of maxima would hide the worst one. */

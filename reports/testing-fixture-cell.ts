@@ -86,6 +86,8 @@ function auditOf(scenario: Scenario): Cell['audit'] {
     lost: 0,
     duplicateClaims: 0,
     duplicateSettlements: 0,
+    overClaims: 0,
+    stuck: 0,
     unexpected: 0,
     recovered: 0,
     orderViolations: 0,

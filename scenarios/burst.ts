@@ -3,7 +3,7 @@ import { defineScenario } from './scenario.ts';
 export default defineScenario({
   name: 'burst',
   question: 'What does a burst of ten times the usual rate do to response times, and how soon is it over?',
-  producers: { agents: 1, connections: 4 },
+  producers: { agents: 1, connections: 16 },
   workers: { agents: 1, connections: 8 },
   warmupSeconds: 0.5,
   phases: [

@@ -43,6 +43,29 @@ test('a scenario that offers nothing, measures nothing or ends in its warm-up is
   assert.ok(!valid({ phases: [] }));
 });
 
+test('a fault that would strike after the end of the load is refused', () => {
+  const phases = [
+    { label: 'a', seconds: 1, arrival },
+    { label: 'b', seconds: 2 },
+  ];
+  const kill = (atSeconds: number): boolean =>
+    valid({ phases, faults: [{ fault: 'kill-worker', atSeconds }] });
+  const stall = (atSeconds: number): boolean =>
+    valid({ phases, faults: [{ fault: 'stall-worker', atSeconds, forSeconds: 5 }] });
+  for (const fault of [kill, stall]) {
+    assert.ok(fault(2.999));
+    assert.ok(!fault(3));
+    assert.ok(!fault(3.5));
+  }
+  const mixed = [
+    { fault: 'kill-worker', atSeconds: 1 },
+    { fault: 'kill-worker', atSeconds: 4 },
+  ] as const;
+  assert.ok(!valid({ phases, faults: [...mixed] }), 'each of several');
+  const said = scenarioSchema.safeParse({ name: 'x', question: 'q?', phases, faults: [...mixed] }).error;
+  assert.match(said?.issues[0]?.message ?? '', /fault after the end of its load/);
+});
+
 test('values beyond their range are refused', () => {
   for (const over of [
     { leaseMs: 99 },

@@ -69,6 +69,9 @@ export const scenarioSchema = z
   .refine((s) => s.phases.some((p) => p.measured), {
     message: 'measures nothing: no phase has measured: true',
   })
+  .refine((s) => s.faults.every((fault) => fault.atSeconds < totalSeconds(s)), {
+    message: 'has a fault after the end of its load: lengthen a phase, or set atSeconds lower',
+  })
   .refine((s) => s.warmupSeconds < totalSeconds(s), { message: 'has a warm-up as long as the whole load' });
 
 /** A scenario, validated and with every default filled in. */

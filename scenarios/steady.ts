@@ -3,7 +3,7 @@ import { defineScenario } from './scenario.ts';
 export default defineScenario({
   name: 'steady',
   question: 'How soon is a job picked up and done at a steady rate that the queue can carry?',
-  producers: { agents: 1, connections: 4 },
+  producers: { agents: 1, connections: 16 },
   workers: { agents: 1, connections: 8 },
   warmupSeconds: 0.5,
   phases: [{ label: 'steady', seconds: 7.5, arrival: { model: 'poisson', ratePerSec: 500 } }],

@@ -1,5 +1,6 @@
 // `claimbench run`: measures scenarios × contenders, writes the bundle, prints the table, renders the report.
 
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
@@ -10,6 +11,7 @@ import { UsageError } from '../../harness/errors.ts';
 import { captureEnvironment, readCpuTimes } from '../../harness/measure/environment.ts';
 import type { Environment, RunResult } from '../../harness/result.ts';
 import { run } from '../../harness/run.ts';
+import { planCells } from '../../harness/run-plan.ts';
 import { isPostgresMajor } from '../../harness/server/embedded.ts';
 import { openServer } from '../../harness/server/index.ts';
 import type { PostgresServer } from '../../harness/server/server.ts';
@@ -103,7 +105,9 @@ async function runAction(options: Options): Promise<number> {
 
 async function present(result: RunResult, directory: string, options: Options): Promise<number> {
   const json = options.json === true;
-  if (result.cells.length > 0) {
+  if (result.cells.length === 0)
+    process.stderr.write('claimbench: no cell had finished, so there is no bundle\n');
+  else {
     // Loaded only now: the chart libraries would weigh on the memory of the coordinator while it measures.
     const { bundleTable, renderBundle } = await import('../../reports/index.ts');
     const rendered = await renderBundle(directory);
@@ -130,6 +134,11 @@ async function planOf(options: Options) {
     scenarioNames.map(async (name) => adjusted(await loadScenario(name), options)),
   );
   const contenders = contenderNames.map((text) => parseContender(text, suggestion));
+  if (options.rate !== undefined && scenarios.every((s) => s.phases.every((p) => p.arrival === undefined))) {
+    throw new UsageError(
+      '--rate: none of these scenarios has arrivals; a drain takes what there is, so leave it out',
+    );
+  }
   refuseTwice(
     scenarios.map((s) => s.name),
     'scenario',
@@ -139,12 +148,15 @@ async function planOf(options: Options) {
     'contender',
   );
   await tryOut(contenders);
-  return {
+  const plan = {
     scenarios,
     contenders,
     repeats: options.repeats ?? suite?.repeats ?? 3,
     seed: options.seed ?? Math.floor(Math.random() * 2 ** 32),
   };
+  // Refuses rates that cannot be resolved, before a server is started for them.
+  planCells(plan);
+  return plan;
 }
 
 function adjusted(scenario: Scenario, options: Options): Scenario {
@@ -181,7 +193,10 @@ async function environmentOf(
   return ceiling === undefined ? environment : { ...environment, nullCeilingPerSec: Math.round(ceiling) };
 }
 
+/** By the time of day; with a number behind it when another run began in the same second. */
 function defaultFolder(): string {
-  const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-').slice(0, 19);
-  return `out/${stamp}`;
+  const stamp = `out/${new Date().toISOString().replaceAll(/[:.]/g, '-').slice(0, 19)}`;
+  let folder = stamp;
+  for (let n = 2; existsSync(folder); n += 1) folder = `${stamp}-${n}`;
+  return folder;
 }

@@ -64,7 +64,7 @@ class ReferenceQueue implements Contender {
   readonly #axes: Axes;
   readonly #wakeup: WakeupName;
   readonly #control: Driver;
-  #statements = 0;
+  #roundTrips = 0;
 
   constructor(factory: StrategyFactory, target: Target, axes: Axes) {
     this.#factory = factory;
@@ -173,7 +173,7 @@ class ReferenceQueue implements Contender {
   }
 
   roundTrips(): number {
-    return this.#statements;
+    return this.#roundTrips;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -189,8 +189,8 @@ class ReferenceQueue implements Contender {
       ...connectionOf(this.#target),
       max,
       applicationName: `claimbench ${purpose}`,
-      onStatement: () => {
-        this.#statements += 1;
+      onStatement: (_statement, joined) => {
+        if (!joined) this.#roundTrips += 1;
       },
     });
   }

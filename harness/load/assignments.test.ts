@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ScenarioInput, scenarioSchema } from '../../scenarios/scenario.ts';
 import type { CellPlan } from '../cell-plan.ts';
+import { CLAIMERS_PER_AGENT } from '../contender.ts';
 import { arrivals } from './arrivals.ts';
 import { planAgents } from './assignments.ts';
 import type { Assignment, ProducerRole, WorkerRole } from './protocol.ts';
@@ -105,9 +106,12 @@ test('agents, ledgers and claimers are unique in the cell', () => {
   );
   assert.equal(new Set(assignments.map((a) => a.ledgerPath)).size, 5);
   const claimers = workers.flatMap((w) =>
-    Array.from({ length: w.connections }, (_, i) => w.firstClaimer + i),
+    Array.from({ length: CLAIMERS_PER_AGENT }, (_, i) => w.firstClaimer + i),
   );
-  assert.equal(new Set(claimers).size, 15);
+  assert.equal(new Set(claimers).size, 3 * CLAIMERS_PER_AGENT, 'also those of sessions opened anew');
+  const most = planned({ workers: { agents: 16, connections: 1 } }).workers;
+  const last = Math.max(...most.map((w) => w.firstClaimer)) + CLAIMERS_PER_AGENT - 1;
+  assert.ok(last <= 0xffff, `a record holds 16 bits of it: ${last}`);
 });
 
 test('a rate that is still a share is a bug, not a silence', () => {

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { Scenario } from '../../scenarios/scenario.ts';
 import type { CellPlan } from '../cell-plan.ts';
-import type { Target } from '../contender.ts';
+import { CLAIMERS_PER_AGENT, type Target } from '../contender.ts';
 import { type ArrivalPhase, arrivals, shareOf } from './arrivals.ts';
 import type { Assignment, ProducerSchedule } from './protocol.ts';
 import { randomStream } from './random.ts';
@@ -41,7 +41,7 @@ export function planAgents(
       role: {
         kind: 'worker',
         connections,
-        firstClaimer: w * connections,
+        firstClaimer: w * CLAIMERS_PER_AGENT,
         leaseMs: scenario.leaseMs,
         handlerMs,
         keys: { first: w, stride: agents, end: scenario.preloadJobs },

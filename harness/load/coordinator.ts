@@ -40,11 +40,16 @@ export interface Load {
   readonly ledgerFiles: readonly { readonly path: string; readonly agent: number }[];
   readonly agents: readonly AgentProcess[];
   readonly brokenAgents: ReadonlySet<number>;
+  /** Agents of which no process is left to hold a session. */
+  readonly killedAgents: ReadonlySet<number>;
+  /** Every agent stopped when asked, and every settle was answered. */
+  readonly cleanStop: boolean;
+  readonly overClaims: number;
   readonly faults: readonly AppliedFault[];
   /** What voids the measurement: an agent that failed, a fault that could not be applied. */
   readonly failures: readonly string[];
   readonly notes: readonly string[];
-  /** Statements sent by all agents; absent where they cannot be counted. */
+  /** Of all agents; absent where they cannot be counted, or an agent did not live to tell. */
   readonly roundTrips: number | undefined;
   /** Jobs per claim that returned any; absent when none did. */
   readonly meanClaim: number | undefined;
@@ -133,6 +138,14 @@ export class LoadRun implements AsyncDisposable {
       ledgerFiles: this.#assigned.assignments.map((a) => ({ path: a.ledgerPath, agent: a.agent })),
       agents: this.#agents,
       brokenAgents: new Set(this.#agents.filter((a) => a.broken).map((a) => a.agent)),
+      killedAgents: new Set(
+        this.#agents.filter((a) => a.broken && a.report === undefined).map((a) => a.agent),
+      ),
+      cleanStop:
+        reports.length === this.#agents.length &&
+        this.#agents.every((a) => a.failure === undefined) &&
+        counters.every((c) => c.failedSettles === 0),
+      overClaims: sum(counters, (c) => c.overClaimed),
       faults: this.#faults?.applied ?? [],
       failures: [
         ...this.#agents.flatMap((a, i) => {
@@ -142,7 +155,7 @@ export class LoadRun implements AsyncDisposable {
         ...(this.#faults?.failures ?? []),
       ],
       notes: errorNotes(this.#agents),
-      roundTrips: trips.every((t) => t !== undefined) ? trips.reduce((x, y) => x + y, 0) : undefined,
+      roundTrips: sumOfAll(trips, this.#agents.length),
       meanClaim: claims === 0 ? undefined : sum(counters, (c) => c.claimedJobs) / claims,
       peakRssBytes:
         process.resourceUsage().maxRSS * 1024 + reports.reduce((s, r) => s + r.health.peakRssBytes, 0),
@@ -236,6 +249,12 @@ function errorNotes(agents: readonly AgentProcess[]): string[] {
     for (const error of agent.report?.errors ?? []) notes.add(`${agent.role}: ${error}`);
   }
   return [...notes].slice(0, 10);
+}
+
+/** Undefined when an agent did not say: one that was killed took its count along, while its jobs are divided by. */
+export function sumOfAll(trips: readonly (number | undefined)[], agents: number): number | undefined {
+  const known = trips.filter((t) => t !== undefined);
+  return known.length === agents ? known.reduce((x, y) => x + y, 0) : undefined;
 }
 
 function sum(counters: readonly AgentCounters[], of: (c: AgentCounters) => number): number {

@@ -17,8 +17,10 @@ export function step(intendedUs: number | undefined, nowUs: number, maxWaitMs = 
   if (intendedUs === undefined) return { kind: 'end' };
   const waitUs = intendedUs - nowUs;
   if (waitUs <= 0) return { kind: 'send' };
-  // A timer of n ms fires in n to n + 1 ms: rounding down sends early by a new look, never late by a rounded wait.
-  return { kind: 'wait', waitMs: Math.min(maxWaitMs, Math.floor(waitUs / 1000)) };
+  // A timer of n ms fires in n to n + 1 ms. Rounding a wait down leads to one more look; the last half of a millisecond
+  // is spent by looking again and again, which costs CPU that the server might want, so it is no longer than that.
+  const waitMs = waitUs >= 500 ? Math.max(1, Math.floor(waitUs / 1000)) : 0;
+  return { kind: 'wait', waitMs: Math.min(maxWaitMs, waitMs) };
 }
 
 export interface PaceOptions {

@@ -40,6 +40,7 @@ export async function produce(options: Producing): Promise<void> {
       ledger.append(RECORD.enqueueSent, 0, 0, key, intendedUs, nowUs(), 0);
       ledger.flush();
       counters.sent += 1;
+      if (outstanding.size >= role.connections) counters.poolWaits += 1;
       const sent = send(options, key, intendedUs).finally(() => outstanding.delete(sent));
       outstanding.add(sent);
     },

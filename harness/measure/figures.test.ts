@@ -245,20 +245,65 @@ test('a preload before an open loop is settled work, but its latency is not the 
   assert.equal(found.throughput.offeredPerSec, 1);
 });
 
-test('a drain counts events in its window, from the start of the load, and has no generator to be late', () => {
+test('a drain tells the service time of what was settled in its window, and nothing of how long jobs lay there', () => {
   const book = new Book(100, 100);
   for (let key = 0; key < 80; key += 1) {
     const ms = key * 10;
-    book.claimed(key, ms + 1).settled(key, ms + 2, ms + 5);
+    // The longer, the later: service times of 5 … 84 ms, each belonging to the instant of its settle.
+    book.claimed(key, ms - key).settled(key, ms + 4, ms + 5);
   }
   const found = book.figures({ measuredMs: [200, 700], endMs: 1000, openLoop: false, preloaded: 100 });
   assert.deepEqual(found.throughput, { settledPerSec: 100 });
-  assert.equal(found.latencyUs.service?.count, 50);
-  assert.equal(found.latencyUs.response?.min, 205 * MS);
-  assert.equal(found.latencyUs.response?.max, 695 * MS);
-  assert.equal(found.latencyUs.generatorLag, undefined);
-  assert.equal(found.latencyUs.enqueue, undefined);
+  // Keys 20 … 69 are settled in 205 … 695 ms.
+  const service = { count: 50, min: 25 * MS, mean: 49.5 * MS, max: 74 * MS };
+  assert.deepEqual(found.latencyUs, { service });
+  assert.ok(
+    found.log.every((line) => line.startsWith('Tag=service,')),
+    'nor does its interval log',
+  );
   assert.equal(found.lateShare, 0);
+  assert.equal(found.lagP99Us, 0);
+  assert.equal(found.pickupP99Us, 0);
+});
+
+test('a drain says how its rate moved from the first third of its window to the last', () => {
+  const drained = (thirds: readonly [number, number, number], over: Partial<FigureInput> = {}) => {
+    const size = 1_000;
+    const book = new Book(size, size);
+    let key = 0;
+    const settle = (ms: number): void => {
+      book.claimed(key, ms - 1).settled(key, ms - 0.5, ms);
+      key += 1;
+    };
+    // Outside the window: in the warm-up, and after its end.
+    for (let i = 0; i < 50; i += 1) settle(90);
+    for (let i = 0; i < 50; i += 1) settle(3_100);
+    // Each third from its first instant to just before its end.
+    for (const [third, n] of thirds.entries())
+      for (let i = 0; i < n; i += 1) settle(100 + third * 1_000 + (i * 999) / n);
+    const input = book.input({ measuredMs: [100, 3_100], endMs: 4_000, openLoop: false, preloaded: size });
+    return figures({ ...input, ...over }).throughput.lastToFirstThird;
+  };
+  assert.equal(drained([300, 200, 150]), 0.5);
+  assert.equal(drained([300, 0, 301]), 1.003);
+  assert.equal(drained([300, 0, 0]), 0, 'one that came to a standstill');
+  assert.equal(drained([299, 300, 300]), undefined, 'of too few jobs nothing is said');
+  assert.equal(drained([400, 0, 400], { measured: [] }), undefined);
+  assert.equal(
+    drained([400, 0, 400], { openLoop: true, preloaded: 0 }),
+    undefined,
+    'an open loop has its timeline',
+  );
+});
+
+test('for the limits of the audit, lag and pickup have a p99 of however few jobs', () => {
+  const found = new Book(2)
+    .whole(0, 100, 5)
+    .whole(1, 200)
+    .figures({ measuredMs: [0, 1000], endMs: 1000 });
+  assert.equal(found.lagP99Us, 5 * MS);
+  assert.equal(found.pickupP99Us, 7 * MS);
+  assert.equal(found.latencyUs.pickup?.p99, undefined);
 });
 
 test('jobs sent more than 10 ms late are the late share', () => {
@@ -323,11 +368,11 @@ test('the timeline counts each event in its bucket, warm-up included, and the ba
   book.sent(3, 600).enqueued(3, 700).sent(4, 650).enqueued(4, 700, ENQUEUE.refused);
   const rows = buckets(book.input({ measuredMs: [500, 1_500], endMs: 1_450, preloaded: 2 }), 0.5);
   assert.deepEqual(
-    rows.map((r) => [r.t, r.enqueued, r.claimed, r.settled, r.backlog]),
+    rows.map((r) => [r.t, r.seconds, r.enqueued, r.claimed, r.settled, r.backlog]),
     [
-      [0.5, 1, 1, 1, 2],
-      [1, 1, 1, 0, 3],
-      [1.5, 0, 0, 1, 2],
+      [0.5, 0.5, 1, 1, 1, 2],
+      [1, 0.5, 1, 1, 0, 3],
+      [1.45, 0.45, 0, 0, 1, 2],
     ],
   );
   assert.equal(rows[0]?.responseMaxUs, 300 * MS);
@@ -348,6 +393,24 @@ test('what happens at the very end, or after it, is in the last bucket; the sum 
     100,
   );
   assert.equal(rows.at(-1)?.backlog, 0);
+});
+
+test('the last bucket is as long as the load lasted in it, so that a steady rate does not fall at its end', () => {
+  const book = new Book(120, 120);
+  for (let key = 0; key < 120; key += 1) book.claimed(key, key * 10).settled(key, key * 10, key * 10);
+  const rows = buckets(
+    book.input({ measuredMs: [0, 1200], endMs: 1200, openLoop: false, preloaded: 120 }),
+    0.5,
+  );
+  for (const row of rows) assert.equal(row.settled / row.seconds, 100, `${row.t} s`);
+  assert.deepEqual(
+    rows.map((r) => [r.t, r.seconds]),
+    [
+      [0.5, 0.5],
+      [1, 0.5],
+      [1.2, 0.2],
+    ],
+  );
 });
 
 test('percentiles of a bucket need their samples too, and the backlog is never below zero', () => {

@@ -37,13 +37,17 @@ export interface Figures {
   readonly measuredSeconds: number;
   /** Share of the open loop's jobs that were sent more than 10 ms late, 0 … 1. */
   readonly lateShare: number;
+  /** Of however many samples, for the audit's limits only; 0 without any. */
+  readonly lagP99Us: number;
+  readonly pickupP99Us: number;
   readonly notes: readonly string[];
 }
 
 /**
  * In an open loop a job belongs to the figures when its **intended** instant lies in a measured stretch, wherever it
  * ended; one that never ended counts with its age, so that a queue that falls behind cannot hide its worst jobs. In a
- * drain a job belongs to them when the event itself lies there, and the clock starts with the load.
+ * drain a job belongs to them when it was settled there, and only its service time is told: how long it lay in the backlog
+ * says when the backlog was made and how long we looked, not how good the queue is.
  */
 export function figures(input: FigureInput): Figures {
   const log = new IntervalLog(input.startUs);
@@ -74,6 +78,8 @@ export function figures(input: FigureInput): Figures {
     log: log.lines(),
     measuredSeconds,
     lateShare: counts.sent === 0 ? 0 : counts.late / counts.sent,
+    lagP99Us: total.get('generatorLag')?.unquotable(99) ?? 0,
+    pickupP99Us: total.get('pickup')?.unquotable(99) ?? 0,
     notes,
   };
 }
@@ -123,13 +129,9 @@ function openLoopJob(
 }
 
 function drainJob(input: FigureInput, key: number, inside: (us: number) => boolean, record: Record): void {
-  const claimedUs = input.ledger.claimedUs[key] ?? Number.NaN;
-  const intendedUs = input.ledger.intendedUs[key] ?? Number.NaN;
-  if (inside(claimedUs)) record('pickup', claimedUs - intendedUs, claimedUs);
   const done = finished(input, key);
   if (done === undefined || !inside(done.settledUs)) return;
   if (!Number.isNaN(done.claimedUs)) record('service', done.settledUs - done.claimedUs, done.settledUs);
-  record('response', done.settledUs - intendedUs, done.settledUs);
 }
 
 function countRates(input: FigureInput, key: number, inside: (us: number) => boolean, counts: Counts): void {
@@ -170,12 +172,28 @@ function claimBehind(ledger: Ledger, key: number, settle: Settle): { claimedUs: 
 
 function rates(input: FigureInput, counts: Counts, seconds: number): Figures['throughput'] {
   const settledPerSec = counts.settled / seconds;
-  if (!input.openLoop) return { settledPerSec };
+  if (!input.openLoop) return { settledPerSec, ...trendOf(input) };
   return {
     offeredPerSec: counts.offered / seconds,
     enqueuedPerSec: counts.enqueued / seconds,
     settledPerSec,
   };
+}
+
+const TREND_SAMPLES = 300;
+
+/** How a drain's rate moved within its window: only then can a reader tell a lasting rate from a first rush. */
+function trendOf(input: FigureInput): { lastToFirstThird?: number } {
+  const [first, last] = [input.measured[0], input.measured.at(-1)];
+  if (first === undefined || last === undefined) return {};
+  const third = (last.toUs - first.fromUs) / 3;
+  let [early, late] = [0, 0];
+  for (let key = 0; key < input.ledger.size; key += 1) {
+    const at = finished(input, key)?.settledUs ?? Number.NaN;
+    if (at >= first.fromUs && at < first.fromUs + third) early += 1;
+    else if (at >= last.toUs - third && at < last.toUs) late += 1;
+  }
+  return early < TREND_SAMPLES ? {} : { lastToFirstThird: Math.round((late / early) * 1000) / 1000 };
 }
 
 function latencies(total: ReadonlyMap<Metric, LatencyHistogram>): Figures['latencyUs'] {
@@ -230,7 +248,8 @@ export const LOG_HEAD =
 
 /** The load side of a cell's timeline: buckets of `seconds`, from the start of the load to its end. */
 export function timeline(input: FigureInput, cell: string, seconds: number): Sample[] {
-  const buckets = Math.max(1, Math.ceil((input.endUs - input.startUs) / 1e6 / seconds));
+  const totalSeconds = (input.endUs - input.startUs) / 1e6;
+  const buckets = Math.max(1, Math.ceil(totalSeconds / seconds));
   const rows = Array.from({ length: buckets }, () => ({ enqueued: 0, claimed: 0, settled: 0 }));
   const pickup: number[][] = rows.map(() => []);
   const response: number[][] = rows.map(() => []);
@@ -262,8 +281,9 @@ export function timeline(input: FigureInput, cell: string, seconds: number): Sam
     return {
       kind: 'load' as const,
       cell,
-      t: round3((i + 1) * seconds),
-      seconds,
+      t: round3(Math.min((i + 1) * seconds, totalSeconds)),
+      // The last bucket ends with the load: divided by a whole one, it would show a fall that never was.
+      seconds: round3(Math.min(seconds, totalSeconds - i * seconds)),
       ...row,
       // An answer to an enqueue may be read after the job was settled: never below zero.
       backlog: Math.max(0, backlog),

@@ -7,12 +7,16 @@ export interface GeneratorHealth {
   /** How late a 1 ms timer fires: 99th percentile and maximum. */
   readonly eventLoopP99Us: number;
   readonly eventLoopMaxUs: number;
+  /** Share of the time that the event loop stood still for longer than STALL_MS at a stretch, 0…1. */
+  readonly stalledShare: number;
   readonly cpuShare: number;
   readonly gcShare: number;
   readonly peakRssBytes: number;
 }
 
 const RESOLUTION_MS = 1;
+const STALL_TICK_MS = 10;
+const STALL_MS = 20;
 
 /** Watches this process from `start` until `stop`. */
 export class GeneratorWatch {
@@ -23,6 +27,10 @@ export class GeneratorWatch {
   #gcMs = 0;
   #startMs = 0;
   #startCpu = process.cpuUsage();
+  #ticker: NodeJS.Timeout | undefined;
+  #lastTickMs = 0;
+  #stalledMs = 0;
+  #longestMs = 0;
 
   start(): void {
     this.#observer.observe({ entryTypes: ['gc'] });
@@ -30,18 +38,35 @@ export class GeneratorWatch {
     this.#gcMs = 0;
     this.#startMs = performance.now();
     this.#startCpu = process.cpuUsage();
+    this.#lastTickMs = this.#startMs;
+    this.#ticker = setInterval(() => this.#tick(), STALL_TICK_MS);
+  }
+
+  /**
+   * A percentile over timer samples hides a long stall, which is one sample among thousands: the same omission that a
+   * closed loop makes. So stalls are also weighed by the time that they took.
+   */
+  #tick(): void {
+    const nowMs = performance.now();
+    const lateMs = nowMs - this.#lastTickMs - STALL_TICK_MS;
+    this.#lastTickMs = nowMs;
+    this.#longestMs = Math.max(this.#longestMs, lateMs);
+    if (lateMs > STALL_MS) this.#stalledMs += lateMs;
   }
 
   stop(): GeneratorHealth {
     const elapsedMs = Math.max(1, performance.now() - this.#startMs);
     const cpu = process.cpuUsage(this.#startCpu);
+    this.#tick();
+    clearInterval(this.#ticker);
     this.#delay.disable();
     this.#observer.disconnect();
     // The histogram holds whole intervals; the resolution itself is no delay.
     const lateUs = (nanoseconds: number): number => Math.max(0, nanoseconds / 1000 - RESOLUTION_MS * 1000);
     return {
       eventLoopP99Us: lateUs(this.#delay.percentile(99)),
-      eventLoopMaxUs: lateUs(this.#delay.max),
+      eventLoopMaxUs: Math.max(lateUs(this.#delay.max), this.#longestMs * 1000),
+      stalledShare: this.#stalledMs / elapsedMs,
       cpuShare: (cpu.user + cpu.system) / 1000 / elapsedMs,
       gcShare: this.#gcMs / elapsedMs,
       peakRssBytes: process.resourceUsage().maxRSS * 1024,

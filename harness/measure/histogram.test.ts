@@ -40,6 +40,14 @@ test('a percentile needs 100 samples beyond it, to the sample', () => {
   }
 });
 
+test('for the limits of the audit there is a percentile of however few samples, never beyond the maximum', () => {
+  assert.equal(new LatencyHistogram().unquotable(99), 0);
+  assert.equal(of([1_000_000]).unquotable(99), 1_000_000);
+  assert.equal(of(upTo(99)).quotable(99), undefined);
+  assert.equal(of(upTo(100)).unquotable(99), 99);
+  assert.equal(of([-5]).unquotable(99), 0);
+});
+
 test('percentiles agree with sorted samples to three digits, over six decades', () => {
   const random = randomStream(1, 'histogram');
   const values = Array.from({ length: 200_000 }, () => 10 ** (1 + 6 * random()));

@@ -12,6 +12,7 @@ export const RECORD_BYTES = 32;
  * - claimed: a requested, b answered, c attempt
  * - settling: a sent, c number of the settle; detail is the index of its kind in SETTLE_KINDS
  * - stale: c number of the settle
+ * - sessionLost: a when the connection of `claimer` broke, without having been closed
  * - settled: a answered, c number of the settle; detail 0 answered, 1 outcome unknown
  */
 export const RECORD = {
@@ -21,6 +22,7 @@ export const RECORD = {
   settling: 4,
   stale: 5,
   settled: 6,
+  sessionLost: 7,
 } as const;
 
 export const SETTLE_KINDS = ['ack', 'retry', 'dead-letter', 'release'] as const;

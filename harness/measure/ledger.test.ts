@@ -211,6 +211,21 @@ test('keys that were never offered are set aside', (t) => {
   assert.deepEqual([...ledger.foreignKeys], [5, 0xffff_ffff]);
 });
 
+test('lost sessions of all agents are read back by their claimers, and are no records of a job', (t) => {
+  const at = folder(t);
+  // Of no jobs at all: a session's record has no key that could be taken for a foreign one.
+  const ledger = new Ledger(0, 0, 0);
+  for (const [agent, claimers] of [[1, 2], [65_535]].entries()) {
+    const path = written(join(at, `${agent}`), (w) => {
+      for (const claimer of claimers) w.append(RECORD.sessionLost, 0, claimer, 0, 1_000.5, 0, 0);
+    });
+    ledger.readFile(path, agent);
+  }
+  assert.deepEqual([...ledger.lostSessions], [1, 2, 65_535]);
+  assert.equal(ledger.foreignKeys.size, 0);
+  assert.deepEqual([...new Ledger(1, 1, 0).lostSessions], []);
+});
+
 test('what an agent had flushed when SIGKILL took it is read', (t) => {
   const path = join(folder(t), 'killed');
   const script = `
@@ -223,6 +238,7 @@ test('what an agent had flushed when SIGKILL took it is read', (t) => {
     const number = events.settling(0, [0], ['ack']);
     events.settled(0, number, []);
     events.settling(0, [1], ['ack']);
+    events.sessionLost(6);
     process.kill(process.pid, 'SIGKILL');
     setInterval(() => {}, 1000);
   `;
@@ -239,6 +255,7 @@ test('what an agent had flushed when SIGKILL took it is read', (t) => {
     [SETTLE.effective, SETTLE.unknown, SETTLE.none],
     'a settle that left is known, though its answer is not',
   );
+  assert.deepEqual([...ledger.lostSessions], [6]);
 });
 
 const JOBS = 1_000_000;

@@ -59,6 +59,8 @@ export class Ledger {
   readonly histories = new Map<number, History>();
   /** Keys outside the offered range that were handed out. */
   readonly foreignKeys = new Set<number>();
+  /** Claimers whose connection broke. */
+  readonly lostSessions = new Set<number>();
 
   /** Keys 0 … `preloaded` − 1 lie in the queue from the start, intended for the start of the load. */
   constructor(size: number, preloaded: number, startUs: number) {
@@ -204,6 +206,10 @@ class FileReader {
     const ledger = this.#ledger;
     if (kind === RECORD.settled) {
       this.#answer(buffer.readUInt32LE(at + 24), detail === 0, buffer.readDoubleLE(at + 8));
+      return;
+    }
+    if (kind === RECORD.sessionLost) {
+      ledger.lostSessions.add(claimer);
       return;
     }
     if (key >= ledger.size) {

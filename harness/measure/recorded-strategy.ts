@@ -8,7 +8,7 @@ import type {
   StrategyFactory,
   WorkerSession,
 } from '../../queue/index.ts';
-import type { ConsumerOptions } from '../contender.ts';
+import { CLAIMERS_PER_AGENT, type ConsumerOptions } from '../contender.ts';
 
 /** Outside every cell's keys: what a job without a key of ours is booked under. */
 const FOREIGN_KEY = 0xffff_ffff;
@@ -29,9 +29,19 @@ export function recorded(factory: StrategyFactory, options: ConsumerOptions): St
       const strategy = factory.create(context);
       return withSessions(strategy, async (connection, workerId) => {
         const session = await strategy.openWorker(connection, workerId);
-        const claimer = options.firstClaimer + (claimers % options.connections);
+        const claimer = options.firstClaimer + (claimers % CLAIMERS_PER_AGENT);
         claimers += 1;
-        return recordedSession(session, claimer, options);
+        let closing = false;
+        connection.ended.addEventListener('abort', () => {
+          if (!closing) options.events.sessionLost(claimer);
+        });
+        return {
+          ...recordedSession(session, claimer, options),
+          [Symbol.asyncDispose]: () => {
+            closing = true;
+            return session[Symbol.asyncDispose]();
+          },
+        };
       });
     },
   };
@@ -59,13 +69,18 @@ function withSessions(
   };
 }
 
-function recordedSession(session: WorkerSession, claimer: number, options: ConsumerOptions): WorkerSession {
+function recordedSession(
+  session: WorkerSession,
+  claimer: number,
+  options: ConsumerOptions,
+): Omit<WorkerSession, typeof Symbol.asyncDispose> {
   const { events, nowUs } = options;
   const { heartbeat } = session;
   return {
     async claim(queue, limit, leaseMs) {
       const requestedUs = nowUs();
       const jobs = await session.claim(queue, limit, leaseMs);
+      if (jobs.length > limit) events.overClaimed(claimer, jobs.length - limit);
       if (jobs.length > 0) {
         events.claimed(
           claimer,
@@ -93,7 +108,6 @@ function recordedSession(session: WorkerSession, claimer: number, options: Consu
       return result;
     },
     ...(heartbeat === undefined ? {} : { heartbeat }),
-    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }
 

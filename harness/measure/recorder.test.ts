@@ -74,6 +74,26 @@ test('each key of a settle has its own outcome: stale ones are stale, the others
   assert.equal(counters.finished, 1, 'neither a retry nor a stale ack is finished');
 });
 
+test('a session that broke is on disk at once, by its claimer, and books no job', (t) => {
+  const { events, clock, counters, read, onDisk } = recording(t);
+  clock.us = 77;
+  events.sessionLost(4_099);
+  assert.equal(onDisk(), 1);
+  events.claimed(3, 100, [0], [1]);
+  const ledger = read(1);
+  assert.deepEqual([...ledger.lostSessions], [4_099]);
+  assert.deepEqual(ledger.claimsOf(0).length, 1);
+  assert.deepEqual(counters, { ...newCounters(), claims: 1, claimedJobs: 1 });
+});
+
+test('jobs beyond what a claim asked for are counted', (t) => {
+  const { events, counters, onDisk } = recording(t);
+  events.overClaimed(0, 2);
+  events.overClaimed(1, 3);
+  assert.deepEqual(counters, { ...newCounters(), overClaimed: 5 });
+  assert.equal(onDisk(), 0);
+});
+
 test('settles under way at once are answered each by its own number', (t) => {
   const { events, clock, read } = recording(t);
   events.claimed(0, 0, [0], [1]);

@@ -7,10 +7,14 @@ import { type LedgerWriter, RECORD, SETTLE_KINDS } from './ledger-writer.ts';
 /** Counters of an agent since its start, for progress and for the fairness check. */
 export interface AgentCounters {
   sent: number;
+  /** Enqueues that were sent while all of the producer's connections were busy. */
+  poolWaits: number;
   enqueued: number;
   enqueueFailed: number;
   claims: number;
   emptyClaims: number;
+  /** Jobs handed out beyond what their claims asked for. */
+  overClaimed: number;
   claimedJobs: number;
   /** Jobs acked or dead-lettered with effect. */
   finished: number;
@@ -22,10 +26,12 @@ export interface AgentCounters {
 export function newCounters(): AgentCounters {
   return {
     sent: 0,
+    poolWaits: 0,
     enqueued: 0,
     enqueueFailed: 0,
     claims: 0,
     emptyClaims: 0,
+    overClaimed: 0,
     claimedJobs: 0,
     finished: 0,
     staleSettles: 0,
@@ -58,6 +64,13 @@ export function recordingEvents(
       for (let i = 0; i < keys.length; i += 1) {
         ledger.append(RECORD.claimed, 0, claimer, keys[i] ?? 0, requestedUs, answeredUs, attempts[i] ?? 0);
       }
+      ledger.flush();
+    },
+    overClaimed(_claimer, jobs) {
+      counters.overClaimed += jobs;
+    },
+    sessionLost(claimer) {
+      ledger.append(RECORD.sessionLost, 0, claimer, 0, clock(), 0, 0);
       ledger.flush();
     },
     emptyClaim() {

@@ -34,6 +34,8 @@ interface Amounts {
 
 /** Counters at one instant. Only differences of them mean anything: see `costsBetween`. */
 export interface CostSnapshot extends Amounts {
+  /** Times that pg_stat_statements has thrown statements out since the server started; 0 where it is not there. */
+  readonly evictions: number;
   readonly missing: readonly string[];
 }
 
@@ -55,11 +57,12 @@ export async function readCosts(watched: Watched, cpuUs?: () => number): Promise
     await ownSessionsEnd(session);
     const ownReported = await reportOwnCommits(session);
     const { commits, ...counters } = await readCounters(session, watched);
-    const buffers = await readBuffers(session, missing);
+    const { buffers, evictions } = await readBuffers(session, missing);
     if (cpuUs === undefined) missing.push('server CPU: its processes are not visible from here');
     return {
       ...counters,
       commits: commits - ownReported,
+      evictions,
       ...(buffers === undefined ? {} : { buffers }),
       ...(cpuUs === undefined ? {} : { serverCpuUs: cpuUs() }),
       missing,
@@ -150,7 +153,7 @@ async function readCounters(session: OwnSession, watched: Watched): Promise<Coun
 }
 
 /** From pg_stat_statements; without it from the database's counters, in which autovacuum and the harness are counted, too. */
-async function readBuffers(session: OwnSession, missing: string[]): Promise<number | undefined> {
+async function readBuffers(session: OwnSession, missing: string[]): Promise<Buffers> {
   try {
     const [row] = await session.query<{ touched: number; evicted: number }>(
       `SELECT /* ${COSTS_NAME} */
@@ -160,9 +163,7 @@ async function readBuffers(session: OwnSession, missing: string[]): Promise<numb
         WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
           AND query NOT LIKE '%/* ${COSTS_NAME} */%' AND query NOT LIKE '%/* ${SAMPLER_NAME} */%'`,
     );
-    if (row && row.evicted > 0)
-      missing.push('buffers of some statements: pg_stat_statements.max was too small');
-    return row?.touched;
+    return { buffers: row?.touched, evictions: row?.evicted ?? 0 };
   } catch (error) {
     if (!(error instanceof pg.DatabaseError)) throw error;
     missing.push(
@@ -172,7 +173,12 @@ async function readBuffers(session: OwnSession, missing: string[]): Promise<numb
   const [row] = await session.query<{ touched: number }>(
     `SELECT (blks_hit + blks_read)::float8 AS touched FROM pg_stat_database WHERE datname = current_database()`,
   );
-  return row?.touched;
+  return { buffers: row?.touched, evictions: 0 };
+}
+
+interface Buffers {
+  readonly buffers: number | undefined;
+  readonly evictions: number;
 }
 
 /**
@@ -183,6 +189,10 @@ export function costsBetween(before: CostSnapshot, after: CostSnapshot, samplerC
   // A counter that was reset, or whose table was dropped meanwhile, goes back; nothing was spent less than not at all.
   const rise = (from: number, to: number) => Math.max(0, to - from);
   const walBytes = rise(before.walBytes, after.walBytes);
+  const evicted =
+    after.evictions > before.evictions
+      ? ['buffers of some statements: pg_stat_statements.max was too small']
+      : [];
   return {
     walBytes,
     walFpiBytes: Math.min(walBytes, rise(before.walFpiBytes, after.walFpiBytes)),
@@ -196,7 +206,7 @@ export function costsBetween(before: CostSnapshot, after: CostSnapshot, samplerC
     ...(before.serverCpuUs === undefined || after.serverCpuUs === undefined
       ? {}
       : { serverCpuUs: rise(before.serverCpuUs, after.serverCpuUs) }),
-    missing: [...new Set([...before.missing, ...after.missing])],
+    missing: [...new Set([...before.missing, ...after.missing, ...evicted])],
   };
 }
 

@@ -87,9 +87,8 @@ async function outsideDependents(client: pg.Client): Promise<string | undefined>
        JOIN inside i ON d.refclassid = i.classid AND d.refobjid = i.objid
       CROSS JOIN LATERAL pg_identify_object_as_address(d.classid, d.objid, d.objsubid) AS a
       WHERE d.deptype IN ('n', 'a')
-        AND d.classid IN ('pg_class'::regclass, 'pg_rewrite'::regclass, 'pg_constraint'::regclass,
-                          'pg_trigger'::regclass, 'pg_attrdef'::regclass, 'pg_policy'::regclass)
-        AND a.object_names[1] <> $1
+        AND NOT EXISTS (SELECT FROM inside AS own WHERE own.classid = d.classid AND own.objid = d.objid)
+        AND a.object_names[1] IS DISTINCT FROM $1
       LIMIT 1`,
     [CELL_SCHEMA],
   );

@@ -1,7 +1,8 @@
 // How is a PostgreSQL cluster made in a private folder, started, and stopped?
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFile, chown, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -45,15 +46,41 @@ export function dataFolder(folder: string): string {
 /** Makes the cluster: UTF-8, C locale, scram-sha-256 with the given password. */
 export async function initCluster(place: ClusterPlace, password: string, settings: string): Promise<void> {
   const passwordFile = path.join(place.folder, 'password');
-  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
-  if (place.account) await chown(passwordFile, place.account.uid, place.account.gid);
+  await writeOwned(passwordFile, NEW_FILE, `${password}\n`, place.account);
   try {
     await runInitdb(place, passwordFile);
   } finally {
     place.onProcess(undefined);
     await rm(passwordFile, { force: true });
   }
-  await appendFile(path.join(dataFolder(place.folder), 'postgresql.conf'), settings);
+  const settingsFile = path.join(dataFolder(place.folder), 'postgresql.conf');
+  await writeOwned(
+    settingsFile,
+    constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW,
+    settings,
+    undefined,
+  );
+}
+
+const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+/**
+ * Writes a file in the server's folder. That belongs to the server's account: what lies there under the file's name may
+ * be a link of its making, and root would write, and give away, whatever it points to. Links are not followed.
+ */
+async function writeOwned(
+  file: string,
+  flags: number,
+  text: string,
+  account: Account | undefined,
+): Promise<void> {
+  const handle = await open(file, flags, 0o600);
+  try {
+    await handle.writeFile(text);
+    if (account) await handle.chown(account.uid, account.gid);
+  } finally {
+    await handle.close();
+  }
 }
 
 async function runInitdb(place: ClusterPlace, passwordFile: string): Promise<void> {
@@ -135,7 +162,9 @@ export async function startPostmaster(place: ClusterPlace): Promise<Postmaster> 
 class PortTaken extends Error {}
 
 async function launch(place: ClusterPlace, port: number): Promise<Postmaster> {
-  const log = await open(logFile(place.folder), 'w');
+  // Each attempt to bind a port starts the log anew.
+  await rm(logFile(place.folder), { force: true });
+  const log = await open(logFile(place.folder), NEW_FILE, 0o600);
   try {
     const postgres = path.join(place.folder, 'install', 'bin', 'postgres');
     const args = ['-D', dataFolder(place.folder), '-p', String(port)];

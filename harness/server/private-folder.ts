@@ -63,7 +63,8 @@ function isGone(owner: Owner): boolean {
  * The watchdog: outlives the harness, holds the read end of a pipe, and acts when the pipe closes, which the kernel
  * does however the harness dies. Each line names the process that is running now; `done` says that the harness has
  * cleared everything away itself. SIGQUIT is PostgreSQL's immediate shutdown. `rm` is repeated, since a process that
- * is just ending may still be writing.
+ * is just ending may still be writing. The whole process group is ended, which a detached child leads: initdb's backend
+ * would go on in a folder that is gone, and keep its shared memory.
  */
 const WATCHDOG = `
 folder=$1; child=
@@ -73,9 +74,9 @@ while IFS= read -r line; do
 done
 tries=0
 if [ -n "$child" ]; then
-  kill -QUIT "$child" 2>/dev/null
-  while kill -0 "$child" 2>/dev/null && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
-  kill -KILL "$child" 2>/dev/null
+  kill -QUIT -- "-$child" 2>/dev/null
+  while kill -0 -- "-$child" 2>/dev/null && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+  kill -KILL -- "-$child" 2>/dev/null
 fi
 tries=0
 while [ -e "$folder" ] && [ $tries -lt 50 ]; do

@@ -80,6 +80,12 @@ class Model {
       priorityOf: () => 0,
       held: listed(rows.map(({ key, state }) => ({ key, state }))),
       brokenAgents: new Set([KILLED_AGENT]),
+      killedAgents: new Set([KILLED_AGENT]),
+      startUs: 0,
+      endUs: this.#nowUs,
+      lastFaultUs: this.#killedAtUs,
+      cleanStop: false,
+      overClaims: 0,
     });
   }
 

@@ -16,6 +16,8 @@ const [ACK, RETRY, DEAD, RELEASE] = SETTLE_KINDS.map((_, i) => i) as [number, nu
 const CLEAN: Cell['audit'] = {
   lost: 0,
   duplicateClaims: 0,
+  overClaims: 0,
+  stuck: 0,
   duplicateSettlements: 0,
   unexpected: 0,
   recovered: 0,
@@ -74,6 +76,7 @@ class Book {
     return this;
   }
 
+  /** A load of 10 s without a fault. That it was stopped cleanly is for each test to say. */
   check(over: Partial<CheckInput> = {}) {
     return check({
       ledger: this.ledger,
@@ -83,6 +86,12 @@ class Book {
       priorityOf: () => 0,
       held: listed(this.held),
       brokenAgents: new Set(),
+      killedAgents: new Set(),
+      startUs: 0,
+      endUs: 10_000 * MS,
+      lastFaultUs: 0,
+      cleanStop: false,
+      overClaims: 0,
       ...over,
     });
   }
@@ -182,6 +191,14 @@ test('enqueues: skipped, refused, unknown and gone, unknown and turned up', asyn
   });
 });
 
+test('an enqueue that the server refused was rolled back: a job of it that turns up is unexpected, not recovered', async () => {
+  const refused = (): Book => new Book(1, 0).enqueue(0, ENQUEUE.refused);
+  const said = { audit: { unexpected: 1 }, violations: [/without having been offered/] };
+  await expect(refused(), { jobs: { failed: 1, enqueued: 0 } }, {}, 'stays away');
+  await expect(refused().has(0, 'ready'), { ...said, jobs: { inFlight: 1 } }, {}, 'stored');
+  await expect(refused().done(0), { ...said, jobs: { settled: 1 } }, {}, 'handed out');
+});
+
 test('unexpected: stored or handed out without having been offered', async () => {
   const said = { audit: { unexpected: 1 }, violations: [/without having been offered/] };
   const one = { ...said, jobs: { settled: 1 } };
@@ -200,6 +217,54 @@ test('a job that is stored twice was offered once', async () => {
     jobs: { inFlight: 1 },
     violations: [/without having been offered/],
   });
+});
+
+test('what was handed out beyond what its claim asked for voids the cell', async () => {
+  await expect(
+    new Book().done(0),
+    { audit: { overClaims: 3 }, jobs: { settled: 1 }, violations: [/^3 jobs were handed out beyond/] },
+    { overClaims: 3 },
+  );
+});
+
+const STUCK = {
+  audit: { stuck: 1 },
+  jobs: { inFlight: 1 },
+  violations: [/^1 job was left under a lease that nobody holds/],
+};
+const LEASED = { jobs: { inFlight: 1 } };
+
+test('after a clean stop no job is leased, whether or not anybody was seen to claim it', async () => {
+  const clean = { cleanStop: true };
+  await expect(new Book().claim(0, 1, 2).has(0, 'leased'), STUCK, clean);
+  await expect(new Book().has(0, 'leased'), STUCK, clean, 'an unseen claim');
+  await expect(new Book().claim(0, 1, 2).has(0, 'leased'), LEASED, { cleanStop: false });
+  await expect(new Book().has(0, 'ready'), LEASED, clean);
+  await expect(new Book().claim(0, 1, 2).has(0, 'delayed'), LEASED, clean);
+});
+
+test('what a broken agent held comes back with the end of its lease, and a margin for the reaper', async () => {
+  // The lease lasts 100 ms, the margin 5 s; the last fault may have prolonged what was claimed long before it.
+  const at = (endMs: number, lastFaultMs: number): Partial<CheckInput> => ({
+    brokenAgents: new Set([0]),
+    endUs: endMs * MS,
+    lastFaultUs: lastFaultMs * MS,
+    cleanStop: true,
+  });
+  const claimed = (): Book => new Book().claim(0, 1_999, 2_000).has(0, 'leased');
+  await expect(claimed(), LEASED, at(7_100, 0));
+  await expect(claimed(), STUCK, at(7_100.001, 0));
+  await expect(claimed(), LEASED, at(8_100, 3_000), 'a later fault');
+  await expect(claimed(), STUCK, at(8_100.001, 3_000), 'a later fault');
+  await expect(claimed().claim(0, 2_999, 3_000, 1), { ...LEASED, audit: { redelivered: 1 } }, at(8_100, 0));
+  await expect(new Book().has(0, 'leased'), LEASED, at(5_100, 0), 'never seen claimed');
+  await expect(new Book().has(0, 'leased'), STUCK, at(5_100.001, 0), 'never seen claimed');
+});
+
+test('a session lease does not outlive the sessions: nothing is leased at the end unless an agent was broken', async () => {
+  const book = (): Book => new Book().claim(0, 1, 2).has(0, 'leased');
+  await expect(book(), STUCK, { promises: SESSION });
+  await expect(book(), LEASED, { promises: SESSION, brokenAgents: new Set([0]) });
 });
 
 test('settled, and still there', async () => {
@@ -297,36 +362,65 @@ test('timed lease: a worker that stood still over the answer to its claim does n
   });
 });
 
-test('session lease: handed out again is a duplicate, unless the holder is gone, broken or gave it back', async () => {
-  const again = (): Book =>
-    new Book().claim(0, 0, 1, 0).claim(0, 5_000, 5_001, 1).settle(0, 5_002, 5_003, SETTLE.effective, ACK, 1);
+/** Claimed by session 10 of agent 0, and 5 s later by session 20 of agent 1, which settles it. */
+function againUnderSessions(): Book {
+  return new Book()
+    .claim(0, 0, 1, 10, 0)
+    .claim(0, 5_000, 5_001, 20, 1)
+    .settle(0, 5_002, 5_003, SETTLE.effective, ACK, 20, 1);
+}
+
+const SESSION_DUPLICATE = {
+  audit: { duplicateClaims: 1 },
+  jobs: { settled: 1 },
+  violations: [/handed out twice/],
+};
+
+test('session lease: handed out again is a duplicate, however late, unless the holder gave the job back', async () => {
   const over = { promises: SESSION };
-  await expect(
-    again(),
-    { audit: { duplicateClaims: 1 }, jobs: { settled: 1 }, violations: [/handed out twice/] },
-    over,
-  );
+  const again = againUnderSessions;
+  await expect(again(), SESSION_DUPLICATE, over);
+  const returned = again().settle(0, 10, 11, SETTLE.effective, RETRY, 10, 0);
+  await expect(returned, { jobs: { settled: 1 } }, over, 'given back');
+  // That its holder heard of it too late, or never, excuses nothing: its session was there, and so was the lease.
+  const unknown = again().settle(0, 4_000, 0, SETTLE.unknown, ACK, 10, 0);
+  await expect(unknown, SESSION_DUPLICATE, over, 'a settle without an answer');
+  const stale = again().settle(0, 6_000, 6_001, SETTLE.stale, ACK, 10, 0);
+  const fenced = { ...SESSION_DUPLICATE, audit: { duplicateClaims: 1, staleSettles: 1 } };
+  await expect(stale, fenced, over, 'the fence held, after two had run the job');
+});
+
+test('session lease: the job of a session whose connection broke is redelivered, that of no other', async () => {
+  const over = { promises: SESSION };
+  const lost = (...claimers: number[]): Book => {
+    const book = againUnderSessions();
+    for (const claimer of claimers) book.ledger.lostSessions.add(claimer);
+    return book;
+  };
   const fine = { audit: { redelivered: 1 }, jobs: { settled: 1 } };
-  await expect(again(), fine, { ...over, brokenAgents: new Set([0]) }, 'killed');
-  await expect(again().settle(0, 4_000, 0, SETTLE.unknown), fine, over, 'lost its connection');
-  await expect(
-    again().settle(0, 6_000, 6_001, SETTLE.stale),
-    { ...fine, audit: { redelivered: 1, staleSettles: 1 } },
-    over,
-    'the fence held',
-  );
-  await expect(
-    again().settle(0, 10, 11, SETTLE.effective, RETRY),
-    { jobs: { settled: 1 } },
-    over,
-    'given back',
-  );
-  // The broken agent must be the one that held the job, not the one that got it.
-  await expect(
-    again(),
-    { audit: { duplicateClaims: 1 }, jobs: { settled: 1 }, violations: [/handed out twice/] },
-    { ...over, brokenAgents: new Set([1]) },
-  );
+  await expect(lost(10), fine, over);
+  await expect(lost(10, 11, 20), fine, over);
+  // Another session of the holder's agent; the session that got the job; an agent's number is no session's.
+  for (const other of [11, 20, 0]) await expect(lost(other), SESSION_DUPLICATE, over, `session ${other}`);
+});
+
+test('session lease: a killed agent has lost its sessions, one that merely stood still has not', async () => {
+  const fine = { audit: { redelivered: 1 }, jobs: { settled: 1 } };
+  const harmed = (broken: readonly number[], killed: readonly number[]): Partial<CheckInput> => ({
+    promises: SESSION,
+    brokenAgents: new Set(broken),
+    killedAgents: new Set(killed),
+  });
+  await expect(againUnderSessions(), fine, harmed([0], [0]), 'killed');
+  await expect(againUnderSessions(), SESSION_DUPLICATE, harmed([0], []), 'stalled');
+  // The killed agent must be the one that held the job, not the one that got it.
+  await expect(againUnderSessions(), SESSION_DUPLICATE, harmed([1], [1]));
+});
+
+test('timed lease: neither a killed agent nor a lost session ends it early', async () => {
+  const book = new Book().claim(0, 1, 2, 0).claim(0, 50, 51, 1).settle(0, 52, 53, SETTLE.effective, ACK, 1);
+  book.ledger.lostSessions.add(0);
+  await expect(book, SESSION_DUPLICATE, { brokenAgents: new Set([0]), killedAgents: new Set([0]) });
 });
 
 test('a stale settle that was accepted, whether it settled for good or gave the job back', async () => {
@@ -392,7 +486,8 @@ test('whatever histories hold, the books balance', async () => {
     const over: Partial<CheckInput> = {
       promises: seed % 2 === 0 ? TIMED : SESSION,
       ...(seed % 5 === 0 ? { held: undefined } : {}),
-      ...(seed % 3 === 0 ? { brokenAgents: new Set([0]) } : {}),
+      cleanStop: seed % 7 === 0,
+      ...(seed % 3 === 0 ? { brokenAgents: new Set([0]), killedAgents: new Set([0]) } : {}),
     };
     const { jobs, audit, violations } = await book.check(over);
     const { settled, retried, deadLettered, skipped, failed, inFlight, offered, enqueued } = jobs;
@@ -425,5 +520,6 @@ function randomBook(random: Random): Book {
       book.has(key, (['ready', 'delayed', 'leased', 'dead'] as const)[pick(4)] ?? 'ready');
   }
   if (random() < 0.5) book.has(1_000, 'ready');
+  if (random() < 0.5) book.ledger.lostSessions.add(pick(3));
   return book;
 }

@@ -16,6 +16,14 @@ export type JobCounts = Cell['jobs'];
 
 export interface CheckInput {
   readonly ledger: Ledger;
+  /** Start of the load, end of the last agent, and the last fault (the start when there was none); µs. */
+  readonly startUs: number;
+  readonly endUs: number;
+  readonly lastFaultUs: number;
+  /** Every agent stopped when asked, and every settle was answered. */
+  readonly cleanStop: boolean;
+  /** Jobs that the workers' claims returned beyond what was asked. */
+  readonly overClaims: number;
   readonly promises: Promises;
   readonly leaseMs: number;
   readonly preloaded: number;
@@ -25,6 +33,8 @@ export interface CheckInput {
   readonly held: AsyncIterable<HeldJob> | undefined;
   /** Agents that were killed or stopped on purpose, or whose sessions were lost. */
   readonly brokenAgents: ReadonlySet<number>;
+  /** Those of them whose process, and thus every session, is gone. */
+  readonly killedAgents: ReadonlySet<number>;
 }
 
 export interface CheckResult {
@@ -53,15 +63,31 @@ export async function check(input: CheckInput): Promise<CheckResult> {
   ends.offered = ledger.size;
   for (let key = 0; key < ledger.size; key += 1) {
     endOf(input, key, held[key] ?? HELD.none, audit, ends);
+    if (held[key] === HELD.leased && isStuck(input, key)) audit.stuck += 1;
     if (ledger.histories.has(key)) auditHandOuts(input, key, audit);
   }
   audit.unexpected += ledger.foreignKeys.size;
+  audit.overClaims = input.overClaims;
   audit.lost = ends.lost;
   const order = orderAudit(input);
   audit.orderViolations = order.orderViolations;
   audit.priorityInversions = order.priorityInversions;
   const { lost: _lost, assumedSettled, ...jobs } = ends;
   return { audit, jobs, violations: violations(audit, jobs, input), assumedSettled };
+}
+
+/** A lease may end a little late: reapers look around a few times per lease, and the clock of the server is not ours. */
+const REAP_MARGIN_US = 5e6;
+
+/**
+ * Whether a job that is still leased is out of everybody's reach. Workers that stop cleanly settle or give back what
+ * they hold; what a broken one held comes back when its lease has ended.
+ */
+function isStuck(input: CheckInput, key: number): boolean {
+  if (input.promises.lease !== 'timed') return input.brokenAgents.size === 0;
+  if (input.brokenAgents.size === 0) return input.cleanStop;
+  const claimedUs = input.ledger.claimsOf(key).at(-1)?.answeredUs ?? input.startUs;
+  return input.endUs > Math.max(claimedUs, input.lastFaultUs) + input.leaseMs * 1000 + REAP_MARGIN_US;
 }
 
 interface Ends extends JobCounts {
@@ -83,7 +109,9 @@ function endOf(input: CheckInput, key: number, held: number, audit: Audit, ends:
   const turnedUp = claimed || held !== HELD.none;
   if (enqueue === ENQUEUE.confirmed) ends.enqueued += 1;
   else if (turnedUp) {
-    audit.recovered += 1;
+    // Refused means rolled back: then there is nothing that could turn up.
+    if (enqueue === ENQUEUE.refused) audit.unexpected += 1;
+    else audit.recovered += 1;
     ends.enqueued += 1;
   } else {
     ends.failed += 1;
@@ -187,8 +215,8 @@ function handOut(
       (later.requestedUs > earlier.answeredUs || earlier.answeredUs < later.requestedUs + leaseUs);
     return within ? 'duplicate' : 'redelivered';
   }
-  const holderGone = settle?.state === SETTLE.stale || settle?.state === SETTLE.unknown;
-  return holderGone || input.brokenAgents.has(earlier.agent) ? 'redelivered' : 'duplicate';
+  const holderGone = input.ledger.lostSessions.has(earlier.claimer) || input.killedAgents.has(earlier.agent);
+  return holderGone ? 'redelivered' : 'duplicate';
 }
 
 /** The first settle that the claim's own session sent. */
@@ -215,6 +243,8 @@ function violations(audit: Audit, jobs: JobCounts, input: CheckInput): string[] 
   };
   say(audit.lost, 'lost: enqueued, never settled, and gone from the database');
   say(audit.duplicateClaims, 'handed out twice within one lease');
+  say(audit.overClaims, 'handed out beyond what the claim had asked for');
+  say(audit.stuck, 'left under a lease that nobody holds and that should have ended');
   say(audit.duplicateSettlements, 'settled twice with effect');
   say(audit.acceptedStaleSettles, 'settled under a stale lease, and the settle was accepted');
   say(audit.settledButPresent, 'settled, and still in the database');
@@ -235,6 +265,8 @@ export function emptyAudit(): Audit {
   return {
     lost: 0,
     duplicateClaims: 0,
+    overClaims: 0,
+    stuck: 0,
     duplicateSettlements: 0,
     unexpected: 0,
     recovered: 0,

@@ -6,12 +6,14 @@ import { type ScenarioInput, scenarioSchema } from '../../scenarios/scenario.ts'
 import type { Load } from '../load/coordinator.ts';
 import type { Figures } from '../measure/figures.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
+import { type AgentCounters, newCounters } from '../measure/recorder.ts';
 import type { CheckResult } from './checker.ts';
 import { judge, LIMITS, type VerdictInput } from './verdict.ts';
 
 const HEALTHY: GeneratorHealth = {
   eventLoopP99Us: 1_000,
   eventLoopMaxUs: 2_000,
+  stalledShare: 0,
   cpuShare: 0.3,
   gcShare: 0.01,
   peakRssBytes: 1e8,
@@ -27,9 +29,24 @@ function scenario(over: Partial<ScenarioInput> = {}) {
 }
 
 /** The verdict reads an agent's role, number, report and whether it is broken; the process itself is not needed. */
-function agent(role: 'producer' | 'worker', health: Partial<GeneratorHealth> = {}, broken = false) {
-  const report = { counters: {}, health: { ...HEALTHY, ...health }, errors: [] };
-  return { agent: 3, role, broken, report } as unknown as Load['agents'][number];
+function agent(
+  role: 'producer' | 'worker',
+  health: Partial<GeneratorHealth> = {},
+  broken = false,
+  counters: Partial<AgentCounters> = {},
+) {
+  const report = {
+    counters: { ...newCounters(), ...counters },
+    health: { ...HEALTHY, ...health },
+    errors: [],
+  };
+  return { agent: 3, role, broken, report, live: newCounters() } as unknown as Load['agents'][number];
+}
+
+/** One that was killed: nothing is known of it but its last live counts. */
+function killed(role: 'producer' | 'worker', counters: Partial<AgentCounters> = {}) {
+  const live = { ...newCounters(), ...counters };
+  return { agent: 4, role, broken: true, report: undefined, live } as unknown as Load['agents'][number];
 }
 
 function load(over: Partial<Load> = {}): Load {
@@ -42,6 +59,9 @@ function load(over: Partial<Load> = {}): Load {
     ledgerFiles: [],
     agents: [agent('producer'), agent('worker')],
     brokenAgents: new Set(),
+    killedAgents: new Set(),
+    cleanStop: true,
+    overClaims: 0,
     faults: [],
     failures: [],
     notes: [],
@@ -72,6 +92,8 @@ function checked(
     audit: {
       lost: 0,
       duplicateClaims: 0,
+      overClaims: 0,
+      stuck: 0,
       duplicateSettlements: 0,
       unexpected: 0,
       recovered: 0,
@@ -96,6 +118,8 @@ function figures(over: Partial<Figures> = {}): Figures {
     log: [],
     measuredSeconds: 10,
     lateShare: 0,
+    lagP99Us: 0,
+    pickupP99Us: 0,
     notes: [],
     ...over,
   };
@@ -146,10 +170,16 @@ test('each failing of the generator makes an open loop invalid, just past its li
     [{ figures: figures({ lateShare: just(LIMITS.lateShare) }) }, /sent more than 10 ms late/],
     [{ checked: checked({ skipped: 10 }) }, undefined],
     [{ checked: checked({ skipped: 11, settled: 989 }) }, /never sent/],
-    [{ load: load({ agents: [agent('worker', { eventLoopP99Us: LIMITS.eventLoopP99Us })] }) }, undefined],
+    [{ checked: checked({ failed: 10, settled: 990 }) }, undefined],
+    [{ checked: checked({ failed: 11, settled: 989 }) }, /enqueues failed/],
+    [{ load: load({ agents: [agent('worker', { stalledShare: LIMITS.stalledShare })] }) }, undefined],
     [
-      { load: load({ agents: [agent('worker', { eventLoopP99Us: just(LIMITS.eventLoopP99Us) })] }) },
-      /event loop of worker agent 3/,
+      { load: load({ agents: [agent('worker', { stalledShare: just(LIMITS.stalledShare) })] }) },
+      /worker agent 3 stood still/,
+    ],
+    [
+      { openLoop: false, load: load({ agents: [agent('worker', { stalledShare: 0.5 })] }) },
+      /worker agent 3 stood still/,
     ],
     [{ load: load({ agents: [agent('producer', { cpuShare: LIMITS.producerCpuShare })] }) }, undefined],
     [
@@ -157,7 +187,7 @@ test('each failing of the generator makes an open loop invalid, just past its li
       /producer agent 3 used 95 % of a core/,
     ],
     [{ load: load({ agents: [agent('worker', { cpuShare: 1 })] }) }, undefined],
-    [{ load: load({ agents: [agent('worker', { eventLoopP99Us: 1e9 }, true)] }) }, undefined],
+    [{ load: load({ agents: [agent('worker', { stalledShare: 1 }, true)] }) }, undefined],
     [{ load: load({ failures: ['worker agent 1: ended unasked'] }) }, /ended unasked/],
     [{ figures: undefined }, /nothing was measured/],
   ];
@@ -168,20 +198,33 @@ test('each failing of the generator makes an open loop invalid, just past its li
   }
 });
 
+test('a stall outlasts no percentile: the share of time decides, not the p99 of the event loop', () => {
+  const late = { eventLoopP99Us: 1e6, eventLoopMaxUs: 1e6 };
+  assert.equal(judged({ load: load({ agents: [agent('worker', late)] }) }).verdict, 'valid');
+  const stood = { eventLoopP99Us: 0, eventLoopMaxUs: 3_210_400, stalledShare: 0.25 };
+  const { verdict, reasons } = judged({ load: load({ agents: [agent('producer', stood)] }) });
+  assert.equal(verdict, 'invalid');
+  assert.match(reasons.join(), /producer agent 3 stood still for 25 % of the time .*longest 3210 ms/);
+  assert.equal(judged({ load: load({ agents: [killed('worker')] }) }).verdict, 'valid');
+});
+
 test('jobs that were never sent are a share of the schedule, not of the preload', () => {
   const over = {
     scenario: scenario({ preloadJobs: 99_000 }),
     checked: checked({ offered: 100_000, skipped: 500, settled: 99_500 }),
   };
   assert.equal(judged(over).verdict, 'invalid');
+  const failed = { ...over, checked: checked({ offered: 100_000, failed: 11, settled: 99_989 }) };
+  assert.equal(judged(failed).verdict, 'invalid', 'nor are those that failed');
 });
 
-test('a drain is not judged by the lateness of a generator that it does not have', () => {
+test('a drain is not judged by the lateness or the failures of a generator that it does not have', () => {
   const drain = scenario({ preloadJobs: 10, phases: [{ label: 'x', seconds: 1 }] });
   const { verdict } = judged({
     scenario: drain,
     openLoop: false,
     load: load({ agents: [agent('worker', { eventLoopP99Us: 1e6, cpuShare: 1 })] }),
+    checked: checked({ failed: 500 }),
   });
   assert.equal(verdict, 'valid');
 });
@@ -198,13 +241,58 @@ test('above a fifth of the ceiling of its agents a cell says that it is generato
   assert.match(at(2_001, 1).notes.join(), /generator-bound/);
   assert.equal(judged({ ceilingPerSec: undefined }).generator.generatorBound, false);
   assert.equal(judged({ ceilingPerSec: undefined }).generator.ceilingPerSec, undefined);
+  assert.equal(at(1, 3).generator.ceilingPerSec, 30_000, 'published for as many agents as there were');
+});
+
+test('a worker agent that keeps its core busy is a bound too, with or without a known ceiling', () => {
+  const with80 = (role: 'producer' | 'worker', cpuShare: number, ceilingPerSec: number | undefined) =>
+    judged({ ceilingPerSec, load: load({ agents: [agent(role, { cpuShare }), agent('worker')] }) });
+  for (const ceiling of [10_000, undefined]) {
+    assert.equal(with80('worker', LIMITS.workerCpuShare, ceiling).generator.generatorBound, false);
+    const busy = with80('worker', 0.801, ceiling);
+    assert.equal(busy.generator.generatorBound, true);
+    assert.equal(busy.verdict, 'valid');
+    assert.match(busy.notes.join(), /worker agent above 80 % of a core/);
+    // A producer that is too busy is late, and judged by that.
+    assert.equal(with80('producer', 0.9, ceiling).generator.generatorBound, false);
+  }
+});
+
+test('enqueues that waited for a connection of the producer are published, and noted from one in a hundred', () => {
+  const waiting = (poolWaits: number) =>
+    judged({
+      load: load({
+        agents: [
+          agent('producer', {}, false, { sent: 600, poolWaits }),
+          killed('producer', { sent: 400 }),
+          agent('worker', {}, false, { sent: 1e6, poolWaits: 1e6 }),
+        ],
+      }),
+    });
+  const note = /of the enqueues waited for one of the producer's connections/;
+  assert.equal(waiting(10).generator.poolWaitShare, 0.01);
+  assert.doesNotMatch(waiting(10).notes.join(), note);
+  assert.equal(waiting(11).generator.poolWaitShare, 0.011);
+  assert.match(waiting(11).notes.join(), note);
+  assert.equal(waiting(11).verdict, 'valid');
+  assert.equal(judged().generator.poolWaitShare, undefined, 'nothing was sent');
+});
+
+test('a lag of the generator that is more than a fifth of pickup, and of a millisecond at least, is noted', () => {
+  const noted = (lagP99Us: number, pickupP99Us: number): string =>
+    judged({ figures: figures({ lagP99Us, pickupP99Us }) }).notes.join();
+  assert.equal(noted(1_000, 5_000), '');
+  assert.match(noted(1_000, 4_999), /own lag at p99 \(about 1\.0 ms\) is 20 % of pickup p99/);
+  assert.match(noted(30_000, 40_000), /about 30\.0 ms\) is 75 %/);
+  assert.equal(noted(999, 1_000), '');
+  assert.equal(noted(1_000, 5_001), '');
 });
 
 test('the generator’s account is that of the worst unharmed agent, and absent without one', () => {
   const agents = [
-    agent('producer', { cpuShare: 0.5, eventLoopP99Us: 10 }),
+    agent('producer', { cpuShare: 0.5, eventLoopP99Us: 10, stalledShare: 0.0123, eventLoopMaxUs: 7_000.4 }),
     agent('worker', { cpuShare: 0.2, eventLoopP99Us: 9_000, gcShare: 0.25 }),
-    agent('worker', { cpuShare: 1, eventLoopP99Us: 1e9 }, true),
+    agent('worker', { cpuShare: 0.7, eventLoopP99Us: 1e9, eventLoopMaxUs: 1e9, stalledShare: 1 }, true),
   ];
   const lag = { count: 20_000, min: 0, mean: 10, p99: 400, max: 900 };
   const { generator } = judged({
@@ -213,6 +301,8 @@ test('the generator’s account is that of the worst unharmed agent, and absent 
   });
   assert.deepEqual(generator, {
     eventLoopP99Us: 9_000,
+    eventLoopMaxUs: 7_000,
+    stalledShare: 0.012,
     cpuShare: 0.5,
     gcShare: 0.25,
     lagP99Us: 400,

@@ -11,10 +11,14 @@ import type { CheckResult } from './checker.ts';
 export const LIMITS = {
   /** Share of an open loop's jobs that may be sent more than 10 ms after their intended instant, or not at all. */
   lateShare: 0.01,
-  /** 99th percentile of an agent's event-loop delay in an open loop, µs. */
-  eventLoopP99Us: 20_000,
+  /** Share of the load that an agent's event loop may stand still for more than 20 ms at a stretch. */
+  stalledShare: 0.02,
+  /** Share of an open loop's enqueues that may fail: their jobs have no latency. */
+  failedShare: 0.01,
   /** Share of one core that a producer may use. */
   producerCpuShare: 0.95,
+  /** Share of one core above which a worker agent may be the bound. */
+  workerCpuShare: 0.8,
   /** Share of the null contender's rate above which the generator may be the bound. */
   ceilingShare: 0.2,
 } as const;
@@ -49,9 +53,15 @@ function fenceProblems(fence: FenceReport | undefined): string[] {
 }
 
 function generatorProblems(input: VerdictInput): string[] {
-  if (!input.openLoop) return [];
-  const found: string[] = [];
-  const { skipped, offered } = input.checked.jobs;
+  const found = input.load.agents.flatMap((agent) => stallProblem(agent));
+  if (!input.openLoop) return found;
+  const { skipped, failed, offered } = input.checked.jobs;
+  const refused = failed / Math.max(1, offered - input.scenario.preloadJobs);
+  if (refused > LIMITS.failedShare) {
+    found.push(
+      `${percent(refused)} of the enqueues failed (limit ${percent(LIMITS.failedShare)}): what was refused has no latency, and lightened the load of the rest`,
+    );
+  }
   const unsent = skipped / Math.max(1, offered - input.scenario.preloadJobs);
   // What was not sent has no latency, and would have had the longest.
   if (unsent > LIMITS.lateShare) {
@@ -62,17 +72,12 @@ function generatorProblems(input: VerdictInput): string[] {
   const late = input.figures?.lateShare ?? 0;
   if (late > LIMITS.lateShare) {
     found.push(
-      `generator: ${percent(late)} of the jobs were sent more than 10 ms late (limit ${percent(LIMITS.lateShare)}): fewer jobs per second per producer, more producer agents, or a less busy machine`,
+      `generator: ${percent(late)} of the jobs were sent more than 10 ms late (limit ${percent(LIMITS.lateShare)}): close other programs and run again, or offer less with --rate`,
     );
   }
   for (const agent of input.load.agents) {
     const health = agent.report?.health;
     if (health === undefined || agent.broken) continue;
-    if (health.eventLoopP99Us > LIMITS.eventLoopP99Us) {
-      found.push(
-        `generator: the event loop of ${agent.role} agent ${agent.agent} was late by ${Math.round(health.eventLoopP99Us / 1000)} ms at p99 (limit ${LIMITS.eventLoopP99Us / 1000} ms)`,
-      );
-    }
     if (agent.role === 'producer' && health.cpuShare > LIMITS.producerCpuShare) {
       found.push(
         `generator: producer agent ${agent.agent} used ${percent(health.cpuShare)} of a core (limit ${percent(LIMITS.producerCpuShare)}): give it more agents`,
@@ -80,6 +85,15 @@ function generatorProblems(input: VerdictInput): string[] {
     }
   }
   return found;
+}
+
+/** A worker that stood still is charged to the queue otherwise, in a drain as in an open loop. */
+function stallProblem(agent: Load['agents'][number]): string[] {
+  const health = agent.report?.health;
+  if (health === undefined || agent.broken || health.stalledShare <= LIMITS.stalledShare) return [];
+  return [
+    `generator: ${agent.role} agent ${agent.agent} stood still for ${percent(health.stalledShare)} of the time (limit ${percent(LIMITS.stalledShare)}; longest ${Math.round(health.eventLoopMaxUs / 1000)} ms): close other programs and run again`,
+  ];
 }
 
 function windowProblems(input: VerdictInput): string[] {
@@ -103,24 +117,48 @@ function generatorOf(input: VerdictInput): Cell['generator'] {
       ? {}
       : {
           eventLoopP99Us: Math.round(worst((h) => h.eventLoopP99Us)),
+          eventLoopMaxUs: Math.round(worst((h) => h.eventLoopMaxUs)),
+          stalledShare: round(worst((h) => h.stalledShare)),
           cpuShare: round(worst((h) => h.cpuShare)),
           gcShare: round(worst((h) => h.gcShare)),
         }),
     ...(lag?.p99 === undefined ? {} : { lagP99Us: lag.p99 }),
     ...(lag === undefined ? {} : { lagMaxUs: lag.max }),
     ...(ceiling === undefined ? {} : { ceilingPerSec: Math.round(ceiling * workers) }),
-    generatorBound: ceiling !== undefined && settled > ceiling * workers * LIMITS.ceilingShare,
+    ...poolWait(input.load),
+    generatorBound:
+      (ceiling !== undefined && settled > ceiling * workers * LIMITS.ceilingShare) || busyWorker(input.load),
     peakRssBytes: input.load.peakRssBytes,
   };
+}
+
+function busyWorker(load: Load): boolean {
+  return load.agents.some(
+    (a) => a.role === 'worker' && (a.report?.health.cpuShare ?? 0) > LIMITS.workerCpuShare,
+  );
+}
+
+function poolWait(load: Load): { poolWaitShare?: number } {
+  const producers = load.agents.filter((a) => a.role === 'producer');
+  const sent = producers.reduce((sum, a) => sum + (a.report?.counters.sent ?? a.live.sent), 0);
+  const waited = producers.reduce((sum, a) => sum + (a.report?.counters.poolWaits ?? a.live.poolWaits), 0);
+  return sent === 0 ? {} : { poolWaitShare: round(waited / sent) };
 }
 
 function notesOf(input: VerdictInput, generatorBound: boolean): string[] {
   const notes = [...(input.figures?.notes ?? []), ...input.serverNotes, ...input.load.notes];
   if (generatorBound) {
     notes.push(
-      `generator-bound: more than ${percent(LIMITS.ceilingShare)} of what an agent reaches without a database; the queue may be faster than shown`,
+      `perhaps generator-bound: more than ${percent(LIMITS.ceilingShare)} of what the harness records without a database, or a worker agent above ${percent(LIMITS.workerCpuShare)} of a core; the queue may be faster than shown`,
     );
   }
+  const { poolWaitShare = 0 } = poolWait(input.load);
+  if (poolWaitShare > LIMITS.lateShare) {
+    notes.push(
+      `${percent(poolWaitShare)} of the enqueues waited for one of the producer's connections: pickup and response hold that wait, as an application with such a pool would see it`,
+    );
+  }
+  notes.push(...lagNote(input.figures));
   const { audit, jobs } = input.checked;
   const assumedSettled = input.checked.assumedSettled.size;
   if (audit.redelivered > 0)
@@ -139,6 +177,15 @@ function notesOf(input: VerdictInput, generatorBound: boolean): string[] {
   if (input.openLoop && jobs.inFlight > 0)
     notes.push(`${jobs.inFlight} jobs were still waiting at the end: the queue did not keep up`);
   return notes;
+}
+
+/** A lag that is a large part of the latency is the generator's, not the queue's. */
+function lagNote(figures: Figures | undefined): string[] {
+  if (figures === undefined || figures.lagP99Us <= figures.pickupP99Us * 0.2 || figures.lagP99Us < 1_000)
+    return [];
+  return [
+    `the generator's own lag at p99 (about ${(figures.lagP99Us / 1000).toFixed(1)} ms) is ${percent(figures.lagP99Us / figures.pickupP99Us)} of pickup p99: that part is not the queue's`,
+  ];
 }
 
 function percent(share: number): string {

@@ -25,8 +25,11 @@ export interface PgSettings {
   readonly applicationName?: string;
   /** Time to get a connection before the attempt fails, in ms; default 10,000. */
   readonly connectTimeoutMs?: number;
-  /** Called for each statement sent, on whatever connection of this driver, BEGIN and COMMIT included. Must not throw. */
-  readonly onStatement?: (statement: Statement) => void;
+  /**
+   * Called for each statement sent, on whatever connection of this driver, BEGIN and COMMIT included. `joined` tells that
+   * it left together with the one before it on its connection, so that both cost one round trip. Must not throw.
+   */
+  readonly onStatement?: (statement: Statement, joined: boolean) => void;
   /** Told of an idle pooled connection that died; the pool replaces it. Default: ignored. */
   readonly onIdleError?: (error: Error) => void;
 }
@@ -37,7 +40,19 @@ export type PgOptions = PgAddress & PgSettings;
 const APPLICATION_NAME_BYTES = 63;
 const KEEP_ALIVE_DELAY_MS = 10_000;
 
-type Observe = (statement: Statement) => void;
+type Observe = (statement: Statement, joined: boolean) => void;
+
+/** Connections that have sent something in the present turn of the event loop: what follows at once travels along. */
+const sending = new WeakSet<object>();
+
+/** Whether `client` has just sent something that this statement joins. A pool is no connection: it joins nothing. */
+function joins(client: object): boolean {
+  if (client instanceof pg.Pool) return false;
+  if (sending.has(client)) return true;
+  sending.add(client);
+  queueMicrotask(() => sending.delete(client));
+  return false;
+}
 type Config = pg.ClientConfig & { readonly pipeline: boolean };
 
 function clientConfig(options: PgOptions, purpose?: string): Config {
@@ -81,7 +96,7 @@ async function run<Row>(
   statement: Statement,
   observe?: Observe,
 ): Promise<QueryResult<Row>> {
-  observe?.(statement);
+  observe?.(statement, observe !== undefined && joins(client));
   const result = await client.query<Row & pg.QueryResultRow>(toQuery(statement));
   return { rows: result.rows, rowCount: result.rowCount ?? 0 };
 }
@@ -184,7 +199,14 @@ class PgDriver implements Driver {
         run(client, { text: 'BEGIN' }, observe),
         work({ query: (statement) => run(client, statement, observe) }),
       ]);
-      await run(client, { text: 'COMMIT' }, observe);
+      observe?.({ text: 'COMMIT' }, false);
+      const { command } = await client.query('COMMIT');
+      // The server answers the COMMIT of a transaction that failed with ROLLBACK, and no error.
+      if (command !== 'COMMIT') {
+        throw new Error(
+          'the transaction was rolled back: a statement in it had failed, and its error was caught',
+        );
+      }
       return result;
     } catch (error) {
       await run(client, { text: 'ROLLBACK' }, observe).catch((failure: Error) => {

@@ -37,6 +37,12 @@ import { settleOn } from './shared/settle.ts';
 import { jobsTable } from './shared/table.ts';
 import { delayOn } from './shared/upkeep.ts';
 
+/**
+ * Jobs that one session holds at most. All sessions of a server share one lock table, of about 64 entries for each
+ * allowed connection; when it is full nobody can lock anything, nor log in.
+ */
+const MAX_HELD = 1_000;
+
 /** What the sessions of one strategy share. */
 function sessionStatements(schema: string) {
   const table = jobsTable(schema);
@@ -80,19 +86,30 @@ class AdvisorySession implements WorkerSession {
   }
 
   async #walk(queue: string, limit: number): Promise<readonly ClaimedJob[]> {
+    const allowed = Math.min(limit, MAX_HELD - this.#held.size);
+    if (allowed < 1) return [];
     let rows: readonly ClaimedRow[];
     try {
-      const values = [queue, limit, [...this.#held.keys()]];
+      const values = [queue, allowed, [...this.#held.keys()]];
       rows = (await this.#connection.query<ClaimedRow>(this.#statements.claim(values))).rows;
     } catch (error) {
       // Session locks survive a rollback: what the failed walk had locked would be lost to all until we disconnect.
-      if (!this.#connection.closed)
-        await this.#connection.query(this.#statements.unlockStray([[...this.#held.keys()]]));
+      if (!this.#connection.closed) await this.#dropStrays();
       throw error;
     }
     const jobs = rows.map((row) => toClaimedJob(queue, row));
     for (const job of jobs) this.#held.set(job.id, job.lease.fencingToken);
     return jobs;
+  }
+
+  /** When even that fails, as with a full lock table, only the end of the connection frees what was locked. */
+  async #dropStrays(): Promise<void> {
+    try {
+      await this.#connection.query(this.#statements.unlockStray([[...this.#held.keys()]]));
+    } catch {
+      this.#held.clear();
+      await this.#connection[Symbol.asyncDispose]();
+    }
   }
 
   /** Stale is what this session does not hold under this token, and everything once the connection is gone. */

@@ -16,6 +16,9 @@ function describe(error: unknown): string {
   }
 }
 
+/** Ten years: what no timestamp can hold would sink the whole settle that it travels in. */
+const MAX_DELAY_MS = 10 * 365 * 24 * 3_600_000;
+
 const fallback = exponentialRetry();
 
 /** Asks the policy. A policy that throws, or answers nonsense, is reported and replaced by the default for this once. */
@@ -28,7 +31,8 @@ function delayOf(
   const failure = { attempt: job.attempt, maxAttempts: job.maxAttempts, error };
   try {
     const delayMs = policy(failure);
-    if (delayMs === undefined || (Number.isFinite(delayMs) && delayMs >= 0)) return delayMs;
+    if (delayMs === undefined) return undefined;
+    if (Number.isFinite(delayMs) && delayMs >= 0) return Math.min(delayMs, MAX_DELAY_MS);
     throw new Error(`the retry policy returned ${delayMs}: a delay is a number of ms, 0 or more`);
   } catch (policyError) {
     onPolicyError(policyError);

@@ -1,6 +1,6 @@
 // Which charts does a report have? All of them, in order, from the panels.
 
-import { type Bundle, CURVES } from '../bundle.ts';
+import type { Bundle, CurveMetric } from '../bundle.ts';
 import { formatCount, plural } from '../render/format.ts';
 import type { Panel } from '../summary.ts';
 import { frameOf, timelineOf } from '../timeline.ts';
@@ -20,11 +20,16 @@ export function chartsOf(bundle: Bundle, panels: readonly Panel[]): Chart[] {
     const timeline = timelineOf(bundle, panel, frame);
     return [
       throughputChart(panel, subtitle) ?? [],
-      ...CURVES.map((metric) => latencyChart(bundle, panel, metric, subtitle) ?? []),
+      ...curvesOf(panel).map((metric) => latencyChart(bundle, panel, metric, subtitle) ?? []),
       costChart(panel, subtitle) ?? [],
       timeline === undefined ? [] : timelineCharts(panel.id, timeline, load),
     ].flat();
   });
+}
+
+/** A drain has no arrivals, so nobody waits to be picked up: only how long a job is in hand says something. */
+function curvesOf(panel: Panel): readonly CurveMetric[] {
+  return panel.drain ? ['service'] : ['pickup', 'response'];
 }
 
 /** `3 repeats`, or `2 to 3 repeats` where contenders differ. */

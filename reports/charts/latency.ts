@@ -18,12 +18,11 @@ import {
   shapeScale,
 } from './chart.ts';
 
-/** What a latency means in this panel: a drain's clock starts with the load, so its pickup is the wait in the backlog. */
-function latencyTitle(metric: CurveMetric, drain: boolean): string {
-  if (metric === 'pickup')
-    return drain ? 'Backlog wait until claimed (a drain has no pickup)' : 'Pickup: intended → claimed';
-  return drain ? 'Backlog wait until settled' : 'Response: intended → settled';
-}
+const TITLES: Readonly<Record<CurveMetric, string>> = {
+  pickup: 'Pickup: intended → claimed',
+  response: 'Response: intended → settled',
+  service: 'Service: claimed → settled',
+};
 
 /** The HDR chart of one metric; `undefined` when no row has samples. */
 export function latencyChart(
@@ -39,7 +38,7 @@ export function latencyChart(
     id: `${panel.id}-${metric}`,
     kind: 'latency',
     panel: panel.id,
-    title: latencyTitle(metric, panel.drain),
+    title: TITLES[metric],
     subtitle,
     description: `Latency by percentile on logarithmic axes, one line per contender, all repeats added up. ${curves
       .map((curve) => describe(curve))

@@ -19,7 +19,9 @@ export function timelineCharts(panelId: string, timeline: Timeline, subtitle: st
       panel: panelId,
       title: series.label,
       subtitle: [
-        `repeat ${strip.cell.repeat}, the median of ${strip.row.measured.length} by settled/s`,
+        strip.row.measured.length === 1
+          ? `repeat ${strip.cell.repeat}, the only valid one`
+          : `repeat ${strip.cell.repeat}, the typical one of ${strip.row.measured.length}`,
         subtitle,
         ...faultsOf(strip),
       ].join(' · '),

@@ -6,7 +6,7 @@ import type { RunResult } from '../../harness/result.ts';
 import type { Bundle } from '../bundle.ts';
 import { findingsOf, overallVerdict } from '../findings.ts';
 import { panelName } from '../report.ts';
-import { type Figure, type Panel, type Row, summarise } from '../summary.ts';
+import { type Figure, type Latency, type Panel, type Percentile, type Row, summarise } from '../summary.ts';
 import { escapeTerminal } from './escape.ts';
 import { ABSENT, formatNumber, formatRange, formatRatio, timeUnit, type Unit } from './format.ts';
 
@@ -36,29 +36,29 @@ export function terminalTable(result: RunResult, options: TerminalOptions): stri
 }
 
 function panelBlock(panel: Panel, width: number, paint: Paint): string {
-  const units = [
-    panel.rows.map((row) => row.latency.pickup),
-    panel.rows.map((row) => row.latency.response),
-  ].map((all) =>
+  const [wait, total] = latenciesOf(panel);
+  const unitOf = (metric: Latency, which: readonly Percentile[]) =>
     timeUnit(
-      all.flatMap((one) =>
-        [one.p50, one.p99].flatMap((figure) => (figure.kind === 'measured' ? [figure.spread.median] : [])),
+      panel.rows.flatMap((row) =>
+        which.flatMap((one) => {
+          const figure = row.latency[metric][one];
+          return figure.kind === 'measured' ? [figure.spread.median] : [];
+        }),
       ),
-    ),
-  );
-  const [pickup, response] = [units[0] ?? MS, units[1] ?? MS];
-  const wait = panel.drain ? 'wait' : 'pickup';
+    );
+  const pickup = unitOf(wait.metric, ['p50', 'p99']);
+  const response = unitOf(total.metric, [total.which]);
   const head = [
     '',
     'settled/s',
     '× base',
-    `${wait} p50/p99 ${pickup.label}`,
-    `resp. p99 ${response.label}`,
+    `${wait.label} p50/p99 ${pickup.label}`,
+    `${total.label} ${response.label}`,
     'WAL B',
     'commits',
     'verdict',
   ];
-  const rows = panel.rows.map((row, i) => rowCells(row, i === 0, pickup, response, paint));
+  const rows = panel.rows.map((row, i) => rowCells(panel, row, i === 0, pickup, response, paint));
   // The name gets what the figures leave, so that the whole fits; three names of a column would not help anybody.
   const others = head
     .slice(1)
@@ -87,7 +87,20 @@ function panelBlock(panel: Panel, width: number, paint: Paint): string {
   ].join('\n');
 }
 
-const MS: Unit = { label: 'ms', divisor: 1e3 };
+type Shown = { readonly metric: Latency; readonly which: Percentile; readonly label: string };
+
+/** The two latency columns: how soon a job is picked up and done, or, in a drain, how long it is in hand. */
+function latenciesOf(panel: Panel): readonly [Shown, Shown] {
+  return panel.drain
+    ? [
+        { metric: 'service', which: 'p50', label: 'service' },
+        { metric: 'service', which: 'max', label: 'max' },
+      ]
+    : [
+        { metric: 'pickup', which: 'p50', label: 'pickup' },
+        { metric: 'response', which: 'p99', label: 'resp. p99' },
+      ];
+}
 
 const BORDERLESS = {
   top: '',
@@ -114,7 +127,15 @@ function cut(text: string, width: number): string {
   return [...text].length <= width ? text : `${[...text].slice(0, width - 1).join('')}…`;
 }
 
-function rowCells(row: Row, isBaseline: boolean, pickup: Unit, response: Unit, paint: Paint): string[] {
+function rowCells(
+  panel: Panel,
+  row: Row,
+  isBaseline: boolean,
+  pickup: Unit,
+  response: Unit,
+  paint: Paint,
+): string[] {
+  const [wait, total] = latenciesOf(panel);
   const all = row.valid.length + row.invalid.length + row.incorrect.length;
   const name = escapeTerminal(row.series.label);
   if (row.state !== 'measured') {
@@ -138,8 +159,8 @@ function rowCells(row: Row, isBaseline: boolean, pickup: Unit, response: Unit, p
     name,
     `${middle(settledPerSec, formatNumber)} ${range}`.trim(),
     isBaseline ? '1' : middle(row.ratio, formatRatio),
-    `${middle(row.latency.pickup.p50, inUnit(pickup))} / ${middle(row.latency.pickup.p99, inUnit(pickup))}`,
-    middle(row.latency.response.p99, inUnit(response)),
+    `${middle(row.latency[wait.metric].p50, inUnit(pickup))} / ${middle(row.latency[wait.metric].p99, inUnit(pickup))}`,
+    middle(row.latency[total.metric][total.which], inUnit(response)),
     middle(row.cost.walBytesPerJob, formatNumber),
     middle(row.cost.commitsPerJob, formatNumber),
     verdict,

@@ -68,6 +68,18 @@ const AUDIT: readonly Finding[] = [
     allowed: false,
   },
   {
+    key: 'overClaims',
+    label: 'Over-claimed',
+    hint: 'handed out beyond what the claim had asked for',
+    allowed: false,
+  },
+  {
+    key: 'stuck',
+    label: 'Stuck',
+    hint: 'left under a lease that nobody holds and that should have ended',
+    allowed: false,
+  },
+  {
     key: 'unexpected',
     label: 'Unexpected',
     hint: 'handed out or stored without having been offered',

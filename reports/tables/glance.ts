@@ -5,7 +5,7 @@ import type { Panel, Row } from '../summary.ts';
 import { figureCell, type Table, type TableCell } from './table.ts';
 
 /**
- * One table per contract class: contenders by scenario; settled jobs/s in a drain, else response p99. None for a single
+ * One table per contract class: contenders by scenario; settled jobs/s in a drain, else response p50 and p99. None for a single
  * scenario, whose verdict says it all.
  */
 export function glanceTables(panels: readonly Panel[]): Table[] {
@@ -52,14 +52,18 @@ function columnOf(panel: Panel): { label: string; hint: string; cell: (row: Row)
       cell: (row) => state(row) ?? figureCell(row.settledPerSec, formatNumber),
     };
   }
-  const medians = panel.rows.flatMap(({ latency }) =>
-    latency.response.p99.kind === 'measured' ? [latency.response.p99.spread.median] : [],
+  const medians = panel.rows.flatMap(({ latency: { response } }) =>
+    [response.p50, response.p99].flatMap((one) => (one.kind === 'measured' ? [one.spread.median] : [])),
   );
   const unit = timeUnit(medians);
+  const write = (us: number): string => formatNumber(us / unit.divisor);
   return {
-    label: `${panel.scenario}: response p99, ${unit.label}`,
-    hint: panel.question,
-    cell: (row) =>
-      state(row) ?? figureCell(row.latency.response.p99, (us) => formatNumber(us / unit.divisor)),
+    label: `${panel.scenario}: response p50, ${unit.label}`,
+    hint: `${panel.question} The p99 stands below, where there are samples enough.`,
+    cell: (row) => {
+      const { p50, p99 } = row.latency.response;
+      const tail = p99.kind === 'measured' ? `p99 ${write(p99.spread.median)}` : `p99: ${p99.why}`;
+      return state(row) ?? { ...figureCell(p50, write), small: tail };
+    },
   };
 }

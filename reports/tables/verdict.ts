@@ -4,30 +4,48 @@ import { formatNumber, formatRatio, plural, timeUnit, type Unit } from '../rende
 import { type Figure, type Latency, type Panel, type Percentile, type Row, worst } from '../summary.ts';
 import { type Column, figureCell, type Table, type TableCell, valueCell } from './table.ts';
 
+type LatencyColumn = { readonly metric: Latency; readonly which: Percentile; readonly label: string };
+
+/** The latencies that a panel is judged by. In a drain nothing arrives: only the time in hand says something. */
+function latencyColumns(panel: Panel): readonly LatencyColumn[] {
+  if (panel.drain) {
+    return [
+      { metric: 'service', which: 'p50', label: 'Service p50' },
+      { metric: 'service', which: 'p99', label: 'Service p99' },
+      { metric: 'service', which: 'max', label: 'Service max' },
+    ];
+  }
+  return [
+    { metric: 'pickup', which: 'p50', label: 'Pickup p50' },
+    { metric: 'pickup', which: 'p99', label: 'Pickup p99' },
+    { metric: 'response', which: 'p99', label: 'Response p99' },
+    { metric: 'response', which: 'max', label: 'Response max' },
+  ];
+}
+
 /** The verdict table of a panel. */
 export function verdictTable(panel: Panel): Table {
   const baseline = panel.rows[0]?.series.label ?? 'the first';
-  const wait = panel.drain ? 'Backlog wait' : 'Pickup';
-  const units = {
-    p50: columnUnit(panel, 'pickup', 'p50'),
-    p99: columnUnit(panel, 'pickup', 'p99'),
-    response: columnUnit(panel, 'response', 'p99'),
-    max: columnUnit(panel, 'response', 'max'),
-  };
+  const latencies = latencyColumns(panel).map((column) => ({
+    ...column,
+    unit: columnUnit(panel, column.metric, column.which),
+  }));
   const columns: Column[] = [
     { label: 'Contender' },
     { label: 'Settled jobs/s', numeric: true },
     { label: '× baseline', hint: `settled jobs/s against ${baseline}, paired by block`, numeric: true },
-    { label: `${wait} p50, ${units.p50.label}`, numeric: true },
-    { label: `${wait} p99, ${units.p99.label}`, numeric: true },
-    { label: `Response p99, ${units.response.label}`, numeric: true },
-    { label: `Response max, ${units.max.label}`, hint: 'the largest over all repeats', numeric: true },
+    ...latencies.map(({ label, which, unit }) => ({
+      label: `${label}, ${unit.label}`,
+      ...(which === 'max' ? { hint: 'the largest over all repeats' } : {}),
+      numeric: true,
+    })),
     { label: 'WAL B/job', numeric: true },
     { label: 'Commits/job', numeric: true },
     { label: 'Correctness' },
     { label: 'Generator' },
     { label: 'Repeats', hint: 'valid of all', numeric: true },
   ];
+  const width = latencies.length + OTHER_FIGURES;
   return {
     caption: `Verdicts: ${panel.scenario}${panel.oneOfSeveral ? ` (${panel.contractClass})` : ''}`,
     columns,
@@ -35,7 +53,7 @@ export function verdictTable(panel: Panel): Table {
       series: row.series,
       cells: [
         { text: row.series.label, ...(i === 0 ? { small: 'baseline' } : {}) },
-        ...(row.state === 'measured' ? figures(row, i === 0, units) : [withheld(row)]),
+        ...(row.state === 'measured' ? figures(row, i === 0, latencies) : [withheld(row, width)]),
         correctness(row),
         generator(row),
         { text: `${row.valid.length}/${row.valid.length + row.invalid.length + row.incorrect.length}` },
@@ -57,25 +75,25 @@ function columnUnit(panel: Panel, metric: Latency, which: Percentile): Unit {
 function figures(
   row: Row,
   isBaseline: boolean,
-  units: Record<'p50' | 'p99' | 'response' | 'max', Unit>,
+  latencies: readonly (LatencyColumn & { readonly unit: Unit })[],
 ): TableCell[] {
-  const { pickup, response } = row.latency;
   const inUnit = (unit: Unit) => (valueUs: number) => formatNumber(valueUs / unit.divisor);
   return [
     figureCell(row.settledPerSec, formatNumber),
     isBaseline ? { text: '1', hint: 'the baseline' } : figureCell(row.ratio, formatRatio),
-    figureCell(pickup.p50, inUnit(units.p50)),
-    figureCell(pickup.p99, inUnit(units.p99)),
-    figureCell(response.p99, inUnit(units.response)),
-    valueCell(worst(response.max), inUnit(units.max)),
+    ...latencies.map(({ metric, which, unit }) => {
+      const figure = row.latency[metric][which];
+      return which === 'max' ? valueCell(worst(figure), inUnit(unit)) : figureCell(figure, inUnit(unit));
+    }),
     figureCell(row.cost.walBytesPerJob, formatNumber),
     figureCell(row.cost.commitsPerJob, formatNumber),
   ];
 }
 
-const FIGURES = 8;
+/** Jobs/s, ratio, WAL and commits. */
+const OTHER_FIGURES = 4;
 
-function withheld(row: Row): TableCell {
+function withheld(row: Row, span: number): TableCell {
   const cells = row.state === 'incorrect' ? row.incorrect : row.invalid;
   const reasons = [...new Set(cells.flatMap((cell) => cell.reasons))].join('; ');
   const lead =
@@ -85,7 +103,7 @@ function withheld(row: Row): TableCell {
   return {
     text: reasons === '' ? lead : `${lead}. ${reasons}`,
     tone: row.state === 'incorrect' ? 'bad' : 'warn',
-    span: FIGURES,
+    span,
   };
 }
 
@@ -112,7 +130,7 @@ function generator(row: Row): TableCell {
       text: 'bound',
       tone: 'warn',
       badge: true,
-      hint: 'above a fifth of the null contender’s rate: the generator may be the limit',
+      hint: 'above a fifth of the null contender’s rate, or a worker agent that fills its core: the generator may be the limit',
     };
   }
   return {
@@ -140,8 +158,11 @@ function notes(panel: Panel): string[] {
   }
   found.push(
     panel.drain
-      ? 'In a drain the clock starts with the load, so “backlog wait” is the place in the backlog and no pickup latency.'
+      ? 'In a drain nothing arrives, so there is no pickup and no response: service is the time from claim to settle.'
       : 'In an open loop settled jobs/s can only follow the offered rate: judge by latency and cost.',
+  );
+  found.push(
+    'A percentile without brackets is that of all repeats’ samples together: single repeats have too few to quote it.',
   );
   if (panel.differing.includes('ratePerSec')) {
     found.push(

@@ -1,7 +1,7 @@
 // Which SQL do claims by advisory lock stand on?
 
 import type { Database } from '../../drivers/driver.ts';
-import { qualify } from '../../sql.ts';
+import { digest, qualify } from '../../sql.ts';
 import type { HeldRule } from './inspect.ts';
 import { installJobsTable, JOBS_RELATIONS, type JobsTable } from './table.ts';
 
@@ -37,6 +37,7 @@ function functionName(table: JobsTable): string {
  * - The walk sees a snapshot. A job that somebody settled after it was taken can still be locked here, as its lock is
  *   free: so what was locked is read again. Each statement of a volatile function has a snapshot of its own, and a
  *   settle is committed before its lock opens, hence the second look cannot miss it.
+ * - That look goes by id and sorts the few it found: by the order of the ready index it would read all of it.
  * - Nothing stays locked that is not returned.
  * - The token is drawn after the locks are held, so that a job's later claim always has the greater one. The sequence
  *   writes WAL once in 32 claims; an empty claim draws nothing.
@@ -44,6 +45,8 @@ function functionName(table: JobsTable): string {
  *   LIMIT ends it: no row is looked at beyond the last one that was wanted.
  */
 function createClaim(table: JobsTable): string {
+  // A tag that no schema's name can hold, so that no name can end the body.
+  const tag = `$claim_${digest(table.jobs)}$`;
   return `
 CREATE OR REPLACE FUNCTION ${functionName(table)}(wanted_queue text, wanted integer, held bigint[])
 RETURNS TABLE (id bigint, priority smallint, attempt smallint, max_attempts smallint, token bigint, payload jsonb)
@@ -51,13 +54,17 @@ LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET enable_sort = off
-AS $claim$
+AS ${tag}
 #variable_conflict use_column
 DECLARE
   locked bigint[];
   number bigint;
   returned integer;
 BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'a claim by advisory lock needs READ COMMITTED: ALTER ROLE … SET default_transaction_isolation'
+      USING ERRCODE = 'invalid_transaction_state';
+  END IF;
   LOOP
     WITH RECURSIVE walk AS (
       SELECT first.priority, first.id, pg_try_advisory_lock(${lockKey(table, 'first.id')}) AS got
@@ -86,23 +93,27 @@ BEGIN
 
     number := nextval(${literal(sequence(table))});
     RETURN QUERY
-      SELECT job.id, job.priority, (job.attempt + 1)::smallint, job.max_attempts, number, job.payload
-      FROM ${table.jobs} AS job
-      WHERE job.id = ANY (locked) AND job.state = 'r' AND job.queue = wanted_queue
-      ORDER BY job.priority, job.id;
+      WITH mine AS MATERIALIZED (
+        SELECT job.id, job.priority, (job.attempt + 1)::smallint AS attempt, job.max_attempts, job.payload
+        FROM ${table.jobs} AS job
+        WHERE job.id = ANY (locked) AND job.state NOT IN ('d', 'l') AND job.queue = wanted_queue
+      )
+      SELECT mine.id, mine.priority, mine.attempt, mine.max_attempts, number, mine.payload
+      FROM mine
+      ORDER BY mine.priority, mine.id;
     GET DIAGNOSTICS returned = ROW_COUNT;
     IF returned < cardinality(locked) THEN
       PERFORM pg_advisory_unlock(${lockKey(table, 'gone.id')})
       FROM unnest(locked) AS gone (id)
       WHERE NOT EXISTS (
         SELECT FROM ${table.jobs} AS job
-        WHERE job.id = gone.id AND job.state = 'r' AND job.queue = wanted_queue
+        WHERE job.id = gone.id AND job.state NOT IN ('d', 'l') AND job.queue = wanted_queue
       );
     END IF;
     EXIT WHEN returned > 0;
   END LOOP;
 END
-$claim$`;
+${tag}`;
 }
 
 function sequence(table: JobsTable): string {
@@ -111,10 +122,13 @@ function sequence(table: JobsTable): string {
 
 /** Creates what the strategy needs beside the shared tables. */
 export function installAdvisory(db: Database, table: JobsTable): Promise<void> {
-  return installJobsTable(db, table, [
-    `CREATE SEQUENCE IF NOT EXISTS ${sequence(table)}`,
-    createClaim(table),
-  ]);
+  return installJobsTable(
+    db,
+    table,
+    [`CREATE SEQUENCE IF NOT EXISTS ${sequence(table)}`, createClaim(table)],
+    [...JOBS_RELATIONS, 'jobs_claim_number'],
+    `${functionName(table)}(text, integer, bigint[])`,
+  );
 }
 
 /** Parameters: queue, limit, ids held. The function returns rows in the guaranteed order. */

@@ -1,4 +1,4 @@
-// How does a worker's connection keep the plans that suit a queue, whatever its size was when they were made?
+// How does a worker's connection get the plans and the snapshots that a queue needs, whatever the database's defaults?
 
 import type { Connection } from '../../drivers/driver.ts';
 
@@ -7,6 +7,12 @@ import type { Connection } from '../../drivers/driver.ts';
  * empty table the cheapest is a sequential scan, and nothing replaces it before the next ANALYZE. Every statement of a
  * worker reaches its few rows by index or by ctid, so the other ways are switched off for its connection.
  *
+ * Up to version 17 a way that is off still counts, at a price beyond any threshold: the server would then compile each
+ * statement before it runs it (JIT), at 100 ms a claim. So that is off too.
+ *
+ * Claims look at rows that others have just let go of: only READ COMMITTED shows them as they are now, where a role or
+ * database that defaults to a stricter level would abort them, or show a job that is done.
+ *
  * Behind a pooler in transaction mode a SET would stick to a server connection that others use next. There the
  * process id from the start-up packet is the pooler's invention and differs from the backend's, so nothing is set;
  * give the role the same settings (ALTER ROLE … SET enable_seqscan = off) in such a set-up.
@@ -14,9 +20,11 @@ import type { Connection } from '../../drivers/driver.ts';
 export async function keepIndexPlans(connection: Connection): Promise<void> {
   await connection.query({
     text: `
-SELECT set_config(setting, 'off', false)
-FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin', 'enable_sort'])
-  AS setting
+SELECT set_config(setting, value, false)
+FROM (VALUES
+  ('enable_seqscan', 'off'), ('enable_bitmapscan', 'off'), ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'),
+  ('enable_sort', 'off'), ('jit', 'off'), ('default_transaction_isolation', 'read committed')
+) AS wanted (setting, value)
 WHERE pg_backend_pid() = $1`,
     values: [connection.backendPid],
   });

@@ -90,19 +90,28 @@ CREATE TABLE IF NOT EXISTS ${table.dead} (
 /** Any fixed number will do: it only keeps two installers apart. */
 const INSTALL_LOCK = 7_020_170_001;
 
+/** How long an installer waits for a lock that the queue's users hold, before it gives up instead of stopping them all. */
+const INSTALL_LOCK_TIMEOUT = '5s';
+
 /**
- * Creates schema, tables, indexes and `extra` statements; does nothing where they exist. One statement block, thus one
- * transaction, under a lock: CREATE … IF NOT EXISTS by two sessions at once fails on the catalogue's unique indexes.
+ * Creates schema, tables, indexes and `extra` statements; sends nothing but one look where all of `relations` (and
+ * `routine`) exist: CREATE INDEX IF NOT EXISTS locks its table before it looks, and behind that lock every enqueue
+ * and claim would wait for the longest open transaction. One statement block, thus one transaction, under a lock:
+ * CREATE … IF NOT EXISTS by two sessions at once fails on the catalogue's unique indexes.
  */
 export async function installJobsTable(
   db: Database,
   table: JobsTable,
   extra: readonly string[] = [],
+  relations: readonly string[] = JOBS_RELATIONS,
+  routine?: string,
 ): Promise<void> {
+  if (await isInstalled(db, table, relations, routine)) return;
   const statements = [
     `SELECT pg_advisory_xact_lock(${INSTALL_LOCK})`,
     // Quiet about what exists already: NOTICEs of an idempotent install are noise in the log.
     'SET LOCAL client_min_messages = warning',
+    `SET LOCAL lock_timeout = '${INSTALL_LOCK_TIMEOUT}'`,
     `CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(table.schema)}`,
     createJobs(table),
     `CREATE INDEX IF NOT EXISTS jobs_ready ON ${table.jobs} (queue, priority, id) WHERE state = 'r'`,
@@ -113,4 +122,24 @@ export async function installJobsTable(
   ];
   // Without parameters this is one message of the simple protocol, which the server runs as one transaction.
   await db.query({ text: statements.join(';\n') });
+}
+
+async function isInstalled(
+  db: Database,
+  table: JobsTable,
+  relations: readonly string[],
+  routine: string | undefined,
+): Promise<boolean> {
+  const { rows } = await db.query<{ readonly missing: number }>({
+    text: `
+SELECT (
+  (SELECT count(*) FROM unnest($1::text[]) AS relation (name) WHERE to_regclass(name) IS NULL)
+  + (SELECT count(*) FROM unnest($2::text[]) AS routine (name) WHERE to_regprocedure(name) IS NULL)
+)::integer AS missing`,
+    values: [
+      relations.map((relation) => qualify(table.schema, relation)),
+      routine === undefined ? [] : [routine],
+    ],
+  });
+  return rows[0]?.missing === 0;
 }

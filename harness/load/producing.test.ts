@@ -1,0 +1,56 @@
+// Does a producer count the enqueues that find all of its connections busy?
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { LedgerWriter } from '../measure/ledger-writer.ts';
+import { type AgentCounters, newCounters } from '../measure/recorder.ts';
+import { nowUs } from './clock.ts';
+import { produce } from './producing.ts';
+import { Workload } from './workload.ts';
+
+/** 20 jobs, none of which is answered before the last one is sent. */
+async function produced(t: TestContext, connections: number): Promise<AgentCounters> {
+  const path = mkdtempSync(join(tmpdir(), 'claimbench-producing-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  using ledger = new LedgerWriter(join(path, 'ledger'));
+  const counters = newCounters();
+  const answers = Promise.withResolvers<void>();
+  let asked = 0;
+  await produce({
+    role: {
+      kind: 'producer',
+      connections,
+      firstKey: 0,
+      schedule: {
+        phases: [{ seconds: 0.02, model: 'uniform', ratePerSec: 1_000 }],
+        seed: 1,
+        stream: 'test',
+        shift: 0.5,
+      },
+    },
+    producer: {
+      enqueue() {
+        asked += 1;
+        if (asked === 20) answers.resolve();
+        return answers.promise;
+      },
+      async [Symbol.asyncDispose]() {},
+    },
+    workload: new Workload(100, [0]),
+    ledger,
+    counters,
+    startUs: nowUs(),
+    signal: AbortSignal.timeout(10_000),
+    onError: () => undefined,
+  });
+  return counters;
+}
+
+test('an enqueue beyond the producer’s connections waits in its pool, and is counted', async (t) => {
+  assert.deepEqual(await produced(t, 2), { ...newCounters(), sent: 20, poolWaits: 18, enqueued: 20 });
+  assert.deepEqual(await produced(t, 19), { ...newCounters(), sent: 20, poolWaits: 1, enqueued: 20 });
+  assert.deepEqual(await produced(t, 20), { ...newCounters(), sent: 20, poolWaits: 0, enqueued: 20 });
+});
