@@ -196,7 +196,16 @@ test('when nothing came of the run the folder goes again, else it stays', (t) =>
   }
   assert.equal(existsSync(join(at, 'nothing')), false);
   {
+    using bundle = new BundleWriter(join(at, 'no-cell'));
+    bundle.save(result());
+    assert.equal(saved(join(at, 'no-cell')).cells.length, 0, 'while it runs, it can be read');
+  }
+  assert.equal(existsSync(join(at, 'no-cell')), false);
+  {
     using bundle = new BundleWriter(join(at, 'something'));
+    const one = outcome('one');
+    bundle.add(one, result(one));
+    // A later save that lost them does not make it nothing.
     bundle.save(result());
   }
   assert.equal(saved(join(at, 'something')).cells.length, 0);

@@ -138,9 +138,7 @@ export class LoadRun implements AsyncDisposable {
       ledgerFiles: this.#assigned.assignments.map((a) => ({ path: a.ledgerPath, agent: a.agent })),
       agents: this.#agents,
       brokenAgents: new Set(this.#agents.filter((a) => a.broken).map((a) => a.agent)),
-      killedAgents: new Set(
-        this.#agents.filter((a) => a.broken && a.report === undefined).map((a) => a.agent),
-      ),
+      killedAgents: new Set(this.#agents.filter((a) => a.report === undefined).map((a) => a.agent)),
       cleanStop:
         reports.length === this.#agents.length &&
         this.#agents.every((a) => a.failure === undefined) &&

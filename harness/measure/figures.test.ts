@@ -407,8 +407,7 @@ test('the last bucket is as long as the load lasted in it, so that a steady rate
     rows.map((r) => [r.t, r.seconds]),
     [
       [0.5, 0.5],
-      [1, 0.5],
-      [1.2, 0.2],
+      [1.2, 0.7],
     ],
   );
 });

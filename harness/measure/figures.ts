@@ -249,7 +249,8 @@ export const LOG_HEAD =
 /** The load side of a cell's timeline: buckets of `seconds`, from the start of the load to its end. */
 export function timeline(input: FigureInput, cell: string, seconds: number): Sample[] {
   const totalSeconds = (input.endUs - input.startUs) / 1e6;
-  const buckets = Math.max(1, Math.ceil(totalSeconds / seconds));
+  // Rounded: a sliver at the end joins the bucket before it, or its few events would make a spike.
+  const buckets = Math.max(1, Math.round(totalSeconds / seconds));
   const rows = Array.from({ length: buckets }, () => ({ enqueued: 0, claimed: 0, settled: 0 }));
   const pickup: number[][] = rows.map(() => []);
   const response: number[][] = rows.map(() => []);
@@ -281,9 +282,9 @@ export function timeline(input: FigureInput, cell: string, seconds: number): Sam
     return {
       kind: 'load' as const,
       cell,
-      t: round3(Math.min((i + 1) * seconds, totalSeconds)),
+      t: round3(i === buckets - 1 ? totalSeconds : (i + 1) * seconds),
       // The last bucket ends with the load: divided by a whole one, it would show a fall that never was.
-      seconds: round3(Math.min(seconds, totalSeconds - i * seconds)),
+      seconds: round3(i === buckets - 1 ? totalSeconds - i * seconds : seconds),
       ...row,
       // An answer to an enqueue may be read after the job was settled: never below zero.
       backlog: Math.max(0, backlog),

@@ -31,8 +31,8 @@ test('one stall of 100 ms weighs as long as it lasted, though it is one sample a
   // A stall begins within a tick of 10 ms, of which the elapsed part does not count.
   const least = (blockedMs - 10) / elapsedMs;
   assert.ok(health.stalledShare >= least * 0.95, `${health.stalledShare} < ${least}`);
-  // Other stalls, of a busy machine, may come on top: this bound only tells a share from a count of milliseconds.
-  assert.ok(health.stalledShare < 0.9, `${health.stalledShare}`);
+  // Other stalls, of a busy machine, may come on top.
+  assert.ok(health.stalledShare <= 1, `${health.stalledShare}`);
   assert.ok(health.eventLoopMaxUs >= 85_000, `${health.eventLoopMaxUs} µs`);
 });
 
@@ -47,17 +47,18 @@ test('a stall that lasts until the end counts too', async () => {
 });
 
 test('what holds the loop for some milliseconds at a time is no stall', async (t) => {
-  // On a machine that is busy with other things a turn may take longer than 20 ms now and then: the best of five.
-  const shares: number[] = [];
-  for (let i = 0; i < 5 && (shares.length === 0 || Math.min(...shares) > 0); i += 1) {
-    const { health } = await watched(async () => {
-      for (let turn = 0; turn < 20; turn += 1) {
-        block(5);
-        await sleep(5);
-      }
-    });
-    shares.push(health.stalledShare);
-  }
-  t.diagnostic(`stalled shares ${shares.join(', ')}`);
-  assert.equal(Math.min(...shares), 0);
+  // On a machine that is busy with other things a turn may take longer: those turns, and only those, may count.
+  let longTurnsMs = 0;
+  const { health, elapsedMs } = await watched(async () => {
+    for (let turn = 0; turn < 30; turn += 1) {
+      const fromMs = performance.now();
+      block(5);
+      await sleep(5);
+      const turnMs = performance.now() - fromMs;
+      if (turnMs > 15) longTurnsMs += turnMs;
+    }
+  });
+  const stalledMs = health.stalledShare * elapsedMs;
+  t.diagnostic(`stalled for ${stalledMs} ms, turns over 15 ms: ${longTurnsMs} ms in all`);
+  assert.ok(stalledMs <= longTurnsMs * 1.05, `${stalledMs} of ${longTurnsMs} ms`);
 });

@@ -85,7 +85,7 @@ const REAP_MARGIN_US = 5e6;
  */
 function isStuck(input: CheckInput, key: number): boolean {
   if (input.promises.lease !== 'timed') return input.brokenAgents.size === 0;
-  if (input.brokenAgents.size === 0) return input.cleanStop;
+  if (input.brokenAgents.size === 0) return input.cleanStop && input.ledger.lostSessions.size === 0;
   const claimedUs = input.ledger.claimsOf(key).at(-1)?.answeredUs ?? input.startUs;
   return input.endUs > Math.max(claimedUs, input.lastFaultUs) + input.leaseMs * 1000 + REAP_MARGIN_US;
 }
@@ -177,13 +177,13 @@ function auditHandOuts(input: CheckInput, key: number, audit: Audit): void {
     const earlier = claims[i - 1];
     const later = claims[i];
     if (earlier === undefined || later === undefined) continue;
-    const verdict = handOut(input, earlier, later, settleOf(earlier, claims, settles));
+    const verdict = handOut(input, earlier, later, settlesOf(input.ledger, earlier, claims, settles)[0]);
     if (verdict === 'duplicate') audit.duplicateClaims += 1;
     if (verdict === 'redelivered') audit.redelivered += 1;
   }
   for (const claim of claims) {
     // A settle without an answer is sent again: not the first one counts, but the one that took effect.
-    const settle = settlesOf(claim, claims, settles).find((s) => s.state === SETTLE.effective);
+    const settle = settlesOf(input.ledger, claim, claims, settles).find((s) => s.state === SETTLE.effective);
     if (settle === undefined) continue;
     if (claims.some((other) => other.requestedUs > claim.answeredUs && other.answeredUs < settle.sentUs)) {
       audit.acceptedStaleSettles += 1;
@@ -216,20 +216,26 @@ function handOut(
     return within ? 'duplicate' : 'redelivered';
   }
   const holderGone = input.ledger.lostSessions.has(earlier.claimer) || input.killedAgents.has(earlier.agent);
-  return holderGone ? 'redelivered' : 'duplicate';
+  // A session that could not settle a job lets go of it, and says by its error that it did not settle.
+  const letGo = settle?.state === SETTLE.unknown && settle.sentUs < later.answeredUs;
+  return holderGone || letGo ? 'redelivered' : 'duplicate';
 }
 
-/** The first settle that the claim's own session sent. */
-function settleOf(claim: Claim, claims: readonly Claim[], settles: readonly Settle[]): Settle | undefined {
-  return settlesOf(claim, claims, settles)[0];
-}
-
-/** The settles that the claim's own session sent after it, and before that session claimed the job again. */
-function settlesOf(claim: Claim, claims: readonly Claim[], settles: readonly Settle[]): readonly Settle[] {
+/**
+ * The settles that the claim's own session sent after it, and before that session claimed the job again. When its
+ * connection broke, another session of the same worker settles what it held, under the same lease.
+ */
+function settlesOf(
+  ledger: Ledger,
+  claim: Claim,
+  claims: readonly Claim[],
+  settles: readonly Settle[],
+): readonly Settle[] {
   const again = claims.find((c) => c.claimer === claim.claimer && c.answeredUs > claim.answeredUs);
+  const heirs = ledger.lostSessions.has(claim.claimer);
   return settles.filter(
     (s) =>
-      s.claimer === claim.claimer &&
+      (s.claimer === claim.claimer || (heirs && s.agent === claim.agent)) &&
       s.sentUs >= claim.answeredUs &&
       (again === undefined || s.sentUs < again.answeredUs),
   );

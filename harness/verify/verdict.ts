@@ -134,7 +134,7 @@ function generatorOf(input: VerdictInput): Cell['generator'] {
 
 function busyWorker(load: Load): boolean {
   return load.agents.some(
-    (a) => a.role === 'worker' && (a.report?.health.cpuShare ?? 0) > LIMITS.workerCpuShare,
+    (a) => !a.broken && a.role === 'worker' && (a.report?.health.cpuShare ?? 0) > LIMITS.workerCpuShare,
   );
 }
 
@@ -181,7 +181,12 @@ function notesOf(input: VerdictInput, generatorBound: boolean): string[] {
 
 /** A lag that is a large part of the latency is the generator's, not the queue's. */
 function lagNote(figures: Figures | undefined): string[] {
-  if (figures === undefined || figures.lagP99Us <= figures.pickupP99Us * 0.2 || figures.lagP99Us < 1_000)
+  if (
+    figures === undefined ||
+    figures.pickupP99Us === 0 ||
+    figures.lagP99Us <= figures.pickupP99Us * 0.2 ||
+    figures.lagP99Us < 1_000
+  )
     return [];
   return [
     `the generator's own lag at p99 (about ${(figures.lagP99Us / 1000).toFixed(1)} ms) is ${percent(figures.lagP99Us / figures.pickupP99Us)} of pickup p99: that part is not the queue's`,
