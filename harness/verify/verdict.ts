@@ -11,8 +11,10 @@ import type { CheckResult } from './checker.ts';
 export const LIMITS = {
   /** Share of an open loop's jobs that may be sent more than 10 ms after their intended instant, or not at all. */
   lateShare: 0.01,
-  /** Share of the load that an agent's event loop may stand still for more than 20 ms at a stretch. */
+  /** Share of an open loop's time that an agent's event loop may stand still for more than 20 ms at a stretch. */
   stalledShare: 0.02,
+  /** The same in a drain, which keeps its workers busy, and where a stall costs its own length and no more. */
+  drainStalledShare: 0.1,
   /** Share of an open loop's enqueues that may fail: their jobs have no latency. */
   failedShare: 0.01,
   /** Share of one core that a producer may use. */
@@ -53,7 +55,8 @@ function fenceProblems(fence: FenceReport | undefined): string[] {
 }
 
 function generatorProblems(input: VerdictInput): string[] {
-  const found = input.load.agents.flatMap((agent) => stallProblem(agent));
+  const stallLimit = input.openLoop ? LIMITS.stalledShare : LIMITS.drainStalledShare;
+  const found = input.load.agents.flatMap((agent) => stallProblem(agent, stallLimit));
   if (!input.openLoop) return found;
   const { skipped, failed, offered } = input.checked.jobs;
   const refused = failed / Math.max(1, offered - input.scenario.preloadJobs);
@@ -88,11 +91,11 @@ function generatorProblems(input: VerdictInput): string[] {
 }
 
 /** A worker that stood still is charged to the queue otherwise, in a drain as in an open loop. */
-function stallProblem(agent: Load['agents'][number]): string[] {
+function stallProblem(agent: Load['agents'][number], limit: number): string[] {
   const health = agent.report?.health;
-  if (health === undefined || agent.broken || health.stalledShare <= LIMITS.stalledShare) return [];
+  if (health === undefined || agent.broken || health.stalledShare <= limit) return [];
   return [
-    `generator: ${agent.role} agent ${agent.agent} stood still for ${percent(health.stalledShare)} of the time (limit ${percent(LIMITS.stalledShare)}; longest ${Math.round(health.eventLoopMaxUs / 1000)} ms): close other programs and run again`,
+    `generator: ${agent.role} agent ${agent.agent} stood still for ${percent(health.stalledShare)} of the time (limit ${percent(limit)}; longest ${Math.round(health.eventLoopMaxUs / 1000)} ms): close other programs and run again`,
   ];
 }
 
