@@ -64,7 +64,7 @@ function isGone(owner: Owner): boolean {
  * does however the harness dies. Each line names the process that is running now; `done` says that the harness has
  * cleared everything away itself. SIGQUIT is PostgreSQL's immediate shutdown. `rm` is repeated, since a process that
  * is just ending may still be writing. The whole process group is ended, which a detached child leads: initdb's backend
- * would go on in a folder that is gone, and keep its shared memory.
+ * would go on in a folder that is gone, and keep its shared memory. `kill -s` is the form that every sh has for groups.
  */
 const WATCHDOG = `
 folder=$1; child=
@@ -74,9 +74,9 @@ while IFS= read -r line; do
 done
 tries=0
 if [ -n "$child" ]; then
-  kill -QUIT -- "-$child" 2>/dev/null
-  while kill -0 -- "-$child" 2>/dev/null && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
-  kill -KILL -- "-$child" 2>/dev/null
+  kill -s QUIT -- "-$child" 2>/dev/null
+  while kill -s 0 -- "-$child" 2>/dev/null && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+  kill -s KILL -- "-$child" 2>/dev/null
 fi
 tries=0
 while [ -e "$folder" ] && [ $tries -lt 50 ]; do
