@@ -8,10 +8,6 @@ import { startEmbedded } from '../harness/server/embedded.ts';
 
 const server = await startEmbedded();
 const database = await server.openDatabase('owned');
-console.log(
-  JSON.stringify({ pid: server.pid, dataDirectory: server.dataDirectory, uid: process.getuid?.() }),
-);
-
 if (process.argv[2] === 'tidy') {
   process.once('SIGINT', async () => {
     await withConnection(database.connection, { applicationName: 'last question' }, (client) =>
@@ -21,5 +17,9 @@ if (process.argv[2] === 'tidy') {
     process.exit(130);
   });
 }
+// Last: whoever reads this line may send a signal at once.
+console.log(
+  JSON.stringify({ pid: server.pid, dataDirectory: server.dataDirectory, uid: process.getuid?.() }),
+);
 // Longer than any test waits; then the owner ends by itself, whoever forgot it.
 setTimeout(() => {}, 300_000);
