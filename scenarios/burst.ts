@@ -7,9 +7,9 @@ export default defineScenario({
   workers: { agents: 1, connections: 8 },
   warmupSeconds: 0.5,
   phases: [
-    { label: 'before', seconds: 0.8, arrival: { model: 'poisson', ratePerSec: 150 } },
-    { label: 'burst', seconds: 2.2, arrival: { model: 'poisson', ratePerSec: 1_500 } },
-    { label: 'recovery', seconds: 1.5, arrival: { model: 'poisson', ratePerSec: 150 } },
+    { label: 'before', seconds: 0.8, arrival: { model: 'poisson', ratePerSec: 100 } },
+    { label: 'burst', seconds: 3.3, arrival: { model: 'poisson', ratePerSec: 1_000 } },
+    { label: 'recovery', seconds: 1, arrival: { model: 'poisson', ratePerSec: 100 } },
   ],
   settleWithinSeconds: 10,
 });
