@@ -4,9 +4,10 @@ import { loadModel, type Scenario, totalSeconds } from '../scenarios/scenario.ts
 import type { CellPlan } from './cell-plan.ts';
 import type { Contender, FenceReport } from './contender.ts';
 import type { Load } from './load/coordinator.ts';
-import { type FigureInput, type Figures, figures, LOG_HEAD, timeline } from './measure/figures.ts';
+import { type FigureInput, type Figures, figures, LOG_HEAD } from './measure/figures.ts';
 import type { Ledger } from './measure/ledger.ts';
 import { costPerJob, type ServerAccount } from './measure/server-watch.ts';
+import { timeline } from './measure/timeline.ts';
 import type { Cell, Sample } from './result.ts';
 import type { CheckResult } from './verify/checker.ts';
 import { judge } from './verify/verdict.ts';

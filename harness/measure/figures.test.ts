@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeFromCompressedBase64 } from 'hdr-histogram-js';
 import { type Sample, sampleSchema } from '../result.ts';
-import { type FigureInput, figures, timeline } from './figures.ts';
+import { type FigureInput, figures } from './figures.ts';
 import { ENQUEUE, Ledger, SETTLE } from './ledger.ts';
 import { SETTLE_KINDS } from './ledger-writer.ts';
+import { timeline } from './timeline.ts';
 
 const START = 1e9;
 const MS = 1_000;

@@ -1,6 +1,6 @@
-// Which figures does a cell's ledger give? Latencies, throughput and the timeline, all from the jobs' own instants.
+// Which figures does a cell's ledger give? Latencies and throughput, all from the jobs' own instants.
 
-import type { Cell, Sample } from '../result.ts';
+import type { Cell } from '../result.ts';
 import { LatencyHistogram } from './histogram.ts';
 import { ENQUEUE, type Ledger, SETTLE, type Settle } from './ledger.ts';
 import { SETTLE_KINDS } from './ledger-writer.ts';
@@ -145,7 +145,10 @@ function countRates(input: FigureInput, key: number, inside: (us: number) => boo
 }
 
 /** The claim (NaN when unknown) and the settle by which a job was acked with effect; undefined when it never was. */
-function finished(input: FigureInput, key: number): { claimedUs: number; settledUs: number } | undefined {
+export function finished(
+  input: FigureInput,
+  key: number,
+): { claimedUs: number; settledUs: number } | undefined {
   const { ledger } = input;
   if (input.assumedSettled.has(key)) {
     const sent = ledger
@@ -245,74 +248,3 @@ class IntervalLog {
 /** The head of an interval log whose values are microseconds. */
 export const LOG_HEAD =
   '#[Histogram log format version 1.3]\n"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"\n';
-
-/** The load side of a cell's timeline: buckets of `seconds`, from the start of the load to its end. */
-export function timeline(input: FigureInput, cell: string, seconds: number): Sample[] {
-  const totalSeconds = (input.endUs - input.startUs) / 1e6;
-  // Rounded: a sliver at the end joins the bucket before it, or its few events would make a spike.
-  const buckets = Math.max(1, Math.round(totalSeconds / seconds));
-  const rows = Array.from({ length: buckets }, () => ({ enqueued: 0, claimed: 0, settled: 0 }));
-  const pickup: number[][] = rows.map(() => []);
-  const response: number[][] = rows.map(() => []);
-  const at = (us: number): number =>
-    Number.isNaN(us)
-      ? -1
-      : Math.min(buckets - 1, Math.max(0, Math.floor((us - input.startUs) / 1e6 / seconds)));
-  const { ledger } = input;
-  for (let key = 0; key < ledger.size; key += 1) {
-    const intendedUs = ledger.intendedUs[key] ?? Number.NaN;
-    const enqueued = key < input.preloaded ? undefined : rows[at(ledger.enqueuedUs[key] ?? Number.NaN)];
-    if (enqueued !== undefined && ledger.enqueueState[key] === ENQUEUE.confirmed) enqueued.enqueued += 1;
-    const claimedUs = ledger.claimedUs[key] ?? Number.NaN;
-    const claimed = rows[at(claimedUs)];
-    if (claimed !== undefined) {
-      claimed.claimed += 1;
-      pickup[at(claimedUs)]?.push(claimedUs - intendedUs);
-    }
-    const done = finished(input, key);
-    const settled = done === undefined ? undefined : rows[at(done.settledUs)];
-    if (done !== undefined && settled !== undefined) {
-      settled.settled += 1;
-      response[at(done.settledUs)]?.push(done.settledUs - intendedUs);
-    }
-  }
-  let backlog = input.preloaded;
-  return rows.map((row, i) => {
-    backlog += row.enqueued - row.settled;
-    return {
-      kind: 'load' as const,
-      cell,
-      t: round3(i === buckets - 1 ? totalSeconds : (i + 1) * seconds),
-      // The last bucket ends with the load: divided by a whole one, it would show a fall that never was.
-      seconds: round3(i === buckets - 1 ? totalSeconds - i * seconds : seconds),
-      ...row,
-      // An answer to an enqueue may be read after the job was settled: never below zero.
-      backlog: Math.max(0, backlog),
-      ...latencyOfBucket(pickup[i] ?? [], response[i] ?? []),
-    };
-  });
-}
-
-function latencyOfBucket(pickup: readonly number[], response: readonly number[]) {
-  const p = histogramOf(pickup);
-  const r = histogramOf(response);
-  const optional = (name: string, value: number | undefined) =>
-    value === undefined ? {} : { [name]: value };
-  return {
-    ...optional('pickupP50Us', p.quotable(50)),
-    ...optional('pickupP99Us', p.quotable(99)),
-    ...optional('responseP50Us', r.quotable(50)),
-    ...optional('responseP99Us', r.quotable(99)),
-    ...(r.count === 0 ? {} : { responseMaxUs: Math.round(r.maxUs) }),
-  };
-}
-
-function histogramOf(values: readonly number[]): LatencyHistogram {
-  const histogram = new LatencyHistogram();
-  for (const value of values) histogram.record(value);
-  return histogram;
-}
-
-function round3(value: number): number {
-  return Math.round(value * 1000) / 1000;
-}
