@@ -7,27 +7,13 @@ import { type Random, randomStream } from '../load/random.ts';
 import { ENQUEUE, Ledger, SETTLE } from '../measure/ledger.ts';
 import { SETTLE_KINDS } from '../measure/ledger-writer.ts';
 import type { Cell } from '../result.ts';
-import { type CheckInput, check } from './checker.ts';
+import { type CheckInput, check, emptyAudit } from './checker.ts';
 
 const MS = 1_000;
 const LEASE_MS = 100;
 const [ACK, RETRY, DEAD, RELEASE] = SETTLE_KINDS.map((_, i) => i) as [number, number, number, number];
 
-const CLEAN: Cell['audit'] = {
-  lost: 0,
-  duplicateClaims: 0,
-  overClaims: 0,
-  stuck: 0,
-  duplicateSettlements: 0,
-  unexpected: 0,
-  recovered: 0,
-  orderViolations: 0,
-  priorityInversions: 0,
-  staleSettles: 0,
-  acceptedStaleSettles: 0,
-  settledButPresent: 0,
-  redelivered: 0,
-};
+const CLEAN: Cell['audit'] = emptyAudit();
 
 /** A ledger of preloaded jobs and a database, written by hand. Times in ms. */
 class Book {

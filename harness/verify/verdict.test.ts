@@ -7,7 +7,7 @@ import type { Load } from '../load/coordinator.ts';
 import type { Figures } from '../measure/figures.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
 import { type AgentCounters, newCounters } from '../measure/recorder.ts';
-import type { CheckResult } from './checker.ts';
+import { type CheckResult, emptyAudit } from './checker.ts';
 import { judge, LIMITS, type VerdictInput } from './verdict.ts';
 
 const HEALTHY: GeneratorHealth = {
@@ -89,22 +89,7 @@ function checked(
       inFlight: 0,
       ...jobs,
     },
-    audit: {
-      lost: 0,
-      duplicateClaims: 0,
-      overClaims: 0,
-      stuck: 0,
-      duplicateSettlements: 0,
-      unexpected: 0,
-      recovered: 0,
-      orderViolations: 0,
-      priorityInversions: 0,
-      staleSettles: 0,
-      acceptedStaleSettles: 0,
-      settledButPresent: 0,
-      redelivered: 0,
-      ...audit,
-    },
+    audit: { ...emptyAudit(), ...audit },
     violations: [],
     assumedSettled: new Set(),
     ...over,
