@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { median, medianElement, pairedRatio, quantile, spread } from './spread.ts';
+import { median, medianElement, medianInPlace, pairedRatio, quantile, spread } from './spread.ts';
 
 test('quantile interpolates as R does: quantile(c(3,1,4,1,5,9,2,6), c(.1,.25,.5,.9))', () => {
   const values = [3, 1, 4, 1, 5, 9, 2, 6];
@@ -67,4 +67,17 @@ test('the median element is one that exists: the lower middle of an even number'
     medianElement(['ccc', 'a', 'bb'], (x) => x.length),
     'bb',
   );
+});
+
+test('the median in place is the median, whatever the size and order', () => {
+  for (const values of [
+    [7],
+    [2, 1],
+    [5, 1, 4],
+    [4, 1, 3, 2],
+    Array.from({ length: 61 }, (_, i) => (i * 37) % 61),
+  ]) {
+    assert.equal(medianInPlace([...values]), median(values));
+  }
+  assert.ok(Number.isNaN(medianInPlace([])));
 });
