@@ -27,7 +27,7 @@ test('twice the throughput is better, twice the latency worse, and the direction
   assert.equal(judgeOne(samples(around(200), around(100))).verdict, 'worse');
 });
 
-test('fewer than four repeats on a side tell nothing, however far apart', () => {
+test('fewer than five repeats on a side tell nothing, however far apart', () => {
   const found = judgeOne(samples(around(100, 1, 3), around(500, 1, 10)));
   assert.deepEqual(
     [found.verdict, found.p, found.low, found.noiseFloor],
@@ -88,7 +88,7 @@ test('a zero has no ratio; nothing but zeros is the same as nothing but zeros', 
   const found = judgeOne(samples([0, 0, 0, 0, 0], around(100, 1, 5)));
   assert.deepEqual([found.verdict, found.reason], ['~', 'a value of zero has no ratio']);
   assert.deepEqual([found.effect, found.p, found.detectable], [undefined, undefined, undefined]);
-  assert.equal(judgeOne(samples([0, 0, 0, 0], [0, 0, 0, 0])).verdict, 'equivalent');
+  assert.equal(judgeOne(samples([0, 0, 0, 0, 0], [0, 0, 0, 0, 0])).verdict, 'equivalent');
 });
 
 test('noise beyond a quarter is unstable, unless the difference stands out of it', () => {

@@ -57,15 +57,15 @@ export type JudgeOptions = {
   readonly resamples?: number;
 };
 
-/** Fewer values on a side than these are not judged: no test of 3 v 3 can reach 5 % (2 of 20 splits). */
-const LEAST_REPEATS = 4;
+/** Fewer values on a side than these are not judged: five repeats to look, ten to claim. */
+const LEAST_REPEATS = 5;
 
 type Rules = Required<JudgeOptions> & { readonly family: number };
 
 /**
  * Judges a family of metrics of two groups of runs. For each, in this order:
  *
- * 1. fewer than four values on a side: `~`;
+ * 1. fewer than five values on a side: `~`;
  * 2. **better** or **worse** when all three hold: p, corrected by Holm over the whole family, is at most `alpha`; the
  *    interval of the effect excludes zero; |effect| is at least both `minEffect` and the noise floor;
  * 3. **equivalent** when two one-sided t tests on logarithms (paired or Welch's) both reject at `alpha`, with the margin

@@ -1,0 +1,83 @@
+// `claimbench compare A [B]`: verdicts between two bundles, or between contenders inside one.
+
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { z } from 'zod';
+import { EXIT } from '../exit.ts';
+import { coloured, numberBetween, outputOptions, repeatable } from '../options.ts';
+
+const optionsSchema = z.object({
+  base: z.string().optional(),
+  head: z.array(z.string()).optional(),
+  scenario: z.array(z.string()).optional(),
+  minEffect: z.number().optional(),
+  force: z.boolean().optional(),
+  markdown: z.boolean().optional(),
+  out: z.string().optional(),
+  json: z.boolean().optional(),
+  color: z.boolean(),
+});
+
+const HELP = `
+Verdicts: better, worse, equivalent, unstable (too noisy), invalid (no figures), ~ (these repeats do not tell).
+
+Examples:
+  claimbench compare out/aa                          every contender against the first
+  claimbench compare out/before out/after            the same contenders in two bundles
+  claimbench compare out/b1 --base batch --head skip-locked --min-effect 10 --out out/cmp
+
+Exit codes: 0 compared (whatever the verdicts), 1 usage or not comparable, 3 or 4 when a side has no figures because it
+was incorrect or invalid.`;
+
+export function compareCommand(done: (code: number) => void): Command {
+  const command = new Command('compare')
+    .description('tell whether contenders, or two bundles, differ; and what could have been seen')
+    .argument('<bundle>', 'the base, or the only bundle')
+    .argument('[bundle]', 'the head')
+    .option(
+      '--base <contender>',
+      'the one to compare with (default: the first; in two bundles: of the same name)',
+    )
+    .option('--head <contender>', 'the ones to compare (repeatable; default: all others)', repeatable)
+    .option('--scenario <name>', 'only this scenario (repeatable)', repeatable)
+    .option('--min-effect <percent>', 'smaller effects get no name (default 5)', numberBetween(0.1, 1_000))
+    .option('--force', 'compare in spite of other settings, machine or method, and mark the result')
+    .option('--markdown', 'Markdown on stdout')
+    .option('--out <folder>', 'also write compare.json, compare.md and compare.html there')
+    .addHelpText('after', HELP);
+  return outputOptions(command).action(async (base: string, head: string | undefined, raw: unknown) => {
+    done(await compareAction(base, head, optionsSchema.parse(raw)));
+  });
+}
+
+async function compareAction(
+  base: string,
+  head: string | undefined,
+  options: z.infer<typeof optionsSchema>,
+): Promise<number> {
+  // Loaded here, since the chart libraries are too large to be read for every other command.
+  const { compareBundles, comparisonMarkdown, comparisonTerminal, writeComparison } = await import(
+    '../../reports/compare/index.ts'
+  );
+  const document = await compareBundles({
+    base,
+    head,
+    baseContender: options.base,
+    headContenders: options.head,
+    scenarios: options.scenario,
+    minEffect: options.minEffect === undefined ? undefined : options.minEffect / 100,
+    force: options.force === true,
+  });
+  if (options.json === true) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  else if (options.markdown === true) process.stdout.write(comparisonMarkdown(document));
+  else {
+    const style = { colour: coloured(process.stdout, options.color), width: process.stdout.columns ?? 100 };
+    process.stdout.write(`${comparisonTerminal(document, style)}\n`);
+  }
+  if (options.out !== undefined) {
+    for (const file of await writeComparison(resolve(options.out), document))
+      process.stderr.write(`${file}\n`);
+  }
+  if (document.incorrect.length > 0) return EXIT.incorrect;
+  return document.comparisons.some((one) => one.verdict === 'invalid') ? EXIT.invalid : EXIT.ok;
+}

@@ -1,0 +1,271 @@
+// Does a comparison name what differs, stay silent about noise, and refuse what may not be set side by side?
+
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { BUNDLE, type Cell, comparisonSchema, METHOD_VERSION, type RunResult } from '../../harness/result.ts';
+import { seeded } from '../../stats/random.ts';
+import { writeFixture } from '../testing-fixture.ts';
+import { STANDARD } from '../testing-fixture-data.ts';
+import {
+  type CompareRequest,
+  compareBundles,
+  comparisonMarkdown,
+  comparisonsOf,
+  writeComparison,
+} from './index.ts';
+import { metricsOf } from './metrics.ts';
+
+type Plan = {
+  /** Throughput and costs of each contender as a multiple of the first's; latencies divided by it. */
+  readonly factors: Readonly<Record<string, number>>;
+  readonly repeats: number;
+  readonly seed?: number;
+  readonly noise?: number;
+  readonly amend?: (cell: Cell) => Cell;
+  readonly amendResult?: (result: RunResult) => RunResult;
+};
+
+/** A bundle whose cells are copies of a synthetic one, with noise around the planted factors. */
+async function bundle(t: TestContext, plan: Plan): Promise<{ dir: string; result: RunResult }> {
+  const dir = await mkdtemp(path.join(tmpdir(), 'claimbench-compare-'));
+  t.after(() => rm(dir, { recursive: true }));
+  const made = await writeFixture(path.join(dir, 'template'), {
+    contenders: STANDARD.contenders.slice(0, 1),
+    scenarios: STANDARD.scenarios.slice(0, 2).map((one) => ({ ...one, seconds: 6, warmupSeconds: 1 })),
+    repeats: 1,
+  });
+  const random = seeded(plan.seed ?? 7);
+  const noise = plan.noise ?? 0.02;
+  const cells = Object.entries(plan.factors).flatMap(([name, factor], place) =>
+    made.cells.flatMap((cell) =>
+      Array.from({ length: plan.repeats }, (_, block) => {
+        const luck = factor * (1 + noise * (random() + random() - 1));
+        return scaled({ ...cell, block, repeat: block + 1, id: `${cell.id}-${place}-${block}` }, name, luck);
+      }),
+    ),
+  );
+  const result: RunResult = {
+    ...made,
+    runId: `run-${plan.seed ?? 7}`,
+    contenders: Object.keys(plan.factors),
+    cells: cells.map((cell) => plan.amend?.(cell) ?? cell),
+  };
+  const amended = plan.amendResult?.(result) ?? result;
+  const folder = path.join(dir, 'bundle');
+  await mkdir(folder);
+  await writeFile(path.join(folder, BUNDLE.result), JSON.stringify(amended));
+  return { dir: folder, result: amended };
+}
+
+function scaled(cell: Cell, name: string, factor: number): Cell {
+  const times = <T extends object>(record: T, by: number): T =>
+    Object.fromEntries(
+      Object.entries(record).map(([key, value]) => [key, key === 'count' ? value : value * by]),
+    ) as T;
+  const { throughput, latencyUs, cost } = cell;
+  return {
+    ...cell,
+    contender: { ...cell.contender, name },
+    ...(throughput === undefined ? {} : { throughput: times(throughput, factor) }),
+    ...(cost === undefined ? {} : { cost: times(cost, 1 / factor) }),
+    ...(latencyUs?.response === undefined || latencyUs.pickup === undefined
+      ? {}
+      : {
+          latencyUs: {
+            pickup: times(latencyUs.pickup, 1 / factor),
+            response: times(latencyUs.response, 1 / factor),
+          },
+        }),
+  };
+}
+
+const request = (base: string, rest: Partial<CompareRequest> = {}): CompareRequest => ({
+  base,
+  force: false,
+  ...rest,
+});
+
+test('six metrics a family at most: with more, five repeats could never show a difference', () => {
+  for (const model of [
+    'drain of a preloaded backlog',
+    'open loop, poisson arrivals',
+    'closed loop, 4 clients',
+  ]) {
+    for (const family of ['performance', 'cost']) {
+      const size = metricsOf(model).filter((metric) => metric.family === family).length;
+      assert.ok(size > 0 && size <= 6, `${model}, ${family}: ${size}`);
+    }
+  }
+});
+
+test('a contender against itself: nothing is better or worse', async (t) => {
+  const { result } = await bundle(t, { factors: { a: 1, 'a#2': 1 }, repeats: 5 });
+  const found = comparisonsOf(result);
+  assert.deepEqual([...new Set(found.map((one) => one.scenario))], ['drain', 'steady']);
+  for (const one of found) {
+    assert.ok(['equivalent', '~'].includes(one.verdict), `${one.metric}: ${one.verdict}, ${one.reason}`);
+    assert.equal(one.design, 'paired');
+    assert.ok(one.noiseFloor !== undefined && one.noiseFloor > 0 && one.detectable !== undefined);
+    comparisonSchema.parse(one);
+  }
+});
+
+test('a slower contender is worse in every metric, and the effect is the planted one', async (t) => {
+  const { result } = await bundle(t, { factors: { a: 1, slow: 0.8 }, repeats: 10 });
+  for (const one of comparisonsOf(result)) {
+    assert.equal(one.verdict, 'worse', `${one.scenario} ${one.metric}: ${one.reason}`);
+    const planted = one.better === 'higher' ? -0.2 : 0.25;
+    assert.ok(Math.abs((one.effect ?? 0) - planted) < 0.04, `${one.metric}: ${one.effect}`);
+    assert.ok((one.low ?? 1) <= planted + 0.03 && (one.high ?? -1) >= planted - 0.03);
+  }
+});
+
+test('contenders are compared within their class only, and the first of each is its base', async (t) => {
+  const { result } = await bundle(t, {
+    factors: { a: 1, b: 1, broker: 1, broker2: 1 },
+    repeats: 4,
+    amend: (cell) =>
+      cell.contender.name.startsWith('broker')
+        ? { ...cell, contender: { ...cell.contender, class: 'broker' } }
+        : cell,
+  });
+  const pairs = new Set(comparisonsOf(result).map((one) => `${one.head.contender}/${one.base.contender}`));
+  assert.deepEqual([...pairs], ['b/a', 'broker2/broker']);
+});
+
+test('one incorrect repeat withholds the verdicts; no valid repeat makes them invalid', async (t) => {
+  const spoil = (verdict: Cell['verdict'], which: (cell: Cell) => boolean) => (cell: Cell) =>
+    cell.contender.name === 'b' && which(cell) ? { ...cell, verdict, reasons: ['because'] } : cell;
+  const wrong = await bundle(t, {
+    factors: { a: 1, b: 1 },
+    repeats: 5,
+    amend: spoil('incorrect', (cell) => cell.repeat === 2),
+  });
+  const document = await compareBundles(request(wrong.dir));
+  assert.deepEqual(document.incorrect, ['b']);
+  assert.ok(
+    document.comparisons.every((one) => one.verdict === 'invalid' && /b is incorrect/.test(one.reason)),
+  );
+  const busy = await bundle(t, { factors: { a: 1, b: 1 }, repeats: 5, amend: spoil('invalid', () => true) });
+  const voided = await compareBundles(request(busy.dir));
+  assert.deepEqual(voided.incorrect, []);
+  assert.ok(
+    voided.comparisons.every((one) => one.verdict === 'invalid' && /no repeat of b/.test(one.reason)),
+  );
+});
+
+test('a percentile that some repeats cannot quote gets no verdict', async (t) => {
+  const { result } = await bundle(t, {
+    factors: { a: 1, b: 0.5 },
+    repeats: 5,
+    amend: (cell) => {
+      const { pickup, ...rest } = cell.latencyUs ?? {};
+      if (cell.repeat !== 1 || pickup === undefined) return cell;
+      const { p95: _, ...few } = pickup;
+      return { ...cell, latencyUs: { ...rest, pickup: few } };
+    },
+  });
+  const found = comparisonsOf(result).find((one) => one.metric === 'latencyUs.pickup.p95');
+  assert.equal(found?.verdict, '~');
+  assert.match(found?.reason ?? '', /2 of 10 repeats have too few samples/);
+});
+
+test('two bundles: like with like, and a difference between them is found', async (t) => {
+  const before = await bundle(t, { factors: { a: 1 }, repeats: 6, seed: 1 });
+  const after = await bundle(t, { factors: { a: 0.7 }, repeats: 6, seed: 2 });
+  const document = await compareBundles(request(before.dir, { head: after.dir }));
+  assert.ok(document.comparisons.every((one) => one.verdict === 'worse' && one.design === 'unpaired'));
+  assert.match(document.caveats.join(), /Two runs/);
+  assert.deepEqual(document.forced, []);
+});
+
+const REFUSED: readonly { what: string; amend: (result: RunResult) => RunResult; says: RegExp }[] = [
+  {
+    what: 'another machine',
+    amend: (result) => ({ ...result, environment: { ...result.environment, cpuModel: 'another' } }),
+    says: /CPU: AMD EPYC 9R14 and another/,
+  },
+  {
+    what: 'another server setting',
+    amend: (result) => {
+      const { server } = result.environment;
+      const settings = { ...server.settings, shared_buffers: '2GB' };
+      return { ...result, environment: { ...result.environment, server: { ...server, settings } } };
+    },
+    says: /shared_buffers: 1GB and 2GB/,
+  },
+  {
+    what: 'a server that is not durable',
+    amend: (result) => ({
+      ...result,
+      environment: { ...result.environment, server: { ...result.environment.server, durable: false } },
+    }),
+    says: /durable: yes and no/,
+  },
+  {
+    what: 'another workload',
+    amend: (result) => ({
+      ...result,
+      cells: result.cells.map((cell) => ({ ...cell, parameters: { ...cell.parameters, payloadBytes: 9 } })),
+    }),
+    says: /payloadBytes of drain: 100 and 9/,
+  },
+  {
+    what: 'another method',
+    amend: (result) => ({ ...result, methodVersion: METHOD_VERSION + 1 }),
+    says: /method/,
+  },
+];
+
+for (const { what, amend, says } of REFUSED) {
+  test(`two bundles of ${what} are refused, or marked when forced`, async (t) => {
+    const before = await bundle(t, { factors: { a: 1 }, repeats: 4 });
+    const after = await bundle(t, { factors: { a: 1 }, repeats: 4, amendResult: amend });
+    await assert.rejects(compareBundles(request(before.dir, { head: after.dir })), (error: Error) => {
+      assert.match(error.message, says);
+      assert.doesNotMatch(error.message, /\n/);
+      return true;
+    });
+    const forced = await compareBundles(request(before.dir, { head: after.dir, force: true }));
+    assert.match(forced.forced.join(), says);
+    assert.match(comparisonMarkdown(forced), /FORCED, NOT COMPARABLE/);
+  });
+}
+
+test('names that are not there are answered with those that are', async (t) => {
+  const { dir } = await bundle(t, { factors: { a: 1, b: 1 }, repeats: 4 });
+  const other = await bundle(t, { factors: { c: 1 }, repeats: 4, seed: 3 });
+  const refused = (rest: Partial<CompareRequest>, says: RegExp) =>
+    assert.rejects(compareBundles(request(dir, rest)), says);
+  await refused({ baseContender: 'x' }, /--base: there is no contender x in run run-7; it has a, b/);
+  await refused({ headContenders: ['x'] }, /--head: there is no contender x/);
+  await refused({ scenarios: ['x'] }, /there is no scenario x here; there are drain, steady/);
+  await refused({ head: other.dir }, /no contender is in both bundles/);
+  await assert.rejects(compareBundles(request(other.dir)), /no second contender/);
+  const named = await compareBundles(
+    request(dir, { head: other.dir, baseContender: 'a', headContenders: ['c'] }),
+  );
+  assert.equal(named.comparisons[0]?.head.contender, 'c');
+});
+
+test('the files say the same each time, and no name becomes markup', async (t) => {
+  const hostile = '<img src=x onerror=alert(1)>';
+  const { dir } = await bundle(t, { factors: { a: 1, [hostile]: 0.9 }, repeats: 5 });
+  const read = async (): Promise<string[]> => {
+    const out = await mkdtemp(path.join(tmpdir(), 'claimbench-compare-out-'));
+    t.after(() => rm(out, { recursive: true }));
+    const files = await writeComparison(out, await compareBundles(request(dir)));
+    assert.deepEqual(
+      files.map((file) => path.basename(file)),
+      ['compare.json', 'compare.md', 'compare.html'],
+    );
+    return Promise.all(files.map((file) => readFile(file, 'utf8')));
+  };
+  const first = await read();
+  assert.deepEqual(await read(), first);
+  assert.ok(first[2]?.includes('&lt;img src=x'));
+  assert.ok(!first[2]?.includes(hostile));
+});

@@ -1,0 +1,238 @@
+// What does `compare` say? The verdicts of one or two bundles, with all that a reader must know before them.
+
+import type { Cell, Comparison, RunResult } from '../../harness/result.ts';
+import { METHOD_VERSION, SCHEMA_VERSION } from '../../harness/result.ts';
+import { readResult } from '../bundle.ts';
+import { sameSurroundings } from '../surroundings.ts';
+import { type CompareOptions, compareSides, compareWithin, DEFAULT_MIN_EFFECT } from './compare.ts';
+
+/** What `--json` prints. */
+export type ComparisonDocument = {
+  readonly schemaVersion: number;
+  readonly methodVersion: number;
+  readonly base: Origin;
+  readonly head: Origin;
+  readonly minEffect: number;
+  /** Differences for which the comparison would have been refused, had it not been forced. */
+  readonly forced: readonly string[];
+  /** Contenders that have no figures because a job of theirs was lost, doubled or misordered. */
+  readonly incorrect: readonly string[];
+  /** What weakens the verdicts. */
+  readonly caveats: readonly string[];
+  readonly comparisons: readonly Comparison[];
+};
+
+/** Where one side is from. */
+export type Origin = {
+  readonly bundle: string;
+  readonly runId: string;
+  readonly startedAt: string;
+  readonly claimbenchVersion: string;
+};
+
+/** Two bundles, or two contenders, that may not be compared as they are. One line: what differs, and the mend. */
+export class CompareRefused extends Error {
+  override readonly name = 'CompareRefused';
+  readonly exitCode = 1;
+}
+
+export type CompareRequest = {
+  /** Folder of the base's bundle, and of the head's; the same one, or none, compares contenders inside a bundle. */
+  readonly base: string;
+  readonly head?: string | undefined;
+  readonly baseContender?: string | undefined;
+  readonly headContenders?: readonly string[] | undefined;
+  readonly scenarios?: readonly string[] | undefined;
+  /** As a share. */
+  readonly minEffect?: number | undefined;
+  /** Compares in spite of differences, and says so. */
+  readonly force: boolean;
+};
+
+/**
+ * Reads one or two bundles and judges them.
+ *
+ * @throws {BundleError} for a folder that holds no sound bundle; {CompareRefused} when they may not be compared, or a
+ * name is in neither.
+ */
+export async function compareBundles(request: CompareRequest): Promise<ComparisonDocument> {
+  const anyMethod = request.force;
+  const base = await readResult(request.base, { anyMethod });
+  const two = request.head !== undefined && request.head !== request.base;
+  const head = two ? await readResult(request.head ?? request.base, { anyMethod }) : base;
+  const minEffect = request.minEffect ?? DEFAULT_MIN_EFFECT;
+  const options = { minEffect, ...(request.scenarios === undefined ? {} : { scenarios: request.scenarios }) };
+  checkScenarios(request, [base, head]);
+  const pairs = two ? pairsBetween(base, head, request) : pairsWithin(base, request);
+  const forced = [
+    ...(two ? differences(base, head) : []),
+    ...pairs.flatMap(([b, h]) =>
+      pairDifferences({ result: base, contender: b }, { result: head, contender: h }),
+    ),
+  ];
+  if (forced.length > 0 && !request.force) throw new CompareRefused(refusal(forced));
+  const comparisons = pairs.flatMap(([b, h]) =>
+    compareSides({ result: base, contender: b }, { result: head, contender: h }, options),
+  );
+  if (comparisons.length === 0)
+    throw new CompareRefused('there is nothing to compare: no scenario has cells of both sides');
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    methodVersion: METHOD_VERSION,
+    base: originOf(request.base, base),
+    head: originOf(two ? (request.head ?? request.base) : request.base, head),
+    minEffect,
+    forced: [...new Set(forced)],
+    incorrect: incorrectOf(base, head, comparisons),
+    caveats: caveatsOf(base, head, two),
+    comparisons,
+  };
+}
+
+/** The comparisons that a run keeps in its own bundle: each contender against the first of its contract class. */
+export function comparisonsOf(result: RunResult, options: Partial<CompareOptions> = {}): Comparison[] {
+  const byClass = new Map<string, string[]>();
+  for (const name of result.contenders) {
+    const contractClass = classOf(result, name);
+    if (contractClass !== undefined)
+      byClass.set(contractClass, [...(byClass.get(contractClass) ?? []), name]);
+  }
+  return [...byClass.values()].flatMap(([base, ...heads]) =>
+    base === undefined ? [] : compareWithin(result, { ...options, base, heads }),
+  );
+}
+
+function classOf(result: RunResult, contender: string): Cell['contender']['class'] | undefined {
+  return result.cells.find((cell) => cell.contender.name === contender)?.contender.class;
+}
+
+function originOf(bundle: string, { runId, startedAt, environment }: RunResult): Origin {
+  return { bundle, runId, startedAt, claimbenchVersion: environment.claimbenchVersion };
+}
+
+type Pairs = readonly (readonly [base: string, head: string])[];
+
+function pairsWithin(result: RunResult, { baseContender, headContenders }: CompareRequest): Pairs {
+  const base = known(baseContender ?? result.contenders[0], result, '--base');
+  const named = headContenders?.map((name) => known(name, result, '--head'));
+  const heads =
+    named ??
+    result.contenders.filter((name) => name !== base && classOf(result, name) === classOf(result, base));
+  if (heads.length === 0) {
+    throw new CompareRefused(
+      `the bundle has no second contender to compare with ${base}: run with two or more --contender, or give a second bundle`,
+    );
+  }
+  return heads.map((head) => [base, head] as const);
+}
+
+function pairsBetween(base: RunResult, head: RunResult, request: CompareRequest): Pairs {
+  const { baseContender, headContenders } = request;
+  if (baseContender !== undefined) known(baseContender, base, '--base');
+  for (const name of headContenders ?? []) known(name, head, '--head');
+  if (baseContender !== undefined) {
+    const heads = headContenders ?? [known(baseContender, head, '--head')];
+    return heads.map((name) => [baseContender, name] as const);
+  }
+  const names = headContenders ?? head.contenders;
+  const pairs = names.filter((name) => base.contenders.includes(name)).map((name) => [name, name] as const);
+  if (pairs.length === 0) {
+    throw new CompareRefused(
+      `no contender is in both bundles (${base.contenders.join(', ')}; ${head.contenders.join(', ')}): name one of each by --base and --head`,
+    );
+  }
+  return pairs;
+}
+
+function known(name: string | undefined, result: RunResult, option: string): string {
+  if (name !== undefined && result.contenders.includes(name)) return name;
+  throw new CompareRefused(
+    `${option}: there is no contender ${name ?? ''} in run ${result.runId}; it has ${result.contenders.join(', ')}`,
+  );
+}
+
+function checkScenarios({ scenarios }: CompareRequest, results: readonly RunResult[]): void {
+  const present = new Set(results.flatMap((result) => result.scenarios.map((scenario) => scenario.name)));
+  const wrong = scenarios?.find((name) => !present.has(name));
+  if (wrong !== undefined)
+    throw new CompareRefused(
+      `--scenario: there is no scenario ${wrong} here; there are ${[...present].join(', ')}`,
+    );
+}
+
+function differences(a: RunResult, b: RunResult): string[] {
+  const method =
+    a.methodVersion === b.methodVersion ? [] : [`method: ${a.methodVersion} and ${b.methodVersion}`];
+  return [...method, ...sameSurroundings(a.environment, b.environment)];
+}
+
+type Named = { readonly result: RunResult; readonly contender: string };
+
+/** What two contenders were put to must be the same, and they must promise the same kind of thing. */
+function pairDifferences(base: Named, head: Named): string[] {
+  const [baseClass, headClass] = [classOf(base.result, base.contender), classOf(head.result, head.contender)];
+  const classes =
+    baseClass === headClass || baseClass === undefined || headClass === undefined
+      ? []
+      : [`contract class of ${base.contender} and ${head.contender}: ${baseClass} and ${headClass}`];
+  const first = ({ result, contender }: Named, scenario: string): Cell | undefined =>
+    result.cells.find((cell) => cell.contender.name === contender && cell.scenario === scenario);
+  const workloads = base.result.scenarios.flatMap(({ name }) => {
+    const [b, h] = [first(base, name), first(head, name)];
+    return b === undefined || h === undefined ? [] : workloadDifferences(name, b, h);
+  });
+  return [...classes, ...workloads];
+}
+
+function workloadDifferences(scenario: string, a: Cell, b: Cell): string[] {
+  const names = [...new Set([...Object.keys(a.parameters), ...Object.keys(b.parameters)])];
+  const parameters = names.flatMap((name) => {
+    const [x, y] = [a.parameters[name], b.parameters[name]].map((value) => String(value ?? 'not set'));
+    return x === y ? [] : [`${name} of ${scenario}: ${x} and ${y}`];
+  });
+  const phases = (cell: Cell): string =>
+    cell.window.phases.map((phase) => `${phase.toSeconds - phase.fromSeconds} s`).join(', ');
+  return [
+    ...parameters,
+    ...(a.window.loadModel === b.window.loadModel
+      ? []
+      : [`load model of ${scenario}: ${a.window.loadModel} and ${b.window.loadModel}`]),
+    ...(phases(a) === phases(b) ? [] : [`phases of ${scenario}: ${phases(a)} and ${phases(b)}`]),
+  ];
+}
+
+const SHOWN_DIFFERENCES = 6;
+
+function refusal(found: readonly string[]): string {
+  const distinct = [...new Set(found)];
+  const shown = distinct.slice(0, SHOWN_DIFFERENCES).join('; ');
+  const more = distinct.length > SHOWN_DIFFERENCES ? `; and ${distinct.length - SHOWN_DIFFERENCES} more` : '';
+  return `these are not comparable: ${shown}${more}. Measure both alike, or give --force, which marks the result`;
+}
+
+function incorrectOf(base: RunResult, head: RunResult, comparisons: readonly Comparison[]): string[] {
+  const found = (result: RunResult, name: string, scenario: string): boolean =>
+    result.cells.some(
+      (cell) => cell.contender.name === name && cell.scenario === scenario && cell.verdict === 'incorrect',
+    );
+  const names = comparisons.flatMap((one) => [
+    ...(found(base, one.base.contender, one.scenario) ? [one.base.contender] : []),
+    ...(found(head, one.head.contender, one.scenario) ? [one.head.contender] : []),
+  ]);
+  return [...new Set(names)];
+}
+
+function caveatsOf(base: RunResult, head: RunResult, two: boolean): string[] {
+  const found: string[] = [];
+  if (two) {
+    found.push(
+      'Two runs, one after the other: what the machine did differently between them is in no interval here. Cells interleaved in one run tell more.',
+    );
+  }
+  for (const result of new Set([base, head])) {
+    if (!result.complete) found.push(`Run ${result.runId} was interrupted; repeats may be missing.`);
+    if (!result.environment.server.durable)
+      found.push(`The server of run ${result.runId} was not durable: a crash would have lost settled work.`);
+  }
+  return found;
+}
