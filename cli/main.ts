@@ -2,6 +2,7 @@
 // The command line: which command was asked for, and with which code does it end?
 
 import { Command, CommanderError } from 'commander';
+import { compareCommand } from './commands/compare.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { listCommand } from './commands/list.ts';
 import { reportCommand } from './commands/report.ts';
@@ -20,7 +21,7 @@ async function main(): Promise<number> {
     .version(version())
     .showSuggestionAfterError()
     .exitOverride();
-  for (const command of [runCommand, reportCommand, listCommand, doctorCommand])
+  for (const command of [runCommand, compareCommand, reportCommand, listCommand, doctorCommand])
     program.addCommand(command(done));
   for (const command of program.commands) command.exitOverride();
   try {

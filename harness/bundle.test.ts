@@ -20,7 +20,7 @@ import { scenarioSchema } from '../scenarios/scenario.ts';
 import { BundleWriter } from './bundle.ts';
 import type { CellOutcome } from './cell-result.ts';
 import { RuntimeFailure, UsageError } from './errors.ts';
-import { BUNDLE, type RunResult, resultSchema } from './result.ts';
+import { BUNDLE, METHOD_VERSION, type RunResult, resultSchema, SCHEMA_VERSION } from './result.ts';
 import { voidCell } from './void-cell.ts';
 
 function folder(t: TestContext): string {
@@ -49,8 +49,8 @@ function outcome(id: string): CellOutcome {
 
 function result(...outcomes: readonly CellOutcome[]): RunResult {
   return resultSchema.parse({
-    schemaVersion: 1,
-    methodVersion: 1,
+    schemaVersion: SCHEMA_VERSION,
+    methodVersion: METHOD_VERSION,
     runId: 'r',
     seed: 1,
     startedAt: '2024-01-01T00:00:00.000Z',

@@ -68,7 +68,15 @@ async function readText(dir: string, file: string, mend: string): Promise<string
   }
 }
 
-async function readResult(dir: string): Promise<RunResult> {
+/**
+ * Reads DIR/result.json alone. `anyMethod` lets a bundle of another method version through, for whoever marks it.
+ *
+ * @throws {BundleError} as `readBundle` does.
+ */
+export async function readResult(
+  dir: string,
+  options: { readonly anyMethod: boolean } = { anyMethod: false },
+): Promise<RunResult> {
   const file = path.join(dir, BUNDLE.result);
   const text = await readText(dir, BUNDLE.result, 'give the folder that `claimbench run --out` wrote');
   const json = parseJson(text, file, 'it was cut short or edited; run again');
@@ -76,7 +84,8 @@ async function readResult(dir: string): Promise<RunResult> {
   if (!versions.success)
     throw new BundleError(`${file}: no claimbench result; ${firstIssue(versions.error)}`);
   const { schemaVersion, methodVersion } = versions.data;
-  if (schemaVersion !== SCHEMA_VERSION || methodVersion !== METHOD_VERSION) {
+  const otherMethod = methodVersion !== METHOD_VERSION && !options.anyMethod;
+  if (schemaVersion !== SCHEMA_VERSION || otherMethod) {
     throw new BundleError(
       `${file}: schema ${schemaVersion}, method ${methodVersion}, but this claimbench reads schema ${SCHEMA_VERSION}, ` +
         `method ${METHOD_VERSION}; render it with the claimbench that wrote it`,

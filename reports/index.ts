@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { BUNDLE } from '../harness/result.ts';
 import { readBundle } from './bundle.ts';
+import { comparisonLines } from './render/comparison/terminal.ts';
 import { renderHtml } from './render/html/page.ts';
 import { renderMarkdown } from './render/markdown.ts';
 import { standaloneSvg } from './render/svg.ts';
@@ -53,5 +54,8 @@ export async function bundleTable(
   options: Omit<TerminalOptions, 'histograms'>,
 ): Promise<string> {
   const { result, histograms } = await readBundle(dir);
-  return terminalTable(result, { ...options, histograms });
+  const compared = comparisonLines(result.comparisons, options);
+  return [terminalTable(result, { ...options, histograms }), compared]
+    .filter((part) => part !== '')
+    .join('\n\n');
 }

@@ -6,10 +6,12 @@ import { build, type Histogram, HistogramLogWriter } from 'hdr-histogram-js';
 import {
   BUNDLE,
   type Cell,
+  METHOD_VERSION,
   type Percentiles,
   type RunResult,
   resultSchema,
   type Sample,
+  SCHEMA_VERSION,
 } from '../harness/result.ts';
 import { cellOf } from './testing-fixture-cell.ts';
 import { type Contender, type Scenario, STANDARD } from './testing-fixture-data.ts';
@@ -234,8 +236,8 @@ function resultOf(
   { durable = true, complete = true, sharedMachine = true }: FixtureOptions,
 ): RunResult {
   return {
-    schemaVersion: 1,
-    methodVersion: 1,
+    schemaVersion: SCHEMA_VERSION,
+    methodVersion: METHOD_VERSION,
     runId: '2026-08-31-14-05-fixture',
     seed: 42,
     startedAt: '2026-08-31T14:05:00.000Z',

@@ -100,16 +100,21 @@ async function runAction(options: Options): Promise<number> {
   } finally {
     view.end();
   }
-  return await present(result, directory, options);
+  return await present(result, bundle, options);
 }
 
-async function present(result: RunResult, directory: string, options: Options): Promise<number> {
+async function present(measured: RunResult, bundle: BundleWriter, options: Options): Promise<number> {
+  const { directory } = bundle;
+  let result = measured;
   const json = options.json === true;
   if (result.cells.length === 0)
     process.stderr.write('claimbench: no cell had finished, so there is no bundle\n');
   else {
     // Loaded only now: the chart libraries would weigh on the memory of the coordinator while it measures.
     const { bundleTable, renderBundle } = await import('../../reports/index.ts');
+    const { comparisonsOf } = await import('../../reports/compare/index.ts');
+    result = { ...measured, comparisons: comparisonsOf(measured) };
+    bundle.save(result);
     const rendered = await renderBundle(directory);
     const to = json ? process.stderr : process.stdout;
     const table = await bundleTable(directory, {
@@ -133,7 +138,7 @@ async function planOf(options: Options) {
   const scenarios = await Promise.all(
     scenarioNames.map(async (name) => adjusted(await loadScenario(name), options)),
   );
-  const contenders = contenderNames.map((text) => parseContender(text, suggestion));
+  const contenders = numbered(contenderNames.map((text) => parseContender(text, suggestion)));
   if (options.rate !== undefined && scenarios.every((s) => s.phases.every((p) => p.arrival === undefined))) {
     throw new UsageError(
       '--rate: none of these scenarios has arrivals; a drain takes what there is, so leave it out',
@@ -142,10 +147,6 @@ async function planOf(options: Options) {
   refuseTwice(
     scenarios.map((s) => s.name),
     'scenario',
-  );
-  refuseTwice(
-    contenders.map((c) => c.name),
-    'contender',
   );
   await tryOut(contenders);
   const plan = {
@@ -176,6 +177,16 @@ function adjusted(scenario: Scenario, options: Options): Scenario {
 /** Loads users' files before anything starts: a broken one must not surface after the first cells. */
 async function tryOut(contenders: readonly ContenderSpec[]): Promise<void> {
   for (const contender of contenders) await definitionOf(contender);
+}
+
+/** One contender given twice is an A/A test: two names, so that each has figures of its own. */
+function numbered(contenders: readonly ContenderSpec[]): ContenderSpec[] {
+  const seen = new Map<string, number>();
+  return contenders.map((contender) => {
+    const times = (seen.get(contender.name) ?? 0) + 1;
+    seen.set(contender.name, times);
+    return times === 1 ? contender : { ...contender, name: `${contender.name}#${times}` };
+  });
 }
 
 function refuseTwice(names: readonly string[], what: string): void {

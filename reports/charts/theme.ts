@@ -28,11 +28,26 @@ export const WAIT_COLOURS: readonly Colour[] = [
 export const CPU_COLOUR: Colour = { light: '#a9c48a', dark: '#8fae6c' };
 export const OTHER_WAIT_COLOUR: Colour = { light: '#c3c9d2', dark: '#6a7484' };
 
+/** Verdicts of a comparison; the word stands beside each. */
+export const VERDICT_INK = {
+  better: { light: '#0b7a52', dark: '#57d3a4' },
+  worse: { light: '#b8163a', dark: '#ff7a92' },
+  equivalent: { light: '#1f6fb2', dark: '#6cb8f6' },
+  undecided: { light: '#6b7585', dark: '#9aa6b6' },
+} as const satisfies Record<string, Colour>;
+
 export const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 
 /** CSS rules that give a chart its dark colours: presentation attributes yield to any rule. `scope` is a selector prefix. */
 export function darkRules(scope: string): string {
-  const colours = [...Object.values(INK), ...SERIES_COLOURS, ...WAIT_COLOURS, CPU_COLOUR, OTHER_WAIT_COLOUR];
+  const colours = [
+    ...Object.values(INK),
+    ...SERIES_COLOURS,
+    ...WAIT_COLOURS,
+    CPU_COLOUR,
+    OTHER_WAIT_COLOUR,
+    ...Object.values(VERDICT_INK),
+  ];
   return colours
     .flatMap(({ light, dark }) => [
       `${scope}[fill="${light}"]{fill:${dark}}`,

@@ -126,7 +126,7 @@ test('a slower contender is worse in every metric, and the effect is the planted
 test('contenders are compared within their class only, and the first of each is its base', async (t) => {
   const { result } = await bundle(t, {
     factors: { a: 1, b: 1, broker: 1, broker2: 1 },
-    repeats: 4,
+    repeats: 5,
     amend: (cell) =>
       cell.contender.name.startsWith('broker')
         ? { ...cell, contender: { ...cell.contender, class: 'broker' } }
@@ -222,8 +222,8 @@ const REFUSED: readonly { what: string; amend: (result: RunResult) => RunResult;
 
 for (const { what, amend, says } of REFUSED) {
   test(`two bundles of ${what} are refused, or marked when forced`, async (t) => {
-    const before = await bundle(t, { factors: { a: 1 }, repeats: 4 });
-    const after = await bundle(t, { factors: { a: 1 }, repeats: 4, amendResult: amend });
+    const before = await bundle(t, { factors: { a: 1 }, repeats: 5 });
+    const after = await bundle(t, { factors: { a: 1 }, repeats: 5, amendResult: amend });
     await assert.rejects(compareBundles(request(before.dir, { head: after.dir })), (error: Error) => {
       assert.match(error.message, says);
       assert.doesNotMatch(error.message, /\n/);
@@ -236,8 +236,8 @@ for (const { what, amend, says } of REFUSED) {
 }
 
 test('names that are not there are answered with those that are', async (t) => {
-  const { dir } = await bundle(t, { factors: { a: 1, b: 1 }, repeats: 4 });
-  const other = await bundle(t, { factors: { c: 1 }, repeats: 4, seed: 3 });
+  const { dir } = await bundle(t, { factors: { a: 1, b: 1 }, repeats: 5 });
+  const other = await bundle(t, { factors: { c: 1 }, repeats: 5, seed: 3 });
   const refused = (rest: Partial<CompareRequest>, says: RegExp) =>
     assert.rejects(compareBundles(request(dir, rest)), says);
   await refused({ baseContender: 'x' }, /--base: there is no contender x in run run-7; it has a, b/);

@@ -5,13 +5,14 @@ import { METHOD_NOTES } from '../method-notes.ts';
 import { commandLine, headline, machineLine, panelName, type Report } from '../report.ts';
 import type { Panel } from '../summary.ts';
 import { accountingTable, auditTable, generatorTable } from '../tables/audit.ts';
+import { comparedPairs, comparisonTable } from '../tables/comparison.ts';
 import { costTable } from '../tables/cost.ts';
 import { glanceTables } from '../tables/glance.ts';
 import { cellsTable, environmentTable, fairnessTable, serverTable } from '../tables/settings.ts';
-import type { Table, TableCell } from '../tables/table.ts';
 import { verdictTable } from '../tables/verdict.ts';
 import { escapeMarkdown } from './escape.ts';
 import { formatInstant } from './format.ts';
+import { markdownTable } from './markdown-table.ts';
 
 /** The report as GitHub-flavoured Markdown. */
 export function renderMarkdown(report: Report): string {
@@ -24,15 +25,15 @@ export function renderMarkdown(report: Report): string {
     report.findings
       .map((one) => `- **${escapeMarkdown(one.title)}.** ${escapeMarkdown(one.text)}`)
       .join('\n'),
-    ...(glance.length > 0 ? ['## At a glance', ...glance.map(renderTable)] : []),
+    ...(glance.length > 0 ? ['## At a glance', ...glance.map(markdownTable)] : []),
     ...report.panels.flatMap((panel) => renderPanel(panel, report)),
     '## Environment',
-    renderTable(environmentTable(result)),
-    renderTable(serverTable(result)),
+    markdownTable(environmentTable(result)),
+    markdownTable(serverTable(result)),
     '## How to run it again',
     // Indented, not fenced: no run of backticks in a name can end it.
     `    ${commandLine(report).replace(/\s+/g, ' ')}`,
-    renderTable(cellsTable(result)),
+    markdownTable(cellsTable(result)),
     '## Method in short',
     METHOD_NOTES.map(([term, meaning]) => `- **${escapeMarkdown(term)}**: ${escapeMarkdown(meaning)}`).join(
       '\n',
@@ -49,39 +50,18 @@ function renderPanel(panel: Panel, report: Report): string[] {
     escapeMarkdown(panel.question),
     `Load model: ${escapeMarkdown(panel.load)}`,
     ...(panel.workload === '' ? [] : [`Workload: ${escapeMarkdown(panel.workload)}`]),
-    renderTable(verdictTable(panel)),
+    markdownTable(verdictTable(panel)),
+    ...comparedPairs(report.bundle.result.comparisons)
+      .filter(
+        (pair) =>
+          pair.scenario === panel.scenario &&
+          panel.rows.some((row) => row.series.contender === pair.head.contender),
+      )
+      .map((pair) => markdownTable(comparisonTable(pair))),
     charts
       .map(({ chart }) => `![${escapeMarkdown(chart.title)}](${BUNDLE.charts}/${chart.id}.svg)`)
       .join('\n'),
-    ...(measured ? [renderTable(costTable(panel))] : []),
-    ...[accountingTable, auditTable, generatorTable, fairnessTable].map((make) => renderTable(make(panel))),
+    ...(measured ? [markdownTable(costTable(panel))] : []),
+    ...[accountingTable, auditTable, generatorTable, fairnessTable].map((make) => markdownTable(make(panel))),
   ];
-}
-
-function renderTable(table: Table): string {
-  const width = table.columns.length;
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  const rows = table.rows.map((row) => {
-    const cells = row.cells.flatMap((cell) => [
-      renderCell(cell),
-      ...Array<string>((cell.span ?? 1) - 1).fill(''),
-    ]);
-    return line([...cells, ...Array<string>(Math.max(0, width - cells.length)).fill('')]);
-  });
-  return [
-    `**${escapeMarkdown(table.caption)}**`,
-    '',
-    line(table.columns.map((column) => escapeMarkdown(column.label))),
-    line(table.columns.map((column) => (column.numeric ? '--:' : ':--'))),
-    ...rows,
-    ...(table.notes.length > 0
-      ? ['', table.notes.map((note) => `- ${escapeMarkdown(note)}`).join('\n')]
-      : []),
-  ].join('\n');
-}
-
-function renderCell(cell: TableCell): string {
-  const text = escapeMarkdown(cell.text);
-  const loud = cell.badge && cell.tone === 'bad' ? `**${text}**` : text;
-  return cell.small ? `${loud} ${escapeMarkdown(cell.small)}` : loud;
 }

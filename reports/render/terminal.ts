@@ -3,28 +3,19 @@
 import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
 import type { RunResult } from '../../harness/result.ts';
-import type { Bundle } from '../bundle.ts';
 import { findingsOf, overallVerdict } from '../findings.ts';
 import { panelName } from '../report.ts';
 import { type Figure, type Latency, type Panel, type Percentile, type Row, summarise } from '../summary.ts';
 import { escapeTerminal } from './escape.ts';
 import { ABSENT, formatNumber, formatRange, formatRatio, timeUnit, type Unit } from './format.ts';
+import { BORDERLESS, type Paint, painter, plain, type TerminalOptions, wrapped } from './terminal-text.ts';
 
-export type TerminalOptions = {
-  /** Whether to send colours; every state is also a word. */
-  readonly colour: boolean;
-  /** Columns of the terminal; between 60 and 100 are used. */
-  readonly width: number;
-  /** The cells' histograms, for percentiles that only all repeats together have enough samples for. */
-  readonly histograms?: Bundle['histograms'];
-};
-
-type Paint = (text: string, code: number) => string;
+export type { TerminalOptions } from './terminal-text.ts';
 
 /** The table that ends `claimbench run`, without a line break at its end. */
 export function terminalTable(result: RunResult, options: TerminalOptions): string {
   const width = Math.max(60, Math.min(100, options.width));
-  const paint: Paint = (text, code) => (options.colour ? `\u001b[${code}m${text}\u001b[0m` : text);
+  const paint = painter(options.colour);
   const panels = summarise(result, options.histograms);
   const verdict = overallVerdict(result);
   const blocks = panels.map((panel) => panelBlock(panel, width, paint));
@@ -102,27 +93,6 @@ function latenciesOf(panel: Panel): readonly [Shown, Shown] {
       ];
 }
 
-const BORDERLESS = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '',
-};
-
-/** Narrow no-break spaces become plain ones: terminals disagree about their width. */
-const plain = (text: string): string => text.replaceAll('\u202f', ' ');
-
 function cut(text: string, width: number): string {
   return [...text].length <= width ? text : `${[...text].slice(0, width - 1).join('')}…`;
 }
@@ -174,22 +144,4 @@ function rowNotes(panel: Panel, width: number): string[] {
       return wrapped(`${row.series.label}, repeat ${cell.repeat}, ${cell.verdict}: ${reasons}`, width, '  ');
     }),
   );
-}
-
-/** Text in lines of at most `width`; the first begins with `lead`, the others with as many spaces. */
-function wrapped(text: string, width: number, lead: string): string {
-  const lines: string[] = [];
-  for (const word of escapeTerminal(text)
-    .split(' ')
-    .flatMap((one) => slices(one, width - lead.length))) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width - lead.length)
-      lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines.map((line, i) => `${i === 0 ? lead : ' '.repeat(lead.length)}${line}`).join('\n');
-}
-
-function slices(word: string, size: number): string[] {
-  return word.match(new RegExp(`.{1,${size}}`, 'gu')) ?? [];
 }

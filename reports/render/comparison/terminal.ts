@@ -28,7 +28,7 @@ export function comparisonTerminal(document: ComparisonDocument, options: Option
   return [[...marks, ...caveats].join('\n'), ...pairs].filter((block) => block !== '').join('\n\n');
 }
 
-const JUDGED_FROM = 4;
+const JUDGED_FROM = 5;
 
 /** One line per pair, for the end of a run; a single one when there are too few repeats for any verdict. */
 export function comparisonLines(comparisons: readonly Comparison[], options: Options): string {

@@ -1,13 +1,12 @@
 // How does a report become one HTML file that needs no network and no script?
 
-import { readFileSync } from 'node:fs';
-import { darkRules } from '../../charts/theme.ts';
 import { METHOD_NOTES } from '../../method-notes.ts';
 import { commandLine, headline, machineLine, panelName, type Report } from '../../report.ts';
 import { glanceTables } from '../../tables/glance.ts';
 import { cellsTable, environmentTable, serverTable } from '../../tables/settings.ts';
-import { type Html, html, raw, scriptSource } from '../escape.ts';
+import { type Html, html } from '../escape.ts';
 import { formatInstant, formatSeconds } from '../format.ts';
+import { renderDocument } from './document.ts';
 import { renderPanel } from './panel.ts';
 import { renderTable } from './table.ts';
 
@@ -41,36 +40,17 @@ export function renderHtml(report: Report): string {
   return text;
 }
 
-// Nothing may be fetched. Inline scripts are the page's own, and vega compiles its expressions, hence unsafe-eval.
-const POLICY =
-  "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
-
 function page(report: Report, { live, scripted, note }: Liveliness): string {
   const { result } = report.bundle;
   const title = headline(report);
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="claimbench ${result.environment.claimbenchVersion}">
-<title>${title} · claimbench</title>
-<style>${raw(stylesheet())}</style>
-</head>
-<body>
-<a class="skip" href="#main">Skip to the results</a>
-${header(report, title)}
+  const body = html`${header(report, title)}
 <main id="main">
 ${glance(report)}
 ${report.panels.map((panel) => renderPanel(panel, report, live))}
 ${appendix(report)}
 </main>
-<footer>claimbench ${result.environment.claimbenchVersion} · run ${result.runId} · schema ${result.schemaVersion} · method ${result.methodVersion}. Rendered from result.json, samples.ndjson and histograms/ alone.${note}</footer>
-${scripted ? scripts() : ''}
-</body>
-</html>
-`.value;
+<footer>claimbench ${result.environment.claimbenchVersion} · run ${result.runId} · schema ${result.schemaVersion} · method ${result.methodVersion}. Rendered from result.json, samples.ndjson and histograms/ alone.${note}</footer>`;
+  return renderDocument({ title, version: result.environment.claimbenchVersion, body, scripted });
 }
 
 function glance(report: Report): Html | undefined {
@@ -78,22 +58,6 @@ function glance(report: Report): Html | undefined {
   if (tables.length === 0) return undefined;
   return html`<section class="card" id="glance" aria-labelledby="glance-title"><h2 id="glance-title">At a glance</h2>
 ${tables.map(renderTable)}</section>`;
-}
-
-function scripts(): Html {
-  const client = readFileSync(new URL('./client.js', import.meta.url), 'utf8');
-  return html`<script>${scriptSource(vegaRuntime())}</script>
-<script>${scriptSource(client)}</script>`;
-}
-
-function stylesheet(): string {
-  const css = readFileSync(new URL('./report.css', import.meta.url), 'utf8');
-  return `${css}@media screen and (prefers-color-scheme: dark){${darkRules('svg ')}}`;
-}
-
-/** The build for browsers, beside the module that imports resolve to. */
-function vegaRuntime(): string {
-  return readFileSync(new URL('./vega.min.js', import.meta.resolve('vega')), 'utf8');
 }
 
 function header(report: Report, title: string): Html {

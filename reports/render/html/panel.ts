@@ -4,11 +4,13 @@ import type { LegendEntry } from '../../charts/chart.ts';
 import { type DrawnChart, panelName, type Report } from '../../report.ts';
 import type { Panel } from '../../summary.ts';
 import { accountingTable, auditTable, generatorTable } from '../../tables/audit.ts';
+import { comparedPairs, comparisonTable, pairVerdict } from '../../tables/comparison.ts';
 import { costTable } from '../../tables/cost.ts';
 import { fairnessTable } from '../../tables/settings.ts';
 import { verdictTable } from '../../tables/verdict.ts';
-import { type Html, html, raw, scriptJson } from '../escape.ts';
+import { type Html, html, raw } from '../escape.ts';
 import { swatch } from '../svg.ts';
+import { renderFigure } from './figure.ts';
 import { renderTable, seriesSwatch, swatchSvg } from './table.ts';
 
 /** The section of a panel. `live` tells which charts carry the data that makes them interactive. */
@@ -26,6 +28,7 @@ export function renderPanel(panel: Panel, report: Report, live: (id: string) => 
 <p class="meta">Load model: ${panel.load}${panel.workload === '' ? '' : html`<br>Workload: ${panel.workload}`}</p>
 <h3>Verdict</h3>
 ${renderTable(verdictTable(panel))}
+${comparisons(panel, report)}
 ${measured ? legend(panel) : html`<p class="meta">No charts: no contender has a valid repeat.</p>`}
 ${measured ? html`<h3>Throughput and latency</h3><div class="charts">${figures(ofKind('throughput', 'latency'))}</div>` : ''}
 ${measured ? html`<h3>Cost per job</h3>${figures(ofKind('cost'))}${renderTable(costTable(panel))}` : ''}
@@ -38,6 +41,20 @@ ${renderTable(generatorTable(panel))}
 <h3>Fairness: settings in force</h3>
 ${renderTable(fairnessTable(panel))}
 </section>`;
+}
+
+/** Each contender against the baseline: the verdict as a sentence, its figures folded away. */
+function comparisons(panel: Panel, report: Report): Html | undefined {
+  const names = new Set(panel.rows.map((row) => row.series.contender));
+  const pairs = comparedPairs(report.bundle.result.comparisons).filter(
+    (pair) => pair.scenario === panel.scenario && names.has(pair.head.contender),
+  );
+  if (pairs.length === 0) return undefined;
+  return html`<h3>Compared with the baseline</h3>
+${pairs.map((pair) => {
+  const { tone, short, text } = pairVerdict(pair);
+  return html`<details><summary>${pair.head.contender}: <span class="badge ${tone}">${short}</span></summary>${text === short ? '' : html`<p>${text}.</p>`}${renderTable(comparisonTable(pair))}</details>`;
+})}`;
 }
 
 function legend(panel: Panel): Html {
@@ -58,15 +75,4 @@ ${waits.length > 0 ? html`<ul class="legend" aria-label="Wait events">${waits.ma
 
 function areaSwatch(entry: LegendEntry): Html {
   return raw(swatchSvg(swatch(entry)));
-}
-
-/** A chart as a figure: caption, static picture, and the data for the script beside it. */
-function renderFigure({ chart, picture }: DrawnChart, live: boolean): Html {
-  const loud = chart.subtitle.includes('NOT DURABLE');
-  const label = `${chart.title}. ${chart.description}`;
-  const scroll = chart.fluid ? '' : html` tabindex="0"`;
-  return html`<figure id="chart-${chart.id}" data-kind="${chart.kind}"${chart.fluid ? '' : raw(' class="wide"')} data-fluid="${String(chart.fluid)}"${live ? raw(' data-chart') : ''}${chart.only ? html` data-only="${chart.only.id}"` : ''}>
-<figcaption><h4>${chart.only ? seriesSwatch(chart.only) : ''}${chart.title}</h4><p${loud ? raw(' class="bad"') : ''}>${chart.subtitle}</p></figcaption>
-<div class="scroll"${scroll} role="img" aria-label="${label}"><div class="plot" aria-hidden="true">${raw(picture.body)}</div></div>
-${live ? html`<script type="application/json">${scriptJson({ spec: picture.spec, hover: chart.hover })}</script>` : ''}</figure>`;
 }
