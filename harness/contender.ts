@@ -70,7 +70,14 @@ export type SettleKind = 'ack' | 'retry' | 'dead-letter' | 'release';
  */
 export interface ConsumerEvents {
   /** `requestedUs` is when the claim was asked for; the present instant is when it was answered. `claimer` is one session. */
-  claimed(claimer: number, requestedUs: number, keys: readonly number[], attempts: readonly number[]): void;
+  claimed(
+    claimer: number,
+    requestedUs: number,
+    keys: readonly number[],
+    attempts: readonly number[],
+    /** Jobs that the claim asked for; absent where the system does not tell. */
+    asked?: number,
+  ): void;
   /** Returns the number of the settle, for `settled` or `settleFailed`. */
   settling(claimer: number, keys: readonly number[], kinds: readonly SettleKind[]): number;
   settled(claimer: number, settleNumber: number, staleKeys: readonly number[]): void;
@@ -116,18 +123,50 @@ export interface FenceReport {
   readonly problem?: string;
 }
 
+/** What a contender says of itself before it runs. The fairness check holds it to this. */
+export interface DeclaredSettings {
+  readonly strategy?: string;
+  readonly wakeup?: string;
+  readonly driver?: string;
+  /** Jobs per claim. */
+  readonly batch: number;
+  /** Mean wait of an idle session before it asks again; absent for a contender that never polls, or does not say. */
+  readonly pollMs?: number;
+  /** Whether signals wake idle sessions, so that polling is only the safety net. */
+  readonly signalled?: boolean;
+  /** How its statements are sent; absent when it does not say. */
+  readonly statementMode?: StatementMode;
+  /** Sessions that each worker agent may open beside those that it is given; absent when it does not say. */
+  readonly supportSessions?: number;
+  /** Whatever else it was set to, for the tables alone. */
+  readonly others?: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** `prepared`: named, kept by the server. `extended`: parsed anew each time. `simple`: one message of text. */
+export type StatementMode = 'prepared' | 'extended' | 'simple';
+
+/** What the sessions of one process said and sent, see `SessionWatch`. */
+export interface SessionsReport {
+  /** Sessions whose settings were read back in the session itself. */
+  readonly sessions: number;
+  /** Every value that any of them had, at its opening or its end, by the name of the setting. */
+  readonly settings: Readonly<Record<string, readonly string[]>>;
+  /** The fewest prepared statements that the server kept for a worker's session at its end; absent when none was read. */
+  readonly leastPrepared?: number;
+  /** Statements sent, by mode, those that control transactions and sessions left out. */
+  readonly statements: Readonly<Record<StatementMode, number>>;
+  /** Statements that name a setting of durability, shortened; at most a few. */
+  readonly suspicious: readonly string[];
+  /** Commits that reading back has added during the load. */
+  readonly ownCommits: number;
+}
+
 /** A queue system, opened on one target. Any process may open it; each opens it for itself. */
 export interface Contender extends AsyncDisposable {
   readonly class: ContractClass;
   readonly promises: Promises;
-  /** Declared settings: strategy, wake-up, driver, jobs per claim. */
-  readonly declared: {
-    readonly strategy?: string;
-    readonly wakeup?: string;
-    readonly driver?: string;
-    readonly batch: number;
-  };
-  /** Settings as they are in force, for the fairness table. */
+  readonly declared: DeclaredSettings;
+  /** What can be told before the load of how it really runs, versions among it. Nothing that only repeats `declared`. */
   effective(): Promise<Readonly<Record<string, string | number | boolean>>>;
   install(): Promise<void>;
   /** Enqueues many jobs fast; returns when all are durable. */
@@ -142,7 +181,14 @@ export interface Contender extends AsyncDisposable {
   probeFence?(): Promise<FenceReport>;
   /** Round trips of this process so far, statements that travelled together as one; absent where they cannot be counted. */
   roundTrips?(): number;
+  /** What this process's sessions said and sent; asked when its producer and consumer are closed. */
+  sessions?(): SessionsReport;
+  /** Whose a session is, by its application_name: `undefined` for a name that the contender did not give. */
+  sessionRole?(applicationName: string): SessionRole | undefined;
 }
+
+/** `control`: the harness's own questions about the queue. */
+export type SessionRole = 'worker' | 'producer' | 'support' | 'control';
 
 /** Makes a contender. `axes` lists what it takes; any other is refused before anything starts. */
 export interface ContenderDefinition {

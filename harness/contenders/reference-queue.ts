@@ -1,14 +1,17 @@
 // How is the reference queue measured, with whichever strategy?
 
+import pgPackage from 'pg/package.json' with { type: 'json' };
 import {
   type ClaimedJob,
   type ClaimStrategy,
+  type Connection,
   createQueue,
   createWorker,
   type Driver,
   pgDriver,
   type Queue,
   type StrategyFactory,
+  strategies,
   type WakeupName,
   wakeups,
 } from '../../queue/index.ts';
@@ -20,11 +23,14 @@ import type {
   ConsumerOptions,
   Contender,
   ContenderDefinition,
+  DeclaredSettings,
   HeldJob,
   Producer,
+  SessionRole,
   Target,
 } from '../contender.ts';
 import { keyOf, recorded } from '../measure/recorded-strategy.ts';
+import { SessionWatch } from '../measure/session-watch.ts';
 import type { ConnectionSettings } from '../server/server.ts';
 import { probeFence } from '../verify/fence-probe.ts';
 
@@ -32,6 +38,16 @@ const QUEUE = 'bench';
 const PRELOAD_CHUNK = 5_000;
 const HELD_PAGE = 10_000;
 const CONTROL_CONNECTIONS = 2;
+/** Wake-ups whose workers listen for signals, on a session of their own. */
+const SIGNALLED: ReadonlySet<WakeupName> = new Set(['notify', 'coalesced']);
+/** Under which names its sessions are seen by the server: the driver appends the purpose of a connection. */
+const SESSION_ROLES: Readonly<Record<string, SessionRole>> = {
+  [`claimbench worker worker ${QUEUE}`]: 'worker',
+  'claimbench worker': 'support',
+  'claimbench worker listen': 'support',
+  'claimbench producer': 'producer',
+  'claimbench control': 'control',
+};
 
 export interface ReferenceQueueOptions {
   readonly name: string;
@@ -57,13 +73,14 @@ export function referenceQueue(
 class ReferenceQueue implements Contender {
   readonly class = 'job-queue';
   readonly promises;
-  readonly declared;
+  readonly declared: DeclaredSettings;
   readonly #factory: StrategyFactory;
   readonly #strategy: ClaimStrategy;
   readonly #target: Target;
   readonly #axes: Axes;
   readonly #wakeup: WakeupName;
   readonly #control: Driver;
+  readonly #watch = new SessionWatch();
   #roundTrips = 0;
 
   constructor(factory: StrategyFactory, target: Target, axes: Axes) {
@@ -73,29 +90,36 @@ class ReferenceQueue implements Contender {
     this.#wakeup = wakeupName(axes.wakeup ?? 'coalesced');
     this.#strategy = factory.create({ schema: target.schema });
     this.#control = this.#driver('control', CONTROL_CONNECTIONS);
-    const { guarantees, workerDefaults } = this.#strategy;
+    const { guarantees } = this.#strategy;
     this.promises = { order: guarantees.order, lease: guarantees.lease };
-    this.declared = {
-      strategy: factory.strategyName,
+    this.declared = this.#declare();
+  }
+
+  #declare(): DeclaredSettings {
+    const { workerDefaults } = this.#strategy;
+    const wakeup = wakeups.find((w) => w.wakeupName === this.#wakeup);
+    const pollMs = this.#axes.pollMs ?? wakeup?.defaultPollMs;
+    const signalled = SIGNALLED.has(this.#wakeup);
+    return {
+      strategy: this.#factory.strategyName,
       wakeup: this.#wakeup,
       driver: this.#control.name,
-      batch: axes.batch ?? workerDefaults.batch,
+      batch: this.#axes.batch ?? workerDefaults.batch,
+      ...(pollMs === undefined ? {} : { pollMs }),
+      signalled,
+      // A user's strategy may send its statements as it likes: nobody has declared anything for it.
+      ...(strategies.includes(this.#factory) ? { statementMode: 'prepared' as const } : {}),
+      supportSessions: CONTROL_CONNECTIONS + (signalled ? 1 : 0),
+      others: {
+        prefetch: this.#axes.prefetch ?? workerDefaults.prefetch,
+        settle: this.#axes.settle ?? workerDefaults.settle,
+        concurrency: this.#axes.concurrency ?? 1,
+      },
     };
   }
 
   async effective() {
-    const { workerDefaults } = this.#strategy;
-    const wakeup = wakeups.find((w) => w.wakeupName === this.#wakeup);
-    const { rows } = await this.#control.query<{ commit: string }>({
-      text: "SELECT current_setting('synchronous_commit') AS commit",
-    });
-    return {
-      prefetch: this.#axes.prefetch ?? workerDefaults.prefetch,
-      settle: this.#axes.settle ?? workerDefaults.settle,
-      concurrency: this.#axes.concurrency ?? 1,
-      pollMs: this.#axes.pollMs ?? wakeup?.defaultPollMs ?? 0,
-      synchronousCommit: rows[0]?.commit ?? 'unknown',
-    };
+    return { driverVersion: `pg ${pgPackage.version}` };
   }
 
   async install(): Promise<void> {
@@ -116,7 +140,9 @@ class ReferenceQueue implements Contender {
 
   async openProducer(connections: number): Promise<Producer> {
     const driver = this.#driver('producer', connections);
-    await warmUp(driver, connections);
+    const watch = this.#watch;
+    // Opens every connection of the pool before the load, so that no job waits for a login.
+    await watch.readPool(driver, connections, 'before the load');
     const queue = this.#queue(driver, this.#factory);
     return {
       async enqueue(job) {
@@ -124,6 +150,7 @@ class ReferenceQueue implements Contender {
       },
       async [Symbol.asyncDispose]() {
         await queue[Symbol.asyncDispose]();
+        await watch.readPool(driver, connections, 'end');
         await driver[Symbol.asyncDispose]();
       },
     };
@@ -132,7 +159,8 @@ class ReferenceQueue implements Contender {
   async openConsumer(options: ConsumerOptions): Promise<Consumer> {
     // The pool serves maintenance and wake-ups only: every session has a connection of its own.
     const driver = this.#driver('worker', CONTROL_CONNECTIONS);
-    const queue = this.#queue(driver, recorded(this.#factory, options));
+    const read = (connection: Connection, when: 'opening' | 'end') => this.#watch.read(connection, when);
+    const queue = this.#queue(driver, recorded(this.#factory, options, read));
     const worker = createWorker(queue, {
       queue: QUEUE,
       connections: options.connections,
@@ -140,7 +168,6 @@ class ReferenceQueue implements Contender {
       handler: (job) => options.handler(payloadOf(job)),
       ...workerAxes(this.#axes),
       events: {
-        emptyClaim: () => options.events.emptyClaim(options.firstClaimer),
         error: (error) => options.events.error(error),
       },
     });
@@ -176,6 +203,14 @@ class ReferenceQueue implements Contender {
     return this.#roundTrips;
   }
 
+  sessions() {
+    return this.#watch.report();
+  }
+
+  sessionRole(applicationName: string): SessionRole | undefined {
+    return SESSION_ROLES[applicationName];
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#control[Symbol.asyncDispose]();
   }
@@ -189,8 +224,8 @@ class ReferenceQueue implements Contender {
       ...connectionOf(this.#target),
       max,
       applicationName: `claimbench ${purpose}`,
-      onStatement: (_statement, joined) => {
-        if (!joined) this.#roundTrips += 1;
+      onStatement: (statement, joined) => {
+        if (this.#watch.sent(statement) && !joined) this.#roundTrips += 1;
       },
     });
   }
@@ -215,13 +250,6 @@ function workerAxes(axes: Axes) {
 function toNewJob(job: BenchJob) {
   const { payload, priority } = job;
   return priority === 0 ? { queue: QUEUE, payload } : { queue: QUEUE, payload, priority };
-}
-
-/** Opens every connection of the pool before the load, so that no job waits for a login. */
-async function warmUp(driver: Driver, connections: number): Promise<void> {
-  await Promise.all(
-    Array.from({ length: connections }, () => driver.query({ text: 'SELECT pg_sleep(0.02)' })),
-  );
 }
 
 function payloadOf(job: ClaimedJob): BenchPayload {

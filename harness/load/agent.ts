@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchPayload, Consumer, Contender, Producer } from '../contender.ts';
 import { openContender } from '../contenders/index.ts';
+import { ClaimHabits } from '../measure/claim-habits.ts';
 import { GeneratorWatch } from '../measure/generator.ts';
 import { LatencyHistogram } from '../measure/histogram.ts';
 import { LedgerWriter } from '../measure/ledger-writer.ts';
@@ -24,6 +25,7 @@ class Agent {
   readonly #contender: Contender;
   readonly #ledger: LedgerWriter;
   readonly #counters = newCounters();
+  readonly #claims = new ClaimHabits();
   readonly #errors = new Set<string>();
   readonly #watch = new GeneratorWatch();
   readonly #pickup = new LatencyHistogram();
@@ -64,6 +66,7 @@ class Agent {
     this.#report();
     await this.#producer?.[Symbol.asyncDispose]();
     const roundTrips = this.#contender.roundTrips?.();
+    const sessions = this.#contender.sessions?.();
     await this.#contender[Symbol.asyncDispose]();
     this.#ledger[Symbol.dispose]();
     tell({
@@ -71,6 +74,8 @@ class Agent {
       counters: this.#counters,
       health,
       ...(roundTrips === undefined ? {} : { roundTrips }),
+      ...(this.#consumer === undefined ? {} : { claims: this.#claims.report() }),
+      ...(sessions === undefined ? {} : { sessions }),
       errors: [...this.#errors],
     });
   }
@@ -99,6 +104,7 @@ class Agent {
   }
 
   async #consume(role: WorkerRole): Promise<void> {
+    const events = recordingEvents(this.#ledger, this.#counters, nowUs, (error) => this.#note(error));
     this.#consumer = await this.#contender.openConsumer({
       connections: role.connections,
       leaseMs: role.leaseMs,
@@ -106,7 +112,7 @@ class Agent {
       keys: role.keys,
       nowUs,
       handler: this.#handler(role.handlerMs),
-      events: recordingEvents(this.#ledger, this.#counters, nowUs, (error) => this.#note(error)),
+      events: this.#claims.observe(events, nowUs),
     });
   }
 

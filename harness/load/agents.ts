@@ -3,7 +3,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { SessionsReport } from '../contender.ts';
 import { RuntimeFailure } from '../errors.ts';
+import type { ClaimReport } from '../measure/claim-habits.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
 import { type AgentCounters, newCounters } from '../measure/recorder.ts';
 import type { Assignment, FromAgent, ToAgent } from './protocol.ts';
@@ -13,6 +15,8 @@ export interface AgentReport {
   readonly counters: AgentCounters;
   readonly health: GeneratorHealth;
   readonly roundTrips?: number;
+  readonly claims?: ClaimReport;
+  readonly sessions?: SessionsReport;
   readonly errors: readonly string[];
 }
 

@@ -1,6 +1,7 @@
 // What do the coordinator and its agents say to each other?
 
-import type { ContenderSpec, Target } from '../contender.ts';
+import type { ContenderSpec, SessionsReport, Target } from '../contender.ts';
+import type { ClaimReport } from '../measure/claim-habits.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
 import type { AgentCounters } from '../measure/recorder.ts';
 import type { ArrivalPhase } from './arrivals.ts';
@@ -69,6 +70,9 @@ export type FromAgent =
       readonly counters: AgentCounters;
       readonly health: GeneratorHealth;
       readonly roundTrips?: number;
+      /** Of a worker. */
+      readonly claims?: ClaimReport;
+      readonly sessions?: SessionsReport;
       readonly errors: readonly string[];
     }
   | { readonly kind: 'failed'; readonly message: string };

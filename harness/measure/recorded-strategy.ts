@@ -19,8 +19,18 @@ export function keyOf(payload: unknown): number {
   return typeof k === 'number' && Number.isInteger(k) && k >= 0 && k < FOREIGN_KEY ? k : FOREIGN_KEY;
 }
 
-/** The same strategy, each of whose sessions tells the recorder what it asks and what it is answered. */
-export function recorded(factory: StrategyFactory, options: ConsumerOptions): StrategyFactory {
+/** What reads a session back; it must not throw. */
+type ReadSession = (connection: Connection, when: 'opening' | 'end') => Promise<void>;
+
+/**
+ * The same strategy, each of whose sessions tells the recorder what it asks and what it is answered. `read` is called on
+ * the session's own connection once the strategy has opened it, and before the strategy closes it.
+ */
+export function recorded(
+  factory: StrategyFactory,
+  options: ConsumerOptions,
+  read: ReadSession = async () => undefined,
+): StrategyFactory {
   let claimers = 0;
   return {
     strategyName: factory.strategyName,
@@ -29,6 +39,7 @@ export function recorded(factory: StrategyFactory, options: ConsumerOptions): St
       const strategy = factory.create(context);
       return withSessions(strategy, async (connection, workerId) => {
         const session = await strategy.openWorker(connection, workerId);
+        await read(connection, 'opening');
         const claimer = options.firstClaimer + (claimers % CLAIMERS_PER_AGENT);
         claimers += 1;
         let closing = false;
@@ -37,9 +48,10 @@ export function recorded(factory: StrategyFactory, options: ConsumerOptions): St
         });
         return {
           ...recordedSession(session, claimer, options),
-          [Symbol.asyncDispose]: () => {
+          [Symbol.asyncDispose]: async () => {
             closing = true;
-            return session[Symbol.asyncDispose]();
+            if (!connection.closed) await read(connection, 'end');
+            await session[Symbol.asyncDispose]();
           },
         };
       });
@@ -87,8 +99,9 @@ function recordedSession(
           requestedUs,
           jobs.map((job) => keyOf(job.payload)),
           jobs.map((job) => job.attempt),
+          limit,
         );
-      }
+      } else events.emptyClaim(claimer);
       return jobs;
     },
     async settle(outcomes) {
