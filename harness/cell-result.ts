@@ -1,6 +1,7 @@
 // Which result does a measured cell have? Its verdict and, when that allows, its figures.
 
 import { loadModel, type Scenario, totalSeconds } from '../scenarios/scenario.ts';
+import { fairnessOf, type ServerReadings, withoutReading } from './cell-fairness.ts';
 import type { CellPlan } from './cell-plan.ts';
 import type { Contender, FenceReport } from './contender.ts';
 import type { Load } from './load/coordinator.ts';
@@ -23,7 +24,7 @@ export interface CellOutcome {
 export interface Prepared {
   readonly fence: FenceReport | undefined;
   readonly preloadWalBytes: number | undefined;
-  readonly contender: Pick<Contender, 'class' | 'promises' | 'declared'>;
+  readonly contender: Pick<Contender, 'class' | 'promises' | 'declared' | 'sessionRole'>;
   readonly effective: Readonly<Record<string, string | number | boolean>>;
 }
 
@@ -36,11 +37,14 @@ export interface CellParts {
   readonly ledger: Ledger;
   readonly checked: CheckResult;
   readonly server: ServerAccount;
+  readonly read: ServerReadings;
 }
 
 /** Judges the cell and derives its figures; an incorrect one gets none. */
 export function assemble(parts: CellParts): CellOutcome {
-  const { plan, prepared, load, ledger, checked, server } = parts;
+  const { plan, prepared, load, ledger, checked } = parts;
+  const server = withoutReading(parts.server, load, parts.read);
+  const fairness = fairnessOf(plan, prepared.contender, load, parts.read);
   const openLoop = plan.scenario.phases.some((phase) => phase.arrival !== undefined);
   const input: FigureInput = {
     ledger,
@@ -72,7 +76,12 @@ export function assemble(parts: CellParts): CellOutcome {
     repeat: plan.repeat,
     scenario: plan.scenario.name,
     parameters: parametersOf(plan.scenario),
-    contender: contenderOf(plan, prepared, load),
+    contender: {
+      ...contenderOf(plan, prepared),
+      declared: fairness.declared,
+      effective: { ...prepared.effective, ...fairness.effective },
+    },
+    fairness: fairness.rows,
     ...judged,
     window: windowOf(plan.scenario, load, found),
     jobs: checked.jobs,
@@ -125,7 +134,7 @@ export function measuredStretches(
   });
 }
 
-function contenderOf(plan: CellPlan, prepared: Prepared, load: Load): Cell['contender'] {
+function contenderOf(plan: CellPlan, prepared: Prepared): Omit<Cell['contender'], 'effective'> {
   const { class: contractClass, declared } = prepared.contender;
   return {
     name: plan.contender.name,
@@ -134,11 +143,6 @@ function contenderOf(plan: CellPlan, prepared: Prepared, load: Load): Cell['cont
     ...(declared.wakeup === undefined ? {} : { wakeup: declared.wakeup }),
     ...(declared.driver === undefined ? {} : { driver: declared.driver }),
     batch: declared.batch,
-    effective: {
-      ...prepared.effective,
-      ...(load.meanClaim === undefined ? {} : { meanJobsPerClaim: Math.round(load.meanClaim * 100) / 100 }),
-      workerConnections: plan.scenario.workers.agents * plan.scenario.workers.connections,
-    },
   };
 }
 

@@ -3,12 +3,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { totalSeconds } from '../scenarios/scenario.ts';
+import { countSessions } from './cell-fairness.ts';
 import type { CellPlan, CellProgress } from './cell-plan.ts';
 import { assemble, type CellOutcome, type Prepared } from './cell-result.ts';
 import type { Contender, ContenderSpec, Target } from './contender.ts';
 import { openContender } from './contenders/index.ts';
 import { type Load, LoadRun } from './load/coordinator.ts';
 import { Workload } from './load/workload.ts';
+import { durabilityAsFound, readStored } from './measure/fairness-reading.ts';
 import { Ledger } from './measure/ledger.ts';
 import { ServerWatch } from './measure/server-watch.ts';
 import type { CellDatabase, PostgresServer } from './server/server.ts';
@@ -36,7 +38,7 @@ export async function runCell(plan: CellPlan, context: CellContext): Promise<Cel
     database = await context.server?.openDatabase(`b${plan.block}_c${plan.order}`);
     const target: Target = database === undefined ? { schema: 'claimbench' } : targetOf(database);
     await using watch = new ServerWatch(database, context.server);
-    return await measure(plan, context, target, scratch, watch);
+    return await measure(plan, context, database, target, scratch, watch);
   } finally {
     await database?.[Symbol.asyncDispose]();
     rmSync(scratch, { recursive: true, force: true });
@@ -50,11 +52,17 @@ function targetOf(database: CellDatabase): Target {
 async function measure(
   plan: CellPlan,
   context: CellContext,
+  database: CellDatabase | undefined,
   target: Target,
   scratch: string,
   watch: ServerWatch,
 ): Promise<CellOutcome> {
   const { scenario } = plan;
+  const { server: host } = context;
+  const found =
+    host === undefined || database === undefined
+      ? undefined
+      : await durabilityAsFound(host, database.connection);
   await using loadRun = new LoadRun({
     plan,
     target,
@@ -63,22 +71,37 @@ async function measure(
   });
   const prepared = await prepare(plan, context, target, watch);
   const ceilingPerSec = await context.ceilingFor(prepared.contender.declared.batch);
+  await using counting = countSessions(scenario, database, prepared.contender);
   const load = await withContender(plan.contender, target, (contender) =>
     loadRun.run({
       contender,
       signal: context.signal,
       onProgress: (p) => context.onProgress({ plan, ...p }),
-      beforeStart: () => watch.begin(),
+      beforeStart: async () => {
+        await watch.begin();
+        counting.start();
+      },
     }),
   );
+  const sessions = await counting.stop();
   context.onProgress(progress(plan, 'checking'));
   const server = await watch.end(load.startUs);
+  const stored = database === undefined ? undefined : await readStored(database);
   const ledger = new Ledger(load.keys, scenario.preloadJobs, load.startUs);
   for (const file of load.ledgerFiles) ledger.readFile(file.path, file.agent);
   const checked = await withContender(plan.contender, target, (contender) =>
     reconcile(plan, contender, ledger, load),
   );
-  return assemble({ plan, ceilingPerSec, prepared, load, ledger, checked, server });
+  return assemble({
+    plan,
+    ceilingPerSec,
+    prepared,
+    load,
+    ledger,
+    checked,
+    server,
+    read: { found, sessions, stored },
+  });
 }
 
 /** Install, probe, preload, settle down. Its connections close before the counters are reset, so that none reports late. */
@@ -102,7 +125,14 @@ async function prepare(
     return {
       fence,
       preloadWalBytes: before === undefined || after === undefined ? undefined : after - before,
-      contender: { class: contender.class, promises: contender.promises, declared: contender.declared },
+      contender: {
+        class: contender.class,
+        promises: contender.promises,
+        declared: contender.declared,
+        ...(contender.sessionRole === undefined
+          ? {}
+          : { sessionRole: (name: string) => contender.sessionRole?.(name) }),
+      },
       effective: await contender.effective(),
     };
   });

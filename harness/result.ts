@@ -1,6 +1,7 @@
 // What is in a bundle? The versioned schema of result.json and samples.ndjson: all that reports may know.
 
 import { z } from 'zod';
+import { fairnessSchema } from './result-fairness.ts';
 
 /** Raised when a reader of older bundles must change. */
 export const SCHEMA_VERSION = 2;
@@ -34,7 +35,9 @@ const contenderSchema = z.strictObject({
   driver: z.string().optional(),
   /** Declared jobs per claim. */
   batch: z.int().min(1),
-  /** Read back or observed: mean jobs per non-empty claim, connections, poll interval, durability, versions. */
+  /** What the contender says of itself, and what the scenario gives it. Absent in a cell that was not measured. */
+  declared: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  /** Read back or observed: jobs per non-empty claim, connections, poll interval, durability, versions. */
   effective: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 });
 
@@ -154,6 +157,8 @@ export const cellSchema = z.strictObject({
   scenario: z.string(),
   parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   contender: contenderSchema,
+  /** Declared against effective; absent in a cell that was not measured. */
+  fairness: z.array(fairnessSchema).optional(),
   verdict: z.enum(['valid', 'invalid', 'incorrect']),
   reasons: z.array(z.string()),
   /** Worth knowing, no ground to void the cell: generator-bound, fewer samples, missing privileges. */
@@ -311,6 +316,8 @@ export type Comparison = z.infer<typeof comparisonSchema>;
 export type Environment = z.infer<typeof environmentSchema>;
 export type RunResult = z.infer<typeof resultSchema>;
 export type Sample = z.infer<typeof sampleSchema>;
+
+export { FAIRNESS_SETTINGS, type FairnessRow, type FairnessSetting } from './result-fairness.ts';
 
 /** Files of a bundle, relative to its folder. */
 export const BUNDLE = {
