@@ -2,9 +2,9 @@
 
 import type { RunResult } from '../harness/result.ts';
 import { median } from '../stats/spread.ts';
+import { mismatchesOf } from './fairness.ts';
 import { formatCount, formatNumber, plural } from './render/format.ts';
 import type { Panel } from './summary.ts';
-import { batchOf } from './tables/settings.ts';
 import type { Tone } from './tables/table.ts';
 
 export type Verdict = { readonly tone: Tone; readonly text: string };
@@ -39,6 +39,8 @@ export function findingsOf(result: RunResult, panels: readonly Panel[]): Finding
       });
     }
   }
+  const mismatches = panels.map(mismatchesOf);
+  found.push(...mismatches.flat().filter((one) => one.tone === 'bad'));
   if (!environment.server.durable) {
     found.push({
       tone: 'bad',
@@ -53,12 +55,12 @@ export function findingsOf(result: RunResult, panels: readonly Panel[]): Finding
       text: 'It was interrupted. The cells below are those that had finished; repeats may be missing.',
     });
   }
-  for (const panel of panels) {
+  for (const [i, panel] of panels.entries()) {
     found.push(
       ...behindFindings(panel),
       ...trendFindings(panel),
       ...spreadFindings(panel),
-      ...batchFindings(panel),
+      ...(mismatches[i] ?? []).filter((one) => one.tone === 'warn'),
       ...boundFindings(panel),
     );
   }
@@ -82,22 +84,6 @@ export function findingsOf(result: RunResult, panels: readonly Panel[]): Finding
     });
   }
   return found;
-}
-
-/** A declared batch that runs at less than half in a drain, where work never lacks. */
-function batchFindings(panel: Panel): FindingNote[] {
-  if (!panel.drain) return [];
-  return panel.rows.flatMap((row): FindingNote[] => {
-    const batch = batchOf(row);
-    if (batch === undefined || batch.effective >= batch.declared / 2) return [];
-    return [
-      {
-        tone: 'warn',
-        title: `${row.series.label} claims less than it declares in ${panel.scenario}`,
-        text: `Declared ${plural(batch.declared, 'job')} per claim, achieved ${formatNumber(batch.effective)} although a backlog was waiting.`,
-      },
-    ];
-  });
 }
 
 /** A queue that had not worked off what it was offered: its latencies are lower bounds. */

@@ -34,6 +34,7 @@ export function cellOf(scenario: Scenario, contender: Contender, facts: Facts, r
       name: contender.name,
       class: contender.class,
       batch: contender.batch,
+      declared: { batch: contender.batch, prefetch: 0, workerConnections: 8 },
       effective: {
         meanJobsPerClaim: jitter(contender.jobsPerClaim),
         connections: 8,
@@ -42,6 +43,7 @@ export function cellOf(scenario: Scenario, contender: Contender, facts: Facts, r
         leaseMs: 30_000,
       },
     },
+    fairness: fairnessOf(scenario, contender),
     verdict: 'valid',
     reasons: [],
     notes: [],
@@ -66,6 +68,18 @@ export function cellOf(scenario: Scenario, contender: Contender, facts: Facts, r
     cost: costOf(contender, jitter),
     generator: generatorOf(scenario, facts, jitter),
   };
+}
+
+function fairnessOf(scenario: Scenario, { batch, jobsPerClaim }: Contender): NonNullable<Cell['fairness']> {
+  const waiting = scenario.offeredPerSec === undefined;
+  const verdict = jobsPerClaim < batch / 2 ? 'differs' : 'matches';
+  return [
+    waiting
+      ? { setting: 'batch', declared: batch, effective: jobsPerClaim, verdict }
+      : { setting: 'batch', declared: batch, verdict: 'not observed', why: 'no backlog was waiting' },
+    { setting: 'connections', declared: 8, effective: 8, verdict: 'matches' },
+    { setting: 'durability', declared: 'durable', effective: 'durable', verdict: 'matches' },
+  ];
 }
 
 function jobsOf(facts: Facts): Cell['jobs'] {

@@ -1,6 +1,7 @@
 // Which charts does a report have? All of them, in order, from the panels.
 
 import type { Bundle, CurveMetric } from '../bundle.ts';
+import { durabilityMark } from '../fairness.ts';
 import { formatCount, plural } from '../render/format.ts';
 import type { Panel } from '../summary.ts';
 import { frameOf, timelineOf } from '../timeline.ts';
@@ -15,7 +16,7 @@ export function chartsOf(bundle: Bundle, panels: readonly Panel[]): Chart[] {
   const durable = bundle.result.environment.server.durable;
   const frame = frameOf(bundle, panels);
   return panels.flatMap((panel) => {
-    const load = `${durable ? '' : 'SERVER NOT DURABLE · '}${panel.load}`;
+    const load = `${durable ? '' : 'SERVER NOT DURABLE · '}${durabilityMark(panel)}${panel.load}`;
     const subtitle = `${load} · ${repeats(panel)}`;
     const timeline = timelineOf(bundle, panel, frame);
     return [

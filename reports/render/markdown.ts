@@ -7,6 +7,7 @@ import type { Panel } from '../summary.ts';
 import { accountingTable, auditTable, generatorTable } from '../tables/audit.ts';
 import { comparedPairs, comparisonTable } from '../tables/comparison.ts';
 import { costTable } from '../tables/cost.ts';
+import { declaredTable } from '../tables/fairness.ts';
 import { glanceTables } from '../tables/glance.ts';
 import { cellsTable, environmentTable, fairnessTable, serverTable } from '../tables/settings.ts';
 import { verdictTable } from '../tables/verdict.ts';
@@ -62,6 +63,9 @@ function renderPanel(panel: Panel, report: Report): string[] {
       .map(({ chart }) => `![${escapeMarkdown(chart.title)}](${BUNDLE.charts}/${chart.id}.svg)`)
       .join('\n'),
     ...(measured ? [markdownTable(costTable(panel))] : []),
-    ...[accountingTable, auditTable, generatorTable, fairnessTable].map((make) => markdownTable(make(panel))),
+    ...[accountingTable, auditTable, generatorTable, declaredTable, fairnessTable].flatMap((make) => {
+      const table = make(panel);
+      return table === undefined ? [] : [markdownTable(table)];
+    }),
   ];
 }

@@ -3,6 +3,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
 import type { RunResult } from '../../harness/result.ts';
+import { isWeakened } from '../fairness.ts';
 import { findingsOf, overallVerdict } from '../findings.ts';
 import { panelName } from '../report.ts';
 import { type Figure, type Latency, type Panel, type Percentile, type Row, summarise } from '../summary.ts';
@@ -122,9 +123,11 @@ function rowCells(
   const verdict =
     row.measured.length < all
       ? paint(`${row.measured.length}/${all} valid`, 33)
-      : bound
-        ? paint('gen.-bound', 33)
-        : paint('valid', 32);
+      : isWeakened(row)
+        ? paint('not durable', 31)
+        : bound
+          ? paint('gen.-bound', 33)
+          : paint('valid', 32);
   return [
     name,
     `${middle(settledPerSec, formatNumber)} ${range}`.trim(),

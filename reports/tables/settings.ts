@@ -1,7 +1,7 @@
 // Under which settings was it measured? What contenders really ran with, the machine, the server, and every cell.
 
 import type { Cell, RunResult } from '../../harness/result.ts';
-import { median, spread } from '../../stats/spread.ts';
+import { spread } from '../../stats/spread.ts';
 import {
   ABSENT,
   formatBytes,
@@ -12,34 +12,24 @@ import {
   formatSeconds,
   formatShare,
 } from '../render/format.ts';
-import type { Panel, Row } from '../summary.ts';
+import type { Panel } from '../summary.ts';
 import { type Table, type TableCell, valueCell } from './table.ts';
-
-/** Names under which contenders report the mean number of jobs per non-empty claim, in order of preference. */
-const EFFECTIVE_BATCH = ['meanJobsPerClaim', 'jobsPerClaim', 'effectiveBatch'];
-
-/** Declared and achieved jobs per claim; `undefined` when the contender did not report the latter. */
-export function batchOf(row: Row): { declared: number; effective: number } | undefined {
-  const cells = row.measured;
-  const declared = cells[0]?.contender.batch;
-  const key = EFFECTIVE_BATCH.find((name) =>
-    cells.some((cell) => typeof cell.contender.effective[name] === 'number'),
-  );
-  if (declared === undefined || key === undefined) return undefined;
-  const effective = median(cells.flatMap((cell) => numeric(cell.contender.effective[key])));
-  return effective === undefined ? undefined : { declared, effective };
-}
 
 const numeric = (value: unknown): number[] =>
   typeof value === 'number' && Number.isFinite(value) ? [value] : [];
 
-/** Effective settings per contender: what was read back, not what was asked for. */
+/** Settings per contender: what it was asked for where nothing could be read back, and what was. */
 export function fairnessTable(panel: Panel): Table {
   const cells = panel.rows.flatMap((row) => [...row.valid, ...row.invalid, ...row.incorrect]);
   const keys = [...new Set(cells.flatMap((cell) => Object.keys(cell.contender.effective)))].toSorted();
+  const asked = [...new Set(cells.flatMap((cell) => Object.keys(cell.contender.declared ?? {})))]
+    .filter((name) => name !== 'batch' && !keys.includes(name))
+    .toSorted();
   const parameter = (name: string) => (cell: Cell) => cell.parameters[name];
   const setting = (name: string) => (cell: Cell) => cell.contender.effective[name];
-  const reads = [...panel.differing.map(parameter), ...keys.map(setting)];
+  const declared = (name: string) => (cell: Cell) => cell.contender.declared?.[name];
+  const reads = [...panel.differing.map(parameter), ...asked.map(declared), ...keys.map(setting)];
+  const labels = [...panel.differing, ...asked.map((name) => `Declared ${name}`), ...keys];
   return {
     caption: `Settings in force: ${panel.scenario}`,
     columns: [
@@ -48,7 +38,7 @@ export function fairnessTable(panel: Panel): Table {
       { label: 'Wake-up' },
       { label: 'Driver' },
       { label: 'Declared batch', numeric: true },
-      ...[...panel.differing, ...keys].map((label, i) => ({
+      ...labels.map((label, i) => ({
         label,
         numeric: cells.some((cell) => typeof reads[i]?.(cell) === 'number'),
       })),
@@ -71,7 +61,7 @@ export function fairnessTable(panel: Panel): Table {
       };
     }),
     notes: [
-      'Read back from the server and the contender, or observed. Columns with numbers: median [smallest–largest] over repeats.',
+      'Read back from the server and the contender, or observed, unless called declared. Columns with numbers: median [smallest–largest] over repeats.',
     ],
   };
 }

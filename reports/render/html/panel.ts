@@ -6,6 +6,7 @@ import type { Panel } from '../../summary.ts';
 import { accountingTable, auditTable, generatorTable } from '../../tables/audit.ts';
 import { comparedPairs, comparisonTable, pairVerdict } from '../../tables/comparison.ts';
 import { costTable } from '../../tables/cost.ts';
+import { declaredTable } from '../../tables/fairness.ts';
 import { fairnessTable } from '../../tables/settings.ts';
 import { verdictTable } from '../../tables/verdict.ts';
 import { type Html, html, raw } from '../escape.ts';
@@ -21,6 +22,7 @@ export function renderPanel(panel: Panel, report: Report, live: (id: string) => 
     charts.map((drawn) => renderFigure(drawn, live(drawn.chart.id)));
   const strips = ofKind('timeline');
   const measured = panel.rows.some((row) => row.state === 'measured');
+  const declared = declaredTable(panel);
   return html`<section class="card" id="${panel.id}" aria-labelledby="${panel.id}-title">
 <p class="eyebrow">Scenario${panel.oneOfSeveral ? html` · contract class ${panel.contractClass}` : ''}</p>
 <h2 id="${panel.id}-title">${panel.scenario}</h2>
@@ -38,7 +40,8 @@ ${renderTable(accountingTable(panel))}
 ${renderTable(auditTable(panel))}
 <h3>Load generator</h3>
 ${renderTable(generatorTable(panel))}
-<h3>Fairness: settings in force</h3>
+<h3>Fairness: declared and effective settings</h3>
+${declared === undefined ? '' : renderTable(declared)}
 ${renderTable(fairnessTable(panel))}
 </section>`;
 }
