@@ -79,8 +79,13 @@ function settingCell(
     const write = values.every(Number.isInteger) ? formatCount : formatNumber;
     return { text: write(figures.median), small: same ? '' : formatRange(figures, write) };
   }
-  return { text: [...new Set(values.map(String))].join(', ') };
+  const words = [...new Set(values.map(String))];
+  const short = words.map((word) => (DIGEST.test(word) ? `${word.slice(0, 12)}…` : word)).join(', ');
+  return { text: short, ...(short === words.join(', ') ? {} : { hint: words.join(', ') }) };
 }
+
+/** A SHA-256: its beginning tells two files apart, and the bundle has the rest. */
+const DIGEST = /^[0-9a-f]{64}$/;
 
 /** Machine and software. */
 export function environmentTable({ environment: e }: RunResult): Table {
