@@ -45,14 +45,23 @@ type Observe = (statement: Statement, joined: boolean) => void;
 /** Connections that have sent something in the present turn of the event loop: what follows at once travels along. */
 const sending = new WeakSet<object>();
 
-/** Whether `client` has just sent something that this statement joins. A pool is no connection: it joins nothing. */
+/**
+ * Whether `client` has just sent something that this statement joins. A pool is no connection: it joins nothing. What is
+ * joined leaves in one write: pg writes each statement by itself, which costs a system call and wakes the server twice.
+ */
 function joins(client: object): boolean {
-  if (client instanceof pg.Pool) return false;
+  if (!(client instanceof pg.Client)) return false;
   if (sending.has(client)) return true;
   sending.add(client);
-  queueMicrotask(() => sending.delete(client));
+  const { stream } = client.connection;
+  stream.cork();
+  queueMicrotask(() => {
+    sending.delete(client);
+    stream.uncork();
+  });
   return false;
 }
+
 type Config = pg.ClientConfig & { readonly pipeline: boolean };
 
 function clientConfig(options: PgOptions, purpose?: string): Config {
@@ -96,9 +105,38 @@ async function run<Row>(
   statement: Statement,
   observe?: Observe,
 ): Promise<QueryResult<Row>> {
-  observe?.(statement, observe !== undefined && joins(client));
-  const result = await client.query<Row & pg.QueryResultRow>(toQuery(statement));
+  const joined = joins(client);
+  observe?.(statement, joined);
+  const result =
+    client instanceof pg.Client
+      ? await send<Row & pg.QueryResultRow>(client, statement)
+      : await client.query<Row & pg.QueryResultRow>(toQuery(statement));
   return { rows: result.rows, rowCount: result.rowCount ?? 0 };
+}
+
+/**
+ * The short way through pg. Given a config, it copies that with all property descriptors and makes a promise with a
+ * handler of its own for the stack of errors: for a small statement a quarter of this process's time. A Query with a
+ * callback is taken as it is.
+ */
+async function send<Row extends pg.QueryResultRow>(
+  client: pg.Client,
+  { text, values, name }: Statement,
+): Promise<pg.QueryResult<Row>> {
+  try {
+    return await new Promise<pg.QueryResult<Row>>((resolve, reject) => {
+      const copy = values === undefined ? undefined : [...values];
+      const query = new pg.Query<Row>(text, copy, (error, result) =>
+        error ? reject(error) : resolve(result),
+      );
+      if (name !== undefined) Object.assign(query, { name });
+      client.query(query);
+    });
+  } catch (error) {
+    // As pg does for its own promises: the stack of the socket's reader says nothing of who asked.
+    if (error instanceof Error) Error.captureStackTrace(error);
+    throw error;
+  }
 }
 
 /** The server's process id as pg learned it at start-up; its published types leave it out. */
