@@ -2,7 +2,7 @@
 //
 // Target: ≥ 100,000 jobs/s per agent process. Ends with 1 when the median at one job per claim misses it.
 
-import { measureCeiling } from '../harness/ceiling.ts';
+import { measureCeiling } from '../harness/calibrate/ceiling.ts';
 import { openScratch } from '../harness/scratch.ts';
 import { median } from '../stats/spread.ts';
 

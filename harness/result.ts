@@ -201,7 +201,22 @@ export const environmentSchema = z.strictObject({
   }),
   /** Whether the load generator ran on the machine of the server. */
   sharedMachine: z.boolean(),
+  /** The null contender's rate with one job per claim, jobs/s per agent. */
   nullCeilingPerSec: ratio.optional(),
+  /** The same for every claim size that occurs, by size. */
+  nullCeilings: z.record(z.string(), ratio).optional(),
+  /** Processors that the scheduler may use for the run (Linux: affinity and cpuset). */
+  allowedCpus: z.array(count).optional(),
+  /** Processors' worth of time that control groups grant; absent without a limit. */
+  cpuQuota: ratio.optional(),
+  /** Cores that the server, and the agents with the coordinator, were bound to; absent when the scheduler was free. */
+  pinned: z.strictObject({ server: z.array(count), agents: z.array(count) }).optional(),
+  /** CPU frequency governor; absent where it is not visible. */
+  governor: z.string().optional(),
+  /** Median step of the harness's clock. */
+  clockResolutionUs: ratio.optional(),
+  /** Over the minute before the run. */
+  loadAverageAtStart: ratio.optional(),
   /** Median of a small fsynced write in the server's data folder, where that can be reached. */
   fsyncUs: ratio.optional(),
   /** Share of CPU time stolen by the hypervisor during the run (Linux). */

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { loadModel } from '../scenarios/scenario.ts';
 import { median } from '../stats/spread.ts';
 import type { BundleWriter } from './bundle.ts';
-import { measureCeiling } from './ceiling.ts';
+import { measureCeiling } from './calibrate/ceiling.ts';
 import { type CellContext, runCell } from './cell.ts';
 import type { CellProgress } from './cell-plan.ts';
 import type { CellOutcome } from './cell-result.ts';
@@ -23,8 +23,14 @@ export interface RunOptions {
   /** Words of the command line, without passwords. */
   readonly command: readonly string[];
   readonly signal: AbortSignal;
-  /** Reads the machine and the server; called before the first cell with the ceiling, and again after the last. */
-  readonly environment: (nullCeilingPerSec: number | undefined) => Promise<Environment>;
+  /**
+   * Reads the machine and the server; called before the first cell and again after the last, with the null contender's
+   * rate at one job per claim, and its rates by claim size.
+   */
+  readonly environment: (
+    nullCeilingPerSec: number | undefined,
+    nullCeilings: Readonly<Record<string, number>>,
+  ) => Promise<Environment>;
   readonly onProgress: (progress: RunProgress) => void;
   readonly onCell: (cell: Cell, done: number, of: number) => void;
   readonly agentCpus?: readonly number[];
@@ -49,7 +55,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const ceilings = new Ceilings(context);
   // Before the first cell: measured between two, it would leave one of them a busier coordinator than the others.
   for (const batch of await declaredBatches(options)) await ceilings.of(batch);
-  let result = emptyResult(options, await options.environment(await ceilings.of(1)));
+  let result = emptyResult(options, await options.environment(await ceilings.of(1), ceilings.known()));
   bundle.save(result);
   for (const planned of cells) {
     const withCeilings = { ...context, ceilingFor: (batch: number) => ceilings.of(batch) };
@@ -62,7 +68,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   result = {
     ...result,
     complete: result.cells.length === cells.length,
-    environment: await options.environment(await ceilings.of(1)),
+    environment: await options.environment(await ceilings.of(1), ceilings.known()),
     finishedAt: new Date().toISOString(),
   };
   bundle.save(result);
@@ -99,6 +105,14 @@ class Ceilings {
       this.#known.set(batch, ceilingPerSec);
     }
     return this.#known.get(batch);
+  }
+
+  /** Those measured so far, by claim size; a void one is left out. */
+  known(): Readonly<Record<string, number>> {
+    const measured = [...this.#known].flatMap(([batch, rate]) =>
+      rate === undefined ? [] : [[String(batch), Math.round(rate)] as const],
+    );
+    return Object.fromEntries(measured.sort(([a], [b]) => Number(a) - Number(b)));
   }
 }
 

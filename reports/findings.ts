@@ -5,6 +5,7 @@ import { median } from '../stats/spread.ts';
 import { mismatchesOf } from './fairness.ts';
 import { formatCount, formatNumber, plural } from './render/format.ts';
 import type { Panel } from './summary.ts';
+import { pinnedText } from './surroundings.ts';
 import type { Tone } from './tables/table.ts';
 
 export type Verdict = { readonly tone: Tone; readonly text: string };
@@ -80,7 +81,10 @@ export function findingsOf(result: RunResult, panels: readonly Panel[]): Finding
     found.push({
       tone: 'warn',
       title: 'Generator and server share a machine',
-      text: 'They compete for CPU and cache; absolute rates would be others with machines of their own.',
+      text:
+        environment.pinned === undefined
+          ? 'They are not pinned apart, so they compete for CPU and cache; absolute rates would be others with machines of their own.'
+          : `They are pinned apart (cores: ${pinnedText(environment.pinned)}), so neither takes the other's CPU time; they still share cache, memory and disk, and absolute rates would be others with machines of their own.`,
     });
   }
   return found;

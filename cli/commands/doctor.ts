@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
-import { measureCeiling } from '../../harness/ceiling.ts';
+import { measureCeiling } from '../../harness/calibrate/ceiling.ts';
 import { oneLine } from '../../harness/errors.ts';
 import { captureEnvironment } from '../../harness/measure/environment.ts';
 import { openScratch } from '../../harness/scratch.ts';

@@ -8,13 +8,10 @@ import { BundleWriter } from '../../harness/bundle.ts';
 import type { ContenderSpec } from '../../harness/contender.ts';
 import { definitionOf, parseContender } from '../../harness/contenders/index.ts';
 import { UsageError } from '../../harness/errors.ts';
-import { captureEnvironment, readCpuTimes } from '../../harness/measure/environment.ts';
-import type { Environment, RunResult } from '../../harness/result.ts';
+import { parsePinWish } from '../../harness/pinning.ts';
+import type { RunResult } from '../../harness/result.ts';
 import { run } from '../../harness/run.ts';
 import { planCells } from '../../harness/run-plan.ts';
-import { isPostgresMajor } from '../../harness/server/embedded.ts';
-import { openServer } from '../../harness/server/index.ts';
-import type { PostgresServer } from '../../harness/server/server.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
 import { withoutPasswords } from '../command-line.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
@@ -27,6 +24,7 @@ import {
   serverOptions,
   wholeNumber,
 } from '../options.ts';
+import { openPlace } from '../place.ts';
 import { progressView } from '../progress.ts';
 import { findSuite, loadScenario, withDuration, withRate, withRateShare } from '../scenarios.ts';
 import { suggestion } from '../suggest.ts';
@@ -37,6 +35,7 @@ const optionsSchema = z.object({
   contender: z.array(z.string()).optional(),
   server: z.string(),
   pg: z.string().optional(),
+  pin: z.string(),
   repeats: z.number().optional(),
   duration: z.number().optional(),
   rate: z.string().optional(),
@@ -66,6 +65,7 @@ export function runCommand(done: (code: number) => void): Command {
     .option('--duration <seconds>', 'length of the load of each cell', numberBetween(0.5, 86_400))
     .option('--rate <jobs/s>', "rate of open-loop scenarios, or a share such as '0.7 of drain'")
     .option('--seed <n>', 'of arrivals and order (default: drawn, and printed)', wholeNumber(0, 2 ** 48))
+    .option('--pin <cores>', 'auto (apart on 4 cores or more), off, or SERVER:AGENTS such as 0-1:2-3', 'auto')
     .option('--out <folder>', 'the bundle (default: out/<date and time>)')
     .addHelpText('after', EXAMPLES);
   return outputOptions(serverOptions(command)).action(async (raw: unknown) => {
@@ -74,17 +74,17 @@ export function runCommand(done: (code: number) => void): Command {
 }
 
 async function runAction(options: Options): Promise<number> {
+  const pin = parsePinWish(options.pin);
   const plan = await planOf(options);
   const directory = resolve(options.out ?? defaultFolder());
   handleInterruption();
   using bundle = new BundleWriter(directory);
-  await using server = await openServer(options.server, {
-    signal: interruption,
-    ...(options.pg !== undefined && isPostgresMajor(options.pg) ? { version: options.pg } : {}),
-  });
-  process.stderr.write(`claimbench: ${server.description}; seed ${plan.seed}; bundle ${directory}\n`);
+  await using place = await openPlace({ server: options.server, pg: options.pg, pin });
+  const { server, pinned } = place;
+  process.stderr.write(
+    `claimbench: ${server.description}${place.pinnedText}; seed ${plan.seed}; bundle ${directory}\n`,
+  );
   const view = progressView(process.stderr);
-  const cpuTimesAtStart = readCpuTimes();
   let result: RunResult;
   try {
     result = await run({
@@ -93,7 +93,8 @@ async function runAction(options: Options): Promise<number> {
       bundle,
       command: withoutPasswords(process.argv.slice(2), plan.seed),
       signal: interruption,
-      environment: (ceiling) => environmentOf(server, cpuTimesAtStart, ceiling),
+      environment: (ceiling, ceilings) => place.environment(ceiling, ceilings),
+      ...(pinned === undefined ? {} : { agentCpus: pinned.agents }),
       onProgress: (progress) => view.progress(progress),
       onCell: (cell, finished, of) => view.cell(cell, finished, of),
     });
@@ -192,16 +193,6 @@ function numbered(contenders: readonly ContenderSpec[]): ContenderSpec[] {
 function refuseTwice(names: readonly string[], what: string): void {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new UsageError(`${what} ${twice} is given twice`);
-}
-
-async function environmentOf(
-  server: PostgresServer,
-  cpuTimesAtStart: ReturnType<typeof readCpuTimes>,
-  ceiling: number | undefined,
-): Promise<Environment> {
-  await using database = await server.openDatabase('environment');
-  const environment = await captureEnvironment({ server, connection: database.connection, cpuTimesAtStart });
-  return ceiling === undefined ? environment : { ...environment, nullCeilingPerSec: Math.round(ceiling) };
 }
 
 /** By the time of day; with a number behind it when another run began in the same second. */

@@ -8,9 +8,11 @@ import path from 'node:path';
 import { z } from 'zod';
 
 import { errorCode } from '../errors.ts';
+import type { Pinning } from '../pinning.ts';
 import type { Environment } from '../result.ts';
 import { withConnection } from '../server/connect.ts';
 import type { ConnectionSettings, PostgresServer } from '../server/server.ts';
+import type { MachineAtStart } from './machine.ts';
 
 /** Settings that decide figures. Those that a version does not know are left out. */
 const SETTINGS = [
@@ -80,6 +82,10 @@ export interface EnvironmentOptions {
   readonly connection: ConnectionSettings;
   /** Reading from the start of the run; without it there is no stolen share. */
   readonly cpuTimesAtStart?: CpuTimes | undefined;
+  /** The machine as it was before the run; without it, what it tells is missing. */
+  readonly machine?: MachineAtStart | undefined;
+  /** Cores that the two sides were bound to. */
+  readonly pinned?: Pinning | undefined;
 }
 
 /** Reads everything. What cannot be read is named in `missing`, with the reason, and never guessed. */
@@ -95,7 +101,8 @@ export async function captureEnvironment(options: EnvironmentOptions): Promise<E
     os: `${type()} ${release()}`,
     arch: process.arch,
     cpuModel: cpuModel(missing),
-    cores: availableParallelism(),
+    // Not asked again: once the coordinator is pinned, it sees its own cores alone.
+    cores: options.machine?.parallelism ?? availableParallelism(),
     memoryBytes: memoryBytes(),
     container: inContainer(),
     server: {
@@ -108,7 +115,36 @@ export async function captureEnvironment(options: EnvironmentOptions): Promise<E
     sharedMachine: server.kind === 'embedded' || (await isThisMachine(connection.host)),
     ...(fsyncUs === undefined ? {} : { fsyncUs }),
     ...(steal === undefined ? {} : { stealShare: steal }),
+    ...machineFields(options.machine, missing),
+    ...(options.pinned === undefined
+      ? {}
+      : { pinned: { server: [...options.pinned.server], agents: [...options.pinned.agents] } }),
     missing,
+  };
+}
+
+type MachineFields = Pick<
+  Environment,
+  'allowedCpus' | 'cpuQuota' | 'governor' | 'clockResolutionUs' | 'loadAverageAtStart'
+>;
+
+/** What the reading from the start tells; what it lacks is named. */
+function machineFields(machine: MachineAtStart | undefined, missing: string[]): MachineFields {
+  if (machine === undefined) {
+    missing.push('allowedCpus, governor, clockResolutionUs, loadAverageAtStart: not read at the start');
+    return {};
+  }
+  const { processors, loadAverage, clockResolutionUs } = machine;
+  const { allowed, quota, governor } = processors;
+  if (allowed === undefined) missing.push('allowedCpus: the system does not list them');
+  if (governor === undefined) missing.push('governor: not visible, as in most virtual machines');
+  if (loadAverage === undefined) missing.push('loadAverageAtStart: the system does not keep one');
+  return {
+    ...(allowed === undefined ? {} : { allowedCpus: [...allowed] }),
+    ...(quota === undefined ? {} : { cpuQuota: quota }),
+    ...(governor === undefined ? {} : { governor }),
+    clockResolutionUs,
+    ...(loadAverage === undefined ? {} : { loadAverageAtStart: Math.round(loadAverage * 100) / 100 }),
   };
 }
 

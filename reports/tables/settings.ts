@@ -1,6 +1,6 @@
 // Under which settings was it measured? What contenders really ran with, the machine, the server, and every cell.
 
-import type { Cell, RunResult } from '../../harness/result.ts';
+import type { Cell, Environment, RunResult } from '../../harness/result.ts';
 import { spread } from '../../stats/spread.ts';
 import {
   ABSENT,
@@ -93,7 +93,8 @@ export function environmentTable({ environment: e }: RunResult): Table {
     ['claimbench', e.claimbenchVersion],
     ['Node.js', e.node],
     ['Operating system', `${e.os} ${e.arch}${e.container ? ', in a container' : ''}`],
-    ['CPU', `${e.cpuModel}, ${formatCount(e.cores)} cores`],
+    ['CPU', `${e.cpuModel}, ${formatCount(e.cores)} cores${grantText(e)}`],
+    ['CPU frequency governor', e.governor ?? `${ABSENT} (not visible)`],
     ['Memory', formatBytes(e.memoryBytes)],
     ['PostgreSQL', `${e.server.version}, ${e.server.kind}: ${e.server.description}`],
     [
@@ -103,6 +104,15 @@ export function environmentTable({ environment: e }: RunResult): Table {
         : 'OFF: a crash would lose settled work',
     ],
     ['Generator and server', e.sharedMachine ? 'share one machine' : 'on machines of their own'],
+    ['Cores', coresText(e)],
+    [
+      'Load average at the start',
+      e.loadAverageAtStart === undefined ? `${ABSENT} (not read)` : formatNumber(e.loadAverageAtStart),
+    ],
+    [
+      'Clock resolution',
+      e.clockResolutionUs === undefined ? `${ABSENT} (not read)` : formatDuration(e.clockResolutionUs),
+    ],
     [
       'fsynced write, median',
       e.fsyncUs === undefined ? `${ABSENT} (data folder out of reach)` : formatDuration(e.fsyncUs),
@@ -111,10 +121,7 @@ export function environmentTable({ environment: e }: RunResult): Table {
       'CPU stolen by the hypervisor',
       e.stealShare === undefined ? `${ABSENT} (not reported)` : formatShare(e.stealShare),
     ],
-    [
-      'Null contender, jobs/s',
-      e.nullCeilingPerSec === undefined ? `${ABSENT} (not measured)` : formatCount(e.nullCeilingPerSec),
-    ],
+    ['Null contender, jobs/s', ceilingText(e)],
   ];
   return {
     caption: 'Machine and software',
@@ -122,6 +129,27 @@ export function environmentTable({ environment: e }: RunResult): Table {
     rows: rows.map(([name, value]) => ({ cells: [{ text: name }, { text: value }] })),
     notes: e.missing.map((what) => `Not available: ${what}`),
   };
+}
+
+function grantText({ allowedCpus, cpuQuota, cores }: Environment): string {
+  const allowed =
+    allowedCpus === undefined || allowedCpus.length === cores
+      ? ''
+      : `, ${formatCount(allowedCpus.length)} allowed`;
+  return cpuQuota === undefined ? allowed : `${allowed}, time of ${formatNumber(cpuQuota)} granted`;
+}
+
+function coresText({ pinned, sharedMachine }: Environment): string {
+  if (pinned !== undefined)
+    return `pinned apart: server on ${pinned.server.join(', ')}; agents and coordinator on ${pinned.agents.join(', ')}`;
+  return sharedMachine ? 'not pinned: the scheduler places server and agents' : 'not pinned';
+}
+
+function ceilingText({ nullCeilings, nullCeilingPerSec }: Environment): string {
+  const sizes = Object.entries(nullCeilings ?? {}).toSorted(([a], [b]) => Number(a) - Number(b));
+  if (sizes.length > 0)
+    return sizes.map(([size, rate]) => `${formatCount(rate)} at ${size} per claim`).join('; ');
+  return nullCeilingPerSec === undefined ? `${ABSENT} (not measured)` : formatCount(nullCeilingPerSec);
 }
 
 /** Settings of the server that decide figures, as it reports them. */
