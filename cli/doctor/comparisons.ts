@@ -1,0 +1,149 @@
+// How does the harness do against its yardsticks on this machine, in short form?
+
+import { measureCeiling } from '../../harness/calibrate/ceiling.ts';
+import { findPgbench } from '../../harness/calibrate/pgbench.ts';
+import { comparePgbench, type Ratio, WANTED_RATIO } from '../../harness/calibrate/pgbench-ratio.ts';
+import { measureSamplerCost, SAMPLER_COST_LIMIT } from '../../harness/calibrate/sampler-cost.ts';
+import { oneLine } from '../../harness/errors.ts';
+import type { MachineAtStart } from '../../harness/measure/machine.ts';
+import { canPinProcesses, formatCpuList, type Pinning } from '../../harness/pinning.ts';
+import type { PostgresServer } from '../../harness/server/server.ts';
+import { interruption } from '../interruption.ts';
+import { type Finding, okIf } from './finding.ts';
+
+const WANTED_CEILING = 100_000;
+const CLAIM_SIZES = [1, 10, 100];
+const RATIO_ROUNDS = 3;
+const RATIO_SECONDS = 2;
+const RATIO_CONNECTIONS = 8;
+const SAMPLER_ROUNDS = 2;
+const SAMPLER_SECONDS = 2;
+
+/** The null contender at each size of claim. */
+export async function ceilingFinding(scratchDir: string): Promise<Finding> {
+  const values: Record<string, number> = {};
+  const said: string[] = [];
+  let low = false;
+  for (const size of CLAIM_SIZES) {
+    const context = { scratchDir, signal: interruption, onProgress: () => undefined };
+    const { ceilingPerSec, reasons } = await measureCeiling(context, size);
+    const rate =
+      ceilingPerSec === undefined
+        ? `not measured (${reasons.join('; ')})`
+        : `${Math.round(ceilingPerSec).toLocaleString('en')} jobs/s`;
+    said.push(`${rate} at ${size} per claim`);
+    low ||= !((ceilingPerSec ?? 0) >= WANTED_CEILING);
+    if (ceilingPerSec !== undefined) values[`perClaim${size}`] = Math.round(ceilingPerSec);
+  }
+  const wanted = WANTED_CEILING.toLocaleString('en');
+  return {
+    level: okIf(!low),
+    what: 'null ceiling',
+    detail: `per agent, without a database: ${said.join(', ')}${low ? `; where that is below ${wanted}, fast contenders will be generator-bound` : ''}`,
+    values,
+  };
+}
+
+/**
+ * The harness against pgbench, a core for each side where there are two. On an embedded server of its own. No further
+ * round begins after `withinSeconds`.
+ */
+export async function ratioFinding(
+  machine: MachineAtStart,
+  scratchDir: string,
+  withinSeconds: number,
+): Promise<Finding> {
+  const what = 'pgbench ratio';
+  const version = findPgbench();
+  if (version === undefined)
+    return {
+      level: 'warn',
+      what,
+      detail:
+        'pgbench is not installed (Debian: postgresql-contrib), so the harness cannot be compared with it',
+      values: { found: false },
+    };
+  const pinned = coreEach(machine);
+  try {
+    const ratio = await comparePgbench({
+      connections: RATIO_CONNECTIONS,
+      rounds: RATIO_ROUNDS,
+      seconds: RATIO_SECONDS,
+      pinned,
+      scratchDir,
+      signal: interruption,
+      withinSeconds,
+    });
+    return ratioSaid(ratio, pinned, version);
+  } catch (error) {
+    if (interruption.aborted) throw error;
+    return { level: 'warn', what, detail: oneLine(error), values: { found: true } };
+  }
+}
+
+function ratioSaid(
+  { median, min, max, rounds }: Ratio,
+  pinned: Pinning | undefined,
+  version: string,
+): Finding {
+  const where =
+    pinned === undefined
+      ? 'not pinned, so the client takes CPU from the server'
+      : `server pinned to core ${formatCpuList(pinned.server)}, client to ${formatCpuList(pinned.agents)}`;
+  const holds = median >= WANTED_RATIO;
+  const verdict = holds
+    ? ''
+    : ': more than 5 % below pgbench, so figures of fast contenders show the harness too';
+  return {
+    level: okIf(holds),
+    what: 'pgbench ratio',
+    detail: `harness ÷ pgbench ${median.toFixed(3)} [${min.toFixed(3)}–${max.toFixed(3)}], ${rounds.length} ${rounds.length === 1 ? 'round' : 'rounds'} of ${RATIO_SECONDS} s, ${RATIO_CONNECTIONS} connections, ${where}${verdict}`,
+    values: {
+      found: true,
+      version,
+      ratio: round(median),
+      min: round(min),
+      max: round(max),
+      rounds: rounds.length,
+      connections: RATIO_CONNECTIONS,
+      pinned: pinned !== undefined,
+    },
+  };
+}
+
+function coreEach({ processors: { allowed } }: MachineAtStart): Pinning | undefined {
+  const [server, agents] = allowed ?? [];
+  if (server === undefined || agents === undefined || !canPinProcesses()) return undefined;
+  return { server: [server], agents: [agents] };
+}
+
+/** None where cells always sample, since then there is nothing to compare. */
+export async function samplerFindings(server: PostgresServer, scratchDir: string): Promise<Finding[]> {
+  const cost = await measureSamplerCost({
+    server,
+    rounds: SAMPLER_ROUNDS,
+    seconds: SAMPLER_SECONDS,
+    scratchDir,
+    signal: interruption,
+  });
+  if (cost === undefined) return [];
+  const percent = (share: number): string => (share * 100).toFixed(1);
+  // So few rounds cannot tell one per cent from chance: they warn only of a cost that even the best round shows.
+  return [
+    {
+      level: okIf(cost.min <= SAMPLER_COST_LIMIT),
+      what: 'sampler',
+      detail: `takes ${percent(cost.median)} % of a drain's throughput [${percent(cost.min)}–${percent(cost.max)}], ${cost.rounds} rounds of ${SAMPLER_SECONDS} s with and without it`,
+      values: {
+        costShare: round(cost.median),
+        min: round(cost.min),
+        max: round(cost.max),
+        rounds: cost.rounds,
+      },
+    },
+  ];
+}
+
+function round(value: number): number {
+  return Math.round(value * 10_000) / 10_000;
+}

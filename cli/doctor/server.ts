@@ -1,0 +1,79 @@
+// Can a server be had here, is it durable, and what does a commit cost?
+
+import { oneLine } from '../../harness/errors.ts';
+import { captureEnvironment } from '../../harness/measure/environment.ts';
+import type { MachineAtStart } from '../../harness/measure/machine.ts';
+import { openServer } from '../../harness/server/index.ts';
+import type { PostgresServer } from '../../harness/server/server.ts';
+import { interruption } from '../interruption.ts';
+import { type Finding, okIf } from './finding.ts';
+
+const SLOW_FSYNC_US = 5_000;
+const READY_WITHIN_MS = 5_000;
+
+/** Opens the server, reads it, and lets `more` use it before it is closed again. */
+export async function serverFindings(
+  spec: string,
+  machine: MachineAtStart,
+  more: (server: PostgresServer) => Promise<Finding[]>,
+): Promise<Finding[]> {
+  const startedMs = performance.now();
+  try {
+    await using opened = await openServer(spec, { signal: interruption });
+    const readyMs = performance.now() - startedMs;
+    return [...(await described(opened, spec, readyMs, machine)), ...(await more(opened))];
+  } catch (error) {
+    if (interruption.aborted) throw error;
+    return [{ level: 'fail', what: 'server', detail: oneLine(error) }];
+  }
+}
+
+async function described(
+  opened: PostgresServer,
+  spec: string,
+  readyMs: number,
+  machine: MachineAtStart,
+): Promise<Finding[]> {
+  await using database = await opened.openDatabase('doctor');
+  const environment = await captureEnvironment({ server: opened, connection: database.connection, machine });
+  const { durable } = environment.server;
+  return [
+    {
+      level: okIf(spec !== 'embedded' || readyMs < READY_WITHIN_MS),
+      what: 'server',
+      detail: `${opened.description}, ready in ${(readyMs / 1000).toFixed(1)} s`,
+      values: {
+        kind: opened.kind,
+        version: opened.version,
+        readyMs: Math.round(readyMs),
+        sharedMachine: environment.sharedMachine,
+      },
+    },
+    {
+      level: okIf(durable),
+      what: 'durability',
+      detail: durable
+        ? 'fsync, full_page_writes and synchronous_commit are on'
+        : 'OFF: every chart of a run on this server will say so',
+      values: { durable },
+    },
+    fsyncFinding(environment.fsyncUs),
+    ...environment.missing
+      // Steal time is read at the end, and the governor has a line of its own.
+      .filter((missing) => !missing.startsWith('stealShare') && !missing.startsWith('governor'))
+      .map((missing): Finding => ({ level: 'warn', what: 'not readable', detail: missing })),
+  ];
+}
+
+function fsyncFinding(fsyncUs: number | undefined): Finding {
+  if (fsyncUs === undefined)
+    return { level: 'warn', what: 'fsync', detail: 'the data folder cannot be reached from here' };
+  const cost = `${(fsyncUs / 1000).toFixed(2)} ms for a small write`;
+  const fast = fsyncUs < SLOW_FSYNC_US;
+  return {
+    level: okIf(fast),
+    what: 'fsync',
+    detail: fast ? cost : `${cost}: commits will be bound by the disk`,
+    values: { fsyncUs: Math.round(fsyncUs * 10) / 10 },
+  };
+}
