@@ -12,6 +12,7 @@ import {
   type PinningGround,
   parsePinWish,
   pinApart,
+  pinOneEach,
   pinThisProcess,
   planPinning,
 } from './pinning.ts';
@@ -75,6 +76,19 @@ test('threads of one core stay on one side', () => {
   assert.deepEqual(pinApart(processors), { server: [0, 2], agents: [1, 3] });
   assert.deepEqual(pinApart({ allowed: [0, 1], cores: [[0, 1]] }), { server: [0], agents: [1] });
   assert.equal(pinApart({ allowed: [0] }), undefined);
+});
+
+test('one core each is never two threads of the same', () => {
+  const processors = {
+    allowed: [0, 1, 2, 3],
+    cores: [
+      [0, 1],
+      [2, 3],
+    ],
+  };
+  assert.deepEqual(pinOneEach(processors, true), { server: [0], agents: [2] });
+  assert.equal(pinOneEach(processors, false), undefined);
+  assert.equal(pinOneEach({ allowed: [0] }, true), undefined);
 });
 
 test('a list of cores is written as Linux writes it', () => {

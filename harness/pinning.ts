@@ -84,6 +84,13 @@ export function pinApart({ allowed = [], cores }: Processors): Pinning | undefin
   return { server: ascending(server), agents: ascending(agents) };
 }
 
+/** One core for the server and one for the client, no threads of the same; undefined where that cannot be. */
+export function pinOneEach(processors: Processors, canPin = canPinProcesses()): Pinning | undefined {
+  const apart = canPin ? pinApart(processors) : undefined;
+  const [server, agents] = [apart?.server[0], apart?.agents[0]];
+  return server === undefined || agents === undefined ? undefined : { server: [server], agents: [agents] };
+}
+
 /** Whether processes can be bound to cores here. */
 export function canPinProcesses(): boolean {
   return process.platform === 'linux' && spawnSync('taskset', ['--version'], { timeout: 5_000 }).status === 0;

@@ -3,7 +3,7 @@
 import { findPgbench } from '../../harness/calibrate/pgbench.ts';
 import { comparePgbench, type Ratio, WANTED_RATIO } from '../../harness/calibrate/pgbench-ratio.ts';
 import { readProcessors } from '../../harness/measure/processors.ts';
-import { canPinProcesses, type Pinning } from '../../harness/pinning.ts';
+import { type Pinning, pinOneEach } from '../../harness/pinning.ts';
 import { openScratch } from '../../harness/scratch.ts';
 import type { Bench, Figure, Yardstick } from '../yardstick.ts';
 
@@ -25,11 +25,10 @@ export const pgbench: Yardstick = {
 
 /** One core for the server and one for either client. */
 async function pinned(bench: Bench, connections: number): Promise<Figure[]> {
-  const [server, client] = readProcessors().allowed ?? [];
   const what = `harness ÷ pgbench, ${connections} connections, a core each`;
-  if (server === undefined || client === undefined || !canPinProcesses())
-    return [{ what, value: undefined, unit: '', note: 'needs taskset and two cores' }];
-  const ratio = await compare(bench, connections, { server: [server], agents: [client] });
+  const cores = pinOneEach(readProcessors());
+  if (cores === undefined) return [{ what, value: undefined, unit: '', note: 'needs taskset and two cores' }];
+  const ratio = await compare(bench, connections, cores);
   return [{ what, value: ratio.median, unit: '', target: { atLeast: WANTED_RATIO }, note: noteOf(ratio) }];
 }
 

@@ -6,7 +6,7 @@ import { comparePgbench, type Ratio, WANTED_RATIO } from '../../harness/calibrat
 import { measureSamplerCost, SAMPLER_COST_LIMIT } from '../../harness/calibrate/sampler-cost.ts';
 import { oneLine } from '../../harness/errors.ts';
 import type { MachineAtStart } from '../../harness/measure/machine.ts';
-import { canPinProcesses, formatCpuList, type Pinning } from '../../harness/pinning.ts';
+import { formatCpuList, type Pinning, pinOneEach } from '../../harness/pinning.ts';
 import type { PostgresServer } from '../../harness/server/server.ts';
 import { interruption } from '../interruption.ts';
 import { type Finding, okIf } from './finding.ts';
@@ -63,7 +63,7 @@ export async function ratioFinding(
         'pgbench is not installed (Debian: postgresql-contrib), so the harness cannot be compared with it',
       values: { found: false },
     };
-  const pinned = coreEach(machine);
+  const pinned = pinOneEach(machine.processors);
   try {
     const ratio = await comparePgbench({
       connections: RATIO_CONNECTIONS,
@@ -109,12 +109,6 @@ function ratioSaid(
       pinned: pinned !== undefined,
     },
   };
-}
-
-function coreEach({ processors: { allowed } }: MachineAtStart): Pinning | undefined {
-  const [server, agents] = allowed ?? [];
-  if (server === undefined || agents === undefined || !canPinProcesses()) return undefined;
-  return { server: [server], agents: [agents] };
 }
 
 /** None where cells always sample, since then there is nothing to compare. */
