@@ -72,7 +72,7 @@ test('malformed files are named, with the place', async () => {
     const text = await readFile(path.join(dir, 'result.json'), 'utf8');
     await writeFile(path.join(dir, 'result.json'), text.replace('"verdict": "valid"', '"verdict": "fine"'));
     await refuses(dir, /result\.json: cells\.0\.verdict/);
-    await writeFile(path.join(dir, 'result.json'), text.replace('"schemaVersion": 1', '"schemaVersion": 7'));
+    await writeFile(path.join(dir, 'result.json'), text.replace('"schemaVersion": 2', '"schemaVersion": 7'));
     await refuses(dir, /schema 7.*render it with the claimbench that wrote it/);
     await writeFile(path.join(dir, 'result.json'), '[]');
     await refuses(dir, /no claimbench result/);
