@@ -39,12 +39,14 @@ export class BundleWriter implements Disposable {
     });
   }
 
-  /** Adds one cell's histograms and samples, then the result as it now stands. */
+  /** Adds one cell's histograms, samples and plans, then the result as it now stands. */
   add(outcome: CellOutcome, result: RunResult): void {
     this.#writing(() => {
       writeFileSync(join(this.directory, BUNDLE.histograms, `${outcome.cell.id}.hlog`), outcome.histogramLog);
       const lines = outcome.samples.map((sample) => `${JSON.stringify(sample)}\n`).join('');
       appendFileSync(join(this.directory, BUNDLE.samples), lines);
+      const plans = outcome.plans.map((plan) => `${JSON.stringify(plan)}\n`).join('');
+      if (plans !== '') appendFileSync(join(this.directory, BUNDLE.plans), plans);
     });
     this.save(result);
   }
@@ -64,6 +66,7 @@ export class BundleWriter implements Disposable {
     if (this.#saved) return;
     try {
       rmSync(join(this.directory, BUNDLE.samples), { force: true });
+      rmSync(join(this.directory, BUNDLE.plans), { force: true });
       rmSync(join(this.directory, BUNDLE.result), { force: true });
       rmdirSync(join(this.directory, BUNDLE.histograms));
       rmdirSync(this.directory);

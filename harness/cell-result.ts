@@ -7,9 +7,10 @@ import type { Contender, FenceReport } from './contender.ts';
 import type { Load } from './load/coordinator.ts';
 import { type FigureInput, type Figures, figures, LOG_HEAD } from './measure/figures.ts';
 import type { Ledger } from './measure/ledger.ts';
+import type { CellPlans } from './measure/plan-watch.ts';
 import { costPerJob, type ServerAccount } from './measure/server-watch.ts';
 import { timeline } from './measure/timeline.ts';
-import type { Cell, Sample } from './result.ts';
+import type { Cell, Plan, Sample } from './result.ts';
 import type { CheckResult } from './verify/checker.ts';
 import { judge } from './verify/verdict.ts';
 
@@ -18,6 +19,7 @@ export interface CellOutcome {
   readonly cell: Cell;
   readonly samples: readonly Sample[];
   readonly histogramLog: string;
+  readonly plans: readonly Plan[];
 }
 
 /** What is known of the contender before the load. */
@@ -38,6 +40,7 @@ export interface CellParts {
   readonly checked: CheckResult;
   readonly server: ServerAccount;
   readonly read: ServerReadings;
+  readonly plans: CellPlans;
 }
 
 /** Judges the cell and derives its figures; an incorrect one gets none. */
@@ -68,6 +71,10 @@ export function assemble(parts: CellParts): CellOutcome {
   });
   const correct = judged.verdict !== 'incorrect';
   const preload = { walBytes: prepared.preloadWalBytes, jobs: plan.scenario.preloadJobs };
+  const telemetry = server.telemetry && {
+    ...server.telemetry,
+    missing: [...server.telemetry.missing, ...parts.plans.missing],
+  };
   const cost = costPerJob(server, checked.jobs.settled, load.roundTrips, preload);
   const cell: Cell = {
     id: plan.id,
@@ -75,7 +82,10 @@ export function assemble(parts: CellParts): CellOutcome {
     order: plan.order,
     repeat: plan.repeat,
     scenario: plan.scenario.name,
-    parameters: parametersOf(plan.scenario),
+    parameters: {
+      ...parametersOf(plan.scenario),
+      ...(telemetry?.sampling === false ? { sampling: false } : {}),
+    },
     contender: {
       ...contenderOf(plan, prepared),
       declared: fairness.declared,
@@ -91,6 +101,7 @@ export function assemble(parts: CellParts): CellOutcome {
       acceptedStaleSettles: checked.audit.acceptedStaleSettles + (prepared.fence?.accepted ?? 0),
     },
     ...(correct && cost !== undefined ? { cost } : {}),
+    ...(correct && telemetry !== undefined ? { telemetry } : {}),
   };
   const samples = [
     ...timeline(input, plan.id, load.totalSeconds <= 60 ? 0.5 : 1),
@@ -99,6 +110,7 @@ export function assemble(parts: CellParts): CellOutcome {
   return {
     cell,
     samples,
+    plans: parts.plans.plans,
     histogramLog: LOG_HEAD + (correct && found !== undefined ? found.log.map((l) => `${l}\n`).join('') : ''),
   };
 }

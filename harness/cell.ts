@@ -12,6 +12,7 @@ import { type Load, LoadRun } from './load/coordinator.ts';
 import { Workload } from './load/workload.ts';
 import { durabilityAsFound, readStored } from './measure/fairness-reading.ts';
 import { Ledger } from './measure/ledger.ts';
+import { PlanWatch } from './measure/plan-watch.ts';
 import { ServerWatch } from './measure/server-watch.ts';
 import type { CellDatabase, PostgresServer } from './server/server.ts';
 import { type CheckResult, check } from './verify/checker.ts';
@@ -27,6 +28,8 @@ export interface CellContext {
   readonly onProgress: (progress: CellProgress) => void;
   /** Cores for the agents; absent for all. */
   readonly agentCpus?: readonly number[];
+  /** False: nothing is read of the server while the load runs, and no plan is captured. Default: true. */
+  readonly sampling?: boolean;
 }
 
 /** Runs one cell. Rejects only when it was aborted or the server is gone; a failing contender is a verdict. */
@@ -36,13 +39,25 @@ export async function runCell(plan: CellPlan, context: CellContext): Promise<Cel
   try {
     context.onProgress(progress(plan, 'preparing'));
     database = await context.server?.openDatabase(`b${plan.block}_c${plan.order}`);
-    const target: Target = database === undefined ? { schema: 'claimbench' } : targetOf(database);
-    await using watch = new ServerWatch(database, context.server);
-    return await measure(plan, context, database, target, scratch, watch);
+    const plans = new PlanWatch(context.sampling === false ? undefined : database?.connection);
+    const target: Target =
+      database === undefined
+        ? { schema: 'claimbench' }
+        : { ...targetOf(database), ...(await plans.access()) };
+    await using watch = new ServerWatch(database, context.server, {
+      sampling: context.sampling,
+      leave: workerSessions(plan),
+    });
+    return await measure(plan, context, database, target, scratch, watch, plans);
   } finally {
     await database?.[Symbol.asyncDispose]();
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** Beside its sessions each worker agent has a pool of two and a connection that listens; the harness needs a few. */
+function workerSessions({ scenario }: CellPlan): number {
+  return scenario.workers.agents * (scenario.workers.connections + 3) + 3;
 }
 
 function targetOf(database: CellDatabase): Target {
@@ -56,6 +71,7 @@ async function measure(
   target: Target,
   scratch: string,
   watch: ServerWatch,
+  planWatch: PlanWatch,
 ): Promise<CellOutcome> {
   const { scenario } = plan;
   const { server: host } = context;
@@ -85,7 +101,8 @@ async function measure(
   );
   const sessions = await counting.stop();
   context.onProgress(progress(plan, 'checking'));
-  const server = await watch.end(load.startUs);
+  const server = await watch.end(load.startUs, load.endUs);
+  const plans = await planWatch.end(plan.id, load);
   const stored = database === undefined ? undefined : await readStored(database);
   const ledger = new Ledger(load.keys, scenario.preloadJobs, load.startUs);
   for (const file of load.ledgerFiles) ledger.readFile(file.path, file.agent);
@@ -100,6 +117,7 @@ async function measure(
     ledger,
     checked,
     server,
+    plans,
     read: { found, sessions, stored },
   });
 }

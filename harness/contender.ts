@@ -29,6 +29,33 @@ export interface ContenderSpec {
 export interface Target {
   readonly connection?: ConnectionSettings;
   readonly schema: string;
+  /** How producers and workers are to let their plans be seen; absent: not at all. */
+  readonly plans?: PlanSampling;
+}
+
+/** `sessionOptions` are given to every session at its start and make the server send plans; absent: only statements are noted. */
+export interface PlanSampling {
+  readonly sessionOptions?: string;
+}
+
+/** What one process has seen of its plans. Instants on the clock of the harness, µs. */
+export interface PlanReport {
+  readonly plans: readonly {
+    readonly query: string;
+    readonly plan: string;
+    readonly seen: number;
+    readonly firstUs: number;
+    readonly lastUs: number;
+  }[];
+  /** Each text that was prepared, and what set up its session before it: to be explained afterwards. */
+  readonly statements: readonly string[];
+  readonly setup: readonly PlannedStatement[];
+}
+
+/** A statement as it was sent. */
+export interface PlannedStatement {
+  readonly text: string;
+  readonly values: readonly unknown[];
 }
 
 /** A job of the harness. `key` is its identity: dense, unique within the cell. */
@@ -185,6 +212,8 @@ export interface Contender extends AsyncDisposable {
   sessions?(): SessionsReport;
   /** Whose a session is, by its application_name: `undefined` for a name that the contender did not give. */
   sessionRole?(applicationName: string): SessionRole | undefined;
+  /** Plans that this process's producer or consumer ran with; absent where they cannot be seen. */
+  plans?(): PlanReport;
 }
 
 /** `control`: the harness's own questions about the queue. */

@@ -1,7 +1,10 @@
-// What is in a bundle? The versioned schema of result.json and samples.ndjson: all that reports may know.
+// What is in a bundle? The versioned schema of result.json, samples.ndjson and plans.ndjson: all that reports may know.
 
 import { z } from 'zod';
 import { fairnessSchema } from './result-fairness.ts';
+import { telemetrySchema } from './result-telemetry.ts';
+
+export { type Plan, planSchema, type StorageReading, type Telemetry } from './result-telemetry.ts';
 
 /** Raised when a reader of older bundles must change. */
 export const SCHEMA_VERSION = 2;
@@ -179,6 +182,8 @@ export const cellSchema = z.strictObject({
   audit: auditSchema,
   cost: costSchema.optional(),
   generator: generatorSchema,
+  /** Absent for a contender without a database, and in a cell that was not measured. */
+  telemetry: telemetrySchema.optional(),
 });
 
 export const environmentSchema = z.strictObject({
@@ -319,6 +324,21 @@ export const sampleSchema = z.discriminatedUnion('kind', [
     deadTuples: z.number().optional(),
     liveTuples: z.number().optional(),
     xminAge: z.number().optional(),
+    /** Who holds the horizon, where it is worth a word: `backend <application>`, `standby …`, `slot …`, `prepared …`. */
+    xminHolder: z.string().optional(),
+    /** Backends of the database that wait for a heavyweight lock, and those among them that wait for a row. */
+    lockWaiters: z.number().optional(),
+    rowLockWaiters: z.number().optional(),
+    /** Autovacuum workers in the database; they are not in `waits`. */
+    autovacuumWorkers: z.number().optional(),
+    /** Begun on the server since the first reading. */
+    checkpoints: z.number().optional(),
+    /** Every few readings. Locks held on the contender's relations, by mode. */
+    locksHeld: z.record(z.string(), z.number()).optional(),
+    /** Every few readings. How full the queue of NOTIFY is, 0 … 1. */
+    notifyQueueShare: z.number().optional(),
+    /** Every few readings. Vacuums at work: `jobs: scanning heap 40 %`. */
+    vacuums: z.array(z.string()).optional(),
     /** Backends by wait event at this instant, such as `LWLock:WALWrite`; `CPU` for a running backend that waits for nothing. */
     waits: z.record(z.string(), z.number()),
   }),
@@ -338,6 +358,7 @@ export { FAIRNESS_SETTINGS, type FairnessRow, type FairnessSetting } from './res
 export const BUNDLE = {
   result: 'result.json',
   samples: 'samples.ndjson',
+  plans: 'plans.ndjson',
   histograms: 'histograms',
   html: 'report.html',
   markdown: 'report.md',

@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly onProgress: (progress: RunProgress) => void;
   readonly onCell: (cell: Cell, done: number, of: number) => void;
   readonly agentCpus?: readonly number[];
+  /** False: nothing is read of the server while a load runs. Default: true. */
+  readonly sampling?: boolean;
 }
 
 export interface RunProgress extends CellProgress {
@@ -51,6 +53,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     scratchDir: scratch.path,
     signal: options.signal,
     ...(options.agentCpus === undefined ? {} : { agentCpus: options.agentCpus }),
+    ...(options.sampling === undefined ? {} : { sampling: options.sampling }),
   };
   const ceilings = new Ceilings(context);
   // Before the first cell: measured between two, it would leave one of them a busier coordinator than the others.

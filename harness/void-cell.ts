@@ -10,6 +10,7 @@ import { emptyAudit, emptyJobs } from './verify/checker.ts';
 export function voidCell(plan: CellPlan, contractClass: ContractClass, reason: string): CellOutcome {
   return {
     samples: [],
+    plans: [],
     histogramLog: '',
     cell: {
       id: plan.id,

@@ -1,5 +1,6 @@
 // What did a run leave in its folder? Reads and validates a bundle; every error names the file and the mend.
 
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Histogram } from 'hdr-histogram-js';
@@ -8,6 +9,8 @@ import {
   BUNDLE,
   type Cell,
   METHOD_VERSION,
+  type Plan,
+  planSchema,
   type RunResult,
   resultSchema,
   type Sample,
@@ -37,24 +40,28 @@ export type Bundle = {
   readonly server: ReadonlyMap<string, readonly ServerSample[]>;
   /** All measured samples of the cell. */
   readonly histograms: ReadonlyMap<string, ReadonlyMap<CurveMetric, Histogram>>;
+  /** Plans of the cell's statements; none where they were not seen. */
+  readonly plans: ReadonlyMap<string, readonly Plan[]>;
 };
 
 /**
- * Reads DIR/result.json, DIR/samples.ndjson and the histograms of all valid cells. Invalid and incorrect cells have no
+ * Reads DIR/result.json, DIR/samples.ndjson, DIR/plans.ndjson if there is one, and the histograms of all valid cells. Invalid and incorrect cells have no
  * place in a curve, so their logs are not asked for.
  *
  * @throws {BundleError} when a file is missing, malformed or of another schema version.
  */
 export async function readBundle(dir: string): Promise<Bundle> {
   const result = await readResult(dir);
-  const samples = await readSamples(dir, new Set(result.cells.map((cell) => cell.id)));
+  const ids = new Set(result.cells.map((cell) => cell.id));
+  const samples = await readSamples(dir, ids);
+  const plans = await readPlans(dir, ids);
   const histograms = new Map<string, ReadonlyMap<CurveMetric, Histogram>>();
   for (const cell of result.cells) {
     if (cell.verdict !== 'valid') continue;
     if (CURVES.every((metric) => cell.latencyUs?.[metric] === undefined)) continue;
     histograms.set(cell.id, await readHistograms(dir, cell));
   }
-  return { result, ...samples, histograms };
+  return { result, ...samples, histograms, plans };
 }
 
 async function readText(dir: string, file: string, mend: string): Promise<string> {
@@ -122,13 +129,7 @@ async function readSamples(
   const text = await readText(dir, BUNDLE.samples, 'restore it from the run, or run again');
   const load = new Map<string, LoadSample[]>();
   const server = new Map<string, ServerSample[]>();
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line.trim() === '') continue;
-    const where = `${path.join(dir, BUNDLE.samples)}:${index + 1}`;
-    const parsed = sampleSchema.safeParse(parseJson(line, where, 'delete that line, or run again'));
-    if (!parsed.success)
-      throw new BundleError(`${where}: ${firstIssue(parsed.error)}; delete that line, or run again`);
-    const sample = parsed.data;
+  for (const sample of parseLines(text, path.join(dir, BUNDLE.samples), sampleSchema)) {
     // A run that was interrupted leaves samples of the cell it did not finish; that cell has no place in the report.
     if (!cells.has(sample.cell)) continue;
     if (sample.kind === 'load') append(load, sample.cell, sample);
@@ -136,6 +137,29 @@ async function readSamples(
   }
   for (const list of [...load.values(), ...server.values()]) list.sort((a, b) => a.t - b.t);
   return { load, server };
+}
+
+/** Runs without plans have no such file. */
+async function readPlans(dir: string, cells: ReadonlySet<string>): Promise<Bundle['plans']> {
+  const plans = new Map<string, Plan[]>();
+  const file = path.join(dir, BUNDLE.plans);
+  if (!existsSync(file)) return plans;
+  const text = await readText(dir, BUNDLE.plans, 'restore it from the run, or delete it');
+  for (const plan of parseLines(text, file, planSchema)) {
+    if (cells.has(plan.cell)) append(plans, plan.cell, plan);
+  }
+  return plans;
+}
+
+function parseLines<T>(text: string, file: string, schema: z.ZodType<T>): T[] {
+  const mend = 'delete that line, or run again';
+  return text.split('\n').flatMap((line, index) => {
+    if (line.trim() === '') return [];
+    const where = `${file}:${index + 1}`;
+    const parsed = schema.safeParse(parseJson(line, where, mend));
+    if (!parsed.success) throw new BundleError(`${where}: ${firstIssue(parsed.error)}; ${mend}`);
+    return [parsed.data];
+  });
 }
 
 function append<T>(map: Map<string, T[]>, key: string, value: T): void {

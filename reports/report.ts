@@ -4,6 +4,7 @@ import type { Bundle } from './bundle.ts';
 import type { Chart } from './charts/chart.ts';
 import { chartsOf } from './charts/index.ts';
 import { type FindingNote, findingsOf, overallVerdict, type Verdict } from './findings.ts';
+import { planFindings } from './plans.ts';
 import { shellQuote } from './render/escape.ts';
 import { formatCount, plural } from './render/format.ts';
 import { drawChart, type Picture } from './render/svg.ts';
@@ -28,7 +29,10 @@ export async function composeReport(bundle: Bundle): Promise<Report> {
     bundle,
     panels,
     verdict: overallVerdict(bundle.result),
-    findings: findingsOf(bundle.result, panels),
+    findings: [
+      ...findingsOf(bundle.result, panels),
+      ...panels.flatMap((panel) => planFindings(panel, bundle)),
+    ],
     charts,
   };
 }

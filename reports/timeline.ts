@@ -21,6 +21,14 @@ export type Bucket = {
 export type Reading = {
   readonly t: number;
   readonly deadTuples: number | undefined;
+  /** Of the whole server, since the reading before; absent in the first. */
+  readonly walBytesPerSec: number | undefined;
+  /** The oldest of its readings, in transactions, and who held it there. */
+  readonly xminAge: number | undefined;
+  readonly xminHolder: string | undefined;
+  /** The most of its readings. */
+  readonly lockWaiters: number | undefined;
+  readonly vacuums: readonly string[];
   readonly waits: readonly number[];
 };
 
@@ -30,6 +38,10 @@ export type Strip = {
   readonly cell: Cell;
   readonly buckets: readonly Bucket[];
   readonly readings: readonly Reading[];
+  /** Instants at which a checkpoint was seen to have begun. */
+  readonly checkpoints: readonly number[];
+  /** Stretches in which autovacuum was seen at work in the database. */
+  readonly autovacuums: readonly { readonly from: number; readonly to: number }[];
 };
 
 /** All strips of a panel, and what they have in common. */
@@ -78,7 +90,8 @@ export function timelineOf(bundle: Bundle, panel: Panel, frame: TimelineFrame): 
       row,
       cell,
       buckets: groups(load, frame.mostBuckets).map(bucketOf),
-      readings: groups(server, frame.mostBuckets).map((group) => readingOf(group, frame.events)),
+      readings: readingsOf(server, frame),
+      ...marksOf(server),
     })),
   };
 }
@@ -112,7 +125,36 @@ function bucketOf(group: readonly LoadSample[]): Bucket {
   };
 }
 
-function readingOf(group: readonly ServerSample[], events: readonly string[]): Reading {
+function readingsOf(server: readonly ServerSample[], frame: TimelineFrame): Reading[] {
+  let before: ServerSample | undefined;
+  return groups(server, frame.mostBuckets).map((group) => {
+    const reading = readingOf(group, before, frame.events);
+    before = group.at(-1);
+    return reading;
+  });
+}
+
+/** What struck the server at an instant or for a while, from the single readings: groups would blur it. */
+function marksOf(server: readonly ServerSample[]): Pick<Strip, 'checkpoints' | 'autovacuums'> {
+  const checkpoints: number[] = [];
+  const autovacuums: { from: number; to: number }[] = [];
+  for (const [i, sample] of server.entries()) {
+    const before = server[i - 1];
+    if ((sample.checkpoints ?? 0) > (before?.checkpoints ?? 0)) checkpoints.push(sample.t);
+    if ((sample.autovacuumWorkers ?? 0) === 0) continue;
+    const from = before?.t ?? sample.t;
+    const last = autovacuums.at(-1);
+    if (last !== undefined && last.to >= from) last.to = sample.t;
+    else autovacuums.push({ from, to: sample.t });
+  }
+  return { checkpoints, autovacuums };
+}
+
+function readingOf(
+  group: readonly ServerSample[],
+  before: ServerSample | undefined,
+  events: readonly string[],
+): Reading {
   const totals = new Map<string, number>(events.map((event) => [event, 0]));
   for (const sample of group) {
     for (const [event, backends] of Object.entries(sample.waits)) {
@@ -120,11 +162,26 @@ function readingOf(group: readonly ServerSample[], events: readonly string[]): R
       totals.set(name, (totals.get(name) ?? 0) + backends / group.length);
     }
   }
+  const oldest = group.reduce<ServerSample | undefined>(
+    (found, sample) => ((sample.xminAge ?? -1) > (found?.xminAge ?? -1) ? sample : found),
+    undefined,
+  );
+  const waiting = group.flatMap((sample) => sample.lockWaiters ?? []);
   return {
     t: group.at(-1)?.t ?? 0,
+    walBytesPerSec: walRate(before ?? group[0], group.at(-1)),
+    xminAge: oldest?.xminAge,
+    xminHolder: oldest?.xminHolder,
+    lockWaiters: waiting.length === 0 ? undefined : Math.max(...waiting),
+    vacuums: [...new Set(group.flatMap((sample) => sample.vacuums ?? []))],
     deadTuples: group.findLast((sample) => sample.deadTuples !== undefined)?.deadTuples,
     waits: events.map((event) => totals.get(event) ?? 0),
   };
+}
+
+function walRate(from: ServerSample | undefined, to: ServerSample | undefined): number | undefined {
+  if (from?.walBytes === undefined || to?.walBytes === undefined || to.t <= from.t) return undefined;
+  return Math.max(0, (to.walBytes - from.walBytes) / (to.t - from.t));
 }
 
 /**

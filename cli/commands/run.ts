@@ -41,6 +41,7 @@ const optionsSchema = z.object({
   rate: z.string().optional(),
   seed: z.number().optional(),
   out: z.string().optional(),
+  sampling: z.boolean(),
   json: z.boolean().optional(),
   color: z.boolean(),
 });
@@ -66,6 +67,7 @@ export function runCommand(done: (code: number) => void): Command {
     .option('--rate <jobs/s>', "rate of open-loop scenarios, or a share such as '0.7 of drain'")
     .option('--seed <n>', 'of arrivals and order (default: drawn, and printed)', wholeNumber(0, 2 ** 48))
     .option('--pin <cores>', 'auto (apart on 4 cores or more), off, or SERVER:AGENTS such as 0-1:2-3', 'auto')
+    .option('--no-sampling', 'read nothing of the server while a load runs: no telemetry, no plans')
     .option('--out <folder>', 'the bundle (default: out/<date and time>)')
     .addHelpText('after', EXAMPLES);
   return outputOptions(serverOptions(command)).action(async (raw: unknown) => {
@@ -95,6 +97,7 @@ async function runAction(options: Options): Promise<number> {
       signal: interruption,
       environment: (ceiling, ceilings) => place.environment(ceiling, ceilings),
       ...(pinned === undefined ? {} : { agentCpus: pinned.agents }),
+      sampling: options.sampling,
       onProgress: (progress) => view.progress(progress),
       onCell: (cell, finished, of) => view.cell(cell, finished, of),
     });

@@ -29,6 +29,7 @@ import type {
   SessionRole,
   Target,
 } from '../contender.ts';
+import { PlanCollector } from '../measure/plan-collector.ts';
 import { keyOf, recorded } from '../measure/recorded-strategy.ts';
 import { SessionWatch } from '../measure/session-watch.ts';
 import type { ConnectionSettings } from '../server/server.ts';
@@ -81,6 +82,7 @@ class ReferenceQueue implements Contender {
   readonly #wakeup: WakeupName;
   readonly #control: Driver;
   readonly #watch = new SessionWatch();
+  readonly #plans: PlanCollector;
   #roundTrips = 0;
 
   constructor(factory: StrategyFactory, target: Target, axes: Axes) {
@@ -89,6 +91,7 @@ class ReferenceQueue implements Contender {
     this.#axes = axes;
     this.#wakeup = wakeupName(axes.wakeup ?? 'coalesced');
     this.#strategy = factory.create({ schema: target.schema });
+    this.#plans = new PlanCollector(target.plans);
     this.#control = this.#driver('control', CONTROL_CONNECTIONS);
     const { guarantees } = this.#strategy;
     this.promises = { order: guarantees.order, lease: guarantees.lease };
@@ -211,6 +214,10 @@ class ReferenceQueue implements Contender {
     return SESSION_ROLES[applicationName];
   }
 
+  plans() {
+    return this.#plans.report();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#control[Symbol.asyncDispose]();
   }
@@ -219,13 +226,17 @@ class ReferenceQueue implements Contender {
     return createQueue({ driver, strategy, schema: this.#target.schema, wakeup: this.#wakeup });
   }
 
-  #driver(purpose: string, max: number): Driver {
+  #driver(purpose: 'control' | 'producer' | 'worker', max: number): Driver {
+    // The control driver installs, preloads and asks: what it runs is not the load.
+    const observed = purpose !== 'control';
     return pgDriver({
       ...connectionOf(this.#target),
       max,
       applicationName: `claimbench ${purpose}`,
+      ...(observed ? this.#plans.driverOptions() : {}),
       onStatement: (statement, joined) => {
         if (this.#watch.sent(statement) && !joined) this.#roundTrips += 1;
+        if (observed) this.#plans.sent(statement);
       },
     });
   }

@@ -67,6 +67,7 @@ class Agent {
     await this.#producer?.[Symbol.asyncDispose]();
     const roundTrips = this.#contender.roundTrips?.();
     const sessions = this.#contender.sessions?.();
+    const plans = this.#contender.plans?.();
     await this.#contender[Symbol.asyncDispose]();
     this.#ledger[Symbol.dispose]();
     tell({
@@ -76,6 +77,7 @@ class Agent {
       ...(roundTrips === undefined ? {} : { roundTrips }),
       ...(this.#consumer === undefined ? {} : { claims: this.#claims.report() }),
       ...(sessions === undefined ? {} : { sessions }),
+      ...(plans === undefined ? {} : { plans }),
       errors: [...this.#errors],
     });
   }

@@ -3,7 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { SessionsReport } from '../contender.ts';
+import type { PlanReport, SessionsReport } from '../contender.ts';
 import { RuntimeFailure } from '../errors.ts';
 import type { ClaimReport } from '../measure/claim-habits.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
@@ -17,6 +17,7 @@ export interface AgentReport {
   readonly roundTrips?: number;
   readonly claims?: ClaimReport;
   readonly sessions?: SessionsReport;
+  readonly plans?: PlanReport;
   readonly errors: readonly string[];
 }
 

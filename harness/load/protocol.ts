@@ -1,6 +1,6 @@
 // What do the coordinator and its agents say to each other?
 
-import type { ContenderSpec, SessionsReport, Target } from '../contender.ts';
+import type { ContenderSpec, PlanReport, SessionsReport, Target } from '../contender.ts';
 import type { ClaimReport } from '../measure/claim-habits.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
 import type { AgentCounters } from '../measure/recorder.ts';
@@ -73,6 +73,7 @@ export type FromAgent =
       /** Of a worker. */
       readonly claims?: ClaimReport;
       readonly sessions?: SessionsReport;
+      readonly plans?: PlanReport;
       readonly errors: readonly string[];
     }
   | { readonly kind: 'failed'; readonly message: string };

@@ -7,9 +7,15 @@ import { nowUs } from '../load/clock.ts';
 import type { Sample } from '../result.ts';
 import { connect } from '../server/connect.ts';
 import type { CellDatabase } from '../server/server.ts';
-
-/** Shown in pg_stat_activity; whoever counts the load's backends leaves this one out. */
-export const SAMPLER_NAME = 'claimbench sampler';
+import {
+  FREE_STATEMENT,
+  type FreeRow,
+  type ReadingRow,
+  readingStatement,
+  SAMPLER_NAME,
+  SLOW_STATEMENT,
+  type SlowRow,
+} from './sampler-statements.ts';
 
 /** What is watched: a cell's database, or the schema of one. */
 export type Watched = Pick<CellDatabase, 'connection' | 'schema' | 'exclusive'>;
@@ -17,8 +23,9 @@ export type Watched = Pick<CellDatabase, 'connection' | 'schema' | 'exclusive'>;
 type ServerSample = Extract<Sample, { kind: 'server' }>;
 
 /**
- * One reading. `walBytes` and `commits` count from the sampler's first reading on (the whole server's WAL; the
- * database's commits without the sampler's own); the others are as of the instant. `xminAge` is in transactions.
+ * One reading. `walBytes`, `checkpoints` and `commits` count from the sampler's first reading on (those of the whole
+ * server; the database's commits without the sampler's own); the others are as of the instant. `xminAge` is in
+ * transactions.
  */
 export type ServerReading = Omit<ServerSample, 'kind' | 'cell' | 't'> & {
   /** Half-way between question and answer, on the clock of harness/load/clock.ts. */
@@ -30,6 +37,8 @@ export interface SamplerOptions {
   /** From one reading to the next; 100 or more. A reading that takes longer delays the next, none is made up. */
   readonly intervalMs: number;
   readonly onSample: (reading: ServerReading) => void;
+  /** Connections that the load may still open: the sampler gives up its own where fewer would be left. Default: 0. */
+  readonly leave?: number;
 }
 
 /** A running sampler. Disposing it waits for the reading under way and closes its connection. */
@@ -38,6 +47,8 @@ export interface Sampler extends AsyncDisposable {
   readonly missing: readonly string[];
   /** Commits that the sampler itself adds to the database's counter, connecting included. */
   commits(): number;
+  /** Process ids of its backends so far. */
+  readonly backendPids: readonly number[];
   /** How long its statements have kept a backend busy, at most (round trips), µs. */
   spentUs(): number;
 }
@@ -45,57 +56,15 @@ export interface Sampler extends AsyncDisposable {
 const MIN_INTERVAL_MS = 100;
 /** Fewer failures in a row than this are a fault that the scenario plays, and not worth a word. */
 const FAILURES_WORTH_A_NOTE = 3;
-
-/**
- * One statement, one snapshot of activity, and statistics of one schema's few tables by function instead of through
- * pg_stat_user_tables, which would sum up the indexes as well.
- *
- * Horizon: what keeps VACUUM from removing rows of this database. Sessions of other databases do not hold it, WAL
- * senders (no database), prepared transactions and slots do; a VACUUM's own xmin is ignored by other VACUUMs.
- *
- * Waits: `idle` sessions wait for their client, which is no wait for the server; `idle in transaction` ones are
- * kept: they hold locks and the horizon while the client thinks.
- */
-const READ = `
-SELECT /* ${SAMPLER_NAME} */
-  (pg_current_wal_insert_lsn() - '0/0')::float8 AS wal,
-  pg_stat_get_db_xact_commit(me.oid)::float8 AS commits,
-  (SELECT sum(pg_stat_get_live_tuples(c.oid))::float8 FROM pg_class c
-    WHERE c.relnamespace = to_regnamespace($1) AND c.relkind IN ('r', 'm')) AS live,
-  (SELECT sum(pg_stat_get_dead_tuples(c.oid))::float8 FROM pg_class c
-    WHERE c.relnamespace = to_regnamespace($1) AND c.relkind IN ('r', 'm')) AS dead,
-  greatest(
-    (SELECT max(greatest(age(a.backend_xmin), age(a.backend_xid))) FROM activity a
-      WHERE a.datid IS NOT DISTINCT FROM me.oid OR a.backend_type = 'walsender'),
-    (SELECT max(age(p.transaction)) FROM pg_prepared_xacts p WHERE p.database = current_database()),
-    (SELECT max(greatest(age(s.xmin), age(s.catalog_xmin))) FROM pg_replication_slots s)
-  )::float8 AS xmin_age,
-  (SELECT json_object_agg(w.event, w.backends) FROM (
-     SELECT coalesce(a.wait_event_type || ':' || a.wait_event, 'CPU') AS event, count(*) AS backends
-       FROM activity a
-      WHERE a.datid = me.oid AND a.state <> 'idle' AND a.backend_type IN ('client backend', 'parallel worker')
-      GROUP BY 1) w) AS waits
-FROM (SELECT oid FROM pg_database WHERE datname = current_database()) me`;
-
-const WITH_ACTIVITY = `
-WITH activity AS MATERIALIZED (
-  SELECT datid, backend_type, state, wait_event_type, wait_event, backend_xmin, backend_xid
-    FROM pg_stat_activity
-   WHERE pid <> pg_backend_pid() AND application_name <> '${SAMPLER_NAME}' AND backend_type <> 'autovacuum worker')`;
-
-interface Row {
-  readonly wal: number;
-  readonly commits: number;
-  readonly live: number | null;
-  readonly dead: number | null;
-  readonly xmin_age: number | null;
-  readonly waits: Readonly<Record<string, number>> | null;
-}
+/** From one of the heavier readings to the next, in readings. */
+const SLOW_EVERY = 4;
+/** A horizon younger than this holds up nothing: it needs no name. */
+const AGE_WORTH_A_NAME = 1_000;
 
 /**
  * Connects and takes the first reading; then one each interval until disposed. A connection lost on the way (a fault
- * that the scenario plays) is replaced at the next tick; readings in between are absent.
- * @throws UsageError or RuntimeFailure when it cannot connect at all.
+ * that the scenario plays) is replaced at the next tick; readings in between are absent. When it cannot connect at all,
+ * or only at the expense of the load, it stays silent, says so in `missing`, and does not try again.
  */
 export async function startSampler(options: SamplerOptions): Promise<Sampler> {
   const sampler = new ServerSampler(options);
@@ -105,13 +74,16 @@ export async function startSampler(options: SamplerOptions): Promise<Sampler> {
 
 class ServerSampler implements Sampler {
   readonly missing: string[] = [];
+  readonly backendPids: number[] = [];
   readonly #options: SamplerOptions;
   readonly #intervalMs: number;
   #client: pg.Client | undefined;
   #statement = '';
-  #base: { readonly wal: number; readonly commits: number } | undefined;
+  #seesAll = false;
+  #base: Pick<ReadingRow, 'wal' | 'commits' | 'checkpoints'> | undefined;
   #ownCommits = 0;
   #spentUs = 0;
+  #readings = 0;
   #failures = 0;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
@@ -123,19 +95,25 @@ class ServerSampler implements Sampler {
   }
 
   async start(): Promise<void> {
-    const client = await this.#open();
-    const { rows } = await client.query<{ version: number; sees_all: boolean }>(
-      `SELECT current_setting('server_version_num')::int AS version,
-              pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all`,
-    );
-    this.#ownCommits += 1;
-    // From 15 on a backend may be told to report at once; its own commits are then known exactly at each reading.
-    const flush = (rows[0]?.version ?? 0) >= 150_000 ? ', pg_stat_force_next_flush()::text AS flushed' : '';
-    this.#statement = WITH_ACTIVITY + READ.replace(' AS waits', ` AS waits${flush}`);
-    if (rows[0]?.sees_all !== true) {
-      this.missing.push('waits and xminAge of other roles: the role is not a member of pg_read_all_stats');
+    try {
+      const client = await this.#open();
+      const left = await this.#ask<FreeRow>(client, 'claimbench_free', FREE_STATEMENT, []);
+      const { leave = 0 } = this.#options;
+      if ((left.row?.free ?? leave) < leave) {
+        throw new Error(`its connection was left to the load, which may need ${leave} more`);
+      }
+      await this.#read(client);
+    } catch (error) {
+      this.missing.push(`server telemetry: ${oneLine(error)}`);
+      await this.#client?.end().catch(() => {});
+      this.#client = undefined;
+      return;
     }
-    await this.#read(client);
+    if (!this.#seesAll) {
+      this.missing.push(
+        'waits, xminAge and autovacuum workers of other roles: the role is not a member of pg_read_all_stats',
+      );
+    }
     this.#schedule(nowUs());
   }
 
@@ -164,6 +142,15 @@ class ServerSampler implements Sampler {
     // Starting a session commits once.
     this.#ownCommits += 1;
     this.#client = client;
+    const { rows } = await client.query<{ version: number; sees_all: boolean; pid: number }>(
+      `SELECT /* ${SAMPLER_NAME} */ current_setting('server_version_num')::int AS version, pg_backend_pid() AS pid,
+              pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all`,
+    );
+    this.#ownCommits += 1;
+    const [row] = rows;
+    this.#seesAll = row?.sees_all === true;
+    this.#statement = readingStatement(row?.version ?? 0);
+    if (row !== undefined) this.backendPids.push(row.pid);
     return client;
   }
 
@@ -190,29 +177,61 @@ class ServerSampler implements Sampler {
   }
 
   async #read(client: pg.Client): Promise<void> {
-    const sentUs = nowUs();
     const ownBefore = this.#ownCommits;
-    const { rows } = await client.query<Row>({
-      name: 'claimbench_sample',
-      text: this.#statement,
-      values: [this.#options.watched.schema],
+    const { row, atUs } = await this.#ask<ReadingRow>(client, 'claimbench_sample', this.#statement);
+    const slow =
+      this.#readings % SLOW_EVERY === 0
+        ? (await this.#ask<SlowRow>(client, 'claimbench_slow_sample', SLOW_STATEMENT)).row
+        : undefined;
+    this.#readings += 1;
+    if (row === undefined || this.#stopped) return;
+    const { wal, checkpoints, waits } = row;
+    const commits = row.commits - ownBefore;
+    this.#base ??= { wal, commits, checkpoints };
+    this.#options.onSample({
+      atUs,
+      walBytes: wal - this.#base.wal,
+      // Statistics of other backends arrive up to a second late, never early; a reset sets them back.
+      commits: Math.max(0, commits - this.#base.commits),
+      checkpoints: Math.max(0, checkpoints - this.#base.checkpoints),
+      ...(row.live === null ? {} : { liveTuples: row.live }),
+      ...(row.dead === null ? {} : { deadTuples: row.dead }),
+      ...horizonOf(row),
+      ...lockWaits(waits ?? {}),
+      ...(this.#seesAll ? { autovacuumWorkers: row.autovacuums } : {}),
+      ...(slow === undefined
+        ? {}
+        : { notifyQueueShare: slow.notify, locksHeld: slow.locks ?? {}, vacuums: [...(slow.vacuums ?? [])] }),
+      waits: waits ?? {},
     });
+  }
+
+  /** One prepared statement, with the schema's name if nothing else; `atUs` is half-way between question and answer. */
+  async #ask<Row extends pg.QueryResultRow>(
+    client: pg.Client,
+    name: string,
+    text: string,
+    values: readonly unknown[] = [this.#options.watched.schema],
+  ) {
+    const sentUs = nowUs();
+    const { rows } = await client.query<Row>({ name, text, values: [...values] });
     const answeredUs = nowUs();
     this.#ownCommits += 1;
     this.#spentUs += answeredUs - sentUs;
-    const row = rows[0];
-    if (row === undefined || this.#stopped) return;
-    const commits = row.commits - ownBefore;
-    this.#base ??= { wal: row.wal, commits };
-    this.#options.onSample({
-      atUs: (sentUs + answeredUs) / 2,
-      walBytes: row.wal - this.#base.wal,
-      // Statistics of other backends arrive up to a second late, never early; a reset sets them back.
-      commits: Math.max(0, commits - this.#base.commits),
-      ...(row.live === null ? {} : { liveTuples: row.live }),
-      ...(row.dead === null ? {} : { deadTuples: row.dead }),
-      ...(row.xmin_age === null ? {} : { xminAge: Math.max(0, row.xmin_age) }),
-      waits: row.waits ?? {},
-    });
+    return { row: rows[0], atUs: (sentUs + answeredUs) / 2 };
   }
+}
+
+function horizonOf({ xmin_age: age, xmin_holder: holder }: ReadingRow) {
+  if (age === null) return {};
+  const named = holder !== null && age >= AGE_WORTH_A_NAME;
+  return { xminAge: Math.max(0, age), ...(named ? { xminHolder: holder } : {}) };
+}
+
+/** A wait for a row is one for the transaction that holds it, or for the turn of waiting for that. */
+function lockWaits(waits: Readonly<Record<string, number>>) {
+  const rows = (waits['Lock:transactionid'] ?? 0) + (waits['Lock:tuple'] ?? 0);
+  let all = 0;
+  for (const [event, backends] of Object.entries(waits)) if (event.startsWith('Lock:')) all += backends;
+  return { lockWaiters: all, rowLockWaiters: rows };
 }

@@ -5,9 +5,11 @@ import pg from 'pg';
 
 import { oneLine } from '../errors.ts';
 import { withConnection } from '../server/connect.ts';
-import { SAMPLER_NAME, type Watched } from './sampler.ts';
+import type { Watched } from './sampler.ts';
+import { SAMPLER_NAME } from './sampler-statements.ts';
 
-const COSTS_NAME = 'claimbench costs';
+/** Shown in pg_stat_activity, and a comment in every statement of such a session. */
+export const COSTS_NAME = 'claimbench costs';
 const QUIET_POLL_MS = 50;
 const OWN_SESSIONS_MS = 2_000;
 const OWN_SESSIONS_POLL_MS = 10;
@@ -71,7 +73,7 @@ export async function readCosts(watched: Watched, cpuUs?: () => number): Promise
 }
 
 /** A connection of this file's, which counts what it adds to the commits of the database. */
-interface OwnSession {
+export interface OwnSession {
   readonly query: <T extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]) => Promise<T[]>;
   /** By all sessions of this file in this database so far. */
   readonly allCommits: () => number;
@@ -81,7 +83,11 @@ interface OwnSession {
 /** Commits of this file's sessions, by the database they were made in: the object that names it is the cell's own. */
 const ownCommits = new WeakMap<Watched['connection'], number>();
 
-async function inOwnSession<T>(watched: Watched, work: (session: OwnSession) => Promise<T>): Promise<T> {
+/** Runs `work` on a connection of the harness whose commits are taken out of the costs. */
+export async function inOwnSession<T>(
+  watched: Watched,
+  work: (session: OwnSession) => Promise<T>,
+): Promise<T> {
   const { connection } = watched;
   return withConnection(connection, { applicationName: COSTS_NAME }, async (client) => {
     let commits = 0;
@@ -211,7 +217,13 @@ export function costsBetween(before: CostSnapshot, after: CostSnapshot, samplerC
 }
 
 /** Sessions of the harness that stay or come and go, and report next to nothing. */
-const HARNESS_SESSIONS = [SAMPLER_NAME, COSTS_NAME, 'claimbench keeper', 'claimbench admin'];
+const HARNESS_SESSIONS = [
+  SAMPLER_NAME,
+  COSTS_NAME,
+  'claimbench keeper',
+  'claimbench admin',
+  'claimbench plans',
+];
 
 /**
  * Waits until the load's sessions have ended, and so have reported what they did. Resolves to the application names of

@@ -1,8 +1,9 @@
 // What did the server do and spend during one cell's load?
 
-import type { Cell, Sample } from '../result.ts';
+import { isForUser, oneLine } from '../errors.ts';
+import type { Cell, Sample, Telemetry } from '../result.ts';
 import type { CellDatabase, PostgresServer } from '../server/server.ts';
-import { type Sampler, type ServerReading, startSampler, type Watched } from './sampler.ts';
+import type { ServerReading, Watched } from './sampler.ts';
 import {
   type CostDifference,
   type CostSnapshot,
@@ -11,30 +12,45 @@ import {
   resetStatistics,
   waitForQuiet,
 } from './server-costs.ts';
+import { ServerTelemetry } from './telemetry.ts';
 
-const SAMPLE_INTERVAL_MS = 500;
 const QUIET_WITHIN_MS = 3_000;
 
 /** Telemetry of one load; all of it empty for a contender without a database. */
 export interface ServerAccount {
   readonly spent: CostDifference | undefined;
   readonly notes: readonly string[];
+  readonly telemetry: Telemetry | undefined;
   samples(cell: string): Sample[];
+}
+
+export interface WatchOptions {
+  /** False: nothing is read while the load runs. */
+  readonly sampling?: boolean | undefined;
+  /** Connections that the load may still open when sampling begins. */
+  readonly leave?: number;
 }
 
 /** Follows the server through one cell: `settleDown`, `begin`, the load, `end`. */
 export class ServerWatch implements AsyncDisposable {
   readonly #watched: Watched | undefined;
+  readonly #telemetry: ServerTelemetry | undefined;
+  readonly #sampling: boolean;
   readonly #cpuUs: (() => number) | undefined;
   /** Whether nobody else uses the server. */
   readonly #ownServer: boolean;
-  readonly #readings: ServerReading[] = [];
   readonly #notes = new Set<string>();
-  #sampler: Sampler | undefined;
   #before: CostSnapshot | undefined;
+  #samplerCommits = 0;
 
-  constructor(database: CellDatabase | undefined, server: PostgresServer | undefined) {
+  constructor(
+    database: CellDatabase | undefined,
+    server: PostgresServer | undefined,
+    { sampling = true, leave = 0 }: WatchOptions = {},
+  ) {
     this.#watched = database;
+    this.#sampling = sampling;
+    this.#telemetry = database && new ServerTelemetry(database, server ?? {}, sampling, leave);
     this.#cpuUs = server?.cpuUs;
     this.#ownServer = server?.kind === 'embedded';
   }
@@ -48,50 +64,61 @@ export class ServerWatch implements AsyncDisposable {
   async settleDown(): Promise<void> {
     if (this.#watched === undefined) return;
     await this.#quiet();
+    // Before the checkpoint and the reset, which take away its traces.
+    await this.#telemetry?.storage('before');
     for (const note of await resetStatistics(this.#watched)) this.#notes.add(note);
   }
 
   /** Reads the counters and starts to sample. */
   async begin(): Promise<void> {
     if (this.#watched === undefined) return;
-    this.#sampler = await startSampler({
-      watched: this.#watched,
-      intervalMs: SAMPLE_INTERVAL_MS,
-      onSample: (reading) => this.#readings.push(reading),
-    });
-    this.#before = await readCosts(this.#watched, this.#cpuUs);
-    this.#samplerCommits = this.#sampler.commits();
+    await this.#telemetry?.begin();
+    try {
+      this.#before = await readCosts(this.#watched, this.#cpuUs);
+    } catch (error) {
+      // The agents hold their connections already: a server that is gone shows in them, one that is full only here.
+      if (!isForUser(error)) throw error;
+      this.#notes.add(`costs were not measured: ${oneLine(error)}`);
+    }
+    this.#samplerCommits = this.#telemetry?.commits() ?? 0;
   }
 
-  #samplerCommits = 0;
-
-  /** Once all agents have gone: stops sampling and reads the counters again. `startUs` is the start of the load. */
-  async end(startUs: number): Promise<ServerAccount> {
-    const sampler = this.#sampler;
-    if (this.#watched === undefined || sampler === undefined || this.#before === undefined) {
-      return { spent: undefined, notes: [], samples: () => [] };
+  /** Once all agents have gone: stops sampling and reads the counters again. `startUs` and `endUs` are those of the load. */
+  async end(startUs: number, endUs: number): Promise<ServerAccount> {
+    const telemetry = this.#telemetry;
+    if (this.#watched === undefined || telemetry === undefined) {
+      return { spent: undefined, notes: [], telemetry: undefined, samples: () => [] };
     }
-    await sampler[Symbol.asyncDispose]();
+    await telemetry.stop();
     await this.#quiet();
     const after = await readCosts(this.#watched, this.#cpuUs);
-    const spent = costsBetween(this.#before, after, sampler.commits() - this.#samplerCommits);
-    for (const missing of [...sampler.missing, ...spent.missing])
-      this.#notes.add(`not measured, or less well: ${missing}`);
-    if (!this.#ownServer)
-      this.#notes.add(
-        'WAL is counted for the whole server: whatever else writes there is charged to these jobs',
-      );
-    const readings = [...this.#readings];
+    const spent =
+      this.#before && costsBetween(this.#before, after, telemetry.commits() - this.#samplerCommits);
+    const told = await telemetry.after(endUs - startUs);
+    this.#note([...telemetry.samplerMissing, ...(spent?.missing ?? [])]);
+    const readings = [...telemetry.readings];
     return {
       spent,
       notes: [...this.#notes],
+      telemetry: told,
       samples: (cell) =>
         readings.map(({ atUs, ...reading }) => sampleOf(cell, (atUs - startUs) / 1e6, reading)),
     };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#sampler?.[Symbol.asyncDispose]();
+    await this.#telemetry?.[Symbol.asyncDispose]();
+  }
+
+  #note(missing: readonly string[]): void {
+    for (const one of missing)
+      this.#notes.add(one.startsWith('server telemetry: ') ? one : `not measured, or less well: ${one}`);
+    if (!this.#sampling)
+      this.#notes.add('sampling was off (--no-sampling): nothing was read while the load ran');
+    if (!this.#ownServer)
+      this.#notes.add(
+        'WAL is counted for the whole server: whatever else writes there is charged to these jobs',
+      );
   }
 
   async #quiet(): Promise<void> {

@@ -34,6 +34,7 @@ import {
   sweepLeftovers,
   type Watchdog,
 } from './private-folder.ts';
+import { processMeter } from './process-titles.ts';
 import type { ConnectionSettings, PostgresServer } from './server.ts';
 import { cpuMeter } from './server-cpu.ts';
 import { settingsFile } from './server-settings.ts';
@@ -125,6 +126,7 @@ function serverOf(
   dispose: () => Promise<void>,
 ): PostgresServer {
   const cpuUs = cpuMeter(postmaster.pid);
+  const processes = processMeter(postmaster.pid);
   return {
     kind: 'embedded',
     version,
@@ -132,6 +134,7 @@ function serverOf(
     pid: postmaster.pid,
     dataDirectory,
     ...(cpuUs && { cpuUs }),
+    ...(processes && { processes }),
     openDatabase: (label) => createCellDatabase(admin, label),
     [Symbol.asyncDispose]: dispose,
   };

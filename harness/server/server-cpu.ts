@@ -12,14 +12,26 @@ import { procStatFields } from './processes.ts';
  */
 export function cpuMeter(postmasterPid: number): (() => number) | undefined {
   if (process.platform !== 'linux' || procStatFields(postmasterPid) === undefined) return undefined;
-  const ticksPerSecond =
-    Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'utf8', timeout: 5_000 }).stdout) || 100;
   let highest = 0;
   return () => {
     const ticks = familyTicks(postmasterPid);
-    if (ticks !== undefined) highest = Math.max(highest, (ticks * 1e6) / ticksPerSecond);
+    if (ticks !== undefined) highest = Math.max(highest, usOf(ticks));
     return highest;
   };
+}
+
+/** CPU time (user and system) of one process without its children, µs; undefined when it is gone. */
+export function ownCpuUs(pid: number): number | undefined {
+  const ticks = ticksOf(pid)?.own;
+  return ticks === undefined ? undefined : usOf(ticks);
+}
+
+let ticksPerSecond: number | undefined;
+
+function usOf(ticks: number): number {
+  ticksPerSecond ??=
+    Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'utf8', timeout: 5_000 }).stdout) || 100;
+  return (ticks * 1e6) / ticksPerSecond;
 }
 
 const ATTEMPTS = 5;
@@ -46,7 +58,8 @@ function ticksOf(pid: number): { readonly own: number; readonly ended: number } 
   return { own: at(14) + at(15), ended: at(16) + at(17) };
 }
 
-function childrenOf(pid: number): readonly number[] {
+/** Process ids of the living children. */
+export function childrenOf(pid: number): readonly number[] {
   try {
     const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
     return list.split(' ').filter(Boolean).map(Number);

@@ -1,5 +1,7 @@
 // What must a PostgreSQL server offer the harness, wherever it comes from?
 
+import type { ServerProcess } from './process-titles.ts';
+
 /** Where and as whom to connect. Never printed whole: `describe` in this folder leaves the password out. */
 export interface ConnectionSettings {
   readonly host: string;
@@ -31,6 +33,8 @@ export interface PostgresServer extends AsyncDisposable {
   openDatabase(label: string): Promise<CellDatabase>;
   /** Microseconds of CPU that all server processes have used so far; absent where the harness cannot see them. */
   readonly cpuUs?: () => number;
+  /** Its living processes; absent where the harness cannot see them. */
+  readonly processes?: () => readonly ServerProcess[];
   /** The postmaster's process id, where the harness started it. */
   readonly pid?: number;
   /** The server's data folder, where the harness can reach it. */

@@ -32,6 +32,16 @@ export interface PgSettings {
   readonly onStatement?: (statement: Statement, joined: boolean) => void;
   /** Told of an idle pooled connection that died; the pool replaces it. Default: ignored. */
   readonly onIdleError?: (error: Error) => void;
+  /**
+   * Command-line options that the server gives every session of this driver as it starts, as libpq's `options`:
+   * `-c work_mem=8MB`. A setting that the role may not make refuses the connection.
+   */
+  readonly sessionOptions?: string;
+  /**
+   * Told of every message that a server sends beside its answers (NOTICE, INFO, WARNING), with the connection it came
+   * on, whose statements `onStatement` is not told of. Must not throw. Default: ignored.
+   */
+  readonly onNotice?: (message: string, connection: Database) => void;
 }
 
 export type PgOptions = PgAddress & PgSettings;
@@ -87,7 +97,14 @@ function clientConfig(options: PgOptions, purpose?: string): Config {
     keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
     // Statements issued without awaiting travel together: a settle and the next claim share one flush.
     pipeline: true,
+    ...(options.sessionOptions === undefined ? {} : { options: options.sessionOptions }),
   };
+}
+
+function hearNotices(client: pg.ClientBase, onNotice: PgSettings['onNotice']): void {
+  if (onNotice === undefined) return;
+  const connection: Database = { query: (statement) => run(client, statement) };
+  client.on('notice', ({ message }) => onNotice(message ?? '', connection));
 }
 
 /** Turns one of our statements into pg's: absent fields stay absent, since pg tells `undefined` from missing. */
@@ -202,6 +219,7 @@ class PgDriver implements Driver {
     this.#options = options;
     this.#pool = new pg.Pool({ ...clientConfig(options), max: options.max ?? 10 });
     this.#pool.on('error', (error) => options.onIdleError?.(error));
+    this.#pool.on('connect', (client) => hearNotices(client, options.onNotice));
   }
 
   query<Row = Record<string, unknown>>(statement: Statement): Promise<QueryResult<Row>> {
@@ -214,6 +232,7 @@ class PgDriver implements Driver {
     // While connecting, the rejection carries the error; the event would be an uncaught second copy.
     const ignore = (): void => undefined;
     client.on('error', ignore);
+    hearNotices(client, this.#options.onNotice);
     await client.connect();
     const connection = new PgConnection(client, this.#options.onStatement);
     client.off('error', ignore);

@@ -12,6 +12,8 @@ export const INK = {
   paper: { light: '#ffffff', dark: '#161c25' },
   warmup: { light: '#d9dee5', dark: '#3a4452' },
   phase: { light: '#f1f4f8', dark: '#1f2732' },
+  vacuum: { light: '#dcefdd', dark: '#1f3a2a' },
+  checkpoint: { light: '#6a4fb0', dark: '#b39df0' },
   fault: { light: '#b3122a', dark: '#ff6b7d' },
   reference: { light: '#7b8696', dark: '#8c98a9' },
 } as const satisfies Record<string, Colour>;

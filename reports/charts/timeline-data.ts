@@ -1,6 +1,6 @@
 // Which rows does a strip of the timeline draw, on which scales, and what does it say under the pointer?
 
-import { formatCount, formatDuration, formatNumber } from '../render/format.ts';
+import { formatBytes, formatCount, formatDuration, formatNumber } from '../render/format.ts';
 import { type Bucket, OTHER, type Reading, type Strip, type Timeline } from '../timeline.ts';
 import { decades, niceCeiling } from './chart.ts';
 import { estimateTextWidth } from './theme.ts';
@@ -15,7 +15,13 @@ export type Scales = {
   latency: number[];
   dead: number | undefined;
   waits: number | undefined;
+  wal: number | undefined;
+  xmin: number | undefined;
+  locks: number | undefined;
 };
+
+/** A horizon that never got older than this held up no vacuum: it has no plot. */
+const AGE_WORTH_A_PLOT = 1_000;
 
 /** Scales that hold all strips. */
 export function scalesOf({ strips }: Timeline): Scales {
@@ -26,7 +32,22 @@ export function scalesOf({ strips }: Timeline): Scales {
     .map(toMs);
   const dead = readings.flatMap((reading) => reading.deadTuples ?? []);
   const waits = readings.map((reading) => reading.waits.reduce((sum, backends) => sum + backends, 0));
+  const highest = (read: (reading: Reading) => number | undefined): number =>
+    Math.max(0, ...readings.flatMap((reading) => read(reading) ?? []));
+  const above = (value: number, least: number) => (value > least ? niceCeiling(value) : undefined);
   return {
+    wal: above(
+      highest((r) => r.walBytesPerSec),
+      0,
+    ),
+    xmin: above(
+      highest((r) => r.xminAge),
+      AGE_WORTH_A_PLOT,
+    ),
+    locks: above(
+      highest((r) => r.lockWaiters),
+      0,
+    ),
     rate: niceCeiling(Math.max(...buckets.flatMap((b) => [b.settledPerSec, b.enqueuedPerSec]))),
     backlog: niceCeiling(Math.max(...buckets.map((b) => b.backlog))),
     latency: latencies.length === 0 ? [] : decades(Math.min(...latencies), Math.max(...latencies)),
@@ -39,12 +60,17 @@ const toMs = (us: number): number => Math.max(us, 1) / 1000;
 const round = (value: number): number => Number(value.toPrecision(5));
 
 /** The data sources of one strip, by name. */
-export function dataOf({ cell, buckets, readings }: Strip, timeline: Timeline) {
+export function dataOf({ cell, buckets, readings, checkpoints, autovacuums }: Strip, timeline: Timeline) {
   const middle = (bucket: Bucket): number => round((bucket.from + bucket.to) / 2);
   const latency = (read: (bucket: Bucket) => number | undefined) =>
     buckets.flatMap((bucket) => {
       const us = read(bucket);
       return us === undefined ? [] : [{ t: middle(bucket), v: toMs(us) }];
+    });
+  const server = (read: (reading: Reading) => number | undefined) =>
+    readings.flatMap((reading) => {
+      const v = read(reading);
+      return v === undefined ? [] : [{ t: round(reading.t), v: round(v) }];
     });
   const { window } = cell;
   return {
@@ -57,7 +83,12 @@ export function dataOf({ cell, buckets, readings }: Strip, timeline: Timeline) {
     p50: latency((bucket) => bucket.pickupP50Us),
     p99: latency((bucket) => bucket.pickupP99Us),
     max: latency((bucket) => bucket.responseMaxUs),
-    dead: readings.flatMap((r) => (r.deadTuples === undefined ? [] : [{ t: round(r.t), v: r.deadTuples }])),
+    dead: server((reading) => reading.deadTuples),
+    wal: server((reading) => reading.walBytesPerSec),
+    xmin: server((reading) => reading.xminAge),
+    locks: server((reading) => reading.lockWaiters),
+    checkpoints: checkpoints.map((t) => ({ t: round(t) })),
+    autovacuums: autovacuums.map(({ from, to }) => ({ from: round(from), to: round(to) })),
     waits: readings.flatMap((reading) => stack(reading)),
     grey: greyStretches(cell.window, timeline.seconds),
     phases: window.phases
@@ -101,7 +132,7 @@ function phaseNames({ phases }: Strip['cell']['window'], seconds: number) {
 /** The tooltip of one bucket, in all plots of a strip. */
 export function hoverOf(
   bucket: Bucket,
-  { row, readings }: Strip,
+  { row, readings, checkpoints, autovacuums }: Strip,
   { events, drain }: Timeline,
 ): Record<string, unknown> {
   const wait = drain ? 'backlog wait' : 'pickup';
@@ -121,7 +152,30 @@ export function hoverOf(
       ...line(`${wait} p99`, bucket.pickupP99Us),
       ...line('response max', bucket.responseMaxUs),
       ...(reading?.deadTuples === undefined ? [] : [`dead tuples ${formatCount(reading.deadTuples)}`]),
+      ...serverLines(reading),
+      ...(checkpoints.some((t) => t > bucket.from && t <= bucket.to) ? ['a checkpoint began'] : []),
+      ...(autovacuums.some(({ from, to }) => from < bucket.to && to > bucket.from)
+        ? ['autovacuum at work']
+        : []),
       ...(waits.length === 0 ? [] : ['backends:', ...waits]),
     ].join('\n'),
   };
+}
+
+/** What else a reading says, where it says something. */
+function serverLines(reading: Reading | undefined): string[] {
+  if (reading === undefined) return [];
+  const { walBytesPerSec, xminAge, xminHolder, lockWaiters, vacuums } = reading;
+  return [
+    ...(walBytesPerSec === undefined ? [] : [`WAL ${formatBytes(walBytesPerSec)}/s`]),
+    ...(xminAge === undefined
+      ? []
+      : [
+          `oldest snapshot ${formatCount(xminAge)} transactions${xminHolder === undefined ? '' : `, held by ${xminHolder}`}`,
+        ]),
+    ...(lockWaiters === undefined || lockWaiters === 0
+      ? []
+      : [`waiting for a lock ${formatCount(lockWaiters)}`]),
+    ...vacuums.map((one) => `vacuum ${one}`),
+  ];
 }

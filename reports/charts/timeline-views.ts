@@ -76,6 +76,19 @@ export function timelineViews(strip: Strip, timeline: Timeline, scales: Scales) 
     ...(scales.dead === undefined
       ? []
       : [view('Dead tuples', timeline, [line('dead', 'v', linear(scales.dead), {})])]),
+    ...(scales.wal === undefined
+      ? []
+      : [view('WAL of the server, bytes/s', timeline, [line('wal', 'v', linear(scales.wal), {})])]),
+    ...(scales.xmin === undefined
+      ? []
+      : [view('Oldest snapshot, transactions', timeline, [line('xmin', 'v', linear(scales.xmin), {})])]),
+    ...(scales.locks === undefined
+      ? []
+      : [
+          view('Backends waiting for a lock', timeline, [
+            line('locks', 'v', linear(scales.locks), { interpolate: 'step' }),
+          ]),
+        ]),
     ...(scales.waits === undefined
       ? []
       : [view('Backends by wait event', timeline, [waitLayer(timeline, linear(scales.waits))])]),
@@ -114,12 +127,18 @@ function view(title: string, timeline: Timeline, layers: readonly { readonly enc
       height: HEIGHT,
       layer: [
         shade('phases', INK.phase.light, 1),
+        shade('autovacuums', INK.vacuum.light, 1),
         shade('grey', INK.warmup.light, 0.75),
         // Layers of one view share their axis, so all of them must say the same of it.
         ...layers.map((layer) => ({
           ...layer,
           encoding: { x: xOf(timeline, 't', labels), ...layer.encoding },
         })),
+        {
+          data: { name: 'checkpoints' },
+          mark: { type: 'rule' as const, color: INK.checkpoint.light, strokeDash: [1, 2], strokeWidth: 1.4 },
+          encoding: { x: xOf(timeline, 't', labels) },
+        },
         {
           data: { name: 'faults' },
           mark: { type: 'rule' as const, color: INK.fault.light, strokeDash: [3, 2], strokeWidth: 1.4 },

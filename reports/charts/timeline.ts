@@ -1,9 +1,10 @@
 // How does a run unfold? Throughput, backlog, latency, dead tuples and waits above each other, one strip per contender.
 
 import type { TopLevelSpec } from 'vega-lite';
-import { formatCount, formatNumber, formatSeconds } from '../render/format.ts';
+import { formatCount, formatNumber, formatSeconds, plural } from '../render/format.ts';
 import { CPU, type Strip, type Timeline } from '../timeline.ts';
 import { baseSpec, type Chart, type LegendEntry } from './chart.ts';
+import { INK } from './theme.ts';
 import { dataOf, hoverOf, scalesOf } from './timeline-data.ts';
 import { timelineViews, waitColour } from './timeline-views.ts';
 
@@ -26,7 +27,7 @@ export function timelineCharts(panelId: string, timeline: Timeline, subtitle: st
         ...faultsOf(strip),
       ].join(' · '),
       description: describe(strip),
-      legend: waitLegend(timeline),
+      legend: [...waitLegend(timeline), ...markLegend(timeline)],
       spec: {
         ...baseSpec(data),
         spacing: 16,
@@ -48,6 +49,23 @@ function waitLegend(timeline: Timeline): LegendEntry[] {
   }));
 }
 
+/** Legend of what struck the servers, where it did. */
+function markLegend({ strips }: Timeline): LegendEntry[] {
+  const entry = (label: string, colour: LegendEntry['colour']): LegendEntry => ({
+    label,
+    colour,
+    mark: { kind: 'area' },
+  });
+  return [
+    ...(strips.some((strip) => strip.autovacuums.length > 0)
+      ? [entry('autovacuum at work', INK.vacuum)]
+      : []),
+    ...(strips.some((strip) => strip.checkpoints.length > 0)
+      ? [entry('a checkpoint began', INK.checkpoint)]
+      : []),
+  ];
+}
+
 /** `kill-worker at 14 s`, in the order of time. */
 function faultsOf({ cell }: Strip): string[] {
   return cell.window.faults.map(
@@ -55,7 +73,7 @@ function faultsOf({ cell }: Strip): string[] {
   );
 }
 
-function describe({ row, cell, buckets }: Strip): string {
+function describe({ row, cell, buckets, checkpoints, autovacuums }: Strip): string {
   const peak = Math.max(...buckets.map((bucket) => bucket.backlog));
   const phases = cell.window.phases.map(
     (p) => `${p.label} ${formatNumber(p.fromSeconds)}–${formatNumber(p.toSeconds)} s`,
@@ -63,6 +81,8 @@ function describe({ row, cell, buckets }: Strip): string {
   return [
     `${row.series.label}, repeat ${cell.repeat}, over ${formatSeconds(cell.window.totalSeconds)}`,
     `largest backlog ${formatCount(peak)}`,
+    ...(checkpoints.length > 0 ? [plural(checkpoints.length, 'checkpoint')] : []),
+    ...(autovacuums.length > 0 ? ['autovacuum at work'] : []),
     ...(phases.length > 0 ? [`phases: ${phases.join(', ')}`] : []),
   ].join('; ');
 }

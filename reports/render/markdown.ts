@@ -2,6 +2,7 @@
 
 import { BUNDLE } from '../../harness/result.ts';
 import { METHOD_NOTES } from '../method-notes.ts';
+import { plansOf } from '../plans.ts';
 import { commandLine, headline, machineLine, panelName, type Report } from '../report.ts';
 import type { Panel } from '../summary.ts';
 import { accountingTable, auditTable, generatorTable } from '../tables/audit.ts';
@@ -9,10 +10,11 @@ import { comparedPairs, comparisonTable } from '../tables/comparison.ts';
 import { costTable } from '../tables/cost.ts';
 import { declaredTable } from '../tables/fairness.ts';
 import { glanceTables } from '../tables/glance.ts';
+import { serverTables } from '../tables/server.ts';
 import { cellsTable, environmentTable, fairnessTable, serverTable } from '../tables/settings.ts';
 import { verdictTable } from '../tables/verdict.ts';
 import { escapeMarkdown } from './escape.ts';
-import { formatInstant } from './format.ts';
+import { formatInstant, plural } from './format.ts';
 import { markdownTable } from './markdown-table.ts';
 
 /** The report as GitHub-flavoured Markdown. */
@@ -62,10 +64,20 @@ function renderPanel(panel: Panel, report: Report): string[] {
     charts
       .map(({ chart }) => `![${escapeMarkdown(chart.title)}](${BUNDLE.charts}/${chart.id}.svg)`)
       .join('\n'),
-    ...(measured ? [markdownTable(costTable(panel))] : []),
+    ...(measured ? [markdownTable(costTable(panel)), ...serverTables(panel).map(markdownTable)] : []),
+    ...(measured ? planLines(panel, report) : []),
     ...[accountingTable, auditTable, generatorTable, declaredTable, fairnessTable].flatMap((make) => {
       const table = make(panel);
       return table === undefined ? [] : [markdownTable(table)];
     }),
   ];
+}
+
+/** How many plans there are, and where: they are too long for this. */
+function planLines(panel: Panel, report: Report): string[] {
+  const lines = plansOf(panel, report.bundle).map(
+    ({ series, plans, flips }) =>
+      `- ${escapeMarkdown(series.label)}: ${plural(plans.length, 'plan')} in ${BUNDLE.plans} and ${BUNDLE.html}${flips > 0 ? `, ${plural(flips, 'statement')} with more than one` : ''}`,
+  );
+  return lines.length === 0 ? [] : [`**Plans as they ran**\n\n${lines.join('\n')}`];
 }

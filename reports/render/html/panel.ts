@@ -12,6 +12,7 @@ import { verdictTable } from '../../tables/verdict.ts';
 import { type Html, html, raw } from '../escape.ts';
 import { swatch } from '../svg.ts';
 import { renderFigure } from './figure.ts';
+import { renderServer } from './server.ts';
 import { renderTable, seriesSwatch, swatchSvg } from './table.ts';
 
 /** The section of a panel. `live` tells which charts carry the data that makes them interactive. */
@@ -35,6 +36,7 @@ ${measured ? legend(panel) : html`<p class="meta">No charts: no contender has a 
 ${measured ? html`<h3>Throughput and latency</h3><div class="charts">${figures(ofKind('throughput', 'latency'))}</div>` : ''}
 ${measured ? html`<h3>Cost per job</h3>${figures(ofKind('cost'))}${renderTable(costTable(panel))}` : ''}
 ${strips.length > 0 ? timeline(strips, figures(strips)) : ''}
+${measured ? renderServer(panel, report) : ''}
 <h3>Correctness</h3>
 ${renderTable(accountingTable(panel))}
 ${renderTable(auditTable(panel))}
@@ -71,8 +73,8 @@ function legend(panel: Panel): Html {
 function timeline(strips: readonly DrawnChart[], figures: readonly Html[]): Html {
   const waits = strips[0]?.chart.legend ?? [];
   return html`<h3>Timeline</h3>
-<p class="meta">One repeat per contender, on the same axes. Grey: left out of the figures (warm-up, phases that are not measured, after the end). Red, dashed: a fault. Times of one bucket are the worst of its seconds; a percentile with fewer than 100 samples beyond it in a second has no point.</p>
-${waits.length > 0 ? html`<ul class="legend" aria-label="Wait events">${waits.map((entry) => html`<li>${areaSwatch(entry)}${entry.label}</li>`)}</ul>` : ''}
+<p class="meta">One repeat per contender, on the same axes. Grey: left out of the figures (warm-up, phases that are not measured, after the end). Red, dashed: a fault. Violet, dotted: a checkpoint began. Green: autovacuum was at work. Times of one bucket are the worst of its seconds; a percentile with fewer than 100 samples beyond it in a second has no point.</p>
+${waits.length > 0 ? html`<ul class="legend" aria-label="Wait events and marks">${waits.map((entry) => html`<li>${areaSwatch(entry)}${entry.label}</li>`)}</ul>` : ''}
 <div class="charts strips">${figures}</div>`;
 }
 

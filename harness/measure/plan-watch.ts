@@ -1,0 +1,42 @@
+// How does one cell come to its plans? From before its agents start until they have told what they saw.
+
+import type { Target } from '../contender.ts';
+import type { Load } from '../load/coordinator.ts';
+import type { Plan } from '../result.ts';
+import type { ConnectionSettings } from '../server/server.ts';
+import { explainAfterwards, mergePlans, type PlanAccess, planAccess } from './plans.ts';
+
+/** Plans of a cell, and what is lacking. */
+export interface CellPlans {
+  readonly plans: readonly Plan[];
+  readonly missing: readonly string[];
+}
+
+/** Follows one cell: `access` before the agents are told their target, `end` when they have gone. Never throws. */
+export class PlanWatch {
+  readonly #connection: ConnectionSettings | undefined;
+  #access: PlanAccess | undefined;
+
+  /** Without a connection no plans are asked for. */
+  constructor(connection: ConnectionSettings | undefined) {
+    this.#connection = connection;
+  }
+
+  /** The part of the agents' target that lets plans be seen. */
+  async access(): Promise<Pick<Target, 'plans'>> {
+    if (this.#connection === undefined) return {};
+    this.#access = await planAccess(this.#connection);
+    return { plans: this.#access.sampling };
+  }
+
+  async end(cell: string, load: Pick<Load, 'agents' | 'startUs'>): Promise<CellPlans> {
+    if (this.#connection === undefined || this.#access === undefined) return { plans: [], missing: [] };
+    const { sampling, missing } = this.#access;
+    const agents = load.agents.map(({ role, report }) => ({ role, report: report?.plans }));
+    if (sampling.sessionOptions !== undefined) {
+      return { plans: mergePlans(cell, agents, load.startUs), missing };
+    }
+    const explained = await explainAfterwards(cell, this.#connection, agents);
+    return { plans: explained.plans, missing: [...missing, ...explained.missing] };
+  }
+}

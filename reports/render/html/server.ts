@@ -1,0 +1,42 @@
+// How is it shown what the server did: tables, and the plans of each contender folded away?
+
+import type { Plan } from '../../../harness/result.ts';
+import { type ContenderPlans, plansOf } from '../../plans.ts';
+import type { Report } from '../../report.ts';
+import type { Panel } from '../../summary.ts';
+import { serverTables } from '../../tables/server.ts';
+import { type Html, html, raw } from '../escape.ts';
+import { formatCount, formatNumber, plural } from '../format.ts';
+import { renderTable, seriesSwatch } from './table.ts';
+
+/** Nothing where neither telemetry nor plans were kept. */
+export function renderServer(panel: Panel, report: Report): Html {
+  const tables = serverTables(panel);
+  const plans = plansOf(panel, report.bundle);
+  if (tables.length === 0 && plans.length === 0) return raw('');
+  return html`<h3>Server</h3>
+${tables.map((table) => html`${renderTable(table)}\n`)}${plans.map(renderPlans)}`;
+}
+
+function renderPlans({ series, plans, flips }: ContenderPlans): Html {
+  const more = flips > 0 ? `, ${plural(flips, 'statement')} with more than one` : '';
+  return html`<details class="plans"><summary>${seriesSwatch(series)}${series.label}: ${plural(plans.length, 'plan')} as they ran${more}</summary>
+<p class="meta">One repeat, one plan per statement and shape, with the planner’s estimates. Plans for given values and the generic plan that may follow them are two shapes.</p>
+${plans.map(renderPlan)}</details>\n`;
+}
+
+function renderPlan(plan: Plan): Html {
+  return html`<h5>${plan.role}: <code>${plan.statement}</code></h5>
+<p class="meta">${seenLine(plan)}</p>
+<pre tabindex="0">${plan.plan}</pre>
+`;
+}
+
+function seenLine(plan: Plan): string {
+  const { how, seen, firstSeconds, lastSeconds } = plan;
+  if (how === 'explained afterwards') {
+    return 'Explained after the load in a session of the harness, as a generic plan: what ran may have been another.';
+  }
+  const at = (seconds: number | undefined) => formatNumber(Math.max(0, seconds ?? 0));
+  return `Seen ${formatCount(seen)} times in a sample, from ${at(firstSeconds)} s to ${at(lastSeconds)} s.`;
+}
