@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ScenarioInput, scenarioSchema } from '../scenarios/scenario.ts';
-import { measuredStretches } from './cell-result.ts';
+import { measuredStretches, windowOf } from './cell-result.ts';
 import type { CheckResult } from './verify/checker.ts';
 
 const SECOND = 1e6;
@@ -66,4 +66,17 @@ test('a drain that stopped half-way lasted to the end, however fast it was until
 
 test('an open loop is measured to the end of its phases, whenever its last job is settled', () => {
   assert.deepEqual(stretches({ phases: [{ label: 'a', seconds: 2, arrival }] }, [1]), [[0.5, 2]]);
+});
+
+test('a load of less than two checkpoints is labelled a burst, from ten minutes on a steady state', () => {
+  const kind = (...seconds: readonly number[]): string => {
+    const phases = seconds.map((length, i) => ({ label: `${i}`, seconds: length, arrival }));
+    const scenario = scenarioSchema.parse({ name: 'test', question: 'How long?', phases });
+    // However long the queue takes to become empty: only the load counts.
+    return windowOf(scenario, { startUs: 0, endUs: 3_600 * SECOND, faults: [] }, undefined).kind;
+  };
+  assert.equal(kind(599.9), 'burst');
+  assert.equal(kind(600), 'steady-state');
+  assert.equal(kind(300, 299), 'burst');
+  assert.equal(kind(300, 300), 'steady-state');
 });

@@ -64,6 +64,7 @@ export function assemble(parts: CellParts): CellOutcome {
     openLoop,
     load,
     checked,
+    accounts: ledger.accounts,
     fence: prepared.fence,
     figures: found,
     ceilingPerSec: parts.ceilingPerSec,
@@ -176,7 +177,12 @@ function parametersOf(scenario: Scenario): Cell['parameters'] {
 /** Two checkpoints of the default five minutes: anything shorter says nothing of checkpoints and vacuum. */
 const STEADY_STATE_SECONDS = 600;
 
-function windowOf(scenario: Scenario, load: Load, found: Figures | undefined): Cell['window'] {
+/** When what happened, and whether that was long enough to be called a steady state. */
+export function windowOf(
+  scenario: Scenario,
+  load: Pick<Load, 'startUs' | 'endUs' | 'faults'>,
+  found: Pick<Figures, 'measuredSeconds'> | undefined,
+): Cell['window'] {
   let from = 0;
   return {
     loadModel: loadModel(scenario),

@@ -185,7 +185,7 @@ async function reconcile(
     endUs: load.endUs,
     lastFaultUs: Math.max(load.startUs, ...load.faults.map((fault) => fault.atUs)),
     cleanStop: load.cleanStop,
-    overClaims: load.overClaims,
+    troubled: load.troubled || clockWentBack(ledger),
     brokenAgents: load.brokenAgents,
     killedAgents: load.killedAgents,
   });
@@ -193,4 +193,9 @@ async function reconcile(
 
 function progress(plan: CellPlan, stage: CellProgress['stage']): CellProgress {
   return { plan, stage, secondsLeft: totalSeconds(plan.scenario) };
+}
+
+/** By a clock that goes back nothing can be proven of who came first. */
+function clockWentBack(ledger: Ledger): boolean {
+  return ledger.accounts.some((account) => account.clockBackUs > 0);
 }

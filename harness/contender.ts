@@ -110,7 +110,11 @@ export interface ConsumerEvents {
   settled(claimer: number, settleNumber: number, staleKeys: readonly number[]): void;
   /** The outcome is unknown. */
   settleFailed(claimer: number, settleNumber: number, error: unknown): void;
-  emptyClaim(claimer: number): void;
+  /**
+   * A claim was answered with no job. `requestedUs` only where this proves that none was ready: the session may hold
+   * no other job, as it may be at a limit of its own then.
+   */
+  emptyClaim(claimer: number, requestedUs?: number): void;
   /** A claim returned `jobs` more than it was asked for. */
   overClaimed(claimer: number, jobs: number): void;
   /** The connection of this session broke; what it held under a session lease is free. */

@@ -85,6 +85,10 @@ const auditSchema = z.strictObject({
   acceptedStaleSettles: count,
   /** Acked or dead-lettered with effect, and still in the database as ready, delayed or leased. */
   settledButPresent: count,
+  /** Settled with effect by a session that had not claimed it; absent in bundles of older versions, as is `starved`. */
+  unclaimedSettles: count.optional(),
+  /** Ready for over a second, and passed over by a session that held nothing and was given nothing. */
+  starved: count.optional(),
   /** Handed out again after the lease had run out or its holder had died: what at-least-once allows. */
   redelivered: count,
 });
@@ -123,6 +127,9 @@ const generatorSchema = z.strictObject({
   ceilingPerSec: ratio.optional(),
   /** Share of the enqueues that had to wait in the producer for one of its connections. */
   poolWaitShare: ratio.optional(),
+  /** The agent whose clock was furthest from the coordinator's: how far, before or after the load, and how sure that is (±). */
+  clockOffsetUs: z.number().optional(),
+  clockUncertaintyUs: ratio.optional(),
   /** Above a fifth of the ceiling, or a worker agent that keeps its core busy: the generator may be the bound. */
   generatorBound: z.boolean(),
   /** Peak resident memory of all agents and the coordinator together, bytes. */

@@ -1,13 +1,19 @@
 // Does a contender that stalls for a second show a second's worth of late responses?
 
 import assert from 'node:assert/strict';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import type { Histogram } from 'hdr-histogram-js';
 import { parseScenario } from '../cli/scenarios.ts';
+import { readBundle } from '../reports/bundle.ts';
+import { chartsOf } from '../reports/charts/index.ts';
 import { mergeHistograms, readIntervals } from '../reports/hlog.ts';
+import { summarise } from '../reports/summary.ts';
+import { writeFixture } from '../reports/testing-fixture.ts';
 import { temporaryFolder, testServer } from '../testing/command.ts';
+import { BundleWriter } from './bundle.ts';
 import { runCell } from './cell.ts';
+import type { CellOutcome } from './cell-result.ts';
 import { parseContender } from './contenders/index.ts';
 import { openServer } from './server/index.ts';
 
@@ -23,7 +29,7 @@ test('a stall of 1 s at 100 jobs/s in the open loop: about 100 late responses, p
     },
     'stall',
   );
-  const { cell, histogramLog } = await runCell(
+  const outcome = await runCell(
     {
       id: 'stall',
       block: 0,
@@ -41,6 +47,7 @@ test('a stall of 1 s at 100 jobs/s in the open loop: about 100 late responses, p
       onProgress: () => undefined,
     },
   );
+  const { cell, histogramLog } = outcome;
   assert.notEqual(cell.verdict, 'incorrect', cell.reasons.join('; '));
   const response = mergeHistograms(
     readIntervals(histogramLog, new Set(['response'])).map((i) => i.histogram),
@@ -56,7 +63,36 @@ test('a stall of 1 s at 100 jobs/s in the open loop: about 100 late responses, p
   const p99 = response.getValueAtPercentile(99);
   assert.ok(p99 > 900_000 && p99 < 1_300_000, `p99 ${p99} µs`);
   assert.ok((cell.latencyUs?.response?.max ?? 0) > 950_000);
+  await assertCharted(outcome, temporaryFolder(t));
 });
+
+/** The curve of response times ends at a second, and the timeline shows when it was. */
+async function assertCharted(outcome: CellOutcome, folder: string): Promise<void> {
+  // Charts show valid cells alone; on a busy machine this one need not be, and what it shows is the question here.
+  const cell = { ...outcome.cell, verdict: 'valid' as const, reasons: [] };
+  const { name } = cell.contender;
+  const scenarios = [{ name: cell.scenario, question: 'Is a stall seen?', loadModel: cell.window.loadModel }];
+  using writer = new BundleWriter(join(folder, 'bundle'));
+  const fixture = await writeFixture(join(folder, 'fixture'));
+  writer.add({ ...outcome, cell }, { ...fixture, contenders: [name], scenarios, cells: [cell] });
+  const bundle = await readBundle(writer.directory);
+  const charts = chartsOf(bundle, summarise(bundle.result, bundle.histograms));
+  const curve = charts.find((chart) => chart.kind === 'latency' && chart.title.startsWith('Response'));
+  const highestMs = Math.max(...(curve?.hover ?? []).map((point) => Number(point['ms'])));
+  assert.ok(highestMs > 950 && highestMs < 1_600, `the curve ends at ${highestMs} ms`);
+  const strip = charts.find((chart) => chart.kind === 'timeline');
+  const lateBuckets = (strip?.hover ?? []).filter(({ tip }) => {
+    const [, value, unit] = /response max (\S+)\s(ms|s)$/m.exec(String(tip)) ?? [];
+    return Number(value) * (unit === 's' ? 1_000 : 1) > 300;
+  });
+  // The load begins when the workers do, and the stall two seconds after the first claim; a bucket is half a second.
+  assert.ok(lateBuckets.length >= 1 && lateBuckets.length <= 4, `${lateBuckets.length} late buckets`);
+  const to = lateBuckets.map((bucket) => Number(bucket['to']));
+  assert.ok(
+    to.every((end) => end > 2 && end <= 5),
+    `late until ${to.join(', ')} s`,
+  );
+}
 
 function countUpTo(histogram: Histogram, limitUs: number): number {
   let low = 0;

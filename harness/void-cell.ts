@@ -4,7 +4,7 @@ import { loadModel, totalSeconds } from '../scenarios/scenario.ts';
 import type { CellPlan } from './cell-plan.ts';
 import type { CellOutcome } from './cell-result.ts';
 import type { ContractClass } from './result.ts';
-import { emptyAudit, emptyJobs } from './verify/checker.ts';
+import { emptyAudit, emptyJobs } from './verify/audit.ts';
 
 /** An invalid cell without figures, with the reason. */
 export function voidCell(plan: CellPlan, contractClass: ContractClass, reason: string): CellOutcome {

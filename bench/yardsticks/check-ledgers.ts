@@ -21,7 +21,7 @@ const checked = await check({
   endUs,
   lastFaultUs: 0,
   cleanStop: true,
-  overClaims: 0,
+  troubled: false,
   brokenAgents: new Set(),
   killedAgents: new Set(),
 });

@@ -95,6 +95,35 @@ test('a path is a file of the user’s, with the axes of the reference queue', a
   refused(`${path}?bacth=7`, /no axis bacth; did you mean batch\?/);
 });
 
+test('a file may hold a whole contender, which is used as it is, and takes the axes that it names', async (t) => {
+  const path = join(folder(t), 'mine.mjs');
+  const text = (over: string): string =>
+    `export default { name: "mine", summary: "x", class: "broker", axes: ["batch"], open: async () => ({ mine: true }), ${over} };`;
+  writeFileSync(path, text(''));
+  const definition = await definitionOf(parse(`${path}?batch=7`));
+  assert.equal(definition.class, 'broker');
+  assert.deepEqual(await definition.open({ schema: 's' }, {}), { mine: true });
+  const wrong = async (name: string, over: string, query: string, said: RegExp): Promise<void> => {
+    const file = join(folder(t), name);
+    writeFileSync(file, text(over));
+    await assert.rejects(
+      definitionOf(parse(`${file}${query}`)),
+      (error) => error instanceof UsageError && said.test(error.message) && !error.message.includes('\n'),
+      String(said),
+    );
+  };
+  await wrong('axis.mjs', '', '?pollMs=5', /there is no axis pollMs; there are: batch$/);
+  await wrong('none.mjs', 'axes: []', '?batch=5', /there is no axis batch; it takes none$/);
+  await wrong(
+    'class.mjs',
+    'class: "job"',
+    '',
+    /contender file .*class\.mjs: its default .* class: .*"broker"/,
+  );
+  await wrong('axes.mjs', 'axes: ["size"]', '', /is no contender: axes\.0: /);
+  await wrong('open.mjs', 'open: 5', '', /is no contender: open: must be a function/);
+});
+
 test('a user’s file that throws, or exports no strategy, is told in one line', async (t) => {
   const at = folder(t);
   for (const [name, text, said] of [

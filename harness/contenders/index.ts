@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { type StrategyFactory, strategies, wakeups } from '../../queue/index.ts';
 import type { Axes, Contender, ContenderDefinition, ContenderSpec, Target } from '../contender.ts';
 import { oneLine, UsageError } from '../errors.ts';
+import { CONTRACT_CLASSES } from '../result.ts';
 import { nullContender } from './null.ts';
 import { referenceQueue } from './reference-queue.ts';
 
@@ -39,7 +40,7 @@ const axesSchema = z.object({
 export type Suggest = (wrong: string, known: readonly string[]) => string;
 
 /**
- * Reads `name`, `name?axis=value&…`, or a path of a user's strategy file, with or without axes.
+ * Reads `name`, `name?axis=value&…`, or a path of a user's strategy or contender file, with or without axes.
  * @throws UsageError for an unknown contender, axis or value, or a file that does not exist.
  */
 export function parseContender(text: string, suggest: Suggest): ContenderSpec {
@@ -100,8 +101,13 @@ export async function openContender(spec: ContenderSpec, target: Target): Promis
 /** The definition behind a spec; loads a user's file. */
 export async function definitionOf(spec: ContenderSpec): Promise<ContenderDefinition> {
   if (spec.source.kind === 'file') {
-    const factory = await loadStrategy(spec.source.path);
-    return referenceQueue(factory, { name: spec.name });
+    const loaded = await loadFile(spec.source.path);
+    if (isStrategyFactory(loaded)) return referenceQueue(loaded, { name: spec.name });
+    const foreign = Object.keys(spec.axes).find((axis) => !loaded.axes.some((known) => known === axis));
+    if (foreign === undefined) return loaded;
+    throw new UsageError(
+      `contender ${spec.name}: there is no axis ${foreign}; ${loaded.axes.length === 0 ? 'it takes none' : `there are: ${loaded.axes.join(', ')}`}`,
+    );
   }
   const { name } = spec.source;
   const definition = CONTENDERS.find((c) => c.name === name);
@@ -109,7 +115,7 @@ export async function definitionOf(spec: ContenderSpec): Promise<ContenderDefini
   return definition;
 }
 
-async function loadStrategy(path: string): Promise<StrategyFactory> {
+async function loadFile(path: string): Promise<StrategyFactory | ContenderDefinition> {
   let loaded: { default?: unknown };
   try {
     loaded = await import(pathToFileURL(path).href);
@@ -118,12 +124,33 @@ async function loadStrategy(path: string): Promise<StrategyFactory> {
       cause: error,
     });
   }
-  if (!isStrategyFactory(loaded.default)) {
-    throw new UsageError(
-      `the strategy file ${path} has no strategy as its default export: export default { strategyName, summary, create }`,
-    );
-  }
-  return loaded.default;
+  if (isStrategyFactory(loaded.default)) return loaded.default;
+  const lacking = lackOf(loaded.default);
+  if (lacking === undefined && isContenderDefinition(loaded.default)) return loaded.default;
+  throw new UsageError(
+    lacking === undefined
+      ? `the strategy file ${path} has no strategy as its default export: export default { strategyName, summary, create }, or a contender: { name, summary, class, axes, open }`
+      : `the contender file ${path}: its default export ${lacking}`,
+  );
+}
+
+const contenderSchema = z.object({
+  name: z.string().min(1),
+  summary: z.string().min(1),
+  class: z.enum(CONTRACT_CLASSES),
+  axes: z.array(z.enum(Object.keys(axesSchema.shape))),
+  open: z.custom<ContenderDefinition['open']>((value) => typeof value === 'function', 'must be a function'),
+});
+
+/** What is wrong with a default export that means to be a contender, as one with `open` does; undefined for any other. */
+function lackOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || !('open' in value)) return undefined;
+  const issue = contenderSchema.safeParse(value).error?.issues[0];
+  return issue === undefined ? undefined : `is no contender: ${issue.path.join('.')}: ${issue.message}`;
+}
+
+function isContenderDefinition(value: unknown): value is ContenderDefinition {
+  return contenderSchema.safeParse(value).success;
 }
 
 function isStrategyFactory(value: unknown): value is StrategyFactory {

@@ -149,7 +149,8 @@ function messageOf(error: unknown): string {
 let agent: Agent | undefined;
 
 async function obey(message: ToAgent): Promise<void> {
-  if (message.kind === 'assign') {
+  if (message.kind === 'ping') tell({ kind: 'pong', ping: message.ping, atUs: nowUs() });
+  else if (message.kind === 'assign') {
     const { contender, target } = message;
     agent = new Agent(message, await openContender(contender, target));
     await agent.prepare();

@@ -4,10 +4,10 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { PlanReport, SessionsReport } from '../contender.ts';
-import { RuntimeFailure } from '../errors.ts';
 import type { ClaimReport } from '../measure/claim-habits.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
 import { type AgentCounters, newCounters } from '../measure/recorder.ts';
+import { type ClockReading, readClock } from './clock-reading.ts';
 import type { Assignment, FromAgent, ToAgent } from './protocol.ts';
 
 /** What an agent said when it stopped; absent for one that was killed. */
@@ -44,7 +44,11 @@ export class AgentProcess {
   failure: string | undefined;
   /** Killed or stopped by a fault of the scenario. */
   broken = false;
+  /** The agent's clock against ours, before the load and after it; fewer for one that did not answer. */
+  readonly clock: ClockReading[] = [];
   #stopping = false;
+  #pings = 0;
+  readonly #pongs = new Map<number, (atUs: number) => void>();
 
   constructor(agent: number, role: 'producer' | 'worker', cpus: readonly number[] | undefined) {
     this.agent = agent;
@@ -77,6 +81,26 @@ export class AgentProcess {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Reads the agent's clock by a few pings; gives up on one that does not answer. */
+  async checkClock(): Promise<void> {
+    if (!this.alive || this.failure !== undefined) return;
+    const reading = await readClock((signal) => this.#ping(signal));
+    if (reading !== undefined) this.clock.push(reading);
+  }
+
+  #ping(signal: AbortSignal): Promise<number> {
+    this.#pings += 1;
+    const ping = this.#pings;
+    return new Promise((resolve, reject) => {
+      this.#pongs.set(ping, resolve);
+      signal.addEventListener('abort', () => {
+        this.#pongs.delete(ping);
+        reject(signal.reason);
+      });
+      this.#say({ kind: 'ping', ping });
+    });
   }
 
   start(startUs: number): void {
@@ -124,6 +148,7 @@ export class AgentProcess {
 
   #hear(message: FromAgent): void {
     if (message.kind === 'ready') this.#ready.resolve();
+    else if (message.kind === 'pong') this.#pongs.get(message.ping)?.(message.atUs);
     else if (message.kind === 'produced') this.#produced.resolve();
     else if (message.kind === 'failed') this.#fail(message.message);
     else if (message.kind === 'stopped') this.report = message;
@@ -135,7 +160,8 @@ export class AgentProcess {
 
   #fail(message: string): void {
     this.failure ??= message;
-    const error = new RuntimeFailure(`the ${this.role} agent failed: ${message}`);
+    // Not a RuntimeFailure, which would end the run: it is this contender that failed, in this cell.
+    const error = new Error(`${this.role} agent ${this.agent}: ${message}`);
     this.#ready.reject(error);
     this.#produced.reject(error);
   }

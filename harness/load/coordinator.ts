@@ -44,7 +44,8 @@ export interface Load {
   readonly killedAgents: ReadonlySet<number>;
   /** Every agent stopped when asked, and every settle was answered. */
   readonly cleanStop: boolean;
-  readonly overClaims: number;
+  /** Whether anything failed that could leave a claimed job unheard of for a while: an agent, a session, a statement. */
+  readonly troubled: boolean;
   readonly faults: readonly AppliedFault[];
   /** What voids the measurement: an agent that failed, a fault that could not be applied. */
   readonly failures: readonly string[];
@@ -96,6 +97,11 @@ export class LoadRun implements AsyncDisposable {
       }),
     );
     await options.beforeStart();
+    await this.#checkClocks();
+  }
+
+  async #checkClocks(): Promise<void> {
+    await Promise.all(this.#agents.map((agent) => agent.checkClock()));
   }
 
   async #carry(options: LoadOptions): Promise<void> {
@@ -123,12 +129,24 @@ export class LoadRun implements AsyncDisposable {
     const { scenario } = this.#plan;
     const deadlineMs = STOP_DEADLINE_MS + scenario.workers.handlerMs;
     const failedBefore = this.#agents.map((a) => a.failure);
+    await this.#checkClocks();
     await Promise.all(this.#agents.filter((a) => a.alive).map((a) => a.stop(deadlineMs)));
     const endUs = nowUs();
     const reports = this.#agents.flatMap((a) => (a.report === undefined ? [] : [a.report]));
     const counters = this.#agents.map((a) => a.report?.counters ?? a.live);
     const claims = sum(counters, (c) => c.claims);
     const trips = reports.map((r) => r.roundTrips);
+    const failures = [
+      ...this.#agents.flatMap((a, i) => {
+        const failure = a.failure ?? failedBefore[i];
+        return failure === undefined ? [] : [`${a.role} agent ${a.agent}: ${failure}`];
+      }),
+      ...(this.#faults?.failures ?? []),
+    ];
+    const cleanStop =
+      reports.length === this.#agents.length &&
+      this.#agents.every((a) => a.failure === undefined) &&
+      counters.every((c) => c.failedSettles === 0);
     return {
       startUs: this.#startUs,
       loadEndUs: this.#startUs + totalSeconds(scenario) * 1e6,
@@ -139,19 +157,10 @@ export class LoadRun implements AsyncDisposable {
       agents: this.#agents,
       brokenAgents: new Set(this.#agents.filter((a) => a.broken).map((a) => a.agent)),
       killedAgents: new Set(this.#agents.filter((a) => a.report === undefined).map((a) => a.agent)),
-      cleanStop:
-        reports.length === this.#agents.length &&
-        this.#agents.every((a) => a.failure === undefined) &&
-        counters.every((c) => c.failedSettles === 0),
-      overClaims: sum(counters, (c) => c.overClaimed),
+      cleanStop,
+      troubled: !cleanStop || failures.length > 0 || counters.some((c) => c.errors > 0),
       faults: this.#faults?.applied ?? [],
-      failures: [
-        ...this.#agents.flatMap((a, i) => {
-          const failure = a.failure ?? failedBefore[i];
-          return failure === undefined ? [] : [`${a.role} agent ${a.agent}: ${failure}`];
-        }),
-        ...(this.#faults?.failures ?? []),
-      ],
+      failures,
       notes: errorNotes(this.#agents),
       roundTrips: sumOfAll(trips, this.#agents.length),
       meanClaim: claims === 0 ? undefined : sum(counters, (c) => c.claimedJobs) / claims,

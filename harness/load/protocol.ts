@@ -49,6 +49,8 @@ export type ToAgent =
   | Assignment
   /** Begin at `startUs` of the machine's clock. */
   | { readonly kind: 'start'; readonly startUs: number }
+  /** Asks for the agent's clock. */
+  | { readonly kind: 'ping'; readonly ping: number }
   /** Producers stop sending; workers finish what runs, give back the rest, and close. */
   | { readonly kind: 'stop'; readonly deadlineMs: number };
 
@@ -62,6 +64,8 @@ export interface LiveReport {
 
 export type FromAgent =
   | { readonly kind: 'ready' }
+  /** `atUs` is the agent's clock when it heard the ping. */
+  | { readonly kind: 'pong'; readonly ping: number; readonly atUs: number }
   | LiveReport
   /** A producer has sent its whole schedule and every answer is in. */
   | { readonly kind: 'produced' }

@@ -41,9 +41,9 @@ export class ClaimHabits {
         this.#claimed(keys.length, asked);
         events.claimed(claimer, requestedUs, keys, attempts, asked);
       },
-      emptyClaim: (claimer) => {
+      emptyClaim: (claimer, ...requestedUs) => {
         this.#empty(claimer, nowUs());
-        events.emptyClaim(claimer);
+        events.emptyClaim(claimer, ...requestedUs);
       },
     };
   }

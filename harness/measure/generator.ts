@@ -66,7 +66,7 @@ export class GeneratorWatch {
     return {
       eventLoopP99Us: lateUs(this.#delay.percentile(99)),
       eventLoopMaxUs: Math.max(lateUs(this.#delay.max), this.#longestMs * 1000),
-      stalledShare: this.#stalledMs / elapsedMs,
+      stalledShare: Math.min(1, this.#stalledMs / elapsedMs),
       cpuShare: (cpu.user + cpu.system) / 1000 / elapsedMs,
       gcShare: this.#gcMs / elapsedMs,
       peakRssBytes: process.resourceUsage().maxRSS * 1024,

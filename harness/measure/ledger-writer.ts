@@ -14,6 +14,8 @@ export const RECORD_BYTES = 32;
  * - stale: c number of the settle
  * - sessionLost: a when the connection of `claimer` broke, without having been closed
  * - settled: a answered, c number of the settle; detail 0 answered, 1 outcome unknown
+ * - emptyClaim: a requested, b answered; only of a session that held no job
+ * - overClaimed: a answered, c jobs beyond what the claim had asked for
  */
 export const RECORD = {
   enqueueSent: 1,
@@ -23,6 +25,8 @@ export const RECORD = {
   stale: 5,
   settled: 6,
   sessionLost: 7,
+  emptyClaim: 8,
+  overClaimed: 9,
 } as const;
 
 export const SETTLE_KINDS = ['ack', 'retry', 'dead-letter', 'release'] as const;

@@ -1,6 +1,7 @@
 // What happened to each job of a cell? The agents' records, merged by the job's key.
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { AccountKeeper, type AgentAccount } from './agent-account.ts';
 import { RECORD, RECORD_BYTES } from './ledger-writer.ts';
 
 export const ENQUEUE = { notSent: 0, sent: 1, confirmed: 2, refused: 3 } as const;
@@ -61,6 +62,12 @@ export class Ledger {
   readonly foreignKeys = new Set<number>();
   /** Claimers whose connection broke. */
   readonly lostSessions = new Set<number>();
+  /** Claims of sessions that held no job and were given none. */
+  readonly emptyClaims: Pick<Claim, 'requestedUs' | 'answeredUs'>[] = [];
+  /** Jobs that claims returned beyond what they had asked for. */
+  overClaims = 0;
+  /** What each file says of its agent. */
+  readonly accounts: AgentAccount[] = [];
 
   /** Keys 0 … `preloaded` − 1 lie in the queue from the start, intended for the start of the load. */
   constructor(size: number, preloaded: number, startUs: number) {
@@ -104,7 +111,7 @@ export class Ledger {
     } finally {
       closeSync(fd);
     }
-    reader.end();
+    this.accounts.push(reader.end());
   }
 
   /** All claims of a job in the order of their answers. */
@@ -191,11 +198,13 @@ class FileReader {
   readonly #ledger: Ledger;
   readonly #agent: number;
   readonly #open = new Map<number, OpenSettle>();
+  readonly #account: AccountKeeper;
   #claims = 0;
 
   constructor(ledger: Ledger, agent: number) {
     this.#ledger = ledger;
     this.#agent = agent;
+    this.#account = new AccountKeeper(agent);
   }
 
   record(buffer: Buffer, at: number): void {
@@ -204,12 +213,24 @@ class FileReader {
     const claimer = buffer.readUInt16LE(at + 2);
     const key = buffer.readUInt32LE(at + 4);
     const ledger = this.#ledger;
+    this.#account.record(buffer, at);
     if (kind === RECORD.settled) {
       this.#answer(buffer.readUInt32LE(at + 24), detail === 0, buffer.readDoubleLE(at + 8));
       return;
     }
     if (kind === RECORD.sessionLost) {
       ledger.lostSessions.add(claimer);
+      return;
+    }
+    if (kind === RECORD.overClaimed) {
+      ledger.overClaims += buffer.readUInt32LE(at + 24);
+      return;
+    }
+    if (kind === RECORD.emptyClaim) {
+      ledger.emptyClaims.push({
+        requestedUs: buffer.readDoubleLE(at + 8),
+        answeredUs: buffer.readDoubleLE(at + 16),
+      });
       return;
     }
     if (key >= ledger.size) {
@@ -237,8 +258,9 @@ class FileReader {
   }
 
   /** Settles without an answer: sent by a process that was killed, or answered after the load was over. */
-  end(): void {
+  end(): AgentAccount {
     for (const number of [...this.#open.keys()]) this.#answer(number, false, Number.NaN);
+    return this.#account.account();
   }
 
   #announce(number: number, claimer: number, key: number, kind: number, sentUs: number): void {

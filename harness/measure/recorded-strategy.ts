@@ -88,12 +88,16 @@ function recordedSession(
 ): Omit<WorkerSession, typeof Symbol.asyncDispose> {
   const { events, nowUs } = options;
   const { heartbeat } = session;
+  let held = 0;
   return {
     async claim(queue, limit, leaseMs) {
+      const idle = held === 0;
       const requestedUs = nowUs();
       const jobs = await session.claim(queue, limit, leaseMs);
       if (jobs.length > limit) events.overClaimed(claimer, jobs.length - limit);
-      if (jobs.length > 0) {
+      held += jobs.length;
+      if (jobs.length === 0) events.emptyClaim(claimer, ...(idle ? [requestedUs] : []));
+      else {
         events.claimed(
           claimer,
           requestedUs,
@@ -101,10 +105,11 @@ function recordedSession(
           jobs.map((job) => job.attempt),
           limit,
         );
-      } else events.emptyClaim(claimer);
+      }
       return jobs;
     },
     async settle(outcomes) {
+      held = Math.max(0, held - outcomes.length);
       const number = events.settling(
         claimer,
         outcomes.map(keyOfOutcome),

@@ -66,14 +66,16 @@ export function recordingEvents(
       }
       ledger.flush();
     },
-    overClaimed(_claimer, jobs) {
+    overClaimed(claimer, jobs) {
+      ledger.append(RECORD.overClaimed, 0, claimer, 0, clock(), 0, jobs);
       counters.overClaimed += jobs;
     },
     sessionLost(claimer) {
       ledger.append(RECORD.sessionLost, 0, claimer, 0, clock(), 0, 0);
       ledger.flush();
     },
-    emptyClaim() {
+    emptyClaim(claimer, requestedUs) {
+      if (requestedUs !== undefined) ledger.append(RECORD.emptyClaim, 0, claimer, 0, requestedUs, clock(), 0);
       counters.emptyClaims += 1;
     },
     settling(claimer, keys, kinds) {

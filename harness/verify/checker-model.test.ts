@@ -85,7 +85,7 @@ class Model {
       endUs: this.#nowUs,
       lastFaultUs: this.#killedAtUs,
       cleanStop: false,
-      overClaims: 0,
+      troubled: true,
     });
   }
 

@@ -3,16 +3,13 @@
 import type { HeldJob, Promises } from '../contender.ts';
 import { type Claim, ENQUEUE, type Ledger, SETTLE, type Settle } from '../measure/ledger.ts';
 import { SETTLE_KINDS } from '../measure/ledger-writer.ts';
-import type { Cell } from '../result.ts';
+import { type Audit, emptyAudit, emptyJobs, type JobCounts, violations } from './audit.ts';
 import { orderAudit } from './order.ts';
 
 const ACK = SETTLE_KINDS.indexOf('ack');
 const RETRY = SETTLE_KINDS.indexOf('retry');
 const DEAD = SETTLE_KINDS.indexOf('dead-letter');
 const RELEASE = SETTLE_KINDS.indexOf('release');
-
-export type Audit = Cell['audit'];
-export type JobCounts = Cell['jobs'];
 
 export interface CheckInput {
   readonly ledger: Ledger;
@@ -22,8 +19,8 @@ export interface CheckInput {
   readonly lastFaultUs: number;
   /** Every agent stopped when asked, and every settle was answered. */
   readonly cleanStop: boolean;
-  /** Jobs that the workers' claims returned beyond what was asked. */
-  readonly overClaims: number;
+  /** Something failed that may have left a claimed job unheard of for a while: see `OrderInput`. */
+  readonly troubled: boolean;
   readonly promises: Promises;
   readonly leaseMs: number;
   readonly preloaded: number;
@@ -65,15 +62,17 @@ export async function check(input: CheckInput): Promise<CheckResult> {
     endOf(input, key, held[key] ?? HELD.none, audit, ends);
     if (held[key] === HELD.leased && isStuck(input, key)) audit.stuck += 1;
     if (ledger.histories.has(key)) auditHandOuts(input, key, audit);
+    if (settledByAnother(ledger, key)) audit.unclaimedSettles += 1;
   }
   audit.unexpected += ledger.foreignKeys.size;
-  audit.overClaims = input.overClaims;
+  audit.overClaims = ledger.overClaims;
   audit.lost = ends.lost;
-  const order = orderAudit(input);
+  const order = orderAudit({ ...input, isReady: (key) => held[key] === HELD.ready });
   audit.orderViolations = order.orderViolations;
   audit.priorityInversions = order.priorityInversions;
+  audit.starved = order.starved;
   const { lost: _lost, assumedSettled, ...jobs } = ends;
-  return { audit, jobs, violations: violations(audit, jobs, input), assumedSettled };
+  return { audit, jobs, violations: violations(audit, jobs, input.promises), assumedSettled };
 }
 
 /** A lease may end a little late: reapers look around a few times per lease, and the clock of the server is not ours. */
@@ -169,6 +168,28 @@ function addSettle(state: number, kind: number): void {
   }
 }
 
+/**
+ * Whether a settle took effect that came from no holder of the job. Another session of the same worker settles for one
+ * whose connection broke.
+ */
+function settledByAnother(ledger: Ledger, key: number): boolean {
+  const single = !ledger.histories.has(key);
+  if (single && ledger.settleState[key] !== SETTLE.effective) return false;
+  if (single && ledger.settleClaimer[key] === ledger.claimer[key] && !Number.isNaN(ledger.claimedUs[key]))
+    return false;
+  const claims = ledger.claimsOf(key);
+  return ledger
+    .settlesOf(key)
+    .some(
+      (settle) =>
+        settle.state === SETTLE.effective &&
+        !claims.some(
+          (c) =>
+            c.claimer === settle.claimer || (ledger.lostSessions.has(c.claimer) && c.agent === settle.agent),
+        ),
+    );
+}
+
 /** For a job that was handed out more than once: was each hand-out allowed, and was each settle its holder's own? */
 function auditHandOuts(input: CheckInput, key: number, audit: Audit): void {
   const claims = input.ledger.claimsOf(key);
@@ -239,62 +260,4 @@ function settlesOf(
       s.sentUs >= claim.answeredUs &&
       (again === undefined || s.sentUs < again.answeredUs),
   );
-}
-
-function violations(audit: Audit, jobs: JobCounts, input: CheckInput): string[] {
-  const found: string[] = [];
-  const say = (count: number, what: string): void => {
-    if (count > 0)
-      found.push(`${count.toLocaleString('en')} ${count === 1 ? 'job was' : 'jobs were'} ${what}`);
-  };
-  say(audit.lost, 'lost: enqueued, never settled, and gone from the database');
-  say(audit.duplicateClaims, 'handed out twice within one lease');
-  say(audit.overClaims, 'handed out beyond what the claim had asked for');
-  say(audit.stuck, 'left under a lease that nobody holds and that should have ended');
-  say(audit.duplicateSettlements, 'settled twice with effect');
-  say(audit.acceptedStaleSettles, 'settled under a stale lease, and the settle was accepted');
-  say(audit.settledButPresent, 'settled, and still in the database');
-  say(audit.unexpected, 'handed out or stored without having been offered');
-  if (input.promises.order !== 'none')
-    say(audit.orderViolations, `handed out against the order ${input.promises.order}`);
-  if (input.promises.order === 'priority-then-enqueue')
-    say(audit.priorityInversions, 'handed out after a job of lower priority');
-  const accounted =
-    jobs.settled + jobs.retried + jobs.deadLettered + jobs.skipped + jobs.failed + jobs.inFlight + audit.lost;
-  if (accounted !== jobs.offered)
-    found.push(`the books do not balance: ${jobs.offered} offered, ${accounted} accounted for`);
-  return found;
-}
-
-/** All counts at zero. */
-export function emptyAudit(): Audit {
-  return {
-    lost: 0,
-    duplicateClaims: 0,
-    overClaims: 0,
-    stuck: 0,
-    duplicateSettlements: 0,
-    unexpected: 0,
-    recovered: 0,
-    orderViolations: 0,
-    priorityInversions: 0,
-    staleSettles: 0,
-    acceptedStaleSettles: 0,
-    settledButPresent: 0,
-    redelivered: 0,
-  };
-}
-
-/** All counts at zero. */
-export function emptyJobs(): JobCounts {
-  return {
-    offered: 0,
-    enqueued: 0,
-    settled: 0,
-    retried: 0,
-    deadLettered: 0,
-    skipped: 0,
-    failed: 0,
-    inFlight: 0,
-  };
 }

@@ -32,6 +32,8 @@ function audit(ledger: Ledger, order: Promises['order'], over: Partial<OrderInpu
     preloaded: ledger.size,
     priorityOf: () => 0,
     brokenAgents: new Set(),
+    troubled: false,
+    isReady: () => false,
     ...over,
   });
   return [found.orderViolations, found.priorityInversions];

@@ -1,60 +1,110 @@
-// Were jobs handed out in the promised order?
+// Were jobs handed out in the promised order, and was none passed over?
 
-import type { Promises } from '../contender.ts';
 import { ENQUEUE, type Ledger } from '../measure/ledger.ts';
+import { type Found, type LaneInput, laneAudit } from './order-lanes.ts';
+import { Witnesses } from './witnesses.ts';
 
-export interface OrderInput {
-  readonly ledger: Ledger;
-  readonly promises: Promises;
-  readonly preloaded: number;
-  readonly priorityOf: (key: number) => number;
+export interface OrderInput extends LaneInput {
   readonly brokenAgents: ReadonlySet<number>;
+  /** Something failed that may have left a claimed job unheard of for a while: then only what one claimer received is judged. */
+  readonly troubled: boolean;
+  /** Whether the database still holds a job as ready. */
+  readonly isReady: (key: number) => boolean;
+}
+
+export interface OrderAudit {
+  readonly orderViolations: number;
+  readonly priorityInversions: number;
+  readonly starved: number;
 }
 
 /**
- * Counts, per claimer, preloaded jobs that came after one that should have come later. Only the backlog that lay ready
- * before the first claim has a known order: concurrent enqueues commit in any order, and claimers overlap. What one
- * claimer receives of such a backlog ascends, since a job that it passed over was in somebody else's hands. Jobs that
- * were claimed more than once came back, and have lost their place; a broken agent brings back jobs unseen, so that
- * nothing is said of order then.
+ * Three proofs, each free of false alarms under SKIP LOCKED, whatever the number of producers and workers:
+ *
+ * - **Lanes**: what one claimer receives of the preloaded backlog ascends (order-lanes.ts).
+ * - **Overtaken**: a job Y was confirmed before the snapshot of a claim that returned the later job X, and the claim that
+ *   took Y was asked for only after X's was answered. Y was ready all the while: had another claimer had it locked, that
+ *   claimer's claim would have been asked for earlier, and would have been the one that took Y. The snapshot was taken
+ *   after X's claim was asked for, and, since it saw X, after X was sent.
+ * - **Starved**: a session that held nothing asked and was given nothing, though Y had been confirmed long before and
+ *   was taken only by a claim that was asked for after that answer, or never.
+ *
+ * Jobs that were claimed more than once have lost their place. Where an agent was broken jobs come back unseen, and
+ * nothing is said; where something failed a claim may have had a job locked and given it back, and only lanes count.
  */
-export function orderAudit(input: OrderInput): { orderViolations: number; priorityInversions: number } {
-  const { ledger } = input;
-  if (input.promises.order === 'none' || input.brokenAgents.size > 0) {
-    return { orderViolations: 0, priorityInversions: 0 };
-  }
-  const lanes = new Map<number, number[]>();
-  for (let key = 0; key < input.preloaded; key += 1) {
-    if (Number.isNaN(ledger.claimedUs[key] ?? Number.NaN) || ledger.histories.has(key)) continue;
-    if (ledger.enqueueState[key] !== ENQUEUE.confirmed) continue;
-    const claimer = ledger.claimer[key] ?? 0;
-    const lane = lanes.get(claimer);
-    if (lane === undefined) lanes.set(claimer, [key]);
-    else lane.push(key);
-  }
-  const byPriority = input.promises.order === 'priority-then-enqueue';
-  const counts = { orderViolations: 0, priorityInversions: 0 };
-  for (const lane of lanes.values()) {
-    lane.sort((x, y) => (ledger.claimSequence[x] ?? 0) - (ledger.claimSequence[y] ?? 0));
-    countLane(lane, byPriority ? input.priorityOf : () => 0, counts);
-  }
-  return counts;
+export function orderAudit(input: OrderInput): OrderAudit {
+  if (input.brokenAgents.size > 0) return { orderViolations: 0, priorityInversions: 0, starved: 0 };
+  const found = { late: new Set<number>(), inverted: new Set<number>() };
+  if (input.promises.order !== 'none') laneAudit(input, found);
+  const undisturbed = !input.troubled && input.ledger.lostSessions.size === 0;
+  if (undisturbed && input.promises.order !== 'none') overtaken(input, found);
+  return {
+    orderViolations: found.late.size,
+    priorityInversions: found.inverted.size,
+    starved: undisturbed ? starved(input) : 0,
+  };
 }
 
-function countLane(
-  lane: readonly number[],
-  rankOf: (key: number) => number,
-  counts: { orderViolations: number; priorityInversions: number },
-): void {
-  let lastRank = Number.NEGATIVE_INFINITY;
-  let lastKey = -1;
-  for (const key of lane) {
-    const rank = rankOf(key);
-    if (rank < lastRank) counts.priorityInversions += 1;
-    else if (rank === lastRank && key < lastKey) counts.orderViolations += 1;
-    if (rank > lastRank || (rank === lastRank && key > lastKey)) {
-      lastRank = rank;
-      lastKey = key;
+function overtaken(input: OrderInput, found: Found): void {
+  const { ledger } = input;
+  const rankOf = input.promises.order === 'priority-then-enqueue' ? input.priorityOf : () => 0;
+  const seenAfter = new Map<number, Witnesses>();
+  const sentAfter = new Map<number, Witnesses>();
+  const witness = (of: Map<number, Witnesses>, rank: number): Witnesses => {
+    let witnesses = of.get(rank);
+    if (witnesses === undefined) {
+      witnesses = new Witnesses();
+      of.set(rank, witnesses);
     }
+    return witnesses;
+  };
+  for (let key = 0; key < ledger.size; key += 1) {
+    if (!claimedOnce(ledger, key)) continue;
+    const answeredUs = ledger.claimedUs[key] ?? Number.NaN;
+    const requestedUs = ledger.claimRequestedUs[key] ?? Number.NaN;
+    witness(seenAfter, rankOf(key)).add(Math.max(requestedUs, sentUs(input, key)), answeredUs);
+    witness(sentAfter, rankOf(key)).add(sentUs(input, key), answeredUs);
   }
+  for (let key = 0; key < ledger.size; key += 1) {
+    if (!claimedOnce(ledger, key) || ledger.enqueueState[key] !== ENQUEUE.confirmed) continue;
+    const takenUs = ledger.claimRequestedUs[key] ?? Number.NaN;
+    const rank = rankOf(key);
+    const readyUs = confirmedUs(input, key);
+    for (const [worse, witnesses] of seenAfter)
+      if (worse > rank && witnesses.between(readyUs, takenUs)) found.inverted.add(key);
+    if (sentAfter.get(rank)?.between(readyUs, takenUs) === true) found.late.add(key);
+  }
+}
+
+function claimedOnce(ledger: Ledger, key: number): boolean {
+  return !Number.isNaN(ledger.claimedUs[key] ?? Number.NaN) && !ledger.histories.has(key);
+}
+
+/** A preloaded job was there before everything else, in the order of the keys: below zero, a microsecond apart. */
+function confirmedUs(input: OrderInput, key: number): number {
+  return key < input.preloaded ? key - input.preloaded : (input.ledger.enqueuedUs[key] ?? Number.NaN);
+}
+
+function sentUs(input: OrderInput, key: number): number {
+  return key < input.preloaded ? key - input.preloaded - 0.5 : (input.ledger.sentUs[key] ?? Number.NaN);
+}
+
+/** A job may be passed over for a moment by a system that looks at its jobs now and then; for this long it may not. */
+const STARVED_US = 1e6;
+
+function starved(input: OrderInput): number {
+  const { ledger } = input;
+  if (ledger.emptyClaims.length === 0) return 0;
+  const empty = new Witnesses();
+  for (const claim of ledger.emptyClaims) empty.add(claim.requestedUs, claim.answeredUs);
+  let count = 0;
+  for (let key = 0; key < ledger.size; key += 1) {
+    if (ledger.histories.has(key) || ledger.enqueueState[key] !== ENQUEUE.confirmed) continue;
+    const claimed = claimedOnce(ledger, key);
+    if (!claimed && !input.isReady(key)) continue;
+    const takenUs = claimed ? (ledger.claimRequestedUs[key] ?? Number.NaN) : Number.POSITIVE_INFINITY;
+    const readyUs = (key < input.preloaded ? ledger.intendedUs[key] : ledger.enqueuedUs[key]) ?? Number.NaN;
+    if (empty.between(readyUs + STARVED_US, takenUs)) count += 1;
+  }
+  return count;
 }

@@ -7,7 +7,8 @@ import type { Load } from '../load/coordinator.ts';
 import type { Figures } from '../measure/figures.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
 import { type AgentCounters, newCounters } from '../measure/recorder.ts';
-import { type CheckResult, emptyAudit } from './checker.ts';
+import { emptyAudit } from './audit.ts';
+import type { CheckResult } from './checker.ts';
 import { judge, LIMITS, type VerdictInput } from './verdict.ts';
 
 const HEALTHY: GeneratorHealth = {
@@ -40,13 +41,27 @@ function agent(
     health: { ...HEALTHY, ...health },
     errors: [],
   };
-  return { agent: 3, role, broken, report, live: newCounters() } as unknown as Load['agents'][number];
+  return {
+    agent: 3,
+    role,
+    broken,
+    report,
+    live: newCounters(),
+    clock: [],
+  } as unknown as Load['agents'][number];
 }
 
 /** One that was killed: nothing is known of it but its last live counts. */
 function killed(role: 'producer' | 'worker', counters: Partial<AgentCounters> = {}) {
   const live = { ...newCounters(), ...counters };
-  return { agent: 4, role, broken: true, report: undefined, live } as unknown as Load['agents'][number];
+  return {
+    agent: 4,
+    role,
+    broken: true,
+    report: undefined,
+    live,
+    clock: [],
+  } as unknown as Load['agents'][number];
 }
 
 function load(over: Partial<Load> = {}): Load {
@@ -61,7 +76,7 @@ function load(over: Partial<Load> = {}): Load {
     brokenAgents: new Set(),
     killedAgents: new Set(),
     cleanStop: true,
-    overClaims: 0,
+    troubled: false,
     faults: [],
     failures: [],
     notes: [],
@@ -116,6 +131,7 @@ function judged(over: Partial<VerdictInput> = {}) {
     openLoop: true,
     load: load(),
     checked: checked(),
+    accounts: [],
     fence: { accepted: 0, refused: 2 },
     figures: figures(),
     ceilingPerSec: 10_000,

@@ -3,8 +3,10 @@
 import type { Scenario } from '../../scenarios/scenario.ts';
 import type { FenceReport } from '../contender.ts';
 import type { Load } from '../load/coordinator.ts';
+import type { AgentAccount } from '../measure/agent-account.ts';
 import type { Figures } from '../measure/figures.ts';
 import type { Cell } from '../result.ts';
+import { agentProblems, worstClock } from './agent-audit.ts';
 import type { CheckResult } from './checker.ts';
 
 /** Limits past which the generator, not the system under test, made the figures. METHOD.md states them to users. */
@@ -23,6 +25,8 @@ export const LIMITS = {
   workerCpuShare: 0.8,
   /** Share of the null contender's rate above which the generator may be the bound. */
   ceilingShare: 0.2,
+  /** By how much an agent's clock may differ from ours for certain, µs: latencies run from one agent's clock to another's. */
+  clockOffsetUs: 1_000,
 } as const;
 
 export interface VerdictInput {
@@ -30,6 +34,8 @@ export interface VerdictInput {
   readonly openLoop: boolean;
   readonly load: Load;
   readonly checked: CheckResult;
+  /** What the agents' ledgers say of them. */
+  readonly accounts: readonly AgentAccount[];
   readonly fence: FenceReport | undefined;
   /** Absent when nothing lay in the measured window. */
   readonly figures: Figures | undefined;
@@ -42,7 +48,12 @@ export type Judged = Pick<Cell, 'verdict' | 'reasons' | 'notes' | 'generator'>;
 /** Incorrect before invalid: a job that was lost is not excused by a busy machine. */
 export function judge(input: VerdictInput): Judged {
   const incorrect = [...input.checked.violations, ...fenceProblems(input.fence)];
-  const invalid = [...input.load.failures, ...generatorProblems(input), ...windowProblems(input)];
+  const invalid = [
+    ...input.load.failures,
+    ...agentProblems(input.load.agents, input.accounts, LIMITS.clockOffsetUs),
+    ...generatorProblems(input),
+    ...windowProblems(input),
+  ];
   const generator = generatorOf(input);
   const reasons = [...incorrect, ...invalid];
   const verdict = incorrect.length > 0 ? 'incorrect' : invalid.length > 0 ? 'invalid' : 'valid';
@@ -129,6 +140,7 @@ function generatorOf(input: VerdictInput): Cell['generator'] {
     ...(lag === undefined ? {} : { lagMaxUs: lag.max }),
     ...(ceiling === undefined ? {} : { ceilingPerSec: Math.round(ceiling * workers) }),
     ...poolWait(input.load),
+    ...worstClock(input.load.agents),
     generatorBound:
       (ceiling !== undefined && settled > ceiling * workers * LIMITS.ceilingShare) || busyWorker(input.load),
     peakRssBytes: input.load.peakRssBytes,

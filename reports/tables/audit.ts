@@ -138,7 +138,7 @@ export function auditTable(panel: Panel): Table {
       cells: [
         { text: row.series.label },
         ...AUDIT.map(({ key, allowed }): TableCell => {
-          const count = cellsOf(row).reduce((total, cell) => total + cell.audit[key], 0);
+          const count = cellsOf(row).reduce((total, cell) => total + (cell.audit[key] ?? 0), 0);
           const bad = count > 0 && !allowed && row.incorrect.length > 0;
           return { text: formatCount(count), ...(bad ? { tone: 'bad' as const } : {}) };
         }),

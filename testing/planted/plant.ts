@@ -1,8 +1,11 @@
 // How is a fault planted in a sound strategy, so that the checker can be shown to find it?
 
 import {
+  type ClaimedJob,
   type ClaimStrategy,
   type Connection,
+  type Guarantees,
+  qualify,
   type StrategyFactory,
   strategies,
   type WorkerSession,
@@ -15,11 +18,19 @@ export interface PlantContext {
   readonly schema: string;
 }
 
+/** What of a strategy is changed beside its sessions. */
+export interface PlantedStrategy {
+  readonly guarantees?: Partial<Guarantees>;
+  /** Made from the sound one. */
+  readonly enqueue?: (sound: ClaimStrategy['enqueue']) => ClaimStrategy['enqueue'];
+}
+
 /** The built-in strategy `base` under another name, each of whose sessions is changed by `plant`. */
 export function planted(
   strategyName: string,
   base: string,
   plant: (context: PlantContext) => Partial<Pick<WorkerSession, 'claim' | 'settle'>>,
+  changed: PlantedStrategy = {},
 ): StrategyFactory {
   const factory = strategies.find((f) => f.strategyName === base);
   if (factory === undefined) throw new Error(`there is no strategy ${base}`);
@@ -42,10 +53,62 @@ export function planted(
       return new Proxy(strategy, {
         get: (target, property) => {
           if (property === 'openWorker') return openWorker;
+          if (property === 'guarantees') return { ...target.guarantees, ...changed.guarantees };
+          if (property === 'enqueue' && changed.enqueue !== undefined)
+            return changed.enqueue((db, jobs) => target.enqueue(db, jobs));
           const value: unknown = Reflect.get(target, property);
           return typeof value === 'function' ? value.bind(target) : value;
         },
       });
     },
   };
+}
+
+/** A claim that is sound but for its choice: the ready jobs for which `wanted` holds, in the order given. */
+export function claimInOrder(
+  { connection, schema }: PlantContext,
+  orderBy: string,
+  wanted = 'true',
+): WorkerSession['claim'] {
+  const jobs = qualify(schema, 'jobs');
+  return async (queue, limit, leaseMs) => {
+    const { rows } = await connection.query<
+      Omit<ClaimedJob, 'lease' | 'queue'> & { readonly fence: string; readonly expiresAtMs: number }
+    >({
+      text: `
+WITH candidate AS MATERIALIZED (
+  SELECT ctid FROM ${jobs} WHERE state = 'r' AND queue = $1 AND ${wanted}
+  ORDER BY ${orderBy} LIMIT ${limit} FOR UPDATE SKIP LOCKED
+)
+UPDATE ${jobs}
+SET state = 'l', attempt = attempt + 1, fence = fence + 1,
+  lease_expires_at = now() + $2::float8 * interval '1 ms', worker = 'planted'
+WHERE ctid = ANY (ARRAY (SELECT ctid FROM candidate))
+RETURNING id::text AS id, priority, attempt, max_attempts AS "maxAttempts", fence::text AS fence,
+  extract(epoch FROM lease_expires_at)::float8 * 1000 AS "expiresAtMs", payload`,
+      values: [queue, leaseMs],
+    });
+    return rows.map(({ fence, expiresAtMs, ...job }) => ({
+      ...job,
+      queue,
+      lease: { fencingToken: fence, expiresAtMs },
+    }));
+  };
+}
+
+/** Whether this is an agent's process: a file is loaded by the coordinator too, which must not be hurt. */
+export function inAgent(): boolean {
+  return /[/\\]agent\.[jt]s$/.test(process.argv[1] ?? '');
+}
+
+/** A sound strategy in whose agent `act` is called at the hundredth claim, once. */
+export function atHundredthClaim(strategyName: string, act: () => void): StrategyFactory {
+  let claims = 0;
+  return planted(strategyName, 'skip-locked', ({ session }) => ({
+    claim(queue, limit, leaseMs) {
+      claims += 1;
+      if (claims === 100 && inAgent()) act();
+      return session.claim(queue, limit, leaseMs);
+    },
+  }));
 }

@@ -1,0 +1,49 @@
+// Does a load begin with counters at zero, fresh planner statistics and a checkpoint behind it?
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import pg from 'pg';
+import { testServer } from '../../testing/command.ts';
+import { withConnection } from '../server/connect.ts';
+import { openServer } from '../server/index.ts';
+import { ServerWatch } from './server-watch.ts';
+
+interface State {
+  /** As the planner thinks; −1 before the first ANALYZE. */
+  readonly rows: number;
+  readonly known: number;
+  readonly inserted: number;
+  readonly redo: string;
+}
+
+test('what the preparation did is analyzed, forgotten by the counters, and on disk', async () => {
+  await using server = await openServer(testServer());
+  await using database = await server.openDatabase('settled');
+  const { connection, schema } = database;
+  const jobs = `${pg.escapeIdentifier(schema)}.jobs`;
+  const state = (prepare?: string): Promise<State> =>
+    withConnection(connection, { applicationName: 'claimbench test' }, async (client) => {
+      if (prepare !== undefined) await client.query(prepare);
+      const { rows } = await client.query<State>(
+        `SELECT (SELECT reltuples::float8 FROM pg_class WHERE oid = '${jobs}'::regclass) AS rows,
+          (SELECT count(*)::int FROM pg_stats WHERE schemaname = '${schema}' AND tablename = 'jobs') AS known,
+          pg_stat_get_tuples_inserted('${jobs}'::regclass)::int AS inserted,
+          (SELECT redo_lsn::text FROM pg_control_checkpoint()) AS redo`,
+      );
+      const [row] = rows;
+      if (row === undefined) throw new Error('no row');
+      return row;
+    });
+  await state(
+    `CREATE SCHEMA IF NOT EXISTS ${pg.escapeIdentifier(schema)}; CREATE TABLE ${jobs} (id int) WITH (autovacuum_enabled = off); INSERT INTO ${jobs} SELECT generate_series(1, 5000)`,
+  );
+  // In a session of its own: the first one reports what it did when it ends.
+  let before = await state();
+  for (let i = 0; i < 100 && before.inserted === 0; i += 1) before = await state();
+  assert.deepEqual([before.rows, before.known, before.inserted], [-1, 0, 5_000]);
+  await using watch = new ServerWatch(database, server);
+  await watch.settleDown();
+  const after = await state();
+  assert.deepEqual([after.rows, after.known, after.inserted], [5_000, 1, 0]);
+  assert.notEqual(after.redo, before.redo, 'no checkpoint');
+});
