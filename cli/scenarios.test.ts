@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { UsageError } from '../harness/errors.ts';
+import { ratesOf } from '../scenarios/arrival.ts';
 import { BUILT_IN_SCENARIOS, SUITES } from '../scenarios/index.ts';
-import { type ScenarioInput, scenarioSchema, totalSeconds } from '../scenarios/scenario.ts';
+import { arrivalsOf, type ScenarioInput, scenarioSchema, totalSeconds } from '../scenarios/scenario.ts';
 import {
   findSuite,
   loadScenario,
@@ -82,7 +83,7 @@ test('a wrong value is named with its place', () => {
   refused({ leaseMs: 'long' }, /leaseMs: .*number/);
   refused({ leaseMs: 5 }, /leaseMs: Too small/);
   refused(phase({ seconds: 0 }), /phases\.0\.seconds: /);
-  refused(phase({ arrival: { ...arrival, model: 'poison' } }), /phases\.0\.arrival\.model: .*"poisson"/);
+  refused(phase({ arrival: { ...arrival, model: 'poison' } }), /phases\.0\.arrival\.model: .*'poisson'/);
   refused(phase({ arrival: { ...arrival, ratePerSec: -5 } }), /phases\.0\.arrival\.ratePerSec: Too small/);
   refused(
     phase({ arrival: { ...arrival, ratePerSec: 'fast' } }),
@@ -180,12 +181,88 @@ test('another rate goes to the highest phase, and the others keep their proporti
     [{ model: 'poisson', ratePerSec: 250 }, { model: 'uniform', ratePerSec: 1_000 }, undefined],
   );
   const shares = withRateShare(TIMED, 0.7, 'drain');
+  assert.deepEqual(arrivalsOf(shares).flatMap(ratesOf), [
+    { share: 0.7, of: 'drain' },
+    { share: 0.7, of: 'drain' },
+  ]);
+  assert.deepEqual(arrivalsOf(withRate(shares, 30)).flatMap(ratesOf), [30, 30]);
+});
+
+const ofModel = (arrival: object): ReturnType<typeof parseScenario> =>
+  parseScenario({ ...GOOD, ...phase({ seconds: 10, arrival }) }, 'my.json');
+const ratesAt = (arrival: object, ratePerSec: number): unknown =>
+  arrivalsOf(withRate(ofModel(arrival), ratePerSec)).flatMap(ratesOf);
+
+test('another rate goes to the highest of a ramp or of steps, and to the mean of a burst', () => {
+  assert.deepEqual(ratesAt({ model: 'ramp', fromPerSec: 0, toPerSec: 50 }, 200), [0, 200]);
+  assert.deepEqual(ratesAt({ model: 'ramp', fromPerSec: 100, toPerSec: 50 }, 200), [200, 100]);
+  const steps = [{ ratePerSec: 10 }, { ratePerSec: 40 }];
+  assert.deepEqual(ratesAt({ model: 'steps', steps }, 80), [20, 80]);
+  assert.deepEqual(ratesAt({ model: 'burst', jobs: 100, everySeconds: 2 }, 25), [25]);
+  const shared = withRateShare(ofModel({ model: 'ramp', fromPerSec: 25, toPerSec: 50 }), 0.8, 'drain');
+  assert.deepEqual(arrivalsOf(shared).flatMap(ratesOf), [
+    { share: 0.4, of: 'drain' },
+    { share: 0.8, of: 'drain' },
+  ]);
+});
+
+test('another duration stretches steps of their own length with their phase', () => {
+  const steps = [
+    { ratePerSec: 1, seconds: 4 },
+    { ratePerSec: 9, seconds: 1 },
+  ];
+  const [found] = arrivalsOf(withDuration(ofModel({ model: 'steps', steps }), 20));
+  assert.ok(found?.model === 'steps');
   assert.deepEqual(
-    shares.phases.map((p) => p.arrival?.ratePerSec),
-    [{ share: 0.7, of: 'drain' }, { share: 0.7, of: 'drain' }, undefined],
+    found.steps.map((step) => step.seconds),
+    [8, 2],
   );
-  assert.deepEqual(
-    withRate(shares, 30).phases.map((p) => p.arrival?.ratePerSec),
-    [30, 30, undefined],
+  assert.throws(
+    () => withDuration(ofModel({ model: 'burst', jobs: 5, everySeconds: 8 }), 2),
+    (error) => isRefusal(error, /phase a: its first clump is due after 4 s, and the phase ends after 2 s/),
   );
+});
+
+test('a key of another model is unknown, and the nearest one of the model that was written is named', () => {
+  refused(
+    phase({ arrival: { model: 'ramp', fromPerSec: 1, toPerSec: 2, ratePerSec: 5 } }),
+    /unknown key phases\.0\.arrival\.ratePerSec; did you mean toPerSec\?/,
+  );
+  refused(
+    phase({ arrival: { model: 'closed', clients: 2, thinkMS: 5 } }),
+    /unknown key phases\.0\.arrival\.thinkMS; did you mean thinkMs\?/,
+  );
+  refused(
+    phase({ arrival: { model: 'steps', steps: [{ ratePerSec: 1, secnds: 2 }] } }),
+    /unknown key phases\.0\.arrival\.steps\.0\.secnds; did you mean seconds\?/,
+  );
+});
+
+test('arrivals that cannot be are refused with the mend', () => {
+  const arrives = (model: object, said: RegExp): void => refused(phase({ arrival: model }), said);
+  arrives({ model: 'ramp', fromPerSec: 0, toPerSec: 0 }, /from 0 to 0 offers no jobs/);
+  arrives({ model: 'steps', steps: [{ ratePerSec: 0 }] }, /offer no jobs/);
+  arrives({ model: 'steps', steps: [] }, /phases\.0\.arrival\.steps: /);
+  arrives(
+    { model: 'steps', steps: [{ ratePerSec: 1, seconds: 1 }, { ratePerSec: 2 }] },
+    /every step, or to none/,
+  );
+  arrives(
+    { model: 'steps', steps: [{ ratePerSec: 1, seconds: 3 }] },
+    /its steps last 3 s, and the phase 1 s/,
+  );
+  arrives({ model: 'burst', jobs: 5 }, /give everySeconds, or ratePerSec/);
+  arrives({ model: 'burst', jobs: 5, everySeconds: 0.1, ratePerSec: 5 }, /and not both/);
+  arrives({ model: 'closed' }, /phases\.0\.arrival\.clients: /);
+  refused(
+    {
+      phases: [
+        { label: 'a', seconds: 1, arrival },
+        { label: 'b', seconds: 1, arrival: { model: 'closed', clients: 2 } },
+      ],
+    },
+    /mixes a closed loop with a schedule: make two scenarios/,
+  );
+  refused({ delays: [-1] }, /delays\.0: /);
+  refused({ delays: [] }, /delays: /);
 });

@@ -2,15 +2,23 @@
 
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { oneLine, UsageError } from '../harness/errors.ts';
+import { type Arrival, mapRates, misfit, type Rate, ratesOf } from '../scenarios/arrival.ts';
 import { BUILT_IN_SCENARIOS, SUITES, type Suite } from '../scenarios/index.ts';
-import { SCENARIO_KEYS, type Scenario, scenarioSchema, totalSeconds } from '../scenarios/scenario.ts';
+import {
+  arrivalsOf,
+  SCENARIO_KEYS,
+  type Scenario,
+  scenarioSchema,
+  totalSeconds,
+} from '../scenarios/scenario.ts';
 import { suggestion } from './suggest.ts';
+import { readTrace } from './trace.ts';
 
-/** A scenario by name, or from a `.ts`, `.js`, `.mjs` (default export) or `.json` file. */
+/** A scenario by name, or from a `.ts`, `.js`, `.mjs` (default export) or `.json` file, with the traces that it names. */
 export async function loadScenario(reference: string): Promise<Scenario> {
   if (!/[./\\]/.test(reference)) {
     const found = BUILT_IN_SCENARIOS.find((scenario) => scenario.name === reference);
@@ -20,7 +28,29 @@ export async function loadScenario(reference: string): Promise<Scenario> {
   }
   const path = resolve(reference);
   if (!existsSync(path)) throw new UsageError(`the scenario file ${reference} does not exist`);
-  return parseScenario(await readScenario(path, reference), reference);
+  return await withTraces(parseScenario(await readScenario(path, reference), reference), dirname(path));
+}
+
+/** The scenario with every trace file read; their paths start from `folder`. */
+async function withTraces(scenario: Scenario, folder: string): Promise<Scenario> {
+  const phases: Scenario['phases'] = [];
+  for (const phase of scenario.phases) {
+    if (phase.arrival?.model !== 'trace' || phase.arrival.file === undefined) phases.push(phase);
+    else {
+      const { file, ...rest } = phase.arrival;
+      phases.push({ ...phase, arrival: { ...rest, jobs: await readTrace(resolve(folder, file), file) } });
+    }
+  }
+  return requireFit({ ...scenario, phases });
+}
+
+/** Refuses arrivals that do not fit in their phases, as those of a trace or under --duration may not. */
+function requireFit(scenario: Scenario): Scenario {
+  for (const { label, seconds, arrival } of scenario.phases) {
+    const problem = arrival === undefined ? undefined : misfit(arrival, seconds);
+    if (problem !== undefined) throw new UsageError(`scenario ${scenario.name}, phase ${label}: ${problem}`);
+  }
+  return scenario;
 }
 
 async function readScenario(path: string, reference: string): Promise<unknown> {
@@ -49,7 +79,7 @@ export function parseScenario(data: unknown, reference: string): Scenario {
   const issues = parsed.error.issues.flatMap((issue) => withinUnion(issue));
   const issue = issues.find((i) => i.code === 'unrecognized_keys') ?? issues[0];
   if (issue === undefined) throw new UsageError(`scenario ${reference} is not valid`);
-  throw new UsageError(`scenario ${reference}: ${describeIssue(issue)}`);
+  throw new UsageError(`scenario ${reference}: ${describeIssue(issue, data)}`);
 }
 
 /** The issues of the alternative that comes closest to what was written: the one of the same type. */
@@ -62,28 +92,43 @@ function withinUnion(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   return closest.flatMap((e) => withinUnion({ ...e, path: [...issue.path, ...e.path] }));
 }
 
-function describeIssue(issue: z.core.$ZodIssue): string {
+function describeIssue(issue: z.core.$ZodIssue, data: unknown): string {
   const where = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0] ?? '';
-    const known = where === '' ? SCENARIO_KEYS : nestedKeys(where);
+    const known = where === '' ? SCENARIO_KEYS : nestedKeys(issue.path, data);
     return `unknown key ${where === '' ? '' : `${where}.`}${key}${suggestion(key, known)}`;
   }
   return `${where === '' ? '' : `${where}: `}${issue.message}`;
 }
 
 /** Keys of the scenario's inner objects, read from the published JSON Schema so that they cannot differ from it. */
-function nestedKeys(where: string): readonly string[] {
-  let node: unknown = z.toJSONSchema(scenarioSchema, { io: 'input' });
-  for (const part of where.split('.')) {
-    node = /^\d+$/.test(part) ? field(node, 'items') : field(field(node, 'properties'), part);
+function nestedKeys(path: readonly PropertyKey[], data: unknown): readonly string[] {
+  let nodes: readonly unknown[] = [z.toJSONSchema(scenarioSchema, { io: 'input' })];
+  let written: unknown = data;
+  for (const part of path.map(String)) {
+    nodes = nodes.flatMap((node) =>
+      /^\d+$/.test(part) ? field(node, 'items') : field(field(node, 'properties'), part),
+    );
+    written = field(written, part);
+    nodes = nodes.flatMap((node) => meant(node, written));
   }
-  return [...new Set([node, ...alternatives(node)].flatMap(propertiesOf))];
+  return [...new Set(nodes.flatMap(propertiesOf))];
 }
 
-function alternatives(node: unknown): readonly unknown[] {
+/** The alternatives of a schema that what was written belongs to, by its `model` or `fault`; all, when it says neither. */
+function meant(node: unknown, written: unknown): readonly unknown[] {
   const options = field(node, 'anyOf') ?? field(node, 'oneOf');
-  return Array.isArray(options) ? options : [];
+  if (!Array.isArray(options)) return [node];
+  const fits = (option: unknown): boolean =>
+    ['model', 'fault'].every((key) => {
+      const allowed = field(field(option, 'properties'), key);
+      const value = field(written, key);
+      const values: unknown = field(allowed, 'enum') ?? [field(allowed, 'const')];
+      return allowed === undefined || (Array.isArray(values) && values.includes(value));
+    });
+  const found = options.filter(fits);
+  return found.length === 0 ? options : found;
 }
 
 function propertiesOf(node: unknown): readonly string[] {
@@ -106,44 +151,89 @@ export function findSuite(name: string): Suite {
   );
 }
 
-/** The scenario with its whole load lasting `seconds`: phases, warm-up and the times of faults are stretched alike. */
+/**
+ * The scenario with its whole load lasting `seconds`: phases, their steps, warm-up and the times of faults are stretched
+ * alike. Throws UsageError for a trace, whose length is its own.
+ */
 export function withDuration(scenario: Scenario, seconds: number): Scenario {
   const factor = seconds / totalSeconds(scenario);
-  return {
+  requireNo(
+    scenario,
+    ['trace'],
+    '--duration',
+    'which has a length of its own: change its speed and its phase',
+  );
+  return requireFit({
     ...scenario,
     warmupSeconds: Math.min(scenario.warmupSeconds, seconds / 4),
-    phases: scenario.phases.map((phase) => ({ ...phase, seconds: phase.seconds * factor })),
+    phases: scenario.phases.map((phase) => ({
+      ...phase,
+      seconds: phase.seconds * factor,
+      ...(phase.arrival === undefined ? {} : { arrival: stretched(phase.arrival, factor) }),
+    })),
     faults: scenario.faults.map((fault) => ({ ...fault, atSeconds: fault.atSeconds * factor })),
     ...(scenario.preloadJobs > 0 && factor > 1
       ? { preloadJobs: Math.ceil(scenario.preloadJobs * factor) }
       : {}),
-  };
+  });
 }
 
-/** The scenario at another rate: its highest phase gets `ratePerSec`, the others keep their proportion to it. */
-export function withRate(scenario: Scenario, ratePerSec: number): Scenario {
-  const rates = scenario.phases.flatMap((p) =>
-    typeof p.arrival?.ratePerSec === 'number' ? [p.arrival.ratePerSec] : [],
+function stretched(arrival: Arrival, factor: number): Arrival {
+  if (arrival.model !== 'steps') return arrival;
+  const steps = arrival.steps.map((step) =>
+    step.seconds === undefined ? step : { ...step, seconds: step.seconds * factor },
   );
-  const highest = Math.max(...rates);
-  return {
-    ...scenario,
-    phases: scenario.phases.map((phase) => {
-      if (phase.arrival === undefined) return phase;
-      const own = typeof phase.arrival.ratePerSec === 'number' ? phase.arrival.ratePerSec / highest : 1;
-      return { ...phase, arrival: { ...phase.arrival, ratePerSec: ratePerSec * own } };
-    }),
-  };
+  return { ...arrival, steps };
 }
 
-/** The scenario with every open-loop rate as a share of what the contender settles in `of`. */
+function requireNo(
+  scenario: Scenario,
+  models: readonly Arrival['model'][],
+  option: string,
+  why: string,
+): void {
+  const phase = scenario.phases.find((p) => p.arrival !== undefined && models.includes(p.arrival.model));
+  if (phase === undefined) return;
+  const what = phase.arrival?.model === 'closed' ? 'is a closed loop' : 'replays a trace';
+  throw new UsageError(`${option}: phase ${phase.label} of ${scenario.name} ${what}, ${why}`);
+}
+
+const NO_RATE = 'which has no rate to set: change its clients, its think time or its speed in the scenario';
+
+/**
+ * The scenario at another rate: its highest rate becomes `ratePerSec`, the others keep their proportion to it. A burst
+ * keeps the size of its clumps. Throws UsageError for a closed loop and for a trace.
+ */
+export function withRate(scenario: Scenario, ratePerSec: number): Scenario {
+  requireNo(scenario, ['closed', 'trace'], '--rate', NO_RATE);
+  const highest = highestOf(arrivalsOf(scenario).flatMap(ratesOf));
+  return requireFit(
+    withRates(scenario, () => (rate) => ratePerSec * (typeof rate === 'number' ? rate / highest : 1)),
+  );
+}
+
+/**
+ * The scenario with every phase's highest rate as a share of what the contender settles in `of`; other rates of the same
+ * phase keep their proportion to it. Throws as `withRate` does.
+ */
 export function withRateShare(scenario: Scenario, share: number, of: string): Scenario {
-  return {
-    ...scenario,
-    phases: scenario.phases.map((phase) =>
-      phase.arrival === undefined
-        ? phase
-        : { ...phase, arrival: { ...phase.arrival, ratePerSec: { share, of } } },
-    ),
-  };
+  requireNo(scenario, ['closed', 'trace'], '--rate', NO_RATE);
+  return withRates(scenario, (arrival) => {
+    const highest = highestOf(ratesOf(arrival));
+    return (rate) => {
+      if (rate === 0) return 0;
+      return { share: share * (typeof rate === 'number' ? rate / highest : 1), of };
+    };
+  });
+}
+
+function withRates(scenario: Scenario, to: (arrival: Arrival) => (rate: Rate) => Rate): Scenario {
+  const phases = scenario.phases.map((phase) =>
+    phase.arrival === undefined ? phase : { ...phase, arrival: mapRates(phase.arrival, to(phase.arrival)) },
+  );
+  return { ...scenario, phases };
+}
+
+function highestOf(rates: readonly Rate[]): number {
+  return Math.max(...rates.filter((rate) => typeof rate === 'number'));
 }

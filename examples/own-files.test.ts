@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { describeConformance } from '../queue/conformance/suite.ts';
 import { type Driver, pgDriver } from '../queue/index.ts';
-import { scenarioSchema, totalSeconds } from '../scenarios/scenario.ts';
+import { ratesOf } from '../scenarios/arrival.ts';
+import { arrivalsOf, scenarioSchema, totalSeconds } from '../scenarios/scenario.ts';
 import { type TestDatabase, testDatabase } from '../testing/database.ts';
 import roomyPages from './roomy-pages.ts';
 import slowJobs from './slow-jobs.ts';
@@ -38,8 +39,9 @@ test('the strategy does what its name says', async () => {
 });
 
 test('the scenario is valid, and leaves the workers half idle', () => {
-  const { workers, phases } = scenarioSchema.parse(slowJobs);
-  const rate = phases[0]?.arrival?.ratePerSec;
+  const scenario = scenarioSchema.parse(slowJobs);
+  const { workers, phases } = scenario;
+  const [rate] = arrivalsOf(scenario).flatMap(ratesOf);
   assert.equal(Number(rate) * workers.handlerMs, 0.5 * 1000 * workers.agents * workers.connections);
   assert(totalSeconds({ phases }) > 0);
 });

@@ -1,11 +1,14 @@
 // Which result does a measured cell have? Its verdict and, when that allows, its figures.
 
-import { loadModel, type Scenario, totalSeconds } from '../scenarios/scenario.ts';
+import { ratesOf } from '../scenarios/arrival.ts';
+import { arrivalsOf, isClosedLoop, type Scenario } from '../scenarios/scenario.ts';
 import { fairnessOf, type ServerReadings, withoutReading } from './cell-fairness.ts';
 import type { CellPlan } from './cell-plan.ts';
+import { lastMeasuredUs, measuredStretches, warmUpNote, warmUpOf, windowOf } from './cell-window.ts';
 import type { Contender, FenceReport } from './contender.ts';
 import type { Load } from './load/coordinator.ts';
-import { type FigureInput, type Figures, figures, LOG_HEAD } from './measure/figures.ts';
+import { hasDelays, type QueueClock } from './load/delays.ts';
+import { type FigureInput, figures, LOG_HEAD } from './measure/figures.ts';
 import type { Ledger } from './measure/ledger.ts';
 import type { CellPlans } from './measure/plan-watch.ts';
 import { costPerJob, type ServerAccount } from './measure/server-watch.ts';
@@ -22,12 +25,21 @@ export interface CellOutcome {
   readonly plans: readonly Plan[];
 }
 
+/** How delayed jobs' instants were told before the load. */
+export interface Delayed {
+  readonly clock: QueueClock;
+  /** When the preload began, µs of the machine's clock: what the delays of preloaded jobs count from. */
+  readonly preloadUs: number;
+}
+
 /** What is known of the contender before the load. */
 export interface Prepared {
   readonly fence: FenceReport | undefined;
   readonly preloadWalBytes: number | undefined;
   readonly contender: Pick<Contender, 'class' | 'promises' | 'declared' | 'sessionRole'>;
   readonly effective: Readonly<Record<string, string | number | boolean>>;
+  /** Absent when no job is delayed. */
+  readonly delayed: Delayed | undefined;
 }
 
 /** All that a cell's result is made from. */
@@ -41,6 +53,8 @@ export interface CellParts {
   readonly server: ServerAccount;
   readonly read: ServerReadings;
   readonly plans: CellPlans;
+  /** How far the clocks of queue and harness may be apart, µs; absent when no job is delayed. */
+  readonly toleranceUs: number | undefined;
 }
 
 /** Judges the cell and derives its figures; an incorrect one gets none. */
@@ -48,14 +62,17 @@ export function assemble(parts: CellParts): CellOutcome {
   const { plan, prepared, load, ledger, checked } = parts;
   const server = withoutReading(parts.server, load, parts.read);
   const fairness = fairnessOf(plan, prepared.contender, load, parts.read);
-  const openLoop = plan.scenario.phases.some((phase) => phase.arrival !== undefined);
+  const openLoop = arrivalsOf(plan.scenario).length > 0;
+  const lastUs = lastMeasuredUs(load, openLoop, ledger, checked);
+  const warmUp = warmUpOf(plan.scenario, load, openLoop, ledger, lastUs);
   const input: FigureInput = {
     ledger,
     preloaded: plan.scenario.preloadJobs,
     openLoop,
+    closedLoop: isClosedLoop(plan.scenario),
     startUs: load.startUs,
     endUs: load.endUs,
-    measured: measuredStretches(plan.scenario, load, openLoop, ledger, checked),
+    measured: measuredStretches(plan.scenario, load, warmUp.seconds, lastUs),
     assumedSettled: checked.assumedSettled,
   };
   const found = input.measured.length === 0 ? undefined : figures(input);
@@ -68,7 +85,7 @@ export function assemble(parts: CellParts): CellOutcome {
     fence: prepared.fence,
     figures: found,
     ceilingPerSec: parts.ceilingPerSec,
-    serverNotes: server.notes,
+    serverNotes: [...server.notes, ...delayNote(parts.toleranceUs), ...warmUpNote(warmUp)],
   });
   const correct = judged.verdict !== 'incorrect';
   const preload = { walBytes: prepared.preloadWalBytes, jobs: plan.scenario.preloadJobs };
@@ -94,7 +111,7 @@ export function assemble(parts: CellParts): CellOutcome {
     },
     fairness: fairness.rows,
     ...judged,
-    window: windowOf(plan.scenario, load, found),
+    window: windowOf(plan.scenario, load, warmUp, found),
     jobs: checked.jobs,
     ...(correct && found !== undefined ? { throughput: found.throughput, latencyUs: found.latencyUs } : {}),
     audit: {
@@ -116,35 +133,12 @@ export function assemble(parts: CellParts): CellOutcome {
   };
 }
 
-/**
- * The measured phases without the warm-up; a drain ends when its last job is settled. One that left jobs behind lasted
- * to the end: a queue that stops working half-way must not look as fast as it was until then.
- */
-export function measuredStretches(
-  scenario: Scenario,
-  load: Pick<Load, 'startUs' | 'loadEndUs'>,
-  openLoop: boolean,
-  ledger: Pick<Ledger, 'settledUs'>,
-  checked: CheckResult,
-): FigureInput['measured'] {
-  let lastUs = load.loadEndUs;
-  const { inFlight, retried } = checked.jobs;
-  if (!openLoop && inFlight + retried + checked.audit.lost === 0) {
-    let lastSettledUs = Number.NEGATIVE_INFINITY;
-    for (const us of ledger.settledUs) if (us > lastSettledUs) lastSettledUs = us;
-    // One microsecond more, as the end of a stretch lies outside it.
-    lastUs = Math.min(lastUs, lastSettledUs + 1);
-  }
-  const warmUs = load.startUs + scenario.warmupSeconds * 1e6;
-  let fromUs = load.startUs;
-  return scenario.phases.flatMap((phase) => {
-    const stretch = {
-      fromUs: Math.max(fromUs, warmUs),
-      toUs: Math.min(fromUs + phase.seconds * 1e6, lastUs),
-    };
-    fromUs += phase.seconds * 1e6;
-    return phase.measured && stretch.toUs > stretch.fromUs ? [stretch] : [];
-  });
+/** Pickup and response of delayed jobs hold the clocks' uncertainty. */
+function delayNote(toleranceUs: number | undefined): string[] {
+  if (toleranceUs === undefined) return [];
+  return [
+    `delayed jobs were due by the queue's clock, whose place on ours is known to ±${(toleranceUs / 1000).toFixed(1)} ms`,
+  ];
 }
 
 function contenderOf(plan: CellPlan, prepared: Prepared): Omit<Cell['contender'], 'effective'> {
@@ -160,9 +154,9 @@ function contenderOf(plan: CellPlan, prepared: Prepared): Omit<Cell['contender']
 }
 
 function parametersOf(scenario: Scenario): Cell['parameters'] {
-  const rates = scenario.phases.flatMap((p) =>
-    p.arrival === undefined ? [] : [Number(p.arrival.ratePerSec)],
-  );
+  const arrivals = arrivalsOf(scenario);
+  const rates = arrivals.flatMap(ratesOf).map(Number);
+  const clients = arrivals.flatMap((a) => (a.model === 'closed' ? [a.clients] : []));
   return {
     workerAgents: scenario.workers.agents,
     workerConnections: scenario.workers.connections,
@@ -171,38 +165,7 @@ function parametersOf(scenario: Scenario): Cell['parameters'] {
     payloadBytes: scenario.payloadBytes,
     leaseMs: scenario.leaseMs,
     ...(rates.length === 0 ? {} : { ratePerSec: Math.max(...rates) }),
-  };
-}
-
-/** Two checkpoints of the default five minutes: anything shorter says nothing of checkpoints and vacuum. */
-const STEADY_STATE_SECONDS = 600;
-
-/** When what happened, and whether that was long enough to be called a steady state. */
-export function windowOf(
-  scenario: Scenario,
-  load: Pick<Load, 'startUs' | 'endUs' | 'faults'>,
-  found: Pick<Figures, 'measuredSeconds'> | undefined,
-): Cell['window'] {
-  let from = 0;
-  return {
-    loadModel: loadModel(scenario),
-    kind: totalSeconds(scenario) >= STEADY_STATE_SECONDS ? 'steady-state' : 'burst',
-    warmupSeconds: scenario.warmupSeconds,
-    measuredSeconds: found?.measuredSeconds ?? 0,
-    totalSeconds: (load.endUs - load.startUs) / 1e6,
-    phases: scenario.phases.map((phase) => {
-      const row = {
-        label: phase.label,
-        fromSeconds: from,
-        toSeconds: from + phase.seconds,
-        measured: phase.measured,
-      };
-      from += phase.seconds;
-      return row;
-    }),
-    faults: load.faults.map((fault) => ({
-      label: fault.label,
-      atSeconds: (fault.atUs - load.startUs) / 1e6,
-    })),
+    ...(clients.length === 0 ? {} : { clients: Math.max(...clients) }),
+    ...(hasDelays(scenario.delays) ? { delaysMs: scenario.delays.join(', ') } : {}),
   };
 }

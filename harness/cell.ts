@@ -2,13 +2,17 @@
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { totalSeconds } from '../scenarios/scenario.ts';
+import { isClosedLoop, totalSeconds } from '../scenarios/scenario.ts';
 import { countSessions } from './cell-fairness.ts';
 import type { CellPlan, CellProgress } from './cell-plan.ts';
-import { assemble, type CellOutcome, type Prepared } from './cell-result.ts';
-import type { Contender, ContenderSpec, Target } from './contender.ts';
+import { assemble, type CellOutcome, type Delayed, type Prepared } from './cell-result.ts';
+import type { BenchJob, Contender, ContenderSpec, Target } from './contender.ts';
 import { openContender } from './contenders/index.ts';
+import { CannotMeasure } from './errors.ts';
+import type { Pacing } from './load/alarm.ts';
+import { nowUs } from './load/clock.ts';
 import { type Load, LoadRun } from './load/coordinator.ts';
+import { Delays, earlyToleranceUs, hasDelays, type QueueClock, readQueueClock } from './load/delays.ts';
 import { Workload } from './load/workload.ts';
 import { durabilityAsFound, readStored } from './measure/fairness-reading.ts';
 import { Ledger } from './measure/ledger.ts';
@@ -30,6 +34,8 @@ export interface CellContext {
   readonly agentCpus?: readonly number[];
   /** False: nothing is read of the server while the load runs, and no plan is captured. Default: true. */
   readonly sampling?: boolean;
+  /** How producers wait; absent: by an alarm thread. */
+  readonly pacing?: Pacing;
 }
 
 /** Runs one cell. Rejects only when it was aborted or the server is gone; a failing contender is a verdict. */
@@ -84,6 +90,7 @@ async function measure(
     target,
     scratch,
     ...(context.agentCpus === undefined ? {} : { agentCpus: context.agentCpus }),
+    ...(context.pacing === undefined ? {} : { pacing: context.pacing }),
   });
   const prepared = await prepare(plan, context, target, watch);
   const ceilingPerSec = await context.ceilingFor(prepared.contender.declared.batch);
@@ -91,6 +98,7 @@ async function measure(
   const load = await withContender(plan.contender, target, (contender) =>
     loadRun.run({
       contender,
+      queueOffsetUs: prepared.delayed?.clock.offsetUs ?? 0,
       signal: context.signal,
       onProgress: (p) => context.onProgress({ plan, ...p }),
       beforeStart: async () => {
@@ -106,8 +114,9 @@ async function measure(
   const stored = database === undefined ? undefined : await readStored(database);
   const ledger = new Ledger(load.keys, scenario.preloadJobs, load.startUs);
   for (const file of load.ledgerFiles) ledger.readFile(file.path, file.agent);
-  const checked = await withContender(plan.contender, target, (contender) =>
-    reconcile(plan, contender, ledger, load),
+  if (prepared.delayed !== undefined) delayPreload(plan, ledger, load, prepared.delayed);
+  const { checked, toleranceUs } = await withContender(plan.contender, target, (contender) =>
+    reconcile(plan, contender, ledger, load, prepared.delayed),
   );
   return assemble({
     plan,
@@ -117,6 +126,7 @@ async function measure(
     ledger,
     checked,
     server,
+    toleranceUs,
     plans,
     read: { found, sessions, stored },
   });
@@ -132,12 +142,15 @@ async function prepare(
   const { scenario } = plan;
   const prepared = await withContender(plan.contender, target, async (contender) => {
     await contender.install();
+    const clock = await delayClock(plan, contender);
     const fence = await contender.probeFence?.();
     const before = await watch.walBytes();
+    const delayed = clock === undefined ? undefined : { clock, preloadUs: nowUs() };
     if (scenario.preloadJobs > 0) {
       context.onProgress(progress(plan, 'preloading'));
       const workload = new Workload(scenario.payloadBytes, scenario.priorities);
-      await contender.preload(workload.preload(scenario.preloadJobs));
+      const jobs = workload.preload(scenario.preloadJobs);
+      await contender.preload(delayed === undefined ? jobs : withRunAt(jobs, scenario.delays, delayed));
     }
     const after = await watch.walBytes();
     return {
@@ -152,10 +165,45 @@ async function prepare(
           : { sessionRole: (name: string) => contender.sessionRole?.(name) }),
       },
       effective: await contender.effective(),
+      delayed,
     };
   });
   await watch.settleDown();
   return prepared;
+}
+
+/** How the queue's clock goes, when jobs are delayed: their `run_at` is held against it. */
+async function delayClock(plan: CellPlan, contender: Contender): Promise<QueueClock | undefined> {
+  if (!hasDelays(plan.scenario.delays)) return undefined;
+  const { delay } = contender;
+  if (delay === undefined) {
+    throw new CannotMeasure(
+      `${plan.contender.name} cannot delay jobs, and ${plan.scenario.name} has delays: leave the one or the other out`,
+      contender.class,
+    );
+  }
+  return await readQueueClock(() => delay.queueClockUs(), nowUs);
+}
+
+/** Preloaded jobs wait from the moment at which the preload began: the load's own start is not known yet. */
+function* withRunAt(
+  jobs: Iterable<BenchJob>,
+  delaysMs: readonly number[],
+  delayed: Delayed,
+): Generator<BenchJob> {
+  const delays = new Delays(delaysMs, delayed.clock.offsetUs);
+  for (const job of jobs) {
+    const eligibility = delays.of(job.key, delayed.preloadUs);
+    yield eligibility === undefined ? job : { ...job, runAtMs: eligibility.runAtMs };
+  }
+}
+
+function delayPreload(plan: CellPlan, ledger: Ledger, load: Load, delayed: Delayed): void {
+  const delays = new Delays(plan.scenario.delays, delayed.clock.offsetUs);
+  for (let key = 0; key < plan.scenario.preloadJobs; key += 1) {
+    const eligibility = delays.of(key, delayed.preloadUs);
+    if (eligibility !== undefined) ledger.delay(key, delayed.preloadUs + eligibility.delayUs - load.startUs);
+  }
 }
 
 async function withContender<T>(
@@ -172,10 +220,16 @@ async function reconcile(
   contender: Contender,
   ledger: Ledger,
   load: Load,
-): Promise<CheckResult> {
+  delayed: Delayed | undefined,
+): Promise<{ readonly checked: CheckResult; readonly toleranceUs: number | undefined }> {
   const workload = new Workload(plan.scenario.payloadBytes, plan.scenario.priorities);
-  return check({
+  const clock = delayed === undefined ? undefined : await delayClock(plan, contender);
+  const toleranceUs =
+    delayed === undefined || clock === undefined ? undefined : earlyToleranceUs(delayed.clock, clock);
+  const checked = await check({
     ledger,
+    closedLoop: isClosedLoop(plan.scenario),
+    ...(toleranceUs === undefined ? {} : { earlyToleranceUs: toleranceUs }),
     promises: contender.promises,
     leaseMs: plan.scenario.leaseMs,
     preloaded: plan.scenario.preloadJobs,
@@ -189,6 +243,7 @@ async function reconcile(
     brokenAgents: load.brokenAgents,
     killedAgents: load.killedAgents,
   });
+  return { checked, toleranceUs };
 }
 
 function progress(plan: CellPlan, stage: CellProgress['stage']): CellProgress {

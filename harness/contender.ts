@@ -62,11 +62,13 @@ export interface PlannedStatement {
 export interface BenchJob {
   readonly key: number;
   readonly priority: number;
-  /** What travels: JSON with the key and the intended instant in it, padded to the size that the scenario asks for. */
+  /** When it may run first: Unix time in ms by the queue's own clock; absent for at once. Asked of a contender with `delay` only. */
+  readonly runAtMs?: number;
+  /** What travels: JSON with the key and an instant in it, padded to the size that the scenario asks for. */
   readonly payload: BenchPayload;
 }
 
-/** `k` is the key, `t` the intended instant in µs of the cell's clock, `pad` fills up the size. */
+/** `k` is the key, `t` the instant in µs of the cell's clock from which its pickup counts, `pad` fills up the size. */
 export interface BenchPayload {
   readonly k: number;
   readonly t: number;
@@ -192,6 +194,12 @@ export interface SessionsReport {
   readonly ownCommits: number;
 }
 
+/** The capability to keep a job until its `runAtMs`. */
+export interface ContenderDelay {
+  /** The clock that `runAtMs` is held against: µs since the epoch. */
+  queueClockUs(): Promise<number>;
+}
+
 /** A queue system, opened on one target. Any process may open it; each opens it for itself. */
 export interface Contender extends AsyncDisposable {
   readonly class: ContractClass;
@@ -204,6 +212,8 @@ export interface Contender extends AsyncDisposable {
   preload(jobs: Iterable<BenchJob>): Promise<void>;
   openProducer(connections: number): Promise<Producer>;
   openConsumer(options: ConsumerOptions): Promise<Consumer>;
+  /** Absent where jobs cannot be delayed. */
+  readonly delay?: ContenderDelay;
   /** Jobs that can still run: ready, delayed or leased. Absent when the system cannot tell. */
   pending?(): Promise<number>;
   /** Every job still held, for reconciliation with the ledger. Absent when the system cannot list them. */

@@ -1,5 +1,7 @@
 // How does a failure that the user must read become one line and an exit code?
 
+import type { ContractClass } from './result.ts';
+
 /**
  * The user asked for something that cannot be: exit code 1, no stack trace. The message is one line that says what
  * is wrong, where, and the mend. It never holds a password.
@@ -16,6 +18,17 @@ export class UsageError extends Error {
 export class RuntimeFailure extends Error {
   override readonly name = 'RuntimeFailure';
   readonly exitCode = 2;
+}
+
+/** A scenario asks for what a contender does not offer. The cell is void with this reason; the run goes on. */
+export class CannotMeasure extends Error {
+  override readonly name = 'CannotMeasure';
+  readonly contractClass: ContractClass;
+
+  constructor(message: string, contractClass: ContractClass) {
+    super(message);
+    this.contractClass = contractClass;
+  }
 }
 
 /** Whether the message alone is meant for the user; anything else is a bug and keeps its stack trace. */

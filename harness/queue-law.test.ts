@@ -145,11 +145,12 @@ function planOf(law: QueueLaw) {
 function foretold(law: QueueLaw): Visit[] {
   const { role } = planAgents(planOf(law), { schema: 's' }, '').assignments[0] ?? {};
   assert.ok(role?.kind === 'producer');
-  const { phases, seed, stream, shift } = role.schedule;
+  assert.ok(role.load.loop === 'open');
+  const { phases, seed, stream } = role.load;
   const service = serviceTimes(law, SEED);
   const servers = new Servers(law.servers);
-  return Array.from(arrivals(phases, randomStream(seed, stream), shift), (us) =>
-    servers.visit(us / 1e6, service()),
+  return Array.from(arrivals(phases, randomStream(seed, stream)), ({ atUs }) =>
+    servers.visit(atUs / 1e6, service()),
   );
 }
 

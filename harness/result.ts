@@ -45,7 +45,7 @@ const contenderSchema = z.strictObject({
 });
 
 const jobsSchema = z.strictObject({
-  /** Preloaded jobs and jobs that the schedule intended. */
+  /** Preloaded jobs, and jobs that the schedule intended; in a closed loop those that the clients sent. */
   offered: count,
   /** Confirmed by the system under test. */
   enqueued: count,
@@ -71,6 +71,8 @@ const auditSchema = z.strictObject({
   duplicateSettlements: count,
   /** Handed out beyond what their claims asked for. */
   overClaims: count,
+  /** Delayed, and handed out before they were due, by more than the clocks' uncertainty. */
+  earlyHandOuts: count,
   /** Still under a lease when every worker had stopped cleanly, or any lease must have ended: nobody would get them. */
   stuck: count,
   /** Handed out or stored without having been offered. */
@@ -85,10 +87,10 @@ const auditSchema = z.strictObject({
   acceptedStaleSettles: count,
   /** Acked or dead-lettered with effect, and still in the database as ready, delayed or leased. */
   settledButPresent: count,
-  /** Settled with effect by a session that had not claimed it; absent in bundles of older versions, as is `starved`. */
-  unclaimedSettles: count.optional(),
+  /** Settled with effect by a session that had not claimed it. */
+  unclaimedSettles: count,
   /** Ready for over a second, and passed over by a session that held nothing and was given nothing. */
-  starved: count.optional(),
+  starved: count,
   /** Handed out again after the lease had run out or its holder had died: what at-least-once allows. */
   redelivered: count,
 });
@@ -146,11 +148,14 @@ const latencySchema = z.strictObject({
 
 /** Instants in seconds from the start of the load. */
 const windowSchema = z.strictObject({
-  /** `drain`: preloaded backlog, closed loop. `closed`, `poisson`, `uniform`. Printed on every chart. */
+  /** In words: `drain of a preloaded backlog, closed loop`, `open loop, poisson arrivals`, `closed loop, 8 clients, …`. Printed on every chart. */
   loadModel: z.string(),
   /** `burst` when shorter than two checkpoints and a few autovacuum passes, else `steady-state`. */
   kind: z.enum(['burst', 'steady-state']),
+  /** Left out at the head of the load: found between a floor and a cap. */
   warmupSeconds: ratio,
+  /** How it was found; absent where nothing was measured. `found` false: no steady part began before the cap. */
+  warmUp: z.strictObject({ floorSeconds: ratio, capSeconds: ratio, found: z.boolean() }).optional(),
   measuredSeconds: ratio,
   totalSeconds: ratio,
   phases: z.array(
@@ -236,7 +241,7 @@ export const environmentSchema = z.strictObject({
   missing: z.array(z.string()),
 });
 
-export const COMPARISON_VERDICTS = ['better', 'worse', 'equivalent', 'unstable', 'invalid', '~'] as const;
+const COMPARISON_VERDICTS = ['better', 'worse', 'equivalent', 'unstable', 'invalid', '~'] as const;
 
 const sideSchema = z.strictObject({
   /** Of the bundle that the cells are from. */

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Scenario, scenarioSchema } from '../scenarios/scenario.ts';
+import { ratesOf } from '../scenarios/arrival.ts';
+import { arrivalsOf, type Scenario, scenarioSchema } from '../scenarios/scenario.ts';
 import type { ContenderSpec } from './contender.ts';
 import { UsageError } from './errors.ts';
 import { type PlannedCell, planCells, resolveRates } from './run-plan.ts';
@@ -140,12 +141,9 @@ test('a share becomes jobs per second of the same contender', () => {
   });
   assert.ok('scenario' in plan);
   assert.deepEqual(asked, ['one × b']);
-  assert.deepEqual(
-    plan.scenario.phases.map((p) => p.arrival?.ratePerSec),
-    [8, 700],
-  );
+  assert.deepEqual(arrivalsOf(plan.scenario).flatMap(ratesOf), [8, 700]);
   assert.deepEqual({ ...plan, scenario: undefined }, { ...cell.plan, scenario: undefined });
-  assert.deepEqual(cell.plan.scenario.phases[1]?.arrival?.ratePerSec, { share: 0.7, of: 'one' });
+  assert.deepEqual(arrivalsOf(cell.plan.scenario).flatMap(ratesOf)[1], { share: 0.7, of: 'one' });
 });
 
 test('a share of what was never measured gives a reason, not a rate', () => {

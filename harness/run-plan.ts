@@ -1,6 +1,7 @@
 // In which order are the cells of a run measured? Randomised, interleaved blocks.
 
-import type { Scenario } from '../scenarios/scenario.ts';
+import { mapRates, ratesOf } from '../scenarios/arrival.ts';
+import { arrivalsOf, type Scenario } from '../scenarios/scenario.ts';
 import type { CellPlan } from './cell-plan.ts';
 import type { ContenderSpec } from './contender.ts';
 import { UsageError } from './errors.ts';
@@ -58,11 +59,14 @@ export function resolveRates(
 ): CellPlan | { readonly unresolved: string } {
   let unresolved: string | undefined;
   const phases = plan.scenario.phases.map((phase) => {
-    const rate = phase.arrival?.ratePerSec;
-    if (phase.arrival === undefined || typeof rate !== 'object') return phase;
-    const base = settledPerSec(rate.of, plan.contender.name);
-    if (base === undefined) unresolved = rate.of;
-    return { ...phase, arrival: { ...phase.arrival, ratePerSec: Math.max(1, rate.share * (base ?? 0)) } };
+    if (phase.arrival === undefined) return phase;
+    const arrival = mapRates(phase.arrival, (rate) => {
+      if (typeof rate === 'number') return rate;
+      const base = settledPerSec(rate.of, plan.contender.name);
+      if (base === undefined) unresolved = rate.of;
+      return Math.max(1, rate.share * (base ?? 0));
+    });
+    return { ...phase, arrival };
   });
   if (unresolved !== undefined) {
     return {
@@ -73,9 +77,9 @@ export function resolveRates(
 }
 
 function sharesOf(scenario: Scenario): string[] {
-  return scenario.phases.flatMap((phase) =>
-    typeof phase.arrival?.ratePerSec === 'object' ? [phase.arrival.ratePerSec.of] : [],
-  );
+  return arrivalsOf(scenario)
+    .flatMap(ratesOf)
+    .flatMap((rate) => (typeof rate === 'object' ? [rate.of] : []));
 }
 
 function dependencyWaves(scenarios: readonly Scenario[]): { index: number; scenarios: Scenario[] }[] {

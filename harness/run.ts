@@ -9,7 +9,7 @@ import { type CellContext, runCell } from './cell.ts';
 import type { CellProgress } from './cell-plan.ts';
 import type { CellOutcome } from './cell-result.ts';
 import { openContender } from './contenders/index.ts';
-import { isForUser, oneLine } from './errors.ts';
+import { CannotMeasure, isForUser, oneLine } from './errors.ts';
 import { type Cell, type Environment, METHOD_VERSION, type RunResult, SCHEMA_VERSION } from './result.ts';
 import { type PlannedCell, planCells, type RunPlan, resolveRates } from './run-plan.ts';
 import { openScratch } from './scratch.ts';
@@ -138,6 +138,7 @@ async function one(
     if (options.signal.aborted) return 'aborted';
     // A server that is gone ends the run: every later cell would fail in the same way.
     if (isForUser(error)) throw error;
+    if (error instanceof CannotMeasure) return voidCell(plan, error.contractClass, error.message);
     return voidCell(plan, 'job-queue', `the contender failed: ${oneLine(error)}`);
   }
 }

@@ -108,3 +108,31 @@ test('the load model says what kind of load it is', () => {
     'preloaded backlog + open loop, poisson + uniform arrivals',
   );
 });
+
+test('the load model names every kind of arrival in words, and delays', () => {
+  const words = (arrival: object, over: object = {}): string =>
+    loadModel(
+      scenarioSchema.parse({
+        name: 'x',
+        question: 'q?',
+        phases: [{ label: 'a', seconds: 10, arrival }],
+        ...over,
+      }),
+    );
+  assert.equal(words({ model: 'ramp', fromPerSec: 1, toPerSec: 9 }), 'open loop, ramp of poisson arrivals');
+  const steps = [{ ratePerSec: 1 }];
+  assert.equal(words({ model: 'steps', steps, spacing: 'uniform' }), 'open loop, steps of uniform arrivals');
+  assert.equal(words({ model: 'burst', jobs: 50, everySeconds: 1 }), 'open loop, clumps of 50 jobs at once');
+  const jobs = [{ at: 1 }];
+  assert.equal(words({ model: 'trace', jobs }), 'open loop, replay of a trace');
+  assert.equal(words({ model: 'trace', jobs, speed: 2 }), 'open loop, replay of a trace at 2 × its speed');
+  assert.equal(
+    words({ model: 'closed', clients: 8, thinkMs: 10 }),
+    'closed loop, 8 clients, think time 10 ms, the next job after the last enqueue was confirmed',
+  );
+  assert.equal(
+    words({ model: 'closed', clients: 1, thinkMs: 5, think: 'exponential' }, { preloadJobs: 1 }),
+    'preloaded backlog + closed loop, 1 client, exponential think time 5 ms on average, the next job after the last enqueue was confirmed',
+  );
+  assert.equal(words({ ...arrival }, { delays: [0, 100] }), 'open loop, poisson arrivals, delayed jobs');
+});

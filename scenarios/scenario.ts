@@ -1,26 +1,23 @@
 // What is a scenario? One question, with the workload and the phases that answer it. The schema of the data files.
 
 import { z } from 'zod';
+import { type Arrival, arrivalSchema, describeArrivals, misfit } from './arrival.ts';
 
 const seconds = z.number().positive().max(86_400);
 
-/** A rate in jobs per second, or a share of what the same contender settled per second in another scenario of the run. */
-const rateSchema = z.union([
-  z.number().positive().max(1_000_000),
-  z.strictObject({ share: z.number().positive().max(10), of: z.string() }),
-]);
-
-/** How jobs arrive. Open loop: the schedule never waits for the system under test. */
-const arrivalSchema = z.strictObject({ model: z.enum(['poisson', 'uniform']), ratePerSec: rateSchema });
-
-const phaseSchema = z.strictObject({
-  label: z.string().min(1).max(40),
-  seconds,
-  /** Whether jobs intended (open loop) or settled (drain) in this phase count in the figures. */
-  measured: z.boolean().default(true),
-  /** Absent: nothing is enqueued in this phase. */
-  arrival: arrivalSchema.optional(),
-});
+const phaseSchema = z
+  .strictObject({
+    label: z.string().min(1).max(40),
+    seconds,
+    /** Whether jobs intended (open and closed loop) or settled (drain) in this phase count in the figures. */
+    measured: z.boolean().default(true),
+    /** Absent: nothing is enqueued in this phase. */
+    arrival: arrivalSchema.optional(),
+  })
+  .superRefine((phase, context) => {
+    const message = phase.arrival === undefined ? undefined : misfit(phase.arrival, phase.seconds);
+    if (message !== undefined) context.addIssue({ code: 'custom', message, path: ['arrival'] });
+  });
 
 const faultSchema = z.discriminatedUnion('fault', [
   /** SIGKILL of one worker agent. */
@@ -28,6 +25,9 @@ const faultSchema = z.discriminatedUnion('fault', [
   /** SIGSTOP of one worker agent, then SIGCONT. Longer than the lease, it makes a worker settle what is no longer its own. */
   z.strictObject({ fault: z.literal('stall-worker'), atSeconds: seconds, forSeconds: seconds }),
 ]);
+
+/** An hour: a delay travels in the ledger as 32 bits of microseconds. */
+const DELAY_MS_MAX = 3_600_000;
 
 const shape = {
   name: z
@@ -41,6 +41,11 @@ const shape = {
   payloadBytes: z.int().min(48).max(1_000_000).default(100),
   /** Priorities given to jobs in turn, by the order of their enqueue. */
   priorities: z.array(z.int().min(-32_768).max(32_767)).min(1).max(100).default([0]),
+  /**
+   * How long jobs are delayed, ms, given in turn by the order of their enqueue; 0 is due at once. The clock of a delayed job
+   * starts when it is due. Preloaded jobs are delayed from the moment at which the preload began.
+   */
+  delays: z.array(z.number().min(0).max(DELAY_MS_MAX)).min(1).max(100).default([0]),
   producers: z
     .strictObject({ agents: z.int().min(1).max(16), connections: z.int().min(1).max(64) })
     .default({ agents: 1, connections: 4 }),
@@ -72,6 +77,10 @@ export const scenarioSchema = z
   .refine((s) => s.faults.every((fault) => fault.atSeconds < totalSeconds(s)), {
     message: 'has a fault after the end of its load: lengthen a phase, or set atSeconds lower',
   })
+  .refine((s) => arrivalsOf(s).every((a) => (a.model === 'closed') === isClosedLoop(s)), {
+    message:
+      'mixes a closed loop with a schedule: make two scenarios of it, since their figures mean different things',
+  })
   .refine((s) => s.warmupSeconds < totalSeconds(s), { message: 'has a warm-up as long as the whole load' });
 
 /** A scenario, validated and with every default filled in. */
@@ -93,10 +102,28 @@ export function totalSeconds(scenario: { readonly phases: readonly { readonly se
   return scenario.phases.reduce((sum, phase) => sum + phase.seconds, 0);
 }
 
-/** The load model to be printed on every chart: `drain`, `poisson`, `uniform`, or `drain + poisson` when both occur. */
+/** Of a scenario: spelt out, since its own type is made with what follows. */
+type Phased = { readonly phases: readonly { readonly arrival?: Arrival | undefined }[] };
+
+/** The arrivals of a scenario's phases, those that have one. */
+export function arrivalsOf(scenario: Phased): Arrival[] {
+  return scenario.phases.flatMap((phase) => phase.arrival ?? []);
+}
+
+/** Whether jobs come from clients that wait for answers; a scenario has either those or a schedule. */
+export function isClosedLoop(scenario: Phased): boolean {
+  return scenario.phases.some((phase) => phase.arrival?.model === 'closed');
+}
+
+/**
+ * The load model to be printed on every chart: `drain of a preloaded backlog, closed loop`, `open loop, poisson arrivals`,
+ * `closed loop, 8 clients, think time 10 ms, …`.
+ */
 export function loadModel(scenario: Scenario): string {
-  const models = new Set(scenario.phases.flatMap((p) => (p.arrival === undefined ? [] : [p.arrival.model])));
-  const open = [...models].sort().join(' + ');
-  if (open === '') return 'drain of a preloaded backlog, closed loop';
-  return `${scenario.preloadJobs > 0 ? 'preloaded backlog + ' : ''}open loop, ${open} arrivals`;
+  const arrivals = arrivalsOf(scenario);
+  const delayed = scenario.delays.some((ms) => ms > 0) ? ', delayed jobs' : '';
+  if (arrivals.length === 0) return `drain of a preloaded backlog, closed loop${delayed}`;
+  const preloaded = scenario.preloadJobs > 0 ? 'preloaded backlog + ' : '';
+  const loop = isClosedLoop(scenario) ? 'closed loop' : 'open loop';
+  return `${preloaded}${loop}, ${describeArrivals(arrivals)}${delayed}`;
 }

@@ -8,6 +8,7 @@ import {
   createQueue,
   createWorker,
   type Driver,
+  type NewJob,
   pgDriver,
   type Queue,
   type StrategyFactory,
@@ -23,6 +24,7 @@ import type {
   ConsumerOptions,
   Contender,
   ContenderDefinition,
+  ContenderDelay,
   DeclaredSettings,
   HeldJob,
   Producer,
@@ -75,6 +77,7 @@ class ReferenceQueue implements Contender {
   readonly class = 'job-queue';
   readonly promises;
   readonly declared: DeclaredSettings;
+  readonly delay?: ContenderDelay;
   readonly #factory: StrategyFactory;
   readonly #strategy: ClaimStrategy;
   readonly #target: Target;
@@ -96,6 +99,7 @@ class ReferenceQueue implements Contender {
     const { guarantees } = this.#strategy;
     this.promises = { order: guarantees.order, lease: guarantees.lease };
     this.declared = this.#declare();
+    if (this.#strategy.delay !== undefined) this.delay = { queueClockUs: () => this.#serverClockUs() };
   }
 
   #declare(): DeclaredSettings {
@@ -222,6 +226,14 @@ class ReferenceQueue implements Contender {
     await this.#control[Symbol.asyncDispose]();
   }
 
+  /** The instant of the answer, not of the transaction's start: of the two it is the later, and promotion goes by it or before. */
+  async #serverClockUs(): Promise<number> {
+    const { rows } = await this.#control.query<{ readonly us: number }>({
+      text: 'SELECT extract(epoch FROM clock_timestamp())::float8 * 1e6 AS us',
+    });
+    return rows[0]?.us ?? Number.NaN;
+  }
+
   #queue(driver: Driver, strategy: StrategyFactory): Queue {
     return createQueue({ driver, strategy, schema: this.#target.schema, wakeup: this.#wakeup });
   }
@@ -258,9 +270,14 @@ function workerAxes(axes: Axes) {
   return rest;
 }
 
-function toNewJob(job: BenchJob) {
-  const { payload, priority } = job;
-  return priority === 0 ? { queue: QUEUE, payload } : { queue: QUEUE, payload, priority };
+function toNewJob(job: BenchJob): NewJob {
+  const { payload, priority, runAtMs } = job;
+  return {
+    queue: QUEUE,
+    payload,
+    ...(priority === 0 ? {} : { priority }),
+    ...(runAtMs === undefined ? {} : { runAt: new Date(runAtMs) }),
+  };
 }
 
 function payloadOf(job: ClaimedJob): BenchPayload {

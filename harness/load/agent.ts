@@ -8,7 +8,9 @@ import { GeneratorWatch } from '../measure/generator.ts';
 import { LatencyHistogram } from '../measure/histogram.ts';
 import { LedgerWriter } from '../measure/ledger-writer.ts';
 import { newCounters, recordingEvents } from '../measure/recorder.ts';
+import { type Alarm, openAlarm } from './alarm.ts';
 import { nowUs } from './clock.ts';
+import { Delays } from './delays.ts';
 import { produce } from './producing.ts';
 import type { Assignment, FromAgent, ProducerRole, ToAgent, WorkerRole } from './protocol.ts';
 import { Workload } from './workload.ts';
@@ -31,6 +33,7 @@ class Agent {
   readonly #pickup = new LatencyHistogram();
   readonly #abort = new AbortController();
   #producer: Producer | undefined;
+  #alarm: Alarm | undefined;
   #consumer: Consumer | undefined;
   #producing: Promise<void> = Promise.resolve();
   #live: NodeJS.Timeout | undefined;
@@ -43,16 +46,19 @@ class Agent {
 
   async prepare(): Promise<void> {
     const { role } = this.#assignment;
-    if (role.kind === 'producer') this.#producer = await this.#contender.openProducer(role.connections);
+    if (role.kind === 'producer') {
+      this.#alarm = await openAlarm(role.pacing, (error) => this.#note(error));
+      this.#producer = await this.#contender.openProducer(role.connections);
+    }
     tell({ kind: 'ready' });
   }
 
-  async start(startUs: number): Promise<void> {
+  async start(startUs: number, queueOffsetUs: number): Promise<void> {
     this.#live = setInterval(() => this.#report(), LIVE_INTERVAL_MS);
     await sleep(Math.max(0, (startUs - nowUs()) / 1000));
     this.#watch.start();
     const { role } = this.#assignment;
-    if (role.kind === 'producer') this.#produce(role, startUs);
+    if (role.kind === 'producer') this.#produce(role, startUs, queueOffsetUs);
     else await this.#consume(role);
   }
 
@@ -64,6 +70,7 @@ class Agent {
     const health = this.#watch.stop();
     clearInterval(this.#live);
     this.#report();
+    this.#alarm?.[Symbol.dispose]();
     await this.#producer?.[Symbol.asyncDispose]();
     const roundTrips = this.#contender.roundTrips?.();
     const sessions = this.#contender.sessions?.();
@@ -82,17 +89,20 @@ class Agent {
     });
   }
 
-  #produce(role: ProducerRole, startUs: number): void {
+  #produce(role: ProducerRole, startUs: number, queueOffsetUs: number): void {
     const producer = this.#producer;
-    if (producer === undefined) throw new Error('started before it was ready');
-    const { payloadBytes, priorities } = this.#assignment;
+    const alarm = this.#alarm;
+    if (producer === undefined || alarm === undefined) throw new Error('started before it was ready');
+    const { payloadBytes, priorities, delaysMs } = this.#assignment;
     const produced = produce({
       role,
       producer,
       workload: new Workload(payloadBytes, priorities),
+      delays: new Delays(delaysMs, queueOffsetUs),
       ledger: this.#ledger,
       counters: this.#counters,
       startUs,
+      alarm,
       signal: this.#abort.signal,
       onError: (error) => this.#note(error),
     });
@@ -155,7 +165,7 @@ async function obey(message: ToAgent): Promise<void> {
     agent = new Agent(message, await openContender(contender, target));
     await agent.prepare();
   } else if (message.kind === 'start') {
-    await agent?.start(message.startUs);
+    await agent?.start(message.startUs, message.queueOffsetUs);
   } else {
     await agent?.stop(message.deadlineMs);
     process.disconnect();

@@ -103,8 +103,8 @@ export class AgentProcess {
     });
   }
 
-  start(startUs: number): void {
-    this.#say({ kind: 'start', startUs });
+  start(startUs: number, queueOffsetUs: number): void {
+    this.#say({ kind: 'start', startUs, queueOffsetUs });
   }
 
   /** Resolves when a producer has sent all and heard all; rejects when it failed. */

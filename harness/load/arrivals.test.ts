@@ -1,14 +1,21 @@
-// Do jobs arrive as the schedule says: Poisson or uniform, phase by phase, the same for the same seed?
+// Do jobs arrive as the schedule says: at constant rates, phase by phase, the same for the same seed?
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ArrivalPhase, arrivals, shareOf } from './arrivals.ts';
+import { type ArrivalPhase, arrivals, type Segment, shareOf } from './arrivals.ts';
 import { randomStream } from './random.ts';
 
 const SEED = 20_240_607;
 
-function draw(phases: readonly ArrivalPhase[], label = 'a', seed = SEED, shift?: number): number[] {
-  return [...arrivals(phases, randomStream(seed, label), shift)];
+function draw(phases: readonly ArrivalPhase[], label = 'a', seed = SEED): number[] {
+  return [...arrivals(phases, randomStream(seed, label))].map((arrival) => arrival.atUs);
+}
+
+/** What `producers` producers draw together, in order. */
+function together(phases: readonly ArrivalPhase[], producers: number): number[] {
+  return Array.from({ length: producers }, (_, p) => draw(shareOf(phases, p, producers), `p${p}`))
+    .flat()
+    .sort((x, y) => x - y);
 }
 
 function mean(values: readonly number[]): number {
@@ -24,11 +31,20 @@ function correlation(x: readonly number[], y: readonly number[]): number {
   return covariance(x, y) / Math.sqrt(covariance(x, x) * covariance(y, y));
 }
 
-const poisson = (seconds: number, ratePerSec: number): ArrivalPhase => ({
-  seconds,
-  model: 'poisson',
-  ratePerSec,
+type Spacing = 'poisson' | 'uniform';
+
+const rated = (spacing: Spacing, ...segments: Segment[]): ArrivalPhase => ({
+  kind: 'rate',
+  seconds: segments.reduce((sum, s) => sum + s.seconds, 0),
+  spacing,
+  segments,
+  shift: 0.5,
 });
+const ramp = (spacing: Spacing, seconds: number, fromPerSec: number, toPerSec: number): ArrivalPhase =>
+  rated(spacing, { seconds, fromPerSec, toPerSec });
+const poisson = (seconds: number, rate: number): ArrivalPhase => ramp('poisson', seconds, rate, rate);
+const uniform = (seconds: number, rate: number): ArrivalPhase => ramp('uniform', seconds, rate, rate);
+const silent = (seconds: number): ArrivalPhase => ({ kind: 'silent', seconds });
 
 test('Poisson gaps are exponential: mean, variance, shape, and no memory from gap to gap', () => {
   const at = draw([poisson(100, 1000)]);
@@ -56,7 +72,7 @@ function distanceFromLaw(gaps: readonly number[]): number {
 }
 
 test('each phase has its own rate, a silent phase has none, and all is in order within the load', () => {
-  const at = draw([poisson(10, 500), { seconds: 5 }, poisson(2, 5_000), { seconds: 1, ratePerSec: 0 }]);
+  const at = draw([poisson(10, 500), silent(5), poisson(2, 5_000), poisson(1, 0)]);
   assert.ok(at.every((us, i) => us >= 0 && us < 18e6 && us >= (at[i - 1] ?? 0)));
   const count = (from: number, to: number): number =>
     at.filter((us) => us >= from * 1e6 && us < to * 1e6).length;
@@ -92,21 +108,14 @@ test('counts of a phase vary as Poisson counts do, those of the next phase do no
 });
 
 test('k uniform producers, shifted, interleave to the one even schedule', () => {
-  const phases: ArrivalPhase[] = [
-    { seconds: 2, model: 'uniform', ratePerSec: 100 },
-    { seconds: 1, model: 'uniform', ratePerSec: 1_000 },
-  ];
+  const phases = [uniform(2, 100), uniform(1, 1_000)];
   const whole = draw(phases);
   assert.equal(whole.length, 1_200);
   assert.equal(whole[0], 5_000);
   assert.equal(whole[200], 2_000_500, 'the next phase begins where the last one ended');
   assert.ok(whole.slice(1, 200).every((us, i) => Math.abs(us - (whole[i] ?? 0) - 10_000) < 1e-3));
   for (let producers = 1; producers <= 5; producers += 1) {
-    const merged = Array.from({ length: producers }, (_, p) =>
-      draw(shareOf(phases, producers), `p${p}`, SEED, (p + 0.5) / producers),
-    )
-      .flat()
-      .sort((x, y) => x - y);
+    const merged = together(phases, producers);
     assert.equal(merged.length, whole.length, `${producers} producers`);
     for (const [i, us] of merged.entries())
       assert.ok(Math.abs(us - (whole[i] ?? Number.NaN)) < 1e-3, `${producers} producers, job ${i}: ${us}`);
@@ -115,9 +124,7 @@ test('k uniform producers, shifted, interleave to the one even schedule', () => 
 
 test('k Poisson producers add up to the whole rate', () => {
   for (const producers of [2, 3, 7]) {
-    const merged = Array.from({ length: producers }, (_, p) =>
-      draw(shareOf([poisson(20, 1_000), { seconds: 1 }], producers), `p${p}`),
-    ).flat();
+    const merged = together([poisson(20, 1_000), silent(1)], producers);
     assert.ok(
       Math.abs(merged.length - 20_000) < 4 * Math.sqrt(20_000),
       `${merged.length} of ${producers} producers`,
@@ -134,8 +141,7 @@ test('a seed and a label give one schedule; another seed or label gives another'
 });
 
 test('a share leaves the length, the model and the silence of a phase alone', () => {
-  assert.deepEqual(shareOf([{ seconds: 3, model: 'uniform', ratePerSec: 90 }, { seconds: 2 }], 3), [
-    { seconds: 3, model: 'uniform', ratePerSec: 30 },
-    { seconds: 2 },
-  ]);
+  const [busy, quiet] = shareOf([uniform(3, 90), silent(2)], 1, 3);
+  assert.deepEqual(busy, { ...uniform(3, 30), shift: 0.5 });
+  assert.deepEqual(quiet, silent(2));
 });

@@ -42,8 +42,9 @@ const workersOf = (assignments: readonly Assignment[]): WorkerRole[] =>
   assignments.flatMap((a) => (a.role.kind === 'worker' ? [a.role] : []));
 
 /** As producing.ts draws. */
-function draw({ schedule }: ProducerRole): number[] {
-  return [...arrivals(schedule.phases, randomStream(schedule.seed, schedule.stream), schedule.shift)];
+function draw({ load }: ProducerRole): number[] {
+  assert.ok(load.loop === 'open');
+  return [...arrivals(load.phases, randomStream(load.seed, load.stream))].map((arrival) => arrival.atUs);
 }
 
 test('keys are dense: the preload, then each producer’s own range, as long as what it draws', () => {
@@ -124,4 +125,51 @@ test('a rate that is still a share is a bug, not a silence', () => {
       }),
     /unresolved/,
   );
+});
+
+test('a closed loop: each client belongs to one producer, each producer has room for its share of the jobs', () => {
+  const { assignments, keys } = planned({
+    preloadJobs: 10,
+    producers: { agents: 3, connections: 1 },
+    phases: [
+      { label: 'a', seconds: 1, arrival: { model: 'closed', clients: 7, maxJobs: 100 } },
+      { label: 'b', seconds: 1 },
+      { label: 'c', seconds: 1, arrival: { model: 'closed', clients: 2, maxJobs: 50 } },
+    ],
+  });
+  const producers = producersOf(assignments);
+  assert.deepEqual(
+    producers.map((p) => p.firstKey),
+    [10, 60, 110],
+  );
+  assert.equal(keys, 160);
+  const clients = producers.flatMap(({ load }) => {
+    assert.ok(load.loop === 'closed');
+    assert.equal(load.maxJobs, 50);
+    const own: number[] = [];
+    for (let client = load.first; client < 7; client += load.stride) own.push(client);
+    return own;
+  });
+  assert.deepEqual(
+    clients.sort((x, y) => x - y),
+    [0, 1, 2, 3, 4, 5, 6],
+  );
+});
+
+test('a trace is sent to each producer only as far as it is its own', () => {
+  const jobs = Array.from({ length: 10 }, (_, i) => ({ at: i / 20 }));
+  const { producers, keys } = planned({
+    producers: { agents: 3, connections: 1 },
+    phases: [{ label: 'a', seconds: 1, arrival: { model: 'trace', jobs } }],
+  });
+  const held = producers.map(({ load }) =>
+    load.loop === 'open' && load.phases[0]?.kind === 'trace' ? load.phases[0].jobs.length : -1,
+  );
+  assert.deepEqual(held, [4, 3, 3]);
+  assert.equal(keys, 10);
+});
+
+test('a trace that was never read is a bug, not a silence', () => {
+  const phases = [{ label: 'a', seconds: 1, arrival: { model: 'trace' as const, file: 'x' } }];
+  assert.throws(() => planned({ phases }), /unread/);
 });

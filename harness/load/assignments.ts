@@ -1,38 +1,41 @@
 // Who does what? A cell's load divided among its agents.
 
 import { join } from 'node:path';
-import type { Scenario } from '../../scenarios/scenario.ts';
+import { arrivalsOf, isClosedLoop, type Scenario } from '../../scenarios/scenario.ts';
 import type { CellPlan } from '../cell-plan.ts';
 import { CLAIMERS_PER_AGENT, type Target } from '../contender.ts';
-import { type ArrivalPhase, arrivals, shareOf } from './arrivals.ts';
-import type { Assignment, ProducerSchedule } from './protocol.ts';
+import type { Pacing } from './alarm.ts';
+import { arrivals, shareOf } from './arrivals.ts';
+import { arrivalPhases, clientPhases } from './phases.ts';
+import type { Assignment, ProducerClients, ProducerRole, ProducerSchedule } from './protocol.ts';
 import { randomStream } from './random.ts';
 
-/** The agents' assignments, and how many keys the preload and the whole schedule offer together. */
+/** The agents' assignments. */
+export interface AgentPlan {
+  readonly assignments: readonly Assignment[];
+  /** Keys 0 … keys − 1 are the preload's and the producers': of an open loop all are offered, of a closed loop those that are sent. */
+  readonly keys: number;
+}
+
 export function planAgents(
   plan: CellPlan,
   target: Target,
   scratch: string,
-): { readonly assignments: readonly Assignment[]; readonly keys: number } {
+  pacing: Pacing = 'thread',
+): AgentPlan {
   const { scenario } = plan;
-  const phases = arrivalPhases(scenario);
-  const producers = phases.some((p) => p.ratePerSec !== undefined) ? scenario.producers.agents : 0;
+  const loads = producerLoads(plan);
   const common = { kind: 'assign' as const, contender: plan.contender, target, ...jobShape(scenario) };
   const assignments: Assignment[] = [];
   let nextKey = scenario.preloadJobs;
-  for (let p = 0; p < producers; p += 1) {
-    const schedule = producerSchedule(plan, phases, p, producers);
-    const firstKey = nextKey;
-    nextKey += countArrivals(schedule);
-    assignments.push({
-      ...common,
-      agent: p,
-      ledgerPath: join(scratch, `agent-${p}.ledger`),
-      role: { kind: 'producer', connections: scenario.producers.connections, schedule, firstKey },
-    });
+  const { connections } = scenario.producers;
+  for (const [agent, load] of loads.entries()) {
+    const role: ProducerRole = { kind: 'producer', connections, pacing, load, firstKey: nextKey };
+    nextKey += load.loop === 'open' ? countArrivals(load) : load.maxJobs;
+    assignments.push({ ...common, agent, ledgerPath: join(scratch, `agent-${agent}.ledger`), role });
   }
   for (let w = 0; w < scenario.workers.agents; w += 1) {
-    const agent = producers + w;
+    const agent = loads.length + w;
     const { agents, connections, handlerMs } = scenario.workers;
     assignments.push({
       ...common,
@@ -51,37 +54,47 @@ export function planAgents(
   return { assignments, keys: nextKey };
 }
 
-function jobShape(scenario: Scenario): Pick<Assignment, 'payloadBytes' | 'priorities'> {
-  return { payloadBytes: scenario.payloadBytes, priorities: scenario.priorities };
+function jobShape(scenario: Scenario): Pick<Assignment, 'payloadBytes' | 'priorities' | 'delaysMs'> {
+  return {
+    payloadBytes: scenario.payloadBytes,
+    priorities: scenario.priorities,
+    delaysMs: scenario.delays,
+  };
 }
 
-function producerSchedule(
-  plan: CellPlan,
-  phases: readonly ArrivalPhase[],
-  producer: number,
-  producers: number,
-): ProducerSchedule {
-  return {
-    phases: shareOf(phases, producers),
-    seed: plan.seed,
-    stream: `${plan.scenario.name}/${plan.repeat}/producer-${producer}`,
-    shift: (producer + 0.5) / producers,
-  };
+/** What each producer is to send; none where nothing arrives. */
+function producerLoads(plan: CellPlan): readonly (ProducerSchedule | ProducerClients)[] {
+  const { scenario, seed } = plan;
+  if (arrivalsOf(scenario).length === 0) return [];
+  const { agents } = scenario.producers;
+  const stream = `${scenario.name}/${plan.repeat}/producer`;
+  const each = Array.from({ length: agents }, (_, producer) => producer);
+  if (!isClosedLoop(scenario)) {
+    const phases = arrivalPhases(scenario);
+    return each.map((producer) => ({
+      loop: 'open',
+      phases: shareOf(phases, producer, agents),
+      seed,
+      stream: `${stream}-${producer}`,
+    }));
+  }
+  const phases = clientPhases(scenario);
+  const maxJobs = arrivalsOf(scenario).reduce((sum, a) => sum + (a.model === 'closed' ? a.maxJobs : 0), 0);
+  return each.map((producer) => ({
+    loop: 'closed',
+    phases,
+    first: producer,
+    stride: agents,
+    seed,
+    // A client draws alike whichever producer it belongs to.
+    stream,
+    maxJobs: Math.ceil(maxJobs / agents),
+  }));
 }
 
 /** The coordinator draws the very schedule that the producer will draw, so that it knows what was offered. */
 function countArrivals(schedule: ProducerSchedule): number {
   let count = 0;
-  for (const _ of arrivals(schedule.phases, randomStream(schedule.seed, schedule.stream), schedule.shift))
-    count += 1;
+  for (const _ of arrivals(schedule.phases, randomStream(schedule.seed, schedule.stream))) count += 1;
   return count;
-}
-
-function arrivalPhases(scenario: Scenario): ArrivalPhase[] {
-  return scenario.phases.map((phase) => {
-    if (phase.arrival === undefined) return { seconds: phase.seconds };
-    const { model, ratePerSec } = phase.arrival;
-    if (typeof ratePerSec !== 'number') throw new Error('a share of a rate reached the load unresolved');
-    return { seconds: phase.seconds, model, ratePerSec };
-  });
 }

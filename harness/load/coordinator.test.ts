@@ -37,6 +37,7 @@ test('a killed agent has no process left, a stalled one has, and both are broken
   await using run = new LoadRun({ plan, target, scratch });
   const load = await run.run({
     contender,
+    queueOffsetUs: 0,
     signal: AbortSignal.timeout(60_000),
     onProgress: () => undefined,
     beforeStart: async () => undefined,

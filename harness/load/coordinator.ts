@@ -7,7 +7,8 @@ import type { Contender, Target } from '../contender.ts';
 import { type AppliedFault, scheduleFaults } from '../faults/faults.ts';
 import type { AgentCounters } from '../measure/recorder.ts';
 import { AgentProcess } from './agents.ts';
-import { planAgents } from './assignments.ts';
+import type { Pacing } from './alarm.ts';
+import { type AgentPlan, planAgents } from './assignments.ts';
 import { nowUs } from './clock.ts';
 
 export interface AgentOptions {
@@ -16,11 +17,15 @@ export interface AgentOptions {
   readonly scratch: string;
   /** Cores for the agents; absent for all. */
   readonly agentCpus?: readonly number[];
+  /** How producers wait; absent: by an alarm thread. */
+  readonly pacing?: Pacing;
 }
 
 export interface LoadOptions {
   /** The coordinator's own handle on the contender, to ask whether work is left. */
   readonly contender: Contender;
+  /** How far the queue's clock is ahead of ours, for delayed jobs; 0 without any. */
+  readonly queueOffsetUs: number;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Omit<CellProgress, 'plan'>) => void;
   /** Called when every agent is ready and idle, last before the load. */
@@ -35,7 +40,7 @@ export interface Load {
   /** All agents had stopped. */
   readonly endUs: number;
   readonly totalSeconds: number;
-  /** Keys 0 … keys − 1 were offered. */
+  /** Keys 0 … keys − 1 were offered; in a closed loop, those of them that were sent. */
   readonly keys: number;
   readonly ledgerFiles: readonly { readonly path: string; readonly agent: number }[];
   readonly agents: readonly AgentProcess[];
@@ -69,14 +74,14 @@ const START_DELAY_US = 60_000;
 export class LoadRun implements AsyncDisposable {
   readonly #plan: CellPlan;
   readonly #agents: AgentProcess[];
-  readonly #assigned: ReturnType<typeof planAgents>;
+  readonly #assigned: AgentPlan;
   readonly #rates = new RateMeter();
   #faults: ReturnType<typeof scheduleFaults> | undefined;
   #startUs = 0;
 
   constructor(options: AgentOptions) {
     this.#plan = options.plan;
-    this.#assigned = planAgents(options.plan, options.target, options.scratch);
+    this.#assigned = planAgents(options.plan, options.target, options.scratch, options.pacing);
     this.#agents = this.#assigned.assignments.map(
       (a) => new AgentProcess(a.agent, a.role.kind, options.agentCpus),
     );
@@ -107,7 +112,7 @@ export class LoadRun implements AsyncDisposable {
   async #carry(options: LoadOptions): Promise<void> {
     const { scenario } = this.#plan;
     this.#startUs = nowUs() + START_DELAY_US;
-    for (const agent of this.#agents) agent.start(this.#startUs);
+    for (const agent of this.#agents) agent.start(this.#startUs, options.queueOffsetUs);
     this.#faults = scheduleFaults(scenario.faults, this.#agents, this.#startUs);
     const loadEndUs = this.#startUs + totalSeconds(scenario) * 1e6;
     const openLoop = this.#producers().length > 0;
@@ -160,7 +165,7 @@ export class LoadRun implements AsyncDisposable {
       cleanStop,
       troubled: !cleanStop || failures.length > 0 || counters.some((c) => c.errors > 0),
       faults: this.#faults?.applied ?? [],
-      failures,
+      failures: [...failures, ...this.#usedUp()],
       notes: errorNotes(this.#agents),
       roundTrips: sumOfAll(trips, this.#agents.length),
       meanClaim: claims === 0 ? undefined : sum(counters, (c) => c.claimedJobs) / claims,
@@ -172,6 +177,19 @@ export class LoadRun implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#faults?.cancel();
     await Promise.all(this.#agents.filter((a) => a.alive).map((a) => a.killed()));
+  }
+
+  /** Clients of a closed loop that stopped before its end, for want of keys: what they would have offered is not known. */
+  #usedUp(): string[] {
+    return this.#assigned.assignments.flatMap(({ agent, role }) => {
+      if (role.kind !== 'producer' || role.load.loop === 'open') return [];
+      const sent = this.#agents[agent]?.report?.counters.sent ?? 0;
+      return sent < role.load.maxJobs
+        ? []
+        : [
+            `producer agent ${agent}: its clients sent all ${sent} jobs that they may and stopped: raise maxJobs`,
+          ];
+    });
   }
 
   #producers(): AgentProcess[] {

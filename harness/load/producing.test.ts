@@ -7,7 +7,10 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { LedgerWriter } from '../measure/ledger-writer.ts';
 import { type AgentCounters, newCounters } from '../measure/recorder.ts';
+import { openAlarm } from './alarm.ts';
 import { nowUs } from './clock.ts';
+import { Delays } from './delays.ts';
+import { arrivalPhases } from './phases.ts';
 import { produce } from './producing.ts';
 import { Workload } from './workload.ts';
 
@@ -16,6 +19,7 @@ async function produced(t: TestContext, connections: number): Promise<AgentCount
   const path = mkdtempSync(join(tmpdir(), 'claimbench-producing-'));
   t.after(() => rmSync(path, { recursive: true, force: true }));
   using ledger = new LedgerWriter(join(path, 'ledger'));
+  using alarm = await openAlarm('thread', () => undefined);
   const counters = newCounters();
   const answers = Promise.withResolvers<void>();
   let asked = 0;
@@ -23,12 +27,17 @@ async function produced(t: TestContext, connections: number): Promise<AgentCount
     role: {
       kind: 'producer',
       connections,
+      pacing: 'thread',
       firstKey: 0,
-      schedule: {
-        phases: [{ seconds: 0.02, model: 'uniform', ratePerSec: 1_000 }],
+      load: {
+        loop: 'open',
+        phases: arrivalPhases({
+          phases: [
+            { label: 'x', seconds: 0.02, measured: true, arrival: { model: 'uniform', ratePerSec: 1_000 } },
+          ],
+        }),
         seed: 1,
         stream: 'test',
-        shift: 0.5,
       },
     },
     producer: {
@@ -40,6 +49,8 @@ async function produced(t: TestContext, connections: number): Promise<AgentCount
       async [Symbol.asyncDispose]() {},
     },
     workload: new Workload(100, [0]),
+    delays: new Delays([0], 0),
+    alarm,
     ledger,
     counters,
     startUs: nowUs(),

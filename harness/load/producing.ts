@@ -1,14 +1,17 @@
-// How does a producer agent enqueue its part of the schedule?
+// How does a producer agent enqueue its part of the load?
 
 import type { Producer } from '../contender.ts';
 import { type LedgerWriter, RECORD } from '../measure/ledger-writer.ts';
 import type { AgentCounters } from '../measure/recorder.ts';
+import type { Alarm } from './alarm.ts';
 import { arrivals } from './arrivals.ts';
+import { runClients } from './clients.ts';
 import { nowUs } from './clock.ts';
-import { pace } from './pacer.ts';
-import type { ProducerRole } from './protocol.ts';
+import type { Delays, Eligibility } from './delays.ts';
+import { type Due, pace } from './pacer.ts';
+import type { ProducerClients, ProducerRole, ProducerSchedule } from './protocol.ts';
 import { randomStream } from './random.ts';
-import type { Workload } from './workload.ts';
+import type { OwnShape, Workload } from './workload.ts';
 
 /** Enqueues that may be under way at once; a job that is due beyond them is skipped, and counted as such. */
 const OUTSTANDING_LIMIT = 20_000;
@@ -17,47 +20,125 @@ export interface Producing {
   readonly role: ProducerRole;
   readonly producer: Producer;
   readonly workload: Workload;
+  readonly delays: Delays;
   readonly ledger: LedgerWriter;
   readonly counters: AgentCounters;
   readonly startUs: number;
+  readonly alarm: Alarm;
   readonly signal: AbortSignal;
   readonly onError: (error: unknown) => void;
 }
 
-/** Sends every job at its intended instant, without waiting for any answer; resolves when all answers are in. */
+/** Sends every job at its instant; resolves when all answers are in. */
 export async function produce(options: Producing): Promise<void> {
-  const { role, ledger, counters } = options;
-  const { schedule } = role;
-  const outstanding = new Set<Promise<void>>();
-  await pace({
-    startUs: options.startUs,
-    schedule: arrivals(schedule.phases, randomStream(schedule.seed, schedule.stream), schedule.shift),
-    clock: nowUs,
-    signal: options.signal,
-    send: (index, intendedUs) => {
-      if (outstanding.size >= OUTSTANDING_LIMIT) return;
-      const key = role.firstKey + index;
-      ledger.append(RECORD.enqueueSent, 0, 0, key, intendedUs, nowUs(), 0);
-      ledger.flush();
-      counters.sent += 1;
-      if (outstanding.size >= role.connections) counters.poolWaits += 1;
-      const sent = send(options, key, intendedUs).finally(() => outstanding.delete(sent));
-      outstanding.add(sent);
-    },
-  });
-  await Promise.all(outstanding);
+  const { load } = options.role;
+  const sending = new Sending(options);
+  if (load.loop === 'open') await produceScheduled(options, load, sending);
+  else await produceClosed(options, load, sending);
 }
 
-async function send(options: Producing, key: number, intendedUs: number): Promise<void> {
-  const { ledger, counters } = options;
-  try {
-    await options.producer.enqueue(options.workload.job(key, intendedUs));
-    ledger.append(RECORD.enqueueDone, 0, 0, key, nowUs(), 0, 0);
-    counters.enqueued += 1;
-  } catch (error) {
-    ledger.append(RECORD.enqueueDone, refused(error) ? 1 : 2, 0, key, nowUs(), 0, 0);
-    counters.enqueueFailed += 1;
-    options.onError(error);
+/** Without waiting for any answer. */
+async function produceScheduled(options: Producing, load: ProducerSchedule, sending: Sending): Promise<void> {
+  await pace({
+    startUs: options.startUs,
+    schedule: arrivals(load.phases, randomStream(load.seed, load.stream)),
+    clock: nowUs,
+    signal: options.signal,
+    alarm: options.alarm,
+    send: (first, due) => sending.together(first, due),
+  });
+  await sending.answered();
+}
+
+/** Each client waits for its own answers. There is no schedule to be late on: a job is intended when its client sends it. */
+async function produceClosed(options: Producing, load: ProducerClients, sending: Sending): Promise<void> {
+  await runClients({
+    startUs: options.startUs,
+    phases: load.phases,
+    first: load.first,
+    stride: load.stride,
+    seed: load.seed,
+    stream: load.stream,
+    maxJobs: load.maxJobs,
+    clock: nowUs,
+    alarm: options.alarm,
+    signal: options.signal,
+    send: (index) => sending.one(index),
+  });
+}
+
+interface Announced {
+  readonly key: number;
+  readonly intendedUs: number;
+  readonly eligibility: Eligibility | undefined;
+  readonly own: OwnShape | undefined;
+}
+
+/** Announces jobs in the ledger, sends them, and counts what is under way. */
+class Sending {
+  readonly #options: Producing;
+  #outstanding = 0;
+  #allAnswered: (() => void) | undefined;
+
+  constructor(options: Producing) {
+    this.#options = options;
+  }
+
+  /**
+   * One flush for all: each is known to the ledger before it is sent. The instant at which each was really sent goes into the
+   * record of its answer.
+   */
+  together(first: number, due: readonly Due[]): void {
+    const announced: Announced[] = [];
+    const announcedUs = nowUs();
+    for (const [i, { intendedUs, job }] of due.entries()) {
+      if (this.#outstanding + announced.length >= OUTSTANDING_LIMIT) break;
+      announced.push(this.#announce(first + i, intendedUs, announcedUs, job));
+    }
+    this.#options.ledger.flush();
+    for (const one of announced) this.#send(one).catch(this.#options.onError);
+  }
+
+  one(index: number): Promise<void> {
+    const readyUs = nowUs();
+    const announced = this.#announce(index, readyUs, readyUs, undefined);
+    this.#options.ledger.flush();
+    return this.#send(announced);
+  }
+
+  /** Resolves when no answer is missing. */
+  async answered(): Promise<void> {
+    if (this.#outstanding > 0) await new Promise<void>((resolve) => (this.#allAnswered = resolve));
+  }
+
+  #announce(index: number, intendedUs: number, atUs: number, own: OwnShape | undefined): Announced {
+    const { role, delays, ledger } = this.#options;
+    const key = role.firstKey + index;
+    const eligibility = delays.of(key, intendedUs);
+    const delayUs = eligibility === undefined ? 0 : Math.round(eligibility.delayUs);
+    ledger.append(RECORD.enqueueSent, 0, 0, key, intendedUs, atUs, delayUs);
+    return { key, intendedUs, eligibility, own };
+  }
+
+  async #send({ key, intendedUs, eligibility, own }: Announced): Promise<void> {
+    const { role, producer, workload, ledger, counters } = this.#options;
+    counters.sent += 1;
+    if (this.#outstanding >= role.connections) counters.poolWaits += 1;
+    this.#outstanding += 1;
+    const job = workload.job(key, intendedUs + (eligibility?.delayUs ?? 0), own);
+    const sentUs = nowUs();
+    try {
+      await producer.enqueue(eligibility === undefined ? job : { ...job, runAtMs: eligibility.runAtMs });
+      ledger.append(RECORD.enqueueDone, 0, 0, key, nowUs(), sentUs, 0);
+      counters.enqueued += 1;
+    } catch (error) {
+      ledger.append(RECORD.enqueueDone, refused(error) ? 1 : 2, 0, key, nowUs(), sentUs, 0);
+      counters.enqueueFailed += 1;
+      this.#options.onError(error);
+    } finally {
+      this.#outstanding -= 1;
+      if (this.#outstanding === 0) this.#allAnswered?.();
+    }
   }
 }
 

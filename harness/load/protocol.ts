@@ -4,7 +4,9 @@ import type { ContenderSpec, PlanReport, SessionsReport, Target } from '../conte
 import type { ClaimReport } from '../measure/claim-habits.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
 import type { AgentCounters } from '../measure/recorder.ts';
+import type { Pacing } from './alarm.ts';
 import type { ArrivalPhase } from './arrivals.ts';
+import type { ClientPhase } from './clients.ts';
 
 /** What an agent is to do; sent once, first. */
 export interface Assignment {
@@ -16,23 +18,36 @@ export interface Assignment {
   readonly ledgerPath: string;
   readonly payloadBytes: number;
   readonly priorities: readonly number[];
+  readonly delaysMs: readonly number[];
   readonly role: ProducerRole | WorkerRole;
 }
 
 export interface ProducerRole {
   readonly kind: 'producer';
   readonly connections: number;
-  readonly schedule: ProducerSchedule;
+  readonly pacing: Pacing;
+  readonly load: ProducerSchedule | ProducerClients;
   /** The n-th job has the key `firstKey + n`. */
   readonly firstKey: number;
 }
 
-/** One producer's part of the arrivals, with what makes it repeatable. */
+/** One producer's part of an open loop's arrivals, with what makes it repeatable. */
 export interface ProducerSchedule {
+  readonly loop: 'open';
   readonly phases: readonly ArrivalPhase[];
   readonly seed: number;
   readonly stream: string;
-  readonly shift: number;
+}
+
+/** One producer's clients of a closed loop: `first`, `first + stride`, …, which send `maxJobs` at most. */
+export interface ProducerClients {
+  readonly loop: 'closed';
+  readonly phases: readonly ClientPhase[];
+  readonly first: number;
+  readonly stride: number;
+  readonly seed: number;
+  readonly stream: string;
+  readonly maxJobs: number;
 }
 
 export interface WorkerRole {
@@ -47,8 +62,8 @@ export interface WorkerRole {
 
 export type ToAgent =
   | Assignment
-  /** Begin at `startUs` of the machine's clock. */
-  | { readonly kind: 'start'; readonly startUs: number }
+  /** Begin at `startUs` of the machine's clock, which the queue's clock is `queueOffsetUs` ahead of (for delayed jobs). */
+  | { readonly kind: 'start'; readonly startUs: number; readonly queueOffsetUs: number }
   /** Asks for the agent's clock. */
   | { readonly kind: 'ping'; readonly ping: number }
   /** Producers stop sending; workers finish what runs, give back the rest, and close. */

@@ -42,3 +42,11 @@ test('a preload has the keys 0 … n − 1 and no instant of its own', () => {
   );
   assert.ok(jobs.every((job) => job.payload.t === 0));
 });
+
+test('a job of a trace has its own priority and size, where it says so', () => {
+  const workload = new Workload(100, [3]);
+  assert.equal(workload.job(0, 1, { priority: -2 }).priority, -2);
+  assert.equal(workload.job(0, 1, { payloadBytes: 60 }).priority, 3);
+  for (let payloadBytes = 48; payloadBytes < 400; payloadBytes += 1)
+    assert.equal(JSON.stringify(workload.job(7, 1e9, { payloadBytes }).payload).length, payloadBytes);
+});

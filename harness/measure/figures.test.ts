@@ -436,3 +436,31 @@ test('an empty load has one empty bucket and no figures', () => {
   assert.deepEqual(figures(input).latencyUs, {});
   assert.equal(figures(input).throughput.settledPerSec, 0);
 });
+
+test('the clock of a delayed job starts when it is due, that of the others when they were intended', () => {
+  const book = new Book(2).whole(0, 100).whole(1, 100);
+  book.ledger.delay(1, 1.5 * MS);
+  const found = book.figures({ measuredMs: [0, 1000], endMs: 1000 });
+  assert.deepEqual([found.latencyUs.pickup?.min, found.latencyUs.pickup?.max], [0.5 * MS, 2 * MS]);
+  assert.deepEqual([found.latencyUs.response?.min, found.latencyUs.response?.max], [1.5 * MS, 3 * MS]);
+  assert.equal(found.latencyUs.generatorLag?.max, 0, 'lag is from the intended instant for all');
+});
+
+test('a delayed job that is not yet due at the end has no age; one that is due has', () => {
+  const book = new Book(2).sent(0, 100).enqueued(0, 101).sent(1, 100).enqueued(1, 101);
+  book.ledger.delay(0, 2_000 * MS);
+  book.ledger.delay(1, 300 * MS);
+  const found = book.figures({ measuredMs: [0, 1000], endMs: 1000 });
+  assert.equal(found.latencyUs.pickup?.count, 1);
+  assert.equal(found.latencyUs.pickup?.max, 600 * MS);
+  assert.equal(found.latencyUs.response?.max, 600 * MS);
+  assert.match(found.notes.join('; '), /1 delayed jobs were not yet due at the end/);
+});
+
+test('a closed loop has no generator lag, and all else', () => {
+  const found = new Book(1).whole(0, 100).figures({ measuredMs: [0, 1000], endMs: 1000, closedLoop: true });
+  assert.equal(found.latencyUs.generatorLag, undefined);
+  assert.equal(found.lateShare, 0);
+  assert.equal(found.latencyUs.pickup?.max, 2 * MS);
+  assert.equal(found.throughput.offeredPerSec, 1);
+});

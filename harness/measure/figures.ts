@@ -19,7 +19,10 @@ export interface Stretch {
 export interface FigureInput {
   readonly ledger: Ledger;
   readonly preloaded: number;
+  /** Whether jobs arrive during the load: on a schedule, or from clients. Else it is a drain. */
   readonly openLoop: boolean;
+  /** Whether they come from clients, which have no schedule that they could be late on. */
+  readonly closedLoop?: boolean;
   readonly startUs: number;
   /** When the agents had stopped: the age of what is still unsettled is counted up to here. */
   readonly endUs: number;
@@ -44,15 +47,16 @@ export interface Figures {
 }
 
 /**
- * In an open loop a job belongs to the figures when its **intended** instant lies in a measured stretch, wherever it
- * ended; one that never ended counts with its age, so that a queue that falls behind cannot hide its worst jobs. In a
+ * When jobs arrive, on a schedule or from clients, a job belongs to the figures when its **intended** instant lies in a measured stretch, wherever it
+ * ended; one that never ended counts with its age, so that a queue that falls behind cannot hide its worst jobs. The clock
+ * of a delayed job starts when it is eligible; one that is not yet when the load is over has nothing to tell. In a
  * drain a job belongs to them when it was settled there, and only its service time is told: how long it lay in the backlog
  * says when the backlog was made and how long we looked, not how good the queue is.
  */
 export function figures(input: FigureInput): Figures {
   const log = new IntervalLog(input.startUs);
   const total = new Map<Metric, LatencyHistogram>(METRICS.map((m) => [m, new LatencyHistogram()]));
-  const counts = { late: 0, sent: 0, unsettled: 0, settled: 0, enqueued: 0, offered: 0 };
+  const counts = { late: 0, sent: 0, unsettled: 0, notDue: 0, settled: 0, enqueued: 0, offered: 0 };
   const record = (metric: Metric, valueUs: number, atUs: number): void => {
     total.get(metric)?.record(valueUs);
     log.add(metric, valueUs, atUs);
@@ -71,6 +75,10 @@ export function figures(input: FigureInput): Figures {
       `${counts.unsettled} jobs were still unsettled at the end: they count with their age, so response and pickup are lower bounds`,
     );
   }
+  if (counts.notDue > 0)
+    notes.push(
+      `${counts.notDue} delayed jobs were not yet due at the end: they have neither pickup nor response`,
+    );
   if (negative > 0) notes.push(`${negative} latencies were below zero: see min`);
   return {
     throughput: rates(input, counts, measuredSeconds),
@@ -90,6 +98,7 @@ interface Counts {
   late: number;
   sent: number;
   unsettled: number;
+  notDue: number;
   settled: number;
   enqueued: number;
   offered: number;
@@ -107,8 +116,10 @@ function openLoopJob(
   if (!inside(intendedUs)) return;
   const sentUs = ledger.sentUs[key] ?? Number.NaN;
   counts.sent += 1;
-  if (sentUs - intendedUs > LATE_US) counts.late += 1;
-  record('generatorLag', sentUs - intendedUs, sentUs);
+  if (input.closedLoop !== true) {
+    if (sentUs - intendedUs > LATE_US) counts.late += 1;
+    record('generatorLag', sentUs - intendedUs, sentUs);
+  }
   const enqueuedUs = ledger.enqueuedUs[key] ?? Number.NaN;
   if (ledger.enqueueState[key] === ENQUEUE.confirmed) record('enqueue', enqueuedUs - sentUs, enqueuedUs);
   // No answer at all: like every job that never ended, it counts with its age.
@@ -117,15 +128,20 @@ function openLoopJob(
   const claimed = !Number.isNaN(claimedUs);
   const done = finished(input, key);
   if (!claimed && ledger.enqueueState[key] === ENQUEUE.refused) return;
+  const eligibleUs = ledger.eligibleUs(key);
+  if (!claimed && done === undefined && eligibleUs > input.endUs) {
+    counts.notDue += 1;
+    return;
+  }
   const pickedUs = claimed ? claimedUs : input.endUs;
-  record('pickup', pickedUs - intendedUs, pickedUs);
+  record('pickup', pickedUs - eligibleUs, pickedUs);
   if (done === undefined) {
     counts.unsettled += 1;
-    record('response', input.endUs - intendedUs, input.endUs);
+    record('response', input.endUs - eligibleUs, input.endUs);
     return;
   }
   if (!Number.isNaN(done.claimedUs)) record('service', done.settledUs - done.claimedUs, done.settledUs);
-  record('response', done.settledUs - intendedUs, done.settledUs);
+  record('response', done.settledUs - eligibleUs, done.settledUs);
 }
 
 function drainJob(input: FigureInput, key: number, inside: (us: number) => boolean, record: Record): void {

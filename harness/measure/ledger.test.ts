@@ -44,8 +44,8 @@ test('every field of every kind of record survives the file', (t) => {
   const path = written(join(folder(t), 'a'), (w) => {
     w.append(RECORD.enqueueSent, 0, 0, 3, 1_000_000.25, 1_000_010.5, 0);
     w.append(RECORD.enqueueDone, 0, 0, 3, 1_000_500.75, 0, 0);
-    w.append(RECORD.enqueueSent, 0, 0, 4, 2, 3, 0);
-    w.append(RECORD.enqueueDone, 1, 0, 4, 5, 0, 0);
+    w.append(RECORD.enqueueSent, 0, 0, 4, 2, 3, 4_000_000_000);
+    w.append(RECORD.enqueueDone, 1, 0, 4, 5, 3.5, 0);
     w.append(RECORD.enqueueSent, 0, 0, 5, 2, 3, 0);
     w.append(RECORD.enqueueDone, 2, 0, 5, 5, 0, 0);
     w.append(RECORD.enqueueSent, 0, 0, 6, 2, 3, 0);
@@ -63,6 +63,9 @@ test('every field of every kind of record survives the file', (t) => {
   );
   assert.deepEqual([...ledger.intendedUs.slice(0, 4)], [77, 77, Number.NaN, 1_000_000.25]);
   assert.equal(ledger.sentUs[3], 1_000_010.5);
+  assert.equal(ledger.sentUs[4], 3.5, 'when it was really sent, where the answer says so');
+  assert.deepEqual([ledger.isDelayed(3), ledger.eligibleUs(3)], [false, 1_000_000.25]);
+  assert.deepEqual([ledger.isDelayed(4), ledger.eligibleUs(4)], [true, 4_000_000_002]);
   assert.equal(ledger.enqueuedUs[3], 1_000_500.75);
   assert.ok(Number.isNaN(ledger.enqueuedUs[6]), 'no answer is no instant');
   assert.deepEqual(ledger.claimsOf(3), [

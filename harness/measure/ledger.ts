@@ -68,6 +68,8 @@ export class Ledger {
   overClaims = 0;
   /** What each file says of its agent. */
   readonly accounts: AgentAccount[] = [];
+  /** From intended to eligible, µs; there when any job was delayed. */
+  #delayUs: Float64Array | undefined;
 
   /** Keys 0 … `preloaded` − 1 lie in the queue from the start, intended for the start of the load. */
   constructor(size: number, preloaded: number, startUs: number) {
@@ -112,6 +114,23 @@ export class Ledger {
       closeSync(fd);
     }
     this.accounts.push(reader.end());
+  }
+
+  /** The job may run from `delayUs` after its intended instant on. Negative for a preloaded one that was due before the load. */
+  delay(key: number, delayUs: number): void {
+    this.#delayUs ??= new Float64Array(this.size);
+    this.#delayUs[key] = delayUs;
+  }
+
+  /** Whether the job was to wait for an instant of its own. */
+  isDelayed(key: number): boolean {
+    return this.#delayUs !== undefined && this.#delayUs[key] !== 0;
+  }
+
+  /** From when on the job could be claimed: its intended instant, or the end of its delay. */
+  eligibleUs(key: number): number {
+    const intendedUs = this.intendedUs[key] ?? Number.NaN;
+    return this.#delayUs === undefined ? intendedUs : intendedUs + (this.#delayUs[key] ?? 0);
   }
 
   /** All claims of a job in the order of their answers. */
@@ -241,8 +260,13 @@ class FileReader {
       ledger.intendedUs[key] = buffer.readDoubleLE(at + 8);
       ledger.sentUs[key] = buffer.readDoubleLE(at + 16);
       ledger.enqueueState[key] = ENQUEUE.sent;
+      const delayUs = buffer.readUInt32LE(at + 24);
+      if (delayUs > 0) ledger.delay(key, delayUs);
     } else if (kind === RECORD.enqueueDone) {
       ledger.enqueuedUs[key] = buffer.readDoubleLE(at + 8);
+      // Jobs that are due together are announced together, and sent one after another.
+      const sentUs = buffer.readDoubleLE(at + 16);
+      if (sentUs > 0) ledger.sentUs[key] = sentUs;
       ledger.enqueueState[key] = [ENQUEUE.confirmed, ENQUEUE.refused, ENQUEUE.sent][detail] ?? ENQUEUE.sent;
     } else if (kind === RECORD.claimed) {
       const requestedUs = buffer.readDoubleLE(at + 8);

@@ -19,20 +19,20 @@ export function timeline(input: FigureInput, cell: string, seconds: number): Sam
       : Math.min(buckets - 1, Math.max(0, Math.floor((us - input.startUs) / 1e6 / seconds)));
   const { ledger } = input;
   for (let key = 0; key < ledger.size; key += 1) {
-    const intendedUs = ledger.intendedUs[key] ?? Number.NaN;
+    const eligibleUs = ledger.eligibleUs(key);
     const enqueued = key < input.preloaded ? undefined : rows[at(ledger.enqueuedUs[key] ?? Number.NaN)];
     if (enqueued !== undefined && ledger.enqueueState[key] === ENQUEUE.confirmed) enqueued.enqueued += 1;
     const claimedUs = ledger.claimedUs[key] ?? Number.NaN;
     const claimed = rows[at(claimedUs)];
     if (claimed !== undefined) {
       claimed.claimed += 1;
-      pickup[at(claimedUs)]?.push(claimedUs - intendedUs);
+      pickup[at(claimedUs)]?.push(claimedUs - eligibleUs);
     }
     const done = finished(input, key);
     const settled = done === undefined ? undefined : rows[at(done.settledUs)];
     if (done !== undefined && settled !== undefined) {
       settled.settled += 1;
-      response[at(done.settledUs)]?.push(done.settledUs - intendedUs);
+      response[at(done.settledUs)]?.push(done.settledUs - eligibleUs);
     }
   }
   let backlog = input.preloaded;

@@ -42,6 +42,7 @@ const BATCH = 5;
 export function findWarmUp(input: WarmUpInput): FoundWarmUp {
   const lengthUs = input.untilUs - input.startUs;
   const { floorSeconds } = input;
+  if (!(lengthUs > 0)) return { seconds: floorSeconds, floorSeconds, capSeconds: floorSeconds, found: true };
   const capSeconds = Math.max(floorSeconds, (lengthUs * CAP_SHARE) / 1e6);
   const binUs = Math.max(LEAST_BIN_US, lengthUs / BINS);
   const series = input.openLoop ? pickups(input, binUs) : settles(input, binUs);
@@ -100,9 +101,9 @@ function settles({ ledger, startUs, untilUs }: WarmUpInput, binUs: number): numb
 function pickups({ ledger, startUs, untilUs, preloaded }: WarmUpInput, binUs: number): number[] {
   const bins = Array.from({ length: Math.floor((untilUs - startUs) / binUs) }, (): number[] => []);
   for (let key = preloaded; key < ledger.size; key += 1) {
-    const intendedUs = ledger.intendedUs[key] ?? Number.NaN;
-    const waitedUs = (ledger.claimedUs[key] ?? Number.NaN) - intendedUs;
-    if (waitedUs > 0) bins[Math.floor((intendedUs - startUs) / binUs)]?.push(Math.log(waitedUs));
+    const eligibleUs = ledger.eligibleUs(key);
+    const waitedUs = (ledger.claimedUs[key] ?? Number.NaN) - eligibleUs;
+    if (waitedUs > 0) bins[Math.floor((eligibleUs - startUs) / binUs)]?.push(Math.log(waitedUs));
   }
   let last = bins.find((values) => values.length > 0)?.[0] ?? 0;
   return bins.map((values) => {

@@ -3,8 +3,8 @@
 import type { Promises } from '../contender.ts';
 import type { Cell } from '../result.ts';
 
-/** Every count, those that older bundles lack included. */
-export type Audit = Cell['audit'] & { unclaimedSettles: number; starved: number };
+/** Every count. */
+export type Audit = Cell['audit'];
 export type JobCounts = Cell['jobs'];
 
 /** What voids a cell, one sentence each, and empty for a correct one. */
@@ -17,6 +17,7 @@ export function violations(audit: Audit, jobs: JobCounts, promises: Promises): s
   say(audit.lost, 'lost: enqueued, never settled, and gone from the database');
   say(audit.duplicateClaims, 'handed out twice within one lease');
   say(audit.overClaims, 'handed out beyond what the claim had asked for');
+  say(audit.earlyHandOuts, 'handed out earlier than asked for');
   say(audit.stuck, 'left under a lease that nobody holds and that should have ended');
   say(audit.duplicateSettlements, 'settled twice with effect');
   say(audit.acceptedStaleSettles, 'settled under a stale lease, and the settle was accepted');
@@ -43,6 +44,7 @@ export function emptyAudit(): Audit {
     lost: 0,
     duplicateClaims: 0,
     overClaims: 0,
+    earlyHandOuts: 0,
     stuck: 0,
     duplicateSettlements: 0,
     unexpected: 0,

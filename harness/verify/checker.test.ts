@@ -551,3 +551,45 @@ function randomBook(random: Random): Book {
   if (random() < 0.5) book.ledger.lostSessions.add(pick(3));
   return book;
 }
+
+test('a delayed job that is handed out before it is due is early, beyond what is not known of the clocks', async () => {
+  const early = (claimedAt: number): Book => {
+    const book = new Book(2).done(0, claimedAt).done(1, claimedAt);
+    book.ledger.delay(0, 100 * MS);
+    return book;
+  };
+  const over = { earlyToleranceUs: 5 * MS };
+  const settled = { settled: 2 };
+  await expect(
+    early(93.9),
+    {
+      audit: { earlyHandOuts: 1 },
+      jobs: settled,
+      violations: [/1 job was handed out earlier than asked for/],
+    },
+    over,
+  );
+  // A claim is answered a millisecond after it was asked for.
+  await expect(early(94), { jobs: settled }, over);
+  await expect(early(200), { jobs: settled }, over);
+});
+
+test('in a closed loop what was not sent was not offered; what turns up all the same is unexpected', async () => {
+  const book = new Book(5, 1)
+    .done(0)
+    .enqueue(1, ENQUEUE.confirmed)
+    .done(1)
+    .enqueue(2, ENQUEUE.confirmed)
+    .done(2);
+  const over = { closedLoop: true, preloaded: 1 };
+  await expect(book, { jobs: { offered: 3, enqueued: 3, settled: 3 } }, over);
+  await expect(
+    book.claim(4, 5, 6),
+    {
+      audit: { unexpected: 1 },
+      jobs: { offered: 3, enqueued: 3, settled: 3 },
+      violations: [/without having been offered/],
+    },
+    over,
+  );
+});

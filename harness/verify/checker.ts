@@ -24,6 +24,10 @@ export interface CheckInput {
   readonly promises: Promises;
   readonly leaseMs: number;
   readonly preloaded: number;
+  /** Jobs come from clients: a key that was never sent was never offered. */
+  readonly closedLoop?: boolean;
+  /** How much before it was eligible a job may seem to be handed out, for what is not known of the clocks; absent without delays. */
+  readonly earlyToleranceUs?: number;
   /** Priority of a key. */
   readonly priorityOf: (key: number) => number;
   /** What the database held after the load; absent when the contender cannot list it. */
@@ -63,6 +67,7 @@ export async function check(input: CheckInput): Promise<CheckResult> {
     if (held[key] === HELD.leased && isStuck(input, key)) audit.stuck += 1;
     if (ledger.histories.has(key)) auditHandOuts(input, key, audit);
     if (settledByAnother(ledger, key)) audit.unclaimedSettles += 1;
+    if (isEarly(input, key)) audit.earlyHandOuts += 1;
   }
   audit.unexpected += ledger.foreignKeys.size;
   audit.overClaims = ledger.overClaims;
@@ -89,6 +94,12 @@ function isStuck(input: CheckInput, key: number): boolean {
   return input.endUs > Math.max(claimedUs, input.lastFaultUs) + input.leaseMs * 1000 + REAP_MARGIN_US;
 }
 
+/** Whether a delayed job was handed out before it was eligible, whatever the clocks' uncertainty. Its first claim tells. */
+function isEarly({ ledger, earlyToleranceUs }: CheckInput, key: number): boolean {
+  if (earlyToleranceUs === undefined || !ledger.isDelayed(key)) return false;
+  return (ledger.claimedUs[key] ?? Number.NaN) < ledger.eligibleUs(key) - earlyToleranceUs;
+}
+
 interface Ends extends JobCounts {
   lost: number;
   assumedSettled: Set<number>;
@@ -102,7 +113,8 @@ function endOf(input: CheckInput, key: number, held: number, audit: Audit, ends:
   const settles = settleSummary(ledger, key);
   if (enqueue === ENQUEUE.notSent) {
     if (claimed) audit.unexpected += 1;
-    ends.skipped += 1;
+    if (input.closedLoop === true && key >= input.preloaded) ends.offered -= 1;
+    else ends.skipped += 1;
     return;
   }
   const turnedUp = claimed || held !== HELD.none;

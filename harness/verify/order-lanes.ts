@@ -25,7 +25,8 @@ export function laneAudit(input: LaneInput, found: Found): void {
   const { ledger } = input;
   const lanes = new Map<number, number[]>();
   for (let key = 0; key < input.preloaded; key += 1) {
-    if (Number.isNaN(ledger.claimedUs[key] ?? Number.NaN) || ledger.histories.has(key)) continue;
+    if (Number.isNaN(ledger.claimedUs[key] ?? Number.NaN)) continue;
+    if (ledger.histories.has(key) || ledger.isDelayed(key)) continue;
     if (ledger.enqueueState[key] !== ENQUEUE.confirmed) continue;
     const claimer = ledger.claimer[key] ?? 0;
     const lane = lanes.get(claimer);

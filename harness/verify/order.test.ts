@@ -113,3 +113,11 @@ test('jobs enqueued during the load have no known order', () => {
   ledger.enqueueState.fill(ENQUEUE.confirmed);
   assert.deepEqual(audit(ledger, 'enqueue', { preloaded: 2 }), [0, 0]);
 });
+
+test('a delayed job has no place in the order, early or late', () => {
+  const ledger = ledgerOf(4, [{ keys: [2, 3, 0, 1] }]);
+  assert.deepEqual(audit(ledger, 'enqueue'), [2, 0]);
+  ledger.delay(2, 1);
+  ledger.delay(3, -1);
+  assert.deepEqual(audit(ledger, 'enqueue'), [0, 0]);
+});

@@ -29,7 +29,7 @@ export interface OrderAudit {
  * - **Starved**: a session that held nothing asked and was given nothing, though Y had been confirmed long before and
  *   was taken only by a claim that was asked for after that answer, or never.
  *
- * Jobs that were claimed more than once have lost their place. Where an agent was broken jobs come back unseen, and
+ * Jobs that were claimed more than once have lost their place, and delayed ones never had one. Where an agent was broken jobs come back unseen, and
  * nothing is said; where something failed a claim may have had a job locked and given it back, and only lanes count.
  */
 export function orderAudit(input: OrderInput): OrderAudit {
@@ -77,7 +77,8 @@ function overtaken(input: OrderInput, found: Found): void {
 }
 
 function claimedOnce(ledger: Ledger, key: number): boolean {
-  return !Number.isNaN(ledger.claimedUs[key] ?? Number.NaN) && !ledger.histories.has(key);
+  const claimed = !Number.isNaN(ledger.claimedUs[key] ?? Number.NaN);
+  return claimed && !ledger.histories.has(key) && !ledger.isDelayed(key);
 }
 
 /** A preloaded job was there before everything else, in the order of the keys: below zero, a microsecond apart. */
@@ -99,7 +100,8 @@ function starved(input: OrderInput): number {
   for (const claim of ledger.emptyClaims) empty.add(claim.requestedUs, claim.answeredUs);
   let count = 0;
   for (let key = 0; key < ledger.size; key += 1) {
-    if (ledger.histories.has(key) || ledger.enqueueState[key] !== ENQUEUE.confirmed) continue;
+    if (ledger.histories.has(key) || ledger.isDelayed(key)) continue;
+    if (ledger.enqueueState[key] !== ENQUEUE.confirmed) continue;
     const claimed = claimedOnce(ledger, key);
     if (!claimed && !input.isReady(key)) continue;
     const takenUs = claimed ? (ledger.claimRequestedUs[key] ?? Number.NaN) : Number.POSITIVE_INFINITY;

@@ -31,7 +31,7 @@ export type Origin = {
 };
 
 /** Two bundles, or two contenders, that may not be compared as they are. One line: what differs, and the mend. */
-export class CompareRefused extends Error {
+class CompareRefused extends Error {
   override readonly name = 'CompareRefused';
   readonly exitCode = 1;
 }

@@ -11,7 +11,7 @@ import { comparedPairs } from '../tables/comparison.ts';
 import type { ComparisonDocument } from './document.ts';
 
 export { comparisonMarkdown } from '../render/comparison/markdown.ts';
-export { comparisonLines, comparisonTerminal } from '../render/comparison/terminal.ts';
+export { comparisonTerminal } from '../render/comparison/terminal.ts';
 export { type CompareRequest, compareBundles, comparisonsOf } from './document.ts';
 
 /** Writes DIR/compare.json, DIR/compare.md and DIR/compare.html; the folder is made. Resolves to the files. */

@@ -8,7 +8,15 @@ import { findingsOf, overallVerdict } from '../findings.ts';
 import { panelName } from '../report.ts';
 import { type Figure, type Latency, type Panel, type Percentile, type Row, summarise } from '../summary.ts';
 import { escapeTerminal } from './escape.ts';
-import { ABSENT, formatNumber, formatRange, formatRatio, timeUnit, type Unit } from './format.ts';
+import {
+  ABSENT,
+  formatDuration,
+  formatNumber,
+  formatRange,
+  formatRatio,
+  timeUnit,
+  type Unit,
+} from './format.ts';
 import { BORDERLESS, type Paint, painter, plain, type TerminalOptions, wrapped } from './terminal-text.ts';
 
 export type { TerminalOptions } from './terminal-text.ts';
@@ -75,6 +83,7 @@ function panelBlock(panel: Panel, width: number, paint: Paint): string {
     paint(cut(escapeTerminal(panel.load), width), 2),
     paint(first, 2),
     ...rest,
+    ...lagLine(panel, paint),
     ...rowNotes(panel, width),
   ].join('\n');
 }
@@ -138,6 +147,20 @@ function rowCells(
     middle(row.cost.commitsPerJob, formatNumber),
     verdict,
   ];
+}
+
+/** The generator's own lateness, of the worst cell; none where nothing is scheduled. */
+function lagLine(panel: Panel, paint: Paint): string[] {
+  const cells = panel.rows.flatMap((row) => [...row.valid, ...row.invalid]);
+  const worst = (read: (cell: (typeof cells)[number]) => number | undefined): string => {
+    const found = cells.flatMap((cell) => read(cell) ?? []);
+    return found.length === 0 ? ABSENT : plain(formatDuration(Math.max(...found)));
+  };
+  if (cells.every((cell) => cell.generator.lagMaxUs === undefined)) return [];
+  const p50 = worst((cell) => cell.latencyUs?.generatorLag?.p50);
+  const p99 = worst((cell) => cell.generator.lagP99Us);
+  const max = worst((cell) => cell.generator.lagMaxUs);
+  return [paint(`generator lag, worst cell: p50 ${p50}, p99 ${p99}, max ${max}`, 2)];
 }
 
 function rowNotes(panel: Panel, width: number): string[] {

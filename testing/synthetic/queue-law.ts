@@ -81,11 +81,12 @@ export class Servers {
 export function path(law: QueueLaw, seconds: number, seed: number): Visit[] {
   const service = serviceTimes(law, seed);
   const servers = new Servers(law.servers);
+  const rate = { seconds, fromPerSec: law.arrivalPerSec, toPerSec: law.arrivalPerSec };
   const schedule = arrivals(
-    [{ seconds, model: 'poisson', ratePerSec: law.arrivalPerSec }],
+    [{ kind: 'rate', seconds, spacing: 'poisson', segments: [rate], shift: 0 }],
     randomStream(seed, 'path'),
   );
-  return Array.from(schedule, (us) => servers.visit(us / 1e6, service()));
+  return Array.from(schedule, ({ atUs }) => servers.visit(atUs / 1e6, service()));
 }
 
 /** The value that `share` of the values do not exceed. */

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ScenarioInput, scenarioSchema } from '../scenarios/scenario.ts';
-import { measuredStretches, windowOf } from './cell-result.ts';
+import { lastMeasuredUs, measuredStretches, windowOf } from './cell-window.ts';
 import type { CheckResult } from './verify/checker.ts';
 
 const SECOND = 1e6;
+const NO_WARM_UP = { seconds: 0, floorSeconds: 0, capSeconds: 0, found: true };
 const START = 5e9;
 
 function stretches(
@@ -30,7 +31,8 @@ function stretches(
     jobs: { inFlight: left.inFlight ?? 0, retried: left.retried ?? 0 },
     audit: { lost: left.lost ?? 0 },
   } as CheckResult;
-  return measuredStretches(scenario, load, openLoop, { settledUs }, checked).map((s) => [
+  const lastUs = lastMeasuredUs(load, openLoop, { settledUs }, checked);
+  return measuredStretches(scenario, load, scenario.warmupSeconds, lastUs).map((s) => [
     (s.fromUs - START) / SECOND,
     (s.toUs - START) / SECOND,
   ]);
@@ -73,7 +75,7 @@ test('a load of less than two checkpoints is labelled a burst, from ten minutes 
     const phases = seconds.map((length, i) => ({ label: `${i}`, seconds: length, arrival }));
     const scenario = scenarioSchema.parse({ name: 'test', question: 'How long?', phases });
     // However long the queue takes to become empty: only the load counts.
-    return windowOf(scenario, { startUs: 0, endUs: 3_600 * SECOND, faults: [] }, undefined).kind;
+    return windowOf(scenario, { startUs: 0, endUs: 3_600 * SECOND, faults: [] }, NO_WARM_UP, undefined).kind;
   };
   assert.equal(kind(599.9), 'burst');
   assert.equal(kind(600), 'steady-state');
