@@ -44,6 +44,7 @@ function scenarioOf({ ratePerSec }: Case): Scenario {
     name: 'generator-lag',
     question: 'How late does one producer send its jobs?',
     warmupSeconds: WARMUP_SECONDS,
+    warmupCapSeconds: WARMUP_SECONDS,
     phases: [
       {
         label: 'steady',

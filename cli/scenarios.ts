@@ -166,6 +166,9 @@ export function withDuration(scenario: Scenario, seconds: number): Scenario {
   return requireFit({
     ...scenario,
     warmupSeconds: Math.min(scenario.warmupSeconds, seconds / 4),
+    ...(scenario.warmupCapSeconds === undefined
+      ? {}
+      : { warmupCapSeconds: Math.min(scenario.warmupCapSeconds, seconds / 4) }),
     phases: scenario.phases.map((phase) => ({
       ...phase,
       seconds: phase.seconds * factor,

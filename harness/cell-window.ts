@@ -61,7 +61,10 @@ export function warmUpOf(
     return { seconds: floorSeconds, floorSeconds, capSeconds: floorSeconds, found: true };
   const untilUs = Math.min(load.startUs + first.seconds * 1e6, lastUs);
   const preloaded = scenario.preloadJobs;
-  return findWarmUp({ ledger, startUs: load.startUs, untilUs, openLoop, preloaded, floorSeconds });
+  return findWarmUp({
+    ...{ ledger, startUs: load.startUs, untilUs, openLoop, preloaded, floorSeconds },
+    ...(scenario.warmupCapSeconds === undefined ? {} : { capSeconds: scenario.warmupCapSeconds }),
+  });
 }
 
 /** What is to be said of a warm-up that did not end. */

@@ -25,6 +25,7 @@ function scenarioOf(over: object): Scenario {
       name: 'models',
       question: 'Does it run?',
       warmupSeconds: 0,
+      warmupCapSeconds: 0,
       producers: { agents: 2, connections: 2 },
       workers: { agents: 1, connections: 4 },
       settleWithinSeconds: 20,

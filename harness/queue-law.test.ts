@@ -118,6 +118,7 @@ function scenarioOf(law: QueueLaw) {
     producers: { agents: 1, connections: 64 },
     workers: { agents: 1, connections: law.servers },
     warmupSeconds: WINDOW.warmupSeconds,
+    warmupCapSeconds: WINDOW.warmupSeconds,
     phases: [
       {
         label: 'steady',

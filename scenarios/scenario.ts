@@ -60,6 +60,11 @@ const shape = {
   leaseMs: z.int().min(100).max(3_600_000).default(30_000),
   /** Head of the load that is left out of the figures, and stays visible on the timeline. */
   warmupSeconds: z.number().min(0).max(3_600).default(0.5),
+  /**
+   * Where the search for the end of the warm-up ends, when not at 0.4 of the first phase; as much as `warmupSeconds` leaves
+   * out just that.
+   */
+  warmupCapSeconds: z.number().min(0).max(3_600).optional(),
   phases: z.array(phaseSchema).min(1).max(100),
   /** After the last phase: how long the queue may take to become empty. 0 ends the cell with the last phase. */
   settleWithinSeconds: z.number().min(0).max(3_600).default(0),
@@ -81,7 +86,10 @@ export const scenarioSchema = z
     message:
       'mixes a closed loop with a schedule: make two scenarios of it, since their figures mean different things',
   })
-  .refine((s) => s.warmupSeconds < totalSeconds(s), { message: 'has a warm-up as long as the whole load' });
+  .refine((s) => s.warmupSeconds < totalSeconds(s), { message: 'has a warm-up as long as the whole load' })
+  .refine((s) => s.warmupCapSeconds === undefined || s.warmupCapSeconds >= s.warmupSeconds, {
+    message: 'has a warmupCapSeconds below its warmupSeconds: make it as long, or leave it out',
+  });
 
 /** A scenario, validated and with every default filled in. */
 export type Scenario = z.output<typeof scenarioSchema>;

@@ -122,6 +122,7 @@ async function throughHarness(
       preloadJobs: preloadOf(options),
       workers: { agents: 1, connections: options.connections },
       warmupSeconds: WARMUP_SECONDS,
+      warmupCapSeconds: WARMUP_SECONDS,
       phases: [{ label: 'drain', seconds: options.seconds + WARMUP_SECONDS }],
     }),
     contender: parseContender('skip-locked', () => ''),

@@ -71,6 +71,7 @@ async function drained(
       preloadJobs: (options.seconds + 1) * PRELOAD_PER_SECOND,
       workers: { agents: 1, connections: 8 },
       warmupSeconds: WARMUP_SECONDS,
+      warmupCapSeconds: WARMUP_SECONDS,
       phases: [{ label: 'drain', seconds: options.seconds + WARMUP_SECONDS }],
     }),
     contender: parseContender('skip-locked', () => ''),

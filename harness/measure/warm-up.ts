@@ -22,6 +22,8 @@ export interface WarmUpInput {
   /** Keys below it are no arrivals. */
   readonly preloaded: number;
   readonly floorSeconds: number;
+  /** Of the scenario; absent for the share of the first phase below. */
+  readonly capSeconds?: number;
 }
 
 /** Share of the first phase beyond which nothing is discarded. */
@@ -43,7 +45,10 @@ export function findWarmUp(input: WarmUpInput): FoundWarmUp {
   const lengthUs = input.untilUs - input.startUs;
   const { floorSeconds } = input;
   if (!(lengthUs > 0)) return { seconds: floorSeconds, floorSeconds, capSeconds: floorSeconds, found: true };
-  const capSeconds = Math.max(floorSeconds, (lengthUs * CAP_SHARE) / 1e6);
+  const capSeconds = Math.max(
+    floorSeconds,
+    Math.min((lengthUs * CAP_SHARE) / 1e6, input.capSeconds ?? Number.POSITIVE_INFINITY),
+  );
   const binUs = Math.max(LEAST_BIN_US, lengthUs / BINS);
   const series = input.openLoop ? pickups(input, binUs) : settles(input, binUs);
   const floor = Math.min(series.length, Math.ceil((floorSeconds * 1e6) / binUs));
