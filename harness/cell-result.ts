@@ -2,18 +2,18 @@
 
 import { ratesOf } from '../scenarios/arrival.ts';
 import { arrivalsOf, isClosedLoop, type Scenario } from '../scenarios/scenario.ts';
-import { fairnessOf, type ServerReadings, withoutReading } from './cell-fairness.ts';
 import type { CellPlan } from './cell-plan.ts';
 import { lastMeasuredUs, measuredStretches, warmUpNote, warmUpOf, windowOf } from './cell-window.ts';
 import type { Contender, FenceReport } from './contender.ts';
+import { fairnessOf, type ServerReadings, withoutReading } from './fairness/cell.ts';
 import type { Load } from './load/coordinator.ts';
 import { hasDelays, type QueueClock } from './load/delays.ts';
 import { type FigureInput, figures, LOG_HEAD } from './measure/figures.ts';
 import type { Ledger } from './measure/ledger.ts';
-import type { CellPlans } from './measure/plan-watch.ts';
-import { costPerJob, type ServerAccount } from './measure/server-watch.ts';
 import { timeline } from './measure/timeline.ts';
 import type { Cell, Plan, Sample } from './result.ts';
+import type { CellPlans } from './telemetry/plan-watch.ts';
+import { costPerJob, type ServerAccount } from './telemetry/server-watch.ts';
 import type { CheckResult } from './verify/checker.ts';
 import { judge } from './verify/verdict.ts';
 

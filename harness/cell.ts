@@ -3,22 +3,22 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isClosedLoop, totalSeconds } from '../scenarios/scenario.ts';
-import { countSessions } from './cell-fairness.ts';
 import type { CellPlan, CellProgress } from './cell-plan.ts';
 import { assemble, type CellOutcome, type Delayed, type Prepared } from './cell-result.ts';
 import type { BenchJob, Contender, ContenderSpec, Target } from './contender.ts';
 import { openContender } from './contenders/index.ts';
 import { CannotMeasure } from './errors.ts';
+import { countSessions } from './fairness/cell.ts';
+import { durabilityAsFound, readStored } from './fairness/reading.ts';
 import type { Pacing } from './load/alarm.ts';
 import { nowUs } from './load/clock.ts';
 import { type Load, LoadRun } from './load/coordinator.ts';
 import { Delays, earlyToleranceUs, hasDelays, type QueueClock, readQueueClock } from './load/delays.ts';
 import { Workload } from './load/workload.ts';
-import { durabilityAsFound, readStored } from './measure/fairness-reading.ts';
 import { Ledger } from './measure/ledger.ts';
-import { PlanWatch } from './measure/plan-watch.ts';
-import { ServerWatch } from './measure/server-watch.ts';
 import type { CellDatabase, PostgresServer } from './server/server.ts';
+import { PlanWatch } from './telemetry/plan-watch.ts';
+import { ServerWatch } from './telemetry/server-watch.ts';
 import { type CheckResult, check } from './verify/checker.ts';
 
 export interface CellContext {

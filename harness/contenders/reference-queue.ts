@@ -31,10 +31,10 @@ import type {
   SessionRole,
   Target,
 } from '../contender.ts';
-import { PlanCollector } from '../measure/plan-collector.ts';
+import { SessionWatch } from '../fairness/session-watch.ts';
 import { keyOf, recorded } from '../measure/recorded-strategy.ts';
-import { SessionWatch } from '../measure/session-watch.ts';
 import type { ConnectionSettings } from '../server/server.ts';
+import { PlanCollector } from '../telemetry/plan-collector.ts';
 import { probeFence } from '../verify/fence-probe.ts';
 
 const QUEUE = 'bench';

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchPayload, Consumer, Contender, Producer } from '../contender.ts';
 import { openContender } from '../contenders/index.ts';
-import { ClaimHabits } from '../measure/claim-habits.ts';
+import { ClaimHabits } from '../fairness/claim-habits.ts';
 import { GeneratorWatch } from '../measure/generator.ts';
 import { LatencyHistogram } from '../measure/histogram.ts';
 import { LedgerWriter } from '../measure/ledger-writer.ts';

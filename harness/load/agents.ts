@@ -4,7 +4,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { PlanReport, SessionsReport } from '../contender.ts';
-import type { ClaimReport } from '../measure/claim-habits.ts';
+import type { ClaimReport } from '../fairness/claim-habits.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
 import { type AgentCounters, newCounters } from '../measure/recorder.ts';
 import { type ClockReading, readClock } from './clock-reading.ts';

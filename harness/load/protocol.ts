@@ -1,7 +1,7 @@
 // What do the coordinator and its agents say to each other?
 
 import type { ContenderSpec, PlanReport, SessionsReport, Target } from '../contender.ts';
-import type { ClaimReport } from '../measure/claim-habits.ts';
+import type { ClaimReport } from '../fairness/claim-habits.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
 import type { AgentCounters } from '../measure/recorder.ts';
 import type { Pacing } from './alarm.ts';

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { testDatabase } from '../../testing/database.ts';
 import { connect, withConnection } from '../server/connect.ts';
 import type { PostgresServer } from '../server/server.ts';
-import { durabilityAsFound, readStored, SessionCount } from './fairness-reading.ts';
+import { durabilityAsFound, readStored, SessionCount } from './reading.ts';
 
 const SETUP = { applicationName: 'set-up' };
 

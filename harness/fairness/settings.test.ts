@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ClaimReport } from '../measure/claim-habits.ts';
 import type { FairnessRow, FairnessSetting } from '../result.ts';
-import { type DeclaredFacts, fairnessRows, type ObservedFacts } from './fairness.ts';
+import type { ClaimReport } from './claim-habits.ts';
+import { type DeclaredFacts, fairnessRows, type ObservedFacts } from './settings.ts';
 
 const DECLARED: DeclaredFacts = {
   batch: 100,

@@ -6,11 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 
 import { isForUser } from '../errors.ts';
+import { captureEnvironment, isDurable, readCpuTimes, stealShare } from '../measure/environment.ts';
 import { environmentSchema } from '../result.ts';
 import { connect, withConnection } from '../server/connect.ts';
 import { startEmbedded } from '../server/embedded.ts';
 import type { CellDatabase, PostgresServer } from '../server/server.ts';
-import { captureEnvironment, isDurable, readCpuTimes, stealShare } from './environment.ts';
 import { type ServerReading, startSampler } from './sampler.ts';
 import { costsBetween, readCosts, resetStatistics, waitForQuiet } from './server-costs.ts';
 

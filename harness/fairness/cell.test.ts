@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { scenarioSchema } from '../scenarios/scenario.ts';
-import { countSessions, withoutReading } from './cell-fairness.ts';
-import type { Load } from './load/coordinator.ts';
-import type { ServerAccount } from './measure/server-watch.ts';
+import { scenarioSchema } from '../../scenarios/scenario.ts';
+import type { Load } from '../load/coordinator.ts';
+import type { ServerAccount } from '../telemetry/server-watch.ts';
+import { countSessions, withoutReading } from './cell.ts';
 
 const account = (commits: number) =>
   ({ spent: { commits, walBytes: 7 }, notes: [], samples: () => [] }) as unknown as ServerAccount;

@@ -2,21 +2,16 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type Scenario, totalSeconds } from '../scenarios/scenario.ts';
-import type { CellPlan } from './cell-plan.ts';
-import type { Contender, SessionRole, SessionsReport } from './contender.ts';
-import type { Load } from './load/coordinator.ts';
-import { togetherClaimed } from './measure/claim-habits.ts';
-import { SessionCount, type SessionsSeen, type StoredFacts } from './measure/fairness-reading.ts';
-import type { ServerAccount } from './measure/server-watch.ts';
-import type { Cell } from './result.ts';
-import type { CellDatabase } from './server/server.ts';
-import {
-  type DeclaredFacts,
-  fairnessRows,
-  type ObservedFacts,
-  type SessionFacts,
-} from './verify/fairness.ts';
+import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
+import type { CellPlan } from '../cell-plan.ts';
+import type { Contender, SessionRole, SessionsReport } from '../contender.ts';
+import type { Load } from '../load/coordinator.ts';
+import type { Cell } from '../result.ts';
+import type { CellDatabase } from '../server/server.ts';
+import type { ServerAccount } from '../telemetry/server-watch.ts';
+import { togetherClaimed } from './claim-habits.ts';
+import { SessionCount, type SessionsSeen, type StoredFacts } from './reading.ts';
+import { type DeclaredFacts, fairnessRows, type ObservedFacts, type SessionFacts } from './settings.ts';
 
 /** What the server said for the fairness check. All of it absent for a contender without a database. */
 export interface ServerReadings {

@@ -4,8 +4,8 @@ import type pg from 'pg';
 import { oneLine } from '../errors.ts';
 import { withConnection } from '../server/connect.ts';
 import type { ConnectionSettings, PostgresServer } from '../server/server.ts';
-import type { Watched } from './sampler.ts';
-import { SAMPLER_NAME } from './sampler-statements.ts';
+import type { Watched } from '../telemetry/sampler.ts';
+import { SAMPLER_NAME } from '../telemetry/sampler-statements.ts';
 import { DURABILITY_SETTINGS, FAIRNESS_MARK } from './session-watch.ts';
 
 const FAIRNESS_NAME = 'claimbench fairness';

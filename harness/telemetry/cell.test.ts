@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { parseScenario } from '../cli/scenarios.ts';
-import { temporaryFolder, testServer } from '../testing/command.ts';
-import { runCell } from './cell.ts';
-import type { CellOutcome } from './cell-result.ts';
-import { parseContender } from './contenders/index.ts';
-import { cellSchema, planSchema, sampleSchema } from './result.ts';
-import { openServer } from './server/index.ts';
+import { parseScenario } from '../../cli/scenarios.ts';
+import { temporaryFolder, testServer } from '../../testing/command.ts';
+import { runCell } from '../cell.ts';
+import type { CellOutcome } from '../cell-result.ts';
+import { parseContender } from '../contenders/index.ts';
+import { cellSchema, planSchema, sampleSchema } from '../result.ts';
+import { openServer } from '../server/index.ts';
 
 async function measured(t: TestContext, sampling: boolean): Promise<CellOutcome> {
   await using server = await openServer(testServer());
@@ -23,7 +23,7 @@ async function measured(t: TestContext, sampling: boolean): Promise<CellOutcome>
     },
     'watched',
   );
-  const contender = resolve(import.meta.dirname, '../testing/planted/scans-table.ts');
+  const contender = resolve(import.meta.dirname, '../../testing/planted/scans-table.ts');
   return await runCell(
     {
       id: 'watched',

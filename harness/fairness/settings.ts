@@ -2,8 +2,8 @@
 
 import { median } from '../../stats/spread.ts';
 import type { StatementMode } from '../contender.ts';
-import type { ClaimReport } from '../measure/claim-habits.ts';
 import type { FairnessRow } from '../result.ts';
+import type { ClaimReport } from './claim-habits.ts';
 import { type DurabilityFacts, durabilityRow } from './durability.ts';
 
 /** What was declared, by the contender and for it by the scenario. */
