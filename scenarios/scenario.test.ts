@@ -84,13 +84,13 @@ test('values beyond their range are refused', () => {
     assert.ok(!valid(over), JSON.stringify(over));
 });
 
-test('every default is filled in', () => {
+test('every default is filled in, and only the search for the warm-up is left to bound itself', () => {
   const scenario = scenarioSchema.parse({
     name: 'x',
     question: 'q?',
     phases: [{ label: 'a', seconds: 1, arrival }],
   });
-  assert.deepEqual(Object.keys(scenario).sort(), [...SCENARIO_KEYS].sort());
+  assert.deepEqual([...Object.keys(scenario), 'warmupCapSeconds'].sort(), [...SCENARIO_KEYS].sort());
   assert.equal(scenario.phases[0]?.measured, true);
   assert.equal(scenario.workers.handlerMs, 0);
 });

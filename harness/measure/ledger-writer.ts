@@ -3,10 +3,10 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 
 /** Bytes of every record, whatever its kind. */
-export const RECORD_BYTES = 32;
+export const RECORD_BYTES = 28;
 
 /**
- * Kinds of record. Fields, little-endian: u8 kind, u8 detail, u16 claimer, u32 key, f64 a, f64 b, u32 c, u32 (unused).
+ * Kinds of record. Fields, little-endian: u8 kind, u8 detail, u16 claimer, u32 key, f64 a, f64 b, u32 c.
  * - enqueueSent: a intended, b about to be sent, c delay of the job from the intended instant on, µs
  * - enqueueDone: a done, b really sent; detail 0 confirmed, 1 refused, 2 outcome unknown
  * - claimed: a requested, b answered, c attempt
@@ -14,7 +14,7 @@ export const RECORD_BYTES = 32;
  * - stale: c number of the settle
  * - sessionLost: a when the connection of `claimer` broke, without having been closed
  * - settled: a answered, c number of the settle; detail 0 answered, 1 outcome unknown
- * - emptyClaim: a requested, b answered; only of a session that held no job
+ * - emptyClaim: a requested, b answered; only of a session that held no job, and not each (recorder.ts)
  * - overClaimed: a answered, c jobs beyond what the claim had asked for
  */
 export const RECORD = {

@@ -109,6 +109,17 @@ test('settles under way at once are answered each by its own number', (t) => {
   assert.deepEqual([...ledger.settleState], [SETTLE.stale, SETTLE.effective]);
 });
 
+test('of empty claims that prove something one in 100 ms is kept, and each is counted', (t) => {
+  const { events, clock, counters, read } = recording(t);
+  for (clock.us = 0; clock.us < 1e6; clock.us += 1_000) events.emptyClaim(0, clock.us);
+  const kept = read(1).emptyClaims.map((c) => c.requestedUs);
+  assert.deepEqual(
+    kept,
+    Array.from({ length: 10 }, (_, i) => i * 100_000),
+  );
+  assert.equal(counters.emptyClaims, 1_000);
+});
+
 test('a settle that failed is unknown, counts as no job finished, and its error is heard', (t) => {
   const { events, counters, errors, read } = recording(t);
   const boom = new Error('boom');
