@@ -8,7 +8,17 @@ import { claimbench, testServer } from '../testing/command.ts';
 import { type Finding, findingSchema } from './doctor/finding.ts';
 
 const UNCOMPARED = [
-  ...['Node.js', 'cores', 'SMT and turbo', 'pinning', 'CPU governor', 'load average', 'memory', 'clock'],
+  ...[
+    'Node.js',
+    'cores',
+    'SMT and turbo',
+    'pinning',
+    'producer priority',
+    'CPU governor',
+    'load average',
+    'memory',
+    'clock',
+  ],
   ...['timers', 'server', 'durability', 'fsync', 'steal time'],
 ];
 

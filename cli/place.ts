@@ -1,5 +1,6 @@
 // Where does a measuring command run: on which server, and on which cores?
 
+import { type Priority, type PriorityWish, planPriority } from '../harness/load/priority.ts';
 import { captureEnvironment, readCpuTimes } from '../harness/measure/environment.ts';
 import { readMachine } from '../harness/measure/machine.ts';
 import {
@@ -22,12 +23,14 @@ export interface PlaceOptions {
   /** PostgreSQL major of an embedded server. */
   readonly pg?: string | undefined;
   readonly pin: PinWish;
+  readonly producerPriority: PriorityWish;
 }
 
 /** A server that runs, and the cores of either side. Disposing stops the server and frees this process. */
 export interface Place extends AsyncDisposable {
   readonly server: PostgresServer;
   readonly pinned: Pinning | undefined;
+  readonly producerPriority: Priority;
   /** For the line that announces a run: `pinned apart …`, or nothing. */
   readonly pinnedText: string;
   /** All that decides figures, with the ceilings that the run has measured. */
@@ -49,6 +52,7 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
     canPin: canPinProcesses(),
     embedded: options.server === 'embedded',
   });
+  const producerPriority = planPriority(options.producerPriority);
   await using opening = new AsyncDisposableStack();
   const server = opening.use(
     await openServer(options.server, {
@@ -63,6 +67,7 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
   return {
     server,
     pinned,
+    producerPriority,
     pinnedText:
       pinned === undefined
         ? ''
@@ -70,7 +75,14 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
     async environment(nullCeilingPerSec, nullCeilings) {
       await using database = await server.openDatabase('environment');
       const { connection } = database;
-      const environment = await captureEnvironment({ server, connection, cpuTimesAtStart, machine, pinned });
+      const environment = await captureEnvironment({
+        server,
+        connection,
+        cpuTimesAtStart,
+        machine,
+        pinned,
+        producerPriority,
+      });
       return {
         ...environment,
         ...(nullCeilingPerSec === undefined ? {} : { nullCeilingPerSec: Math.round(nullCeilingPerSec) }),

@@ -14,6 +14,7 @@ import type { Pacing } from './load/alarm.ts';
 import { nowUs } from './load/clock.ts';
 import { type Load, LoadRun } from './load/coordinator.ts';
 import { Delays, earlyToleranceUs, hasDelays, type QueueClock, readQueueClock } from './load/delays.ts';
+import type { Priority } from './load/priority.ts';
 import { Workload } from './load/workload.ts';
 import { Ledger } from './measure/ledger.ts';
 import type { CellDatabase, PostgresServer } from './server/server.ts';
@@ -36,6 +37,8 @@ export interface CellContext {
   readonly sampling?: boolean;
   /** How producers wait; absent: by an alarm thread. */
   readonly pacing?: Pacing;
+  /** How urgent producers are that send on schedule; absent: normal. */
+  readonly producerPriority?: Priority;
 }
 
 /** Runs one cell. Rejects only when it was aborted or the server is gone; a failing contender is a verdict. */
@@ -91,6 +94,7 @@ async function measure(
     scratch,
     ...(context.agentCpus === undefined ? {} : { agentCpus: context.agentCpus }),
     ...(context.pacing === undefined ? {} : { pacing: context.pacing }),
+    ...(context.producerPriority === undefined ? {} : { producerPriority: context.producerPriority }),
   });
   const prepared = await prepare(plan, context, target, watch);
   const ceilingPerSec = await context.ceilingFor(prepared.contender.declared.batch);

@@ -228,6 +228,8 @@ export const environmentSchema = z.strictObject({
   cpuQuota: ratio.optional(),
   /** Cores that the server, and the agents with the coordinator, were bound to; absent when the scheduler was free. */
   pinned: z.strictObject({ server: z.array(count), agents: z.array(count) }).optional(),
+  /** Of producers that send on schedule: real-time is before every ordinary process. */
+  producerPriority: z.enum(['realtime', 'normal']).optional(),
   /** CPU frequency governor; absent where it is not visible. */
   governor: z.string().optional(),
   /** Median step of the harness's clock. */

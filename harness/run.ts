@@ -10,6 +10,7 @@ import type { CellProgress } from './cell-plan.ts';
 import type { CellOutcome } from './cell-result.ts';
 import { openContender } from './contenders/index.ts';
 import { CannotMeasure, isForUser, oneLine } from './errors.ts';
+import type { Priority } from './load/priority.ts';
 import { type Cell, type Environment, METHOD_VERSION, type RunResult, SCHEMA_VERSION } from './result.ts';
 import { type PlannedCell, planCells, type RunPlan, resolveRates } from './run-plan.ts';
 import { openScratch } from './scratch.ts';
@@ -34,6 +35,7 @@ export interface RunOptions {
   readonly onProgress: (progress: RunProgress) => void;
   readonly onCell: (cell: Cell, done: number, of: number) => void;
   readonly agentCpus?: readonly number[];
+  readonly producerPriority?: Priority;
   /** False: nothing is read of the server while a load runs. Default: true. */
   readonly sampling?: boolean;
 }
@@ -53,6 +55,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     scratchDir: scratch.path,
     signal: options.signal,
     ...(options.agentCpus === undefined ? {} : { agentCpus: options.agentCpus }),
+    ...(options.producerPriority === undefined ? {} : { producerPriority: options.producerPriority }),
     ...(options.sampling === undefined ? {} : { sampling: options.sampling }),
   };
   const ceilings = new Ceilings(context);

@@ -31,6 +31,11 @@ function machineDifferences(a: Environment, b: Environment): string[] {
     ...differing('CPU frequency governor', a.governor ?? 'not visible', b.governor ?? 'not visible'),
     ...differing('generator and server on one machine', yes(a.sharedMachine), yes(b.sharedMachine)),
     ...differing('pinned cores', pinnedText(a.pinned), pinnedText(b.pinned)),
+    ...differing(
+      'priority of producers',
+      a.producerPriority ?? 'not reported',
+      b.producerPriority ?? 'not reported',
+    ),
   ];
 }
 

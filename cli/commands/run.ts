@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { BundleWriter } from '../../harness/bundle.ts';
 import type { ContenderSpec } from '../../harness/contender.ts';
@@ -36,6 +36,7 @@ const optionsSchema = z.object({
   server: z.string(),
   pg: z.string().optional(),
   pin: z.string(),
+  producerPriority: z.enum(['auto', 'normal']),
   repeats: z.number().optional(),
   duration: z.number().optional(),
   rate: z.string().optional(),
@@ -67,6 +68,14 @@ export function runCommand(done: (code: number) => void): Command {
     .option('--rate <jobs/s>', "rate of open-loop scenarios, or a share such as '0.7 of drain'")
     .option('--seed <n>', 'of arrivals and order (default: drawn, and printed)', wholeNumber(0, 2 ** 48))
     .option('--pin <cores>', 'auto (apart on 4 cores or more), off, or SERVER:AGENTS such as 0-1:2-3', 'auto')
+    .addOption(
+      new Option(
+        '--producer-priority <how>',
+        'of producers that send on schedule: auto (real-time where the system allows it) or normal',
+      )
+        .choices(['auto', 'normal'])
+        .default('auto'),
+    )
     .option('--no-sampling', 'read nothing of the server while a load runs: no telemetry, no plans')
     .option('--out <folder>', 'the bundle (default: out/<date and time>)')
     .addHelpText('after', EXAMPLES);
@@ -81,8 +90,13 @@ async function runAction(options: Options): Promise<number> {
   const directory = resolve(options.out ?? defaultFolder());
   handleInterruption();
   using bundle = new BundleWriter(directory);
-  await using place = await openPlace({ server: options.server, pg: options.pg, pin });
-  const { server, pinned } = place;
+  await using place = await openPlace({
+    server: options.server,
+    pg: options.pg,
+    pin,
+    producerPriority: options.producerPriority,
+  });
+  const { server, pinned, producerPriority } = place;
   process.stderr.write(
     `claimbench: ${server.description}${place.pinnedText}; seed ${plan.seed}; bundle ${directory}\n`,
   );
@@ -97,6 +111,7 @@ async function runAction(options: Options): Promise<number> {
       signal: interruption,
       environment: (ceiling, ceilings) => place.environment(ceiling, ceilings),
       ...(pinned === undefined ? {} : { agentCpus: pinned.agents }),
+      producerPriority,
       sampling: options.sampling,
       onProgress: (progress) => view.progress(progress),
       onCell: (cell, finished, of) => view.cell(cell, finished, of),

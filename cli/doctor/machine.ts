@@ -2,6 +2,7 @@
 
 import { freemem, totalmem } from 'node:os';
 import { measureClock, measureTimers } from '../../harness/calibrate/clock.ts';
+import { planPriority } from '../../harness/load/priority.ts';
 import { type CpuTimes, readCpuTimes, stealShare } from '../../harness/measure/environment.ts';
 import type { MachineAtStart } from '../../harness/measure/machine.ts';
 import { canPinProcesses, formatCpuList, pinApart, planPinning } from '../../harness/pinning.ts';
@@ -22,6 +23,7 @@ export function machineFindings(machine: MachineAtStart): Finding[] {
     coresFinding(machine),
     smtFinding(machine),
     pinningFinding(machine),
+    priorityFinding(),
     governorFinding(machine),
     loadFinding(machine),
     memoryFinding(),
@@ -108,6 +110,18 @@ function pinningFinding({ processors }: MachineAtStart): Finding {
         ? `generator and server share cores unless run is given --pin ${form}`
         : `run pins generator and server apart, as --pin ${form} does`,
     values: { ...values, pin: form },
+  };
+}
+
+function priorityFinding(): Finding {
+  const realtime = planPriority('auto') === 'realtime';
+  return {
+    level: 'ok',
+    what: 'producer priority',
+    detail: realtime
+      ? 'real-time: producers that send on schedule do not wait for the server'
+      : 'normal: on a busy machine jobs are sent some milliseconds late; real-time needs Linux, chrt (util-linux) and root or CAP_SYS_NICE',
+    values: { realtime },
   };
 }
 

@@ -8,6 +8,7 @@ import type { ClaimReport } from '../fairness/claim-habits.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
 import { type AgentCounters, newCounters } from '../measure/recorder.ts';
 import { type ClockReading, readClock } from './clock-reading.ts';
+import { type Priority, REALTIME_LAUNCHER } from './priority.ts';
 import type { Assignment, FromAgent, ToAgent } from './protocol.ts';
 
 /** What an agent said when it stopped; absent for one that was killed. */
@@ -19,6 +20,13 @@ export interface AgentReport {
   readonly sessions?: SessionsReport;
   readonly plans?: PlanReport;
   readonly errors: readonly string[];
+}
+
+/** Where and how urgently an agent runs. */
+export interface Launch {
+  /** Cores; absent for all. */
+  readonly cpus?: readonly number[] | undefined;
+  readonly priority: Priority;
 }
 
 const READY_WITHIN_MS = 30_000;
@@ -50,12 +58,12 @@ export class AgentProcess {
   #pings = 0;
   readonly #pongs = new Map<number, (atUs: number) => void>();
 
-  constructor(agent: number, role: 'producer' | 'worker', cpus: readonly number[] | undefined) {
+  constructor(agent: number, role: 'producer' | 'worker', launch: Launch) {
     this.agent = agent;
     this.role = role;
     this.#child = fork(program(), [], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      ...(cpus === undefined ? {} : pinned(cpus)),
+      ...launcher(launch),
     });
     this.#child.on('message', (message) => this.#hear(message as FromAgent));
     this.#child.once('error', (error) => this.#fail(`could not be started: ${error.message}`));
@@ -173,7 +181,13 @@ export class AgentProcess {
   }
 }
 
-/** Runs Node under taskset, so that every thread of the agent keeps to the given cores. */
-function pinned(cpus: readonly number[]): { execPath: string; execArgv: string[] } {
-  return { execPath: 'taskset', execArgv: ['-c', cpus.join(','), process.execPath, ...process.execArgv] };
+/** Runs Node under what gives every thread of the agent its cores and its priority. */
+function launcher({ cpus, priority }: Launch): { execPath?: string; execArgv?: string[] } {
+  const [execPath, ...execArgv] = [
+    ...(cpus === undefined ? [] : ['taskset', '-c', cpus.join(',')]),
+    ...(priority === 'realtime' ? REALTIME_LAUNCHER : []),
+    process.execPath,
+    ...process.execArgv,
+  ];
+  return { ...(execPath === undefined ? {} : { execPath }), execArgv };
 }

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { z } from 'zod';
 
 import { errorCode } from '../errors.ts';
+import type { Priority } from '../load/priority.ts';
 import type { Pinning } from '../pinning.ts';
 import type { Environment } from '../result.ts';
 import { withConnection } from '../server/connect.ts';
@@ -86,6 +87,8 @@ export interface EnvironmentOptions {
   readonly machine?: MachineAtStart | undefined;
   /** Cores that the two sides were bound to. */
   readonly pinned?: Pinning | undefined;
+  /** Of producers that send on schedule. */
+  readonly producerPriority?: Priority | undefined;
 }
 
 /** Reads everything. What cannot be read is named in `missing`, with the reason, and never guessed. */
@@ -119,6 +122,7 @@ export async function captureEnvironment(options: EnvironmentOptions): Promise<E
     ...(options.pinned === undefined
       ? {}
       : { pinned: { server: [...options.pinned.server], agents: [...options.pinned.agents] } }),
+    ...(options.producerPriority === undefined ? {} : { producerPriority: options.producerPriority }),
     missing,
   };
 }

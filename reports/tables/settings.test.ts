@@ -42,6 +42,7 @@ test('cores, quota, governor, load, clock and ceilings are shown', async (t) => 
       clockResolutionUs: 0.5,
       nullCeilings: { '100': 4_000_000, '1': 300_000 },
       pinned: { server: [0, 1], agents: [2, 3] },
+      producerPriority: 'realtime',
     }),
   );
   assert.match(table['CPU'] ?? '', /8 cores, 4 allowed, time of 1\.50? granted$/);
@@ -53,6 +54,7 @@ test('cores, quota, governor, load, clock and ceilings are shown', async (t) => 
     /^300\D?000 at 1 per claim; 4\D?000\D?000 at 100 per claim$/,
   );
   assert.equal(table['Cores'], 'pinned apart: server on 0, 1; agents and coordinator on 2, 3');
+  assert.match(table['Producers'] ?? '', /real-time/);
 });
 
 test('what an older bundle lacks is a dash with its reason, not an invention', async (t) => {
@@ -61,6 +63,7 @@ test('what an older bundle lacks is a dash with its reason, not an invention', a
   assert.match(table['Load average at the start'] ?? '', /\(not read\)$/);
   assert.match(table['Clock resolution'] ?? '', /\(not read\)$/);
   assert.equal(table['Cores'], 'not pinned: the scheduler places server and agents');
+  assert.equal(table['Producers'], '–');
   assert.match(table['Null contender, jobs/s'] ?? '', /^48\D?000$/);
 });
 

@@ -105,6 +105,7 @@ export function environmentTable({ environment: e }: RunResult): Table {
     ],
     ['Generator and server', e.sharedMachine ? 'share one machine' : 'on machines of their own'],
     ['Cores', coresText(e)],
+    ['Producers', priorityText(e)],
     [
       'Load average at the start',
       e.loadAverageAtStart === undefined ? `${ABSENT} (not read)` : formatNumber(e.loadAverageAtStart),
@@ -143,6 +144,13 @@ function coresText({ pinned, sharedMachine }: Environment): string {
   if (pinned !== undefined)
     return `pinned apart: server on ${pinned.server.join(', ')}; agents and coordinator on ${pinned.agents.join(', ')}`;
   return sharedMachine ? 'not pinned: the scheduler places server and agents' : 'not pinned';
+}
+
+function priorityText({ producerPriority }: Environment): string {
+  if (producerPriority === undefined) return '–';
+  return producerPriority === 'realtime'
+    ? 'at real-time priority where they send on schedule'
+    : 'at normal priority: they wait for their turn beside the server';
 }
 
 function ceilingText({ nullCeilings, nullCeilingPerSec }: Environment): string {
