@@ -111,7 +111,6 @@ function ratioSaid(
   };
 }
 
-/** None where cells always sample, since then there is nothing to compare. */
 export async function samplerFindings(server: PostgresServer, scratchDir: string): Promise<Finding[]> {
   const cost = await measureSamplerCost({
     server,
@@ -120,7 +119,6 @@ export async function samplerFindings(server: PostgresServer, scratchDir: string
     scratchDir,
     signal: interruption,
   });
-  if (cost === undefined) return [];
   const percent = (share: number): string => (share * 100).toFixed(1);
   // So few rounds cannot tell one per cent from chance: they warn only of a cost that even the best round shows.
   return [

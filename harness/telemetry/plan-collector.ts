@@ -22,8 +22,8 @@ interface Sender {
 const FIRST_PLANS = { sessions: 2, inThose: 40, inOthers: 8 } as const;
 /** A session whose change of rate was undone is told again, so often at most. */
 const REMINDERS = 10;
-/** One plan costs the server 10 to 20 µs, a fifth of the cheapest claim: at this rate a tenth of a percent of it. */
-const SAMPLE_RATE = 0.005;
+/** A plan costs the server 10 to 20 µs and the client as much again: at this rate far below a thousandth of a job. */
+const SAMPLE_RATE = 0.002;
 const SHAPES = 64;
 const STATEMENTS = 64;
 const SETTLES_SESSION = /^\s*(?:SET\s|SELECT\s+(?:pg_catalog\.)?set_config\s*\()/i;

@@ -8,7 +8,7 @@ import { type Sampler, type ServerReading, startSampler, type Watched } from './
 import { type CounterSnapshot, countersBetween, readCounters } from './server-counters.ts';
 import { readStorage, type Storage } from './storage.ts';
 
-const SAMPLE_INTERVAL_MS = 500;
+const SAMPLE_INTERVAL_MS = 1_000;
 
 /** What of a server is asked for its processes; both absent where they are not visible. */
 type Processes = Pick<PostgresServer, 'cpuUs' | 'processes'>;
