@@ -3,6 +3,7 @@
 import type { PlannedStatement, PlanReport, PlanSampling } from '../contender.ts';
 import { nowUs } from '../load/clock.ts';
 import { parsePlan, shapeOf } from './plan-shape.ts';
+import { OWN_MARK } from './sampler-statements.ts';
 
 /** What this needs of a driver: options of queue/drivers/pg.ts, by their names. */
 export interface ObservedDriver {
@@ -83,6 +84,7 @@ export class PlanCollector {
     const found = parsePlan(message);
     if (found === undefined) return;
     this.#slowDown(connection);
+    if (found.query.includes(OWN_MARK)) return;
     const atUs = nowUs();
     const key = `${found.query}\n${shapeOf(found.plan)}`;
     const known = this.#shapes.get(key);

@@ -3,6 +3,9 @@
 /** Shown in pg_stat_activity; whoever counts the load's backends leaves this one out. */
 export const SAMPLER_NAME = 'claimbench sampler';
 
+/** Begins the comment that every statement of the harness bears, by which those of the load are told from them. */
+export const OWN_MARK = '/* claimbench ';
+
 /** An answer of `readingStatement`; counters are absolute. */
 export interface ReadingRow {
   readonly wal: number;

@@ -6,7 +6,7 @@ import pg from 'pg';
 import { oneLine } from '../errors.ts';
 import { withConnection } from '../server/connect.ts';
 import type { Watched } from './sampler.ts';
-import { SAMPLER_NAME } from './sampler-statements.ts';
+import { OWN_MARK, SAMPLER_NAME } from './sampler-statements.ts';
 
 /** Shown in pg_stat_activity, and a comment in every statement of such a session. */
 export const COSTS_NAME = 'claimbench costs';
@@ -167,7 +167,7 @@ async function readBuffers(session: OwnSession, missing: string[]): Promise<Buff
               (SELECT dealloc::float8 FROM pg_stat_statements_info) AS evicted
          FROM pg_stat_statements
         WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-          AND query NOT LIKE '%/* ${COSTS_NAME} */%' AND query NOT LIKE '%/* ${SAMPLER_NAME} */%'`,
+          AND query NOT LIKE '%${OWN_MARK}%'`,
     );
     return { buffers: row?.touched, evictions: row?.evicted ?? 0 };
   } catch (error) {

@@ -6,7 +6,7 @@ import { oneLine } from '../errors.ts';
 import type { Telemetry } from '../result.ts';
 import { firstWords } from './plan-shape.ts';
 import type { Watched } from './sampler.ts';
-import { SAMPLER_NAME } from './sampler-statements.ts';
+import { OWN_MARK } from './sampler-statements.ts';
 import { COSTS_NAME, inOwnSession } from './server-costs.ts';
 
 const STATEMENTS_READ = 300;
@@ -121,7 +121,7 @@ function readStatements(ask: Ask, watched: Watched): Promise<StatementRow[] | un
             (shared_blks_hit + shared_blks_read)::float8 AS buffers
        FROM pg_stat_statements
       WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND query NOT LIKE '%/* ${COSTS_NAME} */%' AND query NOT LIKE '%/* ${SAMPLER_NAME} */%'
+        AND query NOT LIKE '%${OWN_MARK}%'
         AND query NOT LIKE 'SET auto_explain.%' AND queryid IS NOT NULL AND ($1 OR userid = (SELECT oid FROM pg_roles WHERE rolname = current_user))
       ORDER BY total_exec_time DESC LIMIT ${STATEMENTS_READ}`,
     [watched.exclusive],

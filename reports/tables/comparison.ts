@@ -66,6 +66,12 @@ export function pairVerdict(pair: ComparedPair): PairVerdict {
     const short = `${counts.join(', ')} of ${plural(pair.rows.length, 'metric')}`;
     return { tone: worse.length > 0 ? 'bad' : 'good', short, text: parts.join('; ') };
   }
+  if (pair.rows.every((row) => row.verdict === '~' && row.pAdjusted === undefined))
+    return {
+      tone: 'plain',
+      short: 'no verdict',
+      text: `no verdict: ${pair.rows[0]?.reason ?? 'no figures'}`,
+    };
   const equal = named('equivalent').length;
   const unstable = named('unstable').length;
   const rest = [

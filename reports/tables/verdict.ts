@@ -148,7 +148,7 @@ function notes(panel: Panel): string[] {
   if (counts.length > 0) {
     const standing =
       fewest < 5
-        ? `With ${plural(fewest, 'repeat')} one may look, not claim: 5 to look, 10 to claim.`
+        ? `${plural(fewest, 'repeat')} can show no difference: 5 to look, 10 to claim.`
         : fewest < 10
           ? `With ${plural(fewest, 'repeat')} one may look; a claim takes 10.`
           : '';

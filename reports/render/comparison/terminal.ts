@@ -37,7 +37,7 @@ export function comparisonLines(comparisons: readonly Comparison[], options: Opt
   const fewest = Math.min(...pairs.map((pair) => Math.min(pair.base.repeats, pair.head.repeats)));
   if (pairs.length === 0) return '';
   if (pairs.every((pair) => Math.min(pair.base.repeats, pair.head.repeats) < JUDGED_FROM)) {
-    const few = `No verdicts on differences: ${plural(fewest, 'valid repeat')} tell nothing; --repeats 5 to look, 10 to claim.`;
+    const few = `No verdicts on differences: ${plural(fewest, 'valid repeat')} on a side, which tells nothing; --repeats 5 to look, 10 to claim.`;
     return wrapped(plain(few), width, '= ');
   }
   return pairs
