@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { UsageError } from '../harness/errors.ts';
-import { randomStream } from '../harness/load/random.ts';
+import { randomStream } from '../stats/random.ts';
 import { loadScenario, withDuration, withRate, withRateShare } from './scenarios.ts';
 import { parseTrace, readTrace } from './trace.ts';
 

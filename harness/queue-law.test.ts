@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { mergeHistograms, readIntervals } from '../reports/hlog.ts';
 import { scenarioSchema } from '../scenarios/scenario.ts';
+import { randomStream } from '../stats/random.ts';
 import { temporaryFolder } from '../testing/command.ts';
 import {
   intervals,
@@ -23,7 +24,6 @@ import type { CellOutcome } from './cell-result.ts';
 import { parseContender } from './contenders/index.ts';
 import { arrivals } from './load/arrivals.ts';
 import { planAgents } from './load/assignments.ts';
-import { randomStream } from './load/random.ts';
 import type { Cell } from './result.ts';
 
 const WINDOW = { seconds: 11, warmupSeconds: 1 };

@@ -2,10 +2,10 @@
 
 import { mapRates, ratesOf } from '../scenarios/arrival.ts';
 import { arrivalsOf, type Scenario } from '../scenarios/scenario.ts';
+import { randomStream, shuffled } from '../stats/random.ts';
 import type { CellPlan } from './cell-plan.ts';
 import type { ContenderSpec } from './contender.ts';
 import { UsageError } from './errors.ts';
-import { randomStream, shuffled } from './load/random.ts';
 
 export interface RunPlan {
   readonly scenarios: readonly Scenario[];

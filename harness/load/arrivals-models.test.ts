@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ScenarioInput, scenarioSchema } from '../../scenarios/scenario.ts';
+import { randomStream } from '../../stats/random.ts';
 import { type Arrival, arrivals, shareOf } from './arrivals.ts';
 import { arrivalPhases } from './phases.ts';
-import { randomStream } from './random.ts';
 
 const SEED = 77_031;
 type Model = NonNullable<ScenarioInput['phases'][number]['arrival']>;

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { randomStream } from '../../stats/random.ts';
 import { type ArrivalPhase, arrivals, type Segment, shareOf } from './arrivals.ts';
-import { randomStream } from './random.ts';
 
 const SEED = 20_240_607;
 

@@ -1,7 +1,7 @@
 // When is each job intended? The schedule of an open loop: pure, seeded, and deaf to the system under test.
 
 import type { TraceJob } from '../../scenarios/arrival.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../stats/random.ts';
 
 /** A stretch in which the rate changes in a straight line, or not at all. Jobs per second. */
 export interface Segment {

@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ScenarioInput, scenarioSchema } from '../../scenarios/scenario.ts';
+import { randomStream } from '../../stats/random.ts';
 import type { CellPlan } from '../cell-plan.ts';
 import { CLAIMERS_PER_AGENT } from '../contender.ts';
 import { arrivals } from './arrivals.ts';
 import { planAgents } from './assignments.ts';
 import type { Assignment, ProducerRole, WorkerRole } from './protocol.ts';
-import { randomStream } from './random.ts';
 
 const SEED = 99;
 

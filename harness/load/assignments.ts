@@ -2,13 +2,13 @@
 
 import { join } from 'node:path';
 import { arrivalsOf, isClosedLoop, type Scenario } from '../../scenarios/scenario.ts';
+import { randomStream } from '../../stats/random.ts';
 import type { CellPlan } from '../cell-plan.ts';
 import { CLAIMERS_PER_AGENT, type Target } from '../contender.ts';
 import type { Pacing } from './alarm.ts';
 import { arrivals, shareOf } from './arrivals.ts';
 import { arrivalPhases, clientPhases } from './phases.ts';
 import type { Assignment, ProducerClients, ProducerRole, ProducerSchedule } from './protocol.ts';
-import { randomStream } from './random.ts';
 
 /** The agents' assignments. */
 export interface AgentPlan {

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { randomStream } from '../../stats/random.ts';
 import { type ClientPhase, type ClientsOptions, firstSendUs, runClients, thinkUs } from './clients.ts';
-import { randomStream } from './random.ts';
 
 const SEED = 31;
 const START_US = 7e9;

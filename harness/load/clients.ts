@@ -1,9 +1,9 @@
 // When does each client of a closed loop send? A job, its answer, a think time, and the next job.
 
+import { type Random, randomStream } from '../../stats/random.ts';
 import type { Alarm } from './alarm.ts';
 import type { Clock } from './clock.ts';
 import { eventLoopTurn, step } from './pacer.ts';
-import { type Random, randomStream } from './random.ts';
 
 /** A stretch with so many clients; 0 is silence. */
 export interface ClientPhase {

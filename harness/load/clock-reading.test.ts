@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { randomStream } from '../../stats/random.ts';
 import { readClock } from './clock-reading.ts';
-import { randomStream } from './random.ts';
 
 test('the true offset lies within the uncertainty, which is that of the quickest answer', async () => {
   for (let seed = 0; seed < 200; seed += 1) {

@@ -1,5 +1,6 @@
 // How does a producer agent enqueue its part of the load?
 
+import { randomStream } from '../../stats/random.ts';
 import type { Producer } from '../contender.ts';
 import { type LedgerWriter, RECORD } from '../measure/ledger-writer.ts';
 import type { AgentCounters } from '../measure/recorder.ts';
@@ -10,7 +11,6 @@ import { nowUs } from './clock.ts';
 import type { Delays, Eligibility } from './delays.ts';
 import { type Due, pace } from './pacer.ts';
 import type { ProducerClients, ProducerRole, ProducerSchedule } from './protocol.ts';
-import { randomStream } from './random.ts';
 import type { OwnShape, Workload } from './workload.ts';
 
 /** Enqueues that may be under way at once; a job that is due beyond them is skipped, and counted as such. */

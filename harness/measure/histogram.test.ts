@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeFromCompressedBase64 } from 'hdr-histogram-js';
-import { randomStream } from '../load/random.ts';
+import { randomStream } from '../../stats/random.ts';
 import { percentilesSchema } from '../result.ts';
 import { LatencyHistogram } from './histogram.ts';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { randomStream } from '../load/random.ts';
+import { randomStream } from '../../stats/random.ts';
 import { Ledger } from './ledger.ts';
 import { findWarmUp } from './warm-up.ts';
 

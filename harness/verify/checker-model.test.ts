@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type Random, randomStream } from '../../stats/random.ts';
 import type { HeldJob } from '../contender.ts';
-import { type Random, randomStream } from '../load/random.ts';
 import { Ledger, SETTLE } from '../measure/ledger.ts';
 import { SETTLE_KINDS } from '../measure/ledger-writer.ts';
 import { type CheckResult, check } from './checker.ts';

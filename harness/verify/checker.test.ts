@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type Random, randomStream } from '../../stats/random.ts';
 import type { HeldJob, Promises } from '../contender.ts';
-import { type Random, randomStream } from '../load/random.ts';
 import { ENQUEUE, Ledger, SETTLE } from '../measure/ledger.ts';
 import { SETTLE_KINDS } from '../measure/ledger-writer.ts';
 import type { Cell } from '../result.ts';

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { randomStream } from '../../stats/random.ts';
 import type { Promises } from '../contender.ts';
-import { randomStream } from '../load/random.ts';
 import { ENQUEUE, Ledger } from '../measure/ledger.ts';
 import { type OrderInput, orderAudit } from './order.ts';
 

@@ -1,7 +1,7 @@
 // What does queueing theory say of an M/M/c queue, and how far may one finite run of it be from that?
 
 import { arrivals } from '../../harness/load/arrivals.ts';
-import { type Random, randomStream } from '../../harness/load/random.ts';
+import { type Random, randomStream } from '../../stats/random.ts';
 
 /** Poisson arrivals, exponential service, `servers` alike, first come first served. Rates in 1/s. */
 export interface QueueLaw {
