@@ -25,6 +25,10 @@ export const percentilesSchema = z.strictObject({
   p99: z.number().optional(),
   p999: z.number().optional(),
   max: z.number(),
+  /** Of these samples: jobs that had not ended, or had never got in, when the cell did. Each counts with its age. */
+  unfinished: count.optional(),
+  /** The least of those ages: percentiles from here on, like the maximum, are lower bounds. */
+  unfinishedFromUs: z.number().optional(),
 });
 
 export const CONTRACT_CLASSES = ['job-queue', 'visibility-timeout', 'event-log', 'broker', 'null'] as const;
