@@ -84,11 +84,46 @@ test('costs that never vary: the same is equivalent, 3 % is equivalent, 10 % is 
   assert.equal(wal(12_345 * 1.1).verdict, 'worse');
 });
 
-test('a zero has no ratio; nothing but zeros is the same as nothing but zeros', () => {
-  const found = judgeOne(samples([0, 0, 0, 0, 0], around(100, 1, 5)));
-  assert.deepEqual([found.verdict, found.reason], ['~', 'a value of zero has no ratio']);
-  assert.deepEqual([found.effect, found.p, found.detectable], [undefined, undefined, undefined]);
+test('with a zero there is no ratio, but ranks: from nothing to something is told', () => {
+  const none = new Array<number>(10).fill(0);
+  const risen = judgeOne(samples(none, around(3), { better: 'lower' }));
+  assert.deepEqual(
+    [risen.verdict, risen.effect, risen.low, risen.detectable],
+    ['worse', undefined, undefined, undefined],
+  );
+  assert.match(risen.reason, /by ranks alone/);
+  assert.equal(judgeOne(samples(around(3), none, { better: 'lower' })).verdict, 'better');
+  const oneZero = judgeOne(samples([0, ...around(2, 1, 9)], around(30), { better: 'lower' }));
+  assert.equal(oneZero.verdict, 'worse');
+  assert.ok(Math.abs((oneZero.effect ?? 0) - 14) < 0.5);
+});
+
+test('zeros that are alike, or few, or nothing else', () => {
+  const now = [0, 0, 3, 0, 2];
+  const found = judgeOne(samples(now, now.toReversed()));
+  assert.equal(found.verdict, '~');
+  assert.match(found.reason, /zero has no ratio; no difference shown \(p = 1.0 for 1 in all\)/);
   assert.equal(judgeOne(samples([0, 0, 0, 0, 0], [0, 0, 0, 0, 0])).verdict, 'equivalent');
+  assert.equal(judgeOne(samples([0, 0, 0], around(5))).verdict, '~');
+});
+
+test('a fall is told as readily as the rise that would undo it', () => {
+  const wide = [100, 140, 75, 120, 88, 165, 60, 110, 95, 130];
+  const less = wide.map((value) => value / 1.5);
+  const fall = judgeOne(samples(wide, less));
+  const rise = judgeOne(samples(less, wide));
+  assert.deepEqual([fall.verdict, rise.verdict], ['worse', 'better']);
+  // As a share the fall, 33 %, lies below the floor, which is one of rises; as a factor it does not.
+  assert.ok((fall.noiseFloor ?? 0) > 1 / 3 && (fall.noiseFloor ?? 0) < 0.5, `${fall.noiseFloor}`);
+});
+
+test('what is detectable is a worsening: a fall where more is better, a rise where less is', () => {
+  const wide = [100, 140, 75, 120, 88, 165, 60, 110, 95, 130];
+  const [fall, rise] = (['higher', 'lower'] as const).map(
+    (better) => judgeOne(samples(wide, wide.toReversed(), { better })).detectable ?? 0,
+  );
+  assert.ok(fall !== undefined && fall > 0 && fall < 1, `${fall}`);
+  assert.ok(Math.abs(1 / (1 - fall) - 1 - (rise ?? 0)) < 1e-9, `${fall} and ${rise}`);
 });
 
 test('noise beyond a quarter is unstable, unless the difference stands out of it', () => {

@@ -4,9 +4,11 @@ import { bootstrapInterval, bootstrapIntervalOfTwo, type Interval } from './boot
 import { chooseTest, type DifferenceTest, type Groups, ratios } from './choice-of-test.ts';
 import { equivalence, pairedEquivalence } from './equivalence.ts';
 import { holm } from './holm.ts';
+import { mannWhitney } from './mann-whitney.ts';
+import { combinations } from './permutation.ts';
 import { samePaired, sameUnpaired, sensitivity } from './power.ts';
 import type { Random } from './random.ts';
-import { medianInPlace } from './spread.ts';
+import { median, medianInPlace } from './spread.ts';
 
 /** The figures of one metric, one value per run. */
 export type MetricSamples = {
@@ -29,17 +31,23 @@ export type Judgement = {
   readonly verdict: Verdict;
   /** In words, which condition decided. */
   readonly reason: string;
-  /** Ratio of medians − 1; of paired values the median of the blocks' ratios − 1. `undefined` without a ratio. */
+  /** Ratio of medians − 1; of paired values the median of the blocks' ratios − 1. `undefined` without a ratio, as from zero. */
   readonly effect: number | undefined;
-  /** 95 % interval of the effect. `undefined` with too few repeats or zeros, as all that follow. */
+  /** 95 % interval of the effect. `undefined` with too few repeats, as all that follow; and with zeros. */
   readonly low: number | undefined;
   readonly high: number | undefined;
   /** Two-sided, before and after Holm's correction over the family. */
   readonly p: number | undefined;
   readonly pAdjusted: number | undefined;
-  /** The 95th percentile of |effect| if head were base, with this noise and these sizes. */
+  /**
+   * What rises stay below in 95 of 100 cases if head were base, with this noise and these sizes: 0.25 is the noise of
+   * factors up to 1.25, and down to 1 ÷ 1.25 (a fall of 20 %).
+   */
   readonly noiseFloor: number | undefined;
-  /** The smallest rise that would have been found four times in five. `undefined` too when these sizes can find none. */
+  /**
+   * The smallest worsening that would have been found four times in five: a rise where less is better, else a fall (0.2 is
+   * 20 % less). `undefined` too when these sizes can find none.
+   */
   readonly detectable: number | undefined;
   readonly n: { readonly base: number; readonly head: number };
   readonly test: DifferenceTest['name'] | undefined;
@@ -67,7 +75,7 @@ type Rules = Required<JudgeOptions> & { readonly family: number };
  *
  * 1. fewer than five values on a side: `~`;
  * 2. **better** or **worse** when all three hold: p, corrected by Holm over the whole family, is at most `alpha`; the
- *    interval of the effect excludes zero; |effect| is at least both `minEffect` and the noise floor;
+ *    interval of the effect excludes zero; the effect is at least `minEffect`, and as a factor, up or down, beyond the noise floor;
  * 3. **equivalent** when two one-sided t tests on logarithms (paired or Welch's) both reject at `alpha`, with the margin
  *    from −`minEffect` to +`minEffect`. Not corrected for the family: each claim stands for itself;
  * 4. **unstable** when the noise floor exceeds `unstableAbove`;
@@ -76,9 +84,9 @@ type Rules = Required<JudgeOptions> & { readonly family: number };
  * So a difference that stands out of the noise is named however large the noise is. What is reported are medians; the
  * statistic of the test is another one, chosen by sizes and design alone (`chooseTest` says which, and why). The interval is
  * the percentile bootstrap of the reported effect; with ten values it holds the truth in some 92 to 95 % of cases, which
- * is why it never decides alone. Everything is done on logarithms, so values must be positive: a metric
- * with a zero has no ratio and gets `~`, unless all its values are zero, which is equivalent. Metrics without p count
- * in the family as if theirs were 1.
+ * is why it never decides alone. Everything is done on logarithms, in which a doubling is as far as a halving. A metric with
+ * a zero among its values has no ratio: it is judged by the ranks of its values alone, or is equivalent when
+ * all are zero. Metrics without p count in the family as if theirs were 1.
  *
  * The same `random` gives the same judgements; the draws of a metric depend on those listed before it.
  *
@@ -121,21 +129,21 @@ function measure(samples: MetricSamples, rules: Rules): Measured {
   const effectOf = paired
     ? (drawn: Groups): number => medianInPlace(ratios(drawn))
     : (drawn: Groups): number => medianInPlace(drawn.head) - medianInPlace(drawn.base);
-  if (Math.min(n.base, n.head) < LEAST_REPEATS || [...base, ...head].includes(0)) {
-    return {
-      ...NOTHING,
-      metric,
-      n,
-      effect: ratioIfAny(effectOf({ base: [...groups.base], head: [...groups.head] })),
-    };
-  }
+  const effect = ratioIfAny(effectOf({ base: [...groups.base], head: [...groups.head] }));
+  if (Math.min(n.base, n.head) < LEAST_REPEATS) return { ...NOTHING, metric, n, effect };
+  if ([...base, ...head].includes(0)) return { ...NOTHING, metric, n, effect, ...ranksOf(base, head) };
   const { random, resamples, alpha, family } = rules;
+  const worsening = (size: number): number => (samples.better === 'higher' ? -size : size);
   const test = chooseTest({ ...n, paired, family, alpha }, { random, resamples });
   const p = test.p(groups);
   const { estimate, low, high } = interval(groups, paired, rules);
   const { noiseFloor, detectable } = sensitivity(
     paired ? samePaired(groups, random) : sameUnpaired(groups, random),
-    { effect: effectOf, shiftNeeded: test.shiftNeeded, least: Math.log1p(leastOf(samples, rules)) },
+    {
+      effect: effectOf,
+      shiftNeeded: test.shiftNeeded,
+      least: Math.abs(Math.log1p(worsening(leastOf(samples, rules)))),
+    },
     resamples,
   );
   return {
@@ -149,8 +157,18 @@ function measure(samples: MetricSamples, rules: Rules): Measured {
     low: Math.expm1(low),
     high: Math.expm1(high),
     noiseFloor: Math.expm1(noiseFloor),
-    detectable: detectable === undefined ? undefined : Math.expm1(detectable),
+    detectable: detectable === undefined ? undefined : Math.abs(Math.expm1(worsening(detectable))),
   };
+}
+
+/** Without a ratio: only which values are larger. */
+function ranksOf(
+  base: readonly number[],
+  head: readonly number[],
+): Pick<Measured, 'p' | 'test' | 'smallestP'> {
+  if ([...base, ...head].every((value) => value === 0)) return NOTHING;
+  const smallestP = 2 / combinations(base.length + head.length, base.length);
+  return { p: mannWhitney(base, head).p, test: 'ranks', smallestP };
 }
 
 const NOTHING = {
@@ -205,17 +223,15 @@ function conclude(found: Measured, samples: MetricSamples, pAdjusted: number, ru
       reason: `too few repeats: ${n.base} v ${n.head}, of ${LEAST_REPEATS} at least on each side`,
     };
   }
-  if (effect === undefined || low === undefined || high === undefined || noiseFloor === undefined) {
-    return [...samples.base, ...samples.head].every((value) => value === 0)
-      ? { verdict: 'equivalent', reason: 'every value is zero' }
-      : { verdict: '~', reason: 'a value of zero has no ratio' };
-  }
+  if (effect === undefined || low === undefined || high === undefined || noiseFloor === undefined)
+    return concludeByRanks(samples, pAdjusted, rules);
   const least = leastOf(samples, rules);
   const doubts = [
     pAdjusted > rules.alpha &&
       `no difference shown (p = ${pAdjusted.toPrecision(2)} for ${rules.family} in all)`,
     low <= 0 && high >= 0 && 'the interval includes zero',
-    Math.abs(effect) < noiseFloor && `below the noise floor of ${percent(noiseFloor)}`,
+    Math.abs(Math.log1p(effect)) < Math.log1p(noiseFloor) &&
+      `below the noise floor of ${percent(noiseFloor)}`,
     Math.abs(effect) < least && `below the ${percent(least)} worth naming`,
   ].filter((doubt) => doubt !== false);
   if (doubts.length === 0) {
@@ -235,6 +251,26 @@ function conclude(found: Measured, samples: MetricSamples, pAdjusted: number, ru
     };
   }
   return { verdict: '~', reason: doubts.join('; ') };
+}
+
+function concludeByRanks(samples: MetricSamples, pAdjusted: number, rules: Rules): Conclusion {
+  const { base, head, better } = samples;
+  if ([...base, ...head].every((value) => value === 0))
+    return { verdict: 'equivalent', reason: 'every value is zero' };
+  const [from, to] = [median(base) ?? 0, median(head) ?? 0];
+  const least = leastOf(samples, rules);
+  const doubts = [
+    pAdjusted > rules.alpha &&
+      `no difference shown (p = ${pAdjusted.toPrecision(2)} for ${rules.family} in all)`,
+    from === to && 'both medians are the same',
+    Math.abs(to - from) < least * Math.max(from, to) && `below the ${percent(least)} worth naming`,
+  ].filter((doubt) => doubt !== false);
+  if (doubts.length > 0)
+    return { verdict: '~', reason: ['a value of zero has no ratio', ...doubts].join('; ') };
+  return {
+    verdict: to > from === (better === 'higher') ? 'better' : 'worse',
+    reason: 'by ranks alone: a value of zero has no ratio',
+  };
 }
 
 function percent(share: number): string {

@@ -10,7 +10,7 @@ import { median, quantile } from './spread.ts';
 export type Sensitivity = {
   /** The 95th percentile of |effect| over comparisons of the same with the same. */
   readonly noiseFloor: number;
-  /** The smallest rise that is found four times in five. `undefined` when these sizes can find none, however large. */
+  /** The smallest rise that is found four times in five; by symmetry, also the smallest fall. `undefined` when these sizes can find none, however large. */
   readonly detectable: number | undefined;
 };
 

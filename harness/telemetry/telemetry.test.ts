@@ -215,7 +215,7 @@ for (const version of ['18', '16', '14'] as const) {
         const { rows } = await session.query<{ rate: string }>({
           text: `SELECT current_setting('auto_explain.sample_rate') AS rate`,
         });
-        assert.equal(rows[0]?.rate, '0.005', 'after the first plans it is a sample');
+        assert.equal(rows[0]?.rate, '0.002', 'after the first plans it is a sample');
       }
       const plans = mergePlans('c', [{ role: 'worker', report: collector.report() }], startUs);
       for (const plan of plans) planSchema.parse(plan);
