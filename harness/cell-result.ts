@@ -85,7 +85,7 @@ export function assemble(parts: CellParts): CellOutcome {
     fence: prepared.fence,
     figures: found,
     ceilingPerSec: parts.ceilingPerSec,
-    serverNotes: [...server.notes, ...delayNote(parts.toleranceUs), ...warmUpNote(warmUp)],
+    serverNotes: [...server.notes, ...delayNote(parts.toleranceUs), ...warmUpNote(warmUp), ...checked.notes],
   });
   const correct = judged.verdict !== 'incorrect';
   const preload = { walBytes: prepared.preloadWalBytes, jobs: plan.scenario.preloadJobs };

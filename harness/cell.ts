@@ -12,6 +12,7 @@ import { countSessions } from './fairness/cell.ts';
 import { durabilityAsFound, readStored } from './fairness/reading.ts';
 import type { Pacing } from './load/alarm.ts';
 import { nowUs } from './load/clock.ts';
+import { certainOffsetUs, worstReading } from './load/clock-reading.ts';
 import { type Load, LoadRun } from './load/coordinator.ts';
 import { Delays, earlyToleranceUs, hasDelays, type QueueClock, readQueueClock } from './load/delays.ts';
 import type { Priority } from './load/priority.ts';
@@ -21,6 +22,7 @@ import type { CellDatabase, PostgresServer } from './server/server.ts';
 import { PlanWatch } from './telemetry/plan-watch.ts';
 import { ServerWatch } from './telemetry/server-watch.ts';
 import { type CheckResult, check } from './verify/checker.ts';
+import { LIMITS } from './verify/verdict.ts';
 
 export interface CellContext {
   /** Absent for contenders without a database. */
@@ -243,7 +245,7 @@ async function reconcile(
     endUs: load.endUs,
     lastFaultUs: Math.max(load.startUs, ...load.faults.map((fault) => fault.atUs)),
     cleanStop: load.cleanStop,
-    troubled: load.troubled || clockWentBack(ledger),
+    troubled: load.troubled || clocksDisagree(load, ledger),
     brokenAgents: load.brokenAgents,
     killedAgents: load.killedAgents,
   });
@@ -254,7 +256,9 @@ function progress(plan: CellPlan, stage: CellProgress['stage']): CellProgress {
   return { plan, stage, secondsLeft: totalSeconds(plan.scenario) };
 }
 
-/** By a clock that goes back nothing can be proven of who came first. */
-function clockWentBack(ledger: Ledger): boolean {
-  return ledger.accounts.some((account) => account.clockBackUs > 0);
+/** By clocks that go back, or are not one, nothing can be proven of who came first. */
+function clocksDisagree(load: Load, ledger: Ledger): boolean {
+  const worst = worstReading(load.agents.flatMap((agent) => agent.clock));
+  const apart = worst !== undefined && certainOffsetUs(worst) > LIMITS.clockOffsetUs;
+  return apart || ledger.accounts.some((account) => account.clockBackUs > 0);
 }

@@ -2,7 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ClaimStrategy, Connection, StrategyFactory } from '../../queue/index.ts';
+import type {
+  ClaimedJob,
+  ClaimStrategy,
+  Connection,
+  SettleResult,
+  StrategyFactory,
+} from '../../queue/index.ts';
 import { CLAIMERS_PER_AGENT, type ConsumerEvents } from '../contender.ts';
 import { recorded } from './recorded-strategy.ts';
 
@@ -100,4 +106,44 @@ test('sessions opened anew have numbers of their own, within those of the agent'
   }
   assert.equal(new Set(claimers).size, 20);
   assert.ok(claimers.every((c) => c >= CLAIMERS_PER_AGENT && c < 2 * CLAIMERS_PER_AGENT));
+});
+
+test('an empty claim proves nothing while a settle is under way: the strategy may still count its jobs', async () => {
+  const settling = Promise.withResolvers<SettleResult>();
+  let found: readonly ClaimedJob[] = [{ id: '1', payload: { k: 1 }, attempt: 1 } as unknown as ClaimedJob];
+  const empty: (number | undefined)[] = [];
+  const strategy = recorded(
+    {
+      strategyName: 'fake',
+      summary: 'A fake.',
+      create: () =>
+        ({
+          openWorker: async () => ({ claim: async () => found, settle: () => settling.promise }),
+        }) as unknown as ClaimStrategy,
+    },
+    {
+      connections: 1,
+      leaseMs: 1_000,
+      firstClaimer: 0,
+      keys: { first: 0, stride: 1, end: 0 },
+      nowUs: () => 7,
+      handler: () => undefined,
+      events: {
+        claimed: () => undefined,
+        settling: () => 1,
+        settled: () => undefined,
+        emptyClaim: (_claimer: number, requestedUs?: number) => empty.push(requestedUs),
+      } as unknown as ConsumerEvents,
+    },
+  ).create({ schema: 's' });
+  const session = await strategy.openWorker(new FakeConnection() as unknown as Connection, 'w');
+  const [job] = await session.claim('q', 1, 1_000);
+  assert.ok(job);
+  found = [];
+  const settled = session.settle([{ kind: 'ack', job }]);
+  await session.claim('q', 1, 1_000);
+  settling.resolve({ acked: 1, retried: 0, deadLettered: 0, released: 0, stale: [] });
+  await settled;
+  await session.claim('q', 1, 1_000);
+  assert.deepEqual(empty, [undefined, 7]);
 });

@@ -109,7 +109,6 @@ function recordedSession(
       return jobs;
     },
     async settle(outcomes) {
-      held = Math.max(0, held - outcomes.length);
       const number = events.settling(
         claimer,
         outcomes.map(keyOfOutcome),
@@ -121,6 +120,9 @@ function recordedSession(
       } catch (error) {
         events.settleFailed(claimer, number, error);
         throw error;
+      } finally {
+        // Until it is answered a strategy may count the jobs as held, and be at a limit of its own.
+        held = Math.max(0, held - outcomes.length);
       }
       events.settled(claimer, number, staleKeys(outcomes, result));
       return result;

@@ -19,7 +19,7 @@ export interface CheckInput {
   readonly lastFaultUs: number;
   /** Every agent stopped when asked, and every settle was answered. */
   readonly cleanStop: boolean;
-  /** Something failed that may have left a claimed job unheard of for a while: see `OrderInput`. */
+  /** See `OrderInput`. */
   readonly troubled: boolean;
   readonly promises: Promises;
   readonly leaseMs: number;
@@ -45,6 +45,8 @@ export interface CheckResult {
   readonly violations: readonly string[];
   /** Keys of jobs whose settle was sent and never answered, and that are gone from the database: counted as settled. */
   readonly assumedSettled: ReadonlySet<number>;
+  /** What could not be checked. */
+  readonly notes: readonly string[];
 }
 
 const HELD = { none: 0, ready: 1, delayed: 2, leased: 3, dead: 4 } as const;
@@ -77,7 +79,12 @@ export async function check(input: CheckInput): Promise<CheckResult> {
   audit.priorityInversions = order.priorityInversions;
   audit.starved = order.starved;
   const { lost: _lost, assumedSettled, ...jobs } = ends;
-  return { audit, jobs, violations: violations(audit, jobs, input.promises), assumedSettled };
+  const notes = order.judged
+    ? []
+    : [
+        'order and starvation were not judged: after a failed statement, a lost session or a broken agent nothing is proven of them',
+      ];
+  return { audit, jobs, violations: violations(audit, jobs, input.promises), assumedSettled, notes };
 }
 
 /** A lease may end a little late: reapers look around a few times per lease, and the clock of the server is not ours. */

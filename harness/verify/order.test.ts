@@ -25,8 +25,8 @@ function claim(ledger: Ledger, key: number, sequence: number, claimer = 0): void
   ledger.addClaim(key, { agent: 1, claimer, attempt: 1, requestedUs: 1, answeredUs: 2 }, sequence);
 }
 
-function audit(ledger: Ledger, order: Promises['order'], over: Partial<OrderInput> = {}): [number, number] {
-  const found = orderAudit({
+function inputOf(ledger: Ledger, order: Promises['order']): OrderInput {
+  return {
     ledger,
     promises: { order, lease: 'timed' },
     preloaded: ledger.size,
@@ -34,8 +34,11 @@ function audit(ledger: Ledger, order: Promises['order'], over: Partial<OrderInpu
     brokenAgents: new Set(),
     troubled: false,
     isReady: () => false,
-    ...over,
-  });
+  };
+}
+
+function audit(ledger: Ledger, order: Promises['order'], over: Partial<OrderInput> = {}): [number, number] {
+  const found = orderAudit({ ...inputOf(ledger, order), ...over });
   return [found.orderViolations, found.priorityInversions];
 }
 
@@ -99,6 +102,20 @@ test('where no order is promised, or an agent was broken, nothing is said', () =
   const ledger = ledgerOf(3, [{ keys: [2, 1, 0] }]);
   assert.deepEqual(audit(ledger, 'none'), [0, 0]);
   assert.deepEqual(audit(ledger, 'enqueue', { brokenAgents: new Set([1]) }), [0, 0]);
+});
+
+test('after a failed statement or a lost session nothing is proven, and that is said', () => {
+  const shuffledLane = (): Ledger => ledgerOf(3, [{ keys: [2, 1, 0] }]);
+  const judged = (ledger: Ledger, troubled: boolean): boolean =>
+    orderAudit({ ...inputOf(ledger, 'enqueue'), troubled }).judged;
+  assert.deepEqual(audit(shuffledLane(), 'enqueue', { troubled: true }), [0, 0]);
+  const lost = shuffledLane();
+  lost.lostSessions.add(9);
+  assert.deepEqual(audit(lost, 'enqueue'), [0, 0]);
+  assert.deepEqual(
+    [judged(shuffledLane(), false), judged(shuffledLane(), true), judged(lost, false)],
+    [true, false, false],
+  );
 });
 
 test('a job that came back has lost its place, a job that was never claimed had none', () => {

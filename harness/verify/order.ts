@@ -6,7 +6,7 @@ import { Witnesses } from './witnesses.ts';
 
 export interface OrderInput extends LaneInput {
   readonly brokenAgents: ReadonlySet<number>;
-  /** Something failed that may have left a claimed job unheard of for a while: then only what one claimer received is judged. */
+  /** Something failed that may have had jobs locked and given them back unheard of, or instants cannot be trusted. */
   readonly troubled: boolean;
   /** Whether the database still holds a job as ready. */
   readonly isReady: (key: number) => boolean;
@@ -16,6 +16,8 @@ export interface OrderAudit {
   readonly orderViolations: number;
   readonly priorityInversions: number;
   readonly starved: number;
+  /** False: something was in the way of every proof. */
+  readonly judged: boolean;
 }
 
 /**
@@ -29,19 +31,23 @@ export interface OrderAudit {
  * - **Starved**: a session that held nothing asked and was given nothing, though Y had been confirmed long before and
  *   was taken only by a claim that was asked for after that answer, or never.
  *
- * Jobs that were claimed more than once have lost their place, and delayed ones never had one. Where an agent was broken jobs come back unseen, and
- * nothing is said; where something failed a claim may have had a job locked and given it back, and only lanes count.
+ * Jobs that were claimed more than once have lost their place, and delayed ones never had one. Where an agent was broken, a session
+ * lost or a statement failed, a claim of which the ledger knows nothing may have had jobs locked and given them back:
+ * others were right to pass them over, and nothing is said.
  */
 export function orderAudit(input: OrderInput): OrderAudit {
-  if (input.brokenAgents.size > 0) return { orderViolations: 0, priorityInversions: 0, starved: 0 };
+  if (input.brokenAgents.size > 0 || input.troubled || input.ledger.lostSessions.size > 0)
+    return { orderViolations: 0, priorityInversions: 0, starved: 0, judged: false };
   const found = { late: new Set<number>(), inverted: new Set<number>() };
-  if (input.promises.order !== 'none') laneAudit(input, found);
-  const undisturbed = !input.troubled && input.ledger.lostSessions.size === 0;
-  if (undisturbed && input.promises.order !== 'none') overtaken(input, found);
+  if (input.promises.order !== 'none') {
+    laneAudit(input, found);
+    overtaken(input, found);
+  }
   return {
     orderViolations: found.late.size,
     priorityInversions: found.inverted.size,
-    starved: undisturbed ? starved(input) : 0,
+    starved: starved(input),
+    judged: true,
   };
 }
 

@@ -105,6 +105,7 @@ function checked(
       ...jobs,
     },
     audit: { ...emptyAudit(), ...audit },
+    notes: [],
     violations: [],
     assumedSettled: new Set(),
     ...over,

@@ -69,6 +69,7 @@ class AdvisorySession implements WorkerSession {
   /** Fencing tokens of the jobs whose lock this session holds. */
   readonly #held = new Map<JobId, string>();
   #lastClaim: Promise<unknown> = Promise.resolve();
+  #lastSettle: Promise<unknown> = Promise.resolve();
 
   constructor(connection: Connection, statements: Statements) {
     this.#connection = connection;
@@ -86,6 +87,8 @@ class AdvisorySession implements WorkerSession {
   }
 
   async #walk(queue: string, limit: number): Promise<readonly ClaimedJob[]> {
+    // A settle that is under way opens locks: an empty answer now would send the worker to sleep beside a full queue.
+    if (this.#held.size >= MAX_HELD) await this.#lastSettle;
     const allowed = Math.min(limit, MAX_HELD - this.#held.size);
     if (allowed < 1) return [];
     let rows: readonly ClaimedRow[];
@@ -124,8 +127,12 @@ class AdvisorySession implements WorkerSession {
     // is committed. Should the settle fail, the jobs are unlocked and ready, and somebody runs them again.
     const settling = this.#statements.settle(this.#connection, mine);
     const unlocking = this.#connection.query(this.#statements.unlock([ids]));
-    const [settled] = await Promise.allSettled([settling, unlocking]);
-    for (const id of ids) this.#held.delete(id);
+    const ended = Promise.allSettled([settling, unlocking]).then(([settle]) => {
+      for (const id of ids) this.#held.delete(id);
+      return settle;
+    });
+    this.#lastSettle = ended;
+    const settled = await ended;
     if (settled.status === 'rejected') throw settled.reason;
     return { ...settled.value, stale: [...settled.value.stale, ...staleIds] };
   }
