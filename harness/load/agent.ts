@@ -11,6 +11,7 @@ import { newCounters, recordingEvents } from '../measure/recorder.ts';
 import { type Alarm, openAlarm } from './alarm.ts';
 import { nowUs } from './clock.ts';
 import { Delays } from './delays.ts';
+import { makeUrgent } from './priority.ts';
 import { produce } from './producing.ts';
 import type { Assignment, FromAgent, ProducerRole, ToAgent, WorkerRole } from './protocol.ts';
 import { Workload } from './workload.ts';
@@ -49,6 +50,8 @@ class Agent {
     if (role.kind === 'producer') {
       this.#alarm = await openAlarm(role.pacing, (error) => this.#note(error));
       this.#producer = await this.#contender.openProducer(role.connections);
+      if (role.priority === 'realtime')
+        makeUrgent([process.pid, ...(this.#alarm.thread === undefined ? [] : [this.#alarm.thread])]);
     }
     tell({ kind: 'ready' });
   }

@@ -8,7 +8,7 @@ import type { ClaimReport } from '../fairness/claim-habits.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
 import { type AgentCounters, newCounters } from '../measure/recorder.ts';
 import { type ClockReading, readClock } from './clock-reading.ts';
-import { type Priority, REALTIME_LAUNCHER } from './priority.ts';
+import { type Priority, REALTIME_NODE_OPTIONS } from './priority.ts';
 import type { Assignment, FromAgent, ToAgent } from './protocol.ts';
 
 /** What an agent said when it stopped; absent for one that was killed. */
@@ -22,7 +22,7 @@ export interface AgentReport {
   readonly errors: readonly string[];
 }
 
-/** Where and how urgently an agent runs. */
+/** Where an agent runs, and how urgent it will be once it is ready. */
 export interface Launch {
   /** Cores; absent for all. */
   readonly cpus?: readonly number[] | undefined;
@@ -181,13 +181,10 @@ export class AgentProcess {
   }
 }
 
-/** Runs Node under what gives every thread of the agent its cores and its priority. */
-function launcher({ cpus, priority }: Launch): { execPath?: string; execArgv?: string[] } {
-  const [execPath, ...execArgv] = [
-    ...(cpus === undefined ? [] : ['taskset', '-c', cpus.join(',')]),
-    ...(priority === 'realtime' ? REALTIME_LAUNCHER : []),
-    process.execPath,
-    ...process.execArgv,
-  ];
-  return { ...(execPath === undefined ? {} : { execPath }), execArgv };
+/** Node as the agent's priority wants it; under taskset, so that every thread of it keeps to the given cores. */
+function launcher({ cpus, priority }: Launch): { execPath?: string; execArgv: string[] } {
+  const options = [...process.execArgv, ...(priority === 'realtime' ? REALTIME_NODE_OPTIONS : [])];
+  return cpus === undefined
+    ? { execArgv: options }
+    : { execPath: 'taskset', execArgv: ['-c', cpus.join(','), process.execPath, ...options] };
 }

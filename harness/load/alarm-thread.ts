@@ -3,11 +3,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { SHARED } from './alarm.ts';
 import { nowUs } from './clock.ts';
+import { threadNumber } from './priority.ts';
 
 if (!(workerData instanceof SharedArrayBuffer)) throw new Error('an alarm thread needs its memory');
 const flags = new Int32Array(workerData, 0, 4);
 const target = new Float64Array(workerData, SHARED.targetOffset, 1);
-parentPort?.postMessage('ready');
+parentPort?.postMessage(threadNumber());
 parentPort?.unref();
 
 let seen = 0;

@@ -12,6 +12,8 @@ export type Pacing = 'thread' | 'timers';
 /** Wakes one waiter at a time. A thread keeps its process alive until it is disposed. */
 export interface Alarm extends Disposable {
   readonly pacing: Pacing;
+  /** The kernel's number of the thread; absent without one. */
+  readonly thread?: number | undefined;
   /** Resolves at `atUs` of `nowUs`, or earlier: who waits looks at the clock again. */
   until(atUs: number): Promise<void>;
   /** Ends a wait that is under way: there is something to do sooner. */
@@ -45,10 +47,11 @@ async function threadAlarm(): Promise<Alarm> {
   const target = new Float64Array(memory, SHARED.targetOffset, 1);
   // Node runs TypeScript itself; a loader that this process was started with would only slow the thread's start.
   const worker = new Worker(program(), { workerData: memory, execArgv: [] });
-  await online(worker);
+  const thread = await online(worker);
   let wake: () => void = () => undefined;
   return {
     pacing: 'thread',
+    thread,
     async until(atUs) {
       target[0] = atUs;
       const rung = Atomics.load(flags, SHARED.rung);
@@ -76,8 +79,9 @@ function program(): string {
   return existsSync(source) ? source : fileURLToPath(new URL('./alarm-thread.js', import.meta.url));
 }
 
-async function online(worker: Worker): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+/** Resolves with the thread's number. */
+async function online(worker: Worker): Promise<number | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
   const timer = setTimeout(
     () => reject(new Error('the alarm thread was not ready in time')),
     READY_WITHIN_MS,
@@ -86,7 +90,7 @@ async function online(worker: Worker): Promise<void> {
   worker.once('error', reject);
   worker.once('exit', () => reject(new Error('the alarm thread ended at once')));
   try {
-    await promise;
+    return await promise;
   } finally {
     clearTimeout(timer);
     worker.removeAllListeners('error');

@@ -8,6 +8,7 @@ import { CLAIMERS_PER_AGENT, type Target } from '../contender.ts';
 import type { Pacing } from './alarm.ts';
 import { arrivals, shareOf } from './arrivals.ts';
 import { arrivalPhases, clientPhases } from './phases.ts';
+import type { Priority } from './priority.ts';
 import type { Assignment, ProducerClients, ProducerRole, ProducerSchedule } from './protocol.ts';
 
 /** The agents' assignments. */
@@ -22,6 +23,7 @@ export function planAgents(
   target: Target,
   scratch: string,
   pacing: Pacing = 'thread',
+  priority: Priority = 'normal',
 ): AgentPlan {
   const { scenario } = plan;
   const loads = producerLoads(plan);
@@ -30,7 +32,15 @@ export function planAgents(
   let nextKey = scenario.preloadJobs;
   const { connections } = scenario.producers;
   for (const [agent, load] of loads.entries()) {
-    const role: ProducerRole = { kind: 'producer', connections, pacing, load, firstKey: nextKey };
+    const role: ProducerRole = {
+      kind: 'producer',
+      connections,
+      pacing,
+      // Clients of a closed loop send as fast as they are answered: urgent, they would starve the server.
+      priority: load.loop === 'open' ? priority : 'normal',
+      load,
+      firstKey: nextKey,
+    };
     nextKey += load.loop === 'open' ? countArrivals(load) : load.maxJobs;
     assignments.push({ ...common, agent, ledgerPath: join(scratch, `agent-${agent}.ledger`), role });
   }

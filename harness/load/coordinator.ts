@@ -1,7 +1,7 @@
 // How is the load of one cell run? Agents are started, paced by one clock, hurt on schedule, and brought to an end.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isClosedLoop, totalSeconds } from '../../scenarios/scenario.ts';
+import { totalSeconds } from '../../scenarios/scenario.ts';
 import type { CellPlan, CellProgress } from '../cell-plan.ts';
 import type { Contender, Target } from '../contender.ts';
 import { type AppliedFault, scheduleFaults } from '../faults/faults.ts';
@@ -70,11 +70,6 @@ const STOP_DEADLINE_MS = 5_000;
 /** Between "all agents are ready" and the first intended instant: enough for every agent to hear of it. */
 const START_DELAY_US = 60_000;
 
-/** Clients of a closed loop send as fast as they are answered: urgent, they would starve the server. */
-function priorityOf({ plan, producerPriority = 'normal' }: AgentOptions): Priority {
-  return isClosedLoop(plan.scenario) ? 'normal' : producerPriority;
-}
-
 /**
  * The agents of one cell. Made early, so that their start-up overlaps the preparation of the database; disposing it
  * leaves no agent behind, whatever happened.
@@ -89,12 +84,18 @@ export class LoadRun implements AsyncDisposable {
 
   constructor(options: AgentOptions) {
     this.#plan = options.plan;
-    this.#assigned = planAgents(options.plan, options.target, options.scratch, options.pacing);
+    this.#assigned = planAgents(
+      options.plan,
+      options.target,
+      options.scratch,
+      options.pacing,
+      options.producerPriority,
+    );
     this.#agents = this.#assigned.assignments.map(
       (a) =>
         new AgentProcess(a.agent, a.role.kind, {
           cpus: options.agentCpus,
-          priority: a.role.kind === 'producer' ? priorityOf(options) : 'normal',
+          priority: a.role.kind === 'producer' ? a.role.priority : 'normal',
         }),
     );
   }

@@ -28,6 +28,7 @@ async function produced(t: TestContext, connections: number): Promise<AgentCount
       kind: 'producer',
       connections,
       pacing: 'thread',
+      priority: 'normal',
       firstKey: 0,
       load: {
         loop: 'open',

@@ -7,6 +7,7 @@ import type { AgentCounters } from '../measure/recorder.ts';
 import type { Pacing } from './alarm.ts';
 import type { ArrivalPhase } from './arrivals.ts';
 import type { ClientPhase } from './clients.ts';
+import type { Priority } from './priority.ts';
 
 /** What an agent is to do; sent once, first. */
 export interface Assignment {
@@ -26,6 +27,7 @@ export interface ProducerRole {
   readonly kind: 'producer';
   readonly connections: number;
   readonly pacing: Pacing;
+  readonly priority: Priority;
   readonly load: ProducerSchedule | ProducerClients;
   /** The n-th job has the key `firstKey + n`. */
   readonly firstKey: number;
