@@ -257,6 +257,8 @@ const sideSchema = z.strictObject({
   repeats: count,
   /** Absent when this side has no figure of the metric. */
   median: z.number().optional(),
+  /** The figure of some repeat, and so the median, is a lower bound: jobs that had not ended count with their age. */
+  lowerBound: z.literal(true).optional(),
 });
 
 /** One metric of two contenders in one scenario. Effects are head ÷ base − 1: 0.1 is 10 % more. */
@@ -306,7 +308,15 @@ export const resultSchema = z.strictObject({
   environment: environmentSchema,
   /** Names in the order of the command line; the first is the baseline. */
   contenders: z.array(z.string()),
-  scenarios: z.array(z.strictObject({ name: z.string(), question: z.string(), loadModel: z.string() })),
+  scenarios: z.array(
+    z.strictObject({
+      name: z.string(),
+      question: z.string(),
+      loadModel: z.string(),
+      /** As declared, defaults filled in, before shares of rates are resolved; a trace's jobs by number and digest. */
+      definition: z.record(z.string(), z.unknown()),
+    }),
+  ),
   cells: z.array(cellSchema),
   /** Every contender against the first, per scenario. */
   comparisons: z.array(comparisonSchema),

@@ -9,6 +9,7 @@ import { type CellContext, runCell } from './cell.ts';
 import type { CellProgress } from './cell-plan.ts';
 import type { CellOutcome } from './cell-result.ts';
 import { openContender } from './contenders/index.ts';
+import { declaredOf } from './definition.ts';
 import { CannotMeasure, isForUser, oneLine } from './errors.ts';
 import type { Priority } from './load/priority.ts';
 import { type Cell, type Environment, METHOD_VERSION, type RunResult, SCHEMA_VERSION } from './result.ts';
@@ -170,6 +171,7 @@ function emptyResult(options: RunOptions, environment: Environment): RunResult {
       name: s.name,
       question: s.question,
       loadModel: loadModel(s),
+      definition: declaredOf(s),
     })),
     cells: [],
     comparisons: [],

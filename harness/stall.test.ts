@@ -71,7 +71,8 @@ async function assertCharted(outcome: CellOutcome, folder: string): Promise<void
   // Charts show valid cells alone; on a busy machine this one need not be, and what it shows is the question here.
   const cell = { ...outcome.cell, verdict: 'valid' as const, reasons: [] };
   const { name } = cell.contender;
-  const scenarios = [{ name: cell.scenario, question: 'Is a stall seen?', loadModel: cell.window.loadModel }];
+  const { loadModel } = cell.window;
+  const scenarios = [{ name: cell.scenario, question: 'Is a stall seen?', loadModel, definition: {} }];
   using writer = new BundleWriter(join(folder, 'bundle'));
   const fixture = await writeFixture(join(folder, 'fixture'));
   writer.add({ ...outcome, cell }, { ...fixture, contenders: [name], scenarios, cells: [cell] });

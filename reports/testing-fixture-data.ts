@@ -131,6 +131,31 @@ const scenarios: readonly Scenario[] = [
   },
 ];
 
+/** What a bundle keeps of a synthetic scenario's workload. */
+export function definitionOf(scenario: Scenario): RunResult['scenarios'][number]['definition'] {
+  const { name, question, preload, warmupSeconds, offeredPerSec } = scenario;
+  const arrival =
+    offeredPerSec === undefined ? {} : { arrival: { model: 'poisson', ratePerSec: offeredPerSec } };
+  return {
+    name,
+    question,
+    preloadJobs: preload,
+    payloadBytes: 100,
+    priorities: [0],
+    producers: { agents: 1, connections: 4 },
+    workers: { agents: 1, connections: 8, handlerMs: 0 },
+    warmupSeconds,
+    settleWithinSeconds: 0,
+    phases: scenario.phases.map(({ label, fromSeconds, toSeconds, measured }) => ({
+      label,
+      seconds: toSeconds - fromSeconds,
+      measured,
+      ...arrival,
+    })),
+    faults: scenario.faults.map(({ label, atSeconds }) => ({ fault: label, atSeconds })),
+  };
+}
+
 const environment: RunResult['environment'] = {
   claimbenchVersion: '0.1.0',
   node: '24.21.0',

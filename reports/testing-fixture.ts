@@ -14,7 +14,7 @@ import {
   SCHEMA_VERSION,
 } from '../harness/result.ts';
 import { cellOf } from './testing-fixture-cell.ts';
-import { type Contender, type Scenario, STANDARD } from './testing-fixture-data.ts';
+import { type Contender, definitionOf, type Scenario, STANDARD } from './testing-fixture-data.ts';
 
 export type FixtureOptions = {
   readonly contenders?: readonly Contender[];
@@ -261,7 +261,10 @@ function resultOf(
       sharedMachine,
     },
     contenders: contenders.map((one) => one.name),
-    scenarios: scenarios.map(({ name, question, loadModel }) => ({ name, question, loadModel })),
+    scenarios: scenarios.map((one) => {
+      const { name, question, loadModel } = one;
+      return { name, question, loadModel, definition: definitionOf(one) };
+    }),
     cells: [...cells],
     comparisons: [],
   };

@@ -19,7 +19,8 @@ const optionsSchema = z.object({
 });
 
 const HELP = `
-Verdicts: better, worse, equivalent, unstable (too noisy), invalid (no figures), ~ (these repeats do not tell).
+Verdicts: better, worse, equivalent, unstable (too noisy), ~ (these repeats do not tell), invalid (no figures, or those of
+another durability or another rate).
 
 Examples:
   claimbench compare out/aa                          every contender against the first
@@ -27,7 +28,7 @@ Examples:
   claimbench compare out/b1 --base batch --head skip-locked --min-effect 10 --out out/cmp
 
 Exit codes: 0 compared (whatever the verdicts), 1 usage or not comparable, 3 or 4 when a side has no figures because it
-was incorrect or invalid.`;
+was incorrect or invalid; 4 too when its figures may not be set beside the other's.`;
 
 export function compareCommand(done: (code: number) => void): Command {
   const command = new Command('compare')
@@ -41,7 +42,7 @@ export function compareCommand(done: (code: number) => void): Command {
     .option('--head <contender>', 'the ones to compare (repeatable; default: all others)', repeatable)
     .option('--scenario <name>', 'only this scenario (repeatable)', repeatable)
     .option('--min-effect <percent>', 'smaller effects get no name (default 5)', numberBetween(0.1, 1_000))
-    .option('--force', 'compare in spite of other settings, machine or method, and mark the result')
+    .option('--force', 'compare in spite of other settings, durability, load or machine, and mark it')
     .option('--markdown', 'Markdown on stdout')
     .option('--out <folder>', 'also write compare.json, compare.md and compare.html there')
     .addHelpText('after', HELP);

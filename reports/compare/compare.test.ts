@@ -1,14 +1,11 @@
 // Does a comparison name what differs, stay silent about noise, and refuse what may not be set side by side?
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { BUNDLE, type Cell, comparisonSchema, METHOD_VERSION, type RunResult } from '../../harness/result.ts';
-import { seeded } from '../../stats/random.ts';
-import { writeFixture } from '../testing-fixture.ts';
-import { STANDARD } from '../testing-fixture-data.ts';
+import { test } from 'node:test';
+import { type Cell, comparisonSchema, METHOD_VERSION, type RunResult } from '../../harness/result.ts';
 import {
   type CompareRequest,
   compareBundles,
@@ -17,76 +14,7 @@ import {
   writeComparison,
 } from './index.ts';
 import { metricsOf } from './metrics.ts';
-
-type Plan = {
-  /** Throughput and costs of each contender as a multiple of the first's; latencies divided by it. */
-  readonly factors: Readonly<Record<string, number>>;
-  readonly repeats: number;
-  readonly seed?: number;
-  readonly noise?: number;
-  readonly amend?: (cell: Cell) => Cell;
-  readonly amendResult?: (result: RunResult) => RunResult;
-};
-
-/** A bundle whose cells are copies of a synthetic one, with noise around the planted factors. */
-async function bundle(t: TestContext, plan: Plan): Promise<{ dir: string; result: RunResult }> {
-  const dir = await mkdtemp(path.join(tmpdir(), 'claimbench-compare-'));
-  t.after(() => rm(dir, { recursive: true }));
-  const made = await writeFixture(path.join(dir, 'template'), {
-    contenders: STANDARD.contenders.slice(0, 1),
-    scenarios: STANDARD.scenarios.slice(0, 2).map((one) => ({ ...one, seconds: 6, warmupSeconds: 1 })),
-    repeats: 1,
-  });
-  const random = seeded(plan.seed ?? 7);
-  const noise = plan.noise ?? 0.02;
-  const cells = Object.entries(plan.factors).flatMap(([name, factor], place) =>
-    made.cells.flatMap((cell) =>
-      Array.from({ length: plan.repeats }, (_, block) => {
-        const luck = factor * (1 + noise * (random() + random() - 1));
-        return scaled({ ...cell, block, repeat: block + 1, id: `${cell.id}-${place}-${block}` }, name, luck);
-      }),
-    ),
-  );
-  const result: RunResult = {
-    ...made,
-    runId: `run-${plan.seed ?? 7}`,
-    contenders: Object.keys(plan.factors),
-    cells: cells.map((cell) => plan.amend?.(cell) ?? cell),
-  };
-  const amended = plan.amendResult?.(result) ?? result;
-  const folder = path.join(dir, 'bundle');
-  await mkdir(folder);
-  await writeFile(path.join(folder, BUNDLE.result), JSON.stringify(amended));
-  return { dir: folder, result: amended };
-}
-
-function scaled(cell: Cell, name: string, factor: number): Cell {
-  const times = <T extends object>(record: T, by: number): T =>
-    Object.fromEntries(
-      Object.entries(record).map(([key, value]) => [key, key === 'count' ? value : value * by]),
-    ) as T;
-  const { throughput, latencyUs, cost } = cell;
-  return {
-    ...cell,
-    contender: { ...cell.contender, name },
-    ...(throughput === undefined ? {} : { throughput: times(throughput, factor) }),
-    ...(cost === undefined ? {} : { cost: times(cost, 1 / factor) }),
-    ...(latencyUs?.response === undefined || latencyUs.pickup === undefined
-      ? {}
-      : {
-          latencyUs: {
-            pickup: times(latencyUs.pickup, 1 / factor),
-            response: times(latencyUs.response, 1 / factor),
-          },
-        }),
-  };
-}
-
-const request = (base: string, rest: Partial<CompareRequest> = {}): CompareRequest => ({
-  base,
-  force: false,
-  ...rest,
-});
+import { comparedBundle as bundle, request } from './testing-bundle.ts';
 
 test('six metrics a family at most: with more, five repeats could never show a difference', () => {
   for (const model of [
@@ -94,9 +22,11 @@ test('six metrics a family at most: with more, five repeats could never show a d
     'open loop, poisson arrivals',
     'closed loop, 4 clients',
   ]) {
-    for (const family of ['performance', 'cost']) {
-      const size = metricsOf(model).filter((metric) => metric.family === family).length;
-      assert.ok(size > 0 && size <= 6, `${model}, ${family}: ${size}`);
+    for (const behind of [false, true]) {
+      for (const family of ['performance', 'cost']) {
+        const size = metricsOf(model, behind).filter((metric) => metric.family === family).length;
+        assert.ok(size > 0 && size <= 6, `${model}, ${family}: ${size}`);
+      }
     }
   }
 });
@@ -209,7 +139,10 @@ const REFUSED: readonly { what: string; amend: (result: RunResult) => RunResult;
     what: 'another workload',
     amend: (result) => ({
       ...result,
-      cells: result.cells.map((cell) => ({ ...cell, parameters: { ...cell.parameters, payloadBytes: 9 } })),
+      scenarios: result.scenarios.map((one) => ({
+        ...one,
+        definition: { ...one.definition, payloadBytes: 9 },
+      })),
     }),
     says: /payloadBytes of drain: 100 and 9/,
   },

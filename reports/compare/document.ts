@@ -4,7 +4,10 @@ import type { Cell, Comparison, RunResult } from '../../harness/result.ts';
 import { METHOD_VERSION, SCHEMA_VERSION } from '../../harness/result.ts';
 import { readResult } from '../bundle.ts';
 import { sameSurroundings } from '../surroundings.ts';
-import { type CompareOptions, compareSides, compareWithin, DEFAULT_MIN_EFFECT } from './compare.ts';
+import { caveatsOf } from './caveats.ts';
+import { type CompareOptions, compareSides, compareWithin, DEFAULT_MIN_EFFECT, unlike } from './compare.ts';
+import { durabilityApart } from './durability.ts';
+import { cellsOf, type Side, workloadDifferences } from './workload.ts';
 
 /** What `--json` prints. */
 export type ComparisonDocument = {
@@ -61,19 +64,24 @@ export async function compareBundles(request: CompareRequest): Promise<Compariso
   const two = request.head !== undefined && request.head !== request.base;
   const head = two ? await readResult(request.head ?? request.base, { anyMethod }) : base;
   const minEffect = request.minEffect ?? DEFAULT_MIN_EFFECT;
-  const options = { minEffect, ...(request.scenarios === undefined ? {} : { scenarios: request.scenarios }) };
   checkScenarios(request, [base, head]);
-  const pairs = two ? pairsBetween(base, head, request) : pairsWithin(base, request);
+  const pairs = (two ? pairsBetween(base, head, request) : pairsWithin(base, request)).map(
+    ([b, h]): SidePair => [
+      { result: base, contender: b, ...(two ? { role: 'base' } : {}) },
+      { result: head, contender: h, ...(two ? { role: 'head' } : {}) },
+    ],
+  );
+  const scenarios = scenariosOf(pairs, request);
   const forced = [
-    ...(two ? differences(base, head) : []),
-    ...pairs.flatMap(([b, h]) =>
-      pairDifferences({ result: base, contender: b }, { result: head, contender: h }),
-    ),
+    ...(two ? differences(base, head, scenarios) : []),
+    ...pairs.flatMap(([b, h]) => [
+      ...classDifferences(b, h),
+      ...scenarios.flatMap((scenario) => pairDifferences(b, h, scenario, request.force)),
+    ]),
   ];
   if (forced.length > 0 && !request.force) throw new CompareRefused(refusal(forced));
-  const comparisons = pairs.flatMap(([b, h]) =>
-    compareSides({ result: base, contender: b }, { result: head, contender: h }, options),
-  );
+  const options = { minEffect, scenarios, force: request.force };
+  const comparisons = pairs.flatMap(([b, h]) => compareSides(b, h, options));
   if (comparisons.length === 0)
     throw new CompareRefused('there is nothing to compare: no scenario has cells of both sides');
   return {
@@ -84,7 +92,7 @@ export async function compareBundles(request: CompareRequest): Promise<Compariso
     minEffect,
     forced: [...new Set(forced)],
     incorrect: incorrectOf(base, head, comparisons),
-    caveats: caveatsOf(base, head, two),
+    caveats: caveatsOf(pairs, scenarios),
     comparisons,
   };
 }
@@ -160,45 +168,40 @@ function checkScenarios({ scenarios }: CompareRequest, results: readonly RunResu
     );
 }
 
-function differences(a: RunResult, b: RunResult): string[] {
+type SidePair = readonly [base: Side, head: Side];
+
+/** Those that a pair has cells in, in the order of the bundles, or as the user chose. */
+function scenariosOf(pairs: readonly SidePair[], { scenarios }: CompareRequest): string[] {
+  const names = pairs.flatMap((pair) =>
+    pair.flatMap((side) =>
+      side.result.scenarios.map(({ name }) => name).filter((name) => cellsOf(side, name).length > 0),
+    ),
+  );
+  return [...new Set(names)].filter((name) => scenarios === undefined || scenarios.includes(name));
+}
+
+function differences(a: RunResult, b: RunResult, scenarios: readonly string[]): string[] {
   const method =
     a.methodVersion === b.methodVersion ? [] : [`method: ${a.methodVersion} and ${b.methodVersion}`];
-  return [...method, ...sameSurroundings(a.environment, b.environment)];
-}
-
-type Named = { readonly result: RunResult; readonly contender: string };
-
-/** What two contenders were put to must be the same, and they must promise the same kind of thing. */
-function pairDifferences(base: Named, head: Named): string[] {
-  const [baseClass, headClass] = [classOf(base.result, base.contender), classOf(head.result, head.contender)];
-  const classes =
-    baseClass === headClass || baseClass === undefined || headClass === undefined
-      ? []
-      : [`contract class of ${base.contender} and ${head.contender}: ${baseClass} and ${headClass}`];
-  const first = ({ result, contender }: Named, scenario: string): Cell | undefined =>
-    result.cells.find((cell) => cell.contender.name === contender && cell.scenario === scenario);
-  const workloads = base.result.scenarios.flatMap(({ name }) => {
-    const [b, h] = [first(base, name), first(head, name)];
-    return b === undefined || h === undefined ? [] : workloadDifferences(name, b, h);
-  });
-  return [...classes, ...workloads];
-}
-
-function workloadDifferences(scenario: string, a: Cell, b: Cell): string[] {
-  const names = [...new Set([...Object.keys(a.parameters), ...Object.keys(b.parameters)])];
-  const parameters = names.flatMap((name) => {
-    const [x, y] = [a.parameters[name], b.parameters[name]].map((value) => String(value ?? 'not set'));
-    return x === y ? [] : [`${name} of ${scenario}: ${x} and ${y}`];
-  });
-  const phases = (cell: Cell): string =>
-    cell.window.phases.map((phase) => `${phase.toSeconds - phase.fromSeconds} s`).join(', ');
   return [
-    ...parameters,
-    ...(a.window.loadModel === b.window.loadModel
-      ? []
-      : [`load model of ${scenario}: ${a.window.loadModel} and ${b.window.loadModel}`]),
-    ...(phases(a) === phases(b) ? [] : [`phases of ${scenario}: ${phases(a)} and ${phases(b)}`]),
+    ...method,
+    ...sameSurroundings(a.environment, b.environment),
+    ...scenarios.flatMap((scenario) => workloadDifferences(a, b, scenario)),
   ];
+}
+
+/** They must promise the same kind of thing. */
+function classDifferences(base: Side, head: Side): string[] {
+  const [b, h] = [classOf(base.result, base.contender), classOf(head.result, head.contender)];
+  return b === h || b === undefined || h === undefined
+    ? []
+    : [`contract class of ${base.contender} and ${head.contender}: ${b} and ${h}`];
+}
+
+/** Between bundles another durability is refused. What makes verdicts invalid without --force, must be marked with it. */
+function pairDifferences(base: Side, head: Side, scenario: string, force: boolean): string[] {
+  const refused = base.result === head.result ? undefined : durabilityApart(base, head, scenario);
+  return [refused ?? (force ? unlike(base, head, scenario) : undefined) ?? []].flat();
 }
 
 const SHOWN_DIFFERENCES = 6;
@@ -220,19 +223,4 @@ function incorrectOf(base: RunResult, head: RunResult, comparisons: readonly Com
     ...(found(head, one.head.contender, one.scenario) ? [one.head.contender] : []),
   ]);
   return [...new Set(names)];
-}
-
-function caveatsOf(base: RunResult, head: RunResult, two: boolean): string[] {
-  const found: string[] = [];
-  if (two) {
-    found.push(
-      'Two runs, one after the other: what the machine did differently between them is in no interval here. Cells interleaved in one run tell more.',
-    );
-  }
-  for (const result of new Set([base, head])) {
-    if (!result.complete) found.push(`Run ${result.runId} was interrupted; repeats may be missing.`);
-    if (!result.environment.server.durable)
-      found.push(`The server of run ${result.runId} was not durable: a crash would have lost settled work.`);
-  }
-  return found;
 }

@@ -1,6 +1,6 @@
 // Which figures of two contenders are set beside each other, and which way is better?
 
-import type { Cell, Comparison } from '../../harness/result.ts';
+import type { Cell, Comparison, Percentiles } from '../../harness/result.ts';
 
 /** One figure that every valid cell of a kind of load may have. */
 export type Metric = {
@@ -11,6 +11,8 @@ export type Metric = {
   readonly unit: string;
   readonly better: Comparison['better'];
   readonly read: (cell: Cell) => number | undefined;
+  /** The samples behind it; of latencies alone. */
+  readonly samples?: (cell: Cell) => Percentiles | undefined;
 };
 
 const throughput: Metric = {
@@ -33,7 +35,21 @@ function latency(kind: Latency, which: Percentile): Metric {
     unit: 'µs',
     better: 'lower',
     read: (cell) => cell.latencyUs?.[kind]?.[which],
+    samples: (cell) => cell.latencyUs?.[kind],
   };
+}
+
+/** Whether a cell's figure is a lower bound: jobs that had not ended count with their age, and it is as high as the least. */
+export function isLowerBound(metric: Metric, cell: Cell): boolean {
+  const [value, from] = [metric.read(cell), metric.samples?.(cell)?.unfinishedFromUs];
+  return value !== undefined && from !== undefined && value >= from;
+}
+
+/** Whether jobs were left over in a cell to which jobs arrive; a drain's backlog is meant to outlast it. */
+export function fellBehind(cell: Cell): boolean {
+  if (isDrain(cell.window.loadModel)) return false;
+  const left = Object.values(cell.latencyUs ?? {}).some((one) => (one?.unfinished ?? 0) > 0);
+  return left || cell.jobs.inFlight > 0;
 }
 
 function cost(key: keyof NonNullable<Cell['cost']>, label: string, unit: string): Metric {
@@ -59,6 +75,11 @@ const OPEN_LOOP: readonly Metric[] = [
   latency('response', 'p99'),
 ];
 const CLIENTS: readonly Metric[] = [throughput, ...OPEN_LOOP.slice(3)];
+// Settled jobs/s say what an overloaded queue can carry; they take the place of the percentile that tells least besides.
+const OVERLOADED: readonly Metric[] = [
+  throughput,
+  ...OPEN_LOOP.filter((metric) => metric.key !== 'latencyUs.pickup.p95'),
+];
 const COSTS: readonly Metric[] = [
   cost('walBytesPerJob', 'WAL', 'B/job'),
   cost('commitsPerJob', 'Commits', 'per job'),
@@ -69,14 +90,15 @@ const COSTS: readonly Metric[] = [
 ];
 
 /**
- * The metrics of a load model, as cells name it. In an open loop settled jobs/s only follow what was offered, so they
- * tell nothing; in a drain nothing arrives, so there is no pickup.
+ * The metrics of a load model, as cells name it. In an open loop settled jobs/s only follow what was offered, and tell
+ * nothing until a side falls `behind`; in a drain nothing arrives, so there is no pickup.
  */
-export function metricsOf(loadModel: string): readonly Metric[] {
-  const performance = loadModel.startsWith('drain')
-    ? DRAIN
-    : loadModel.includes('open loop')
-      ? OPEN_LOOP
-      : CLIENTS;
-  return [...performance, ...COSTS];
+export function metricsOf(loadModel: string, behind = false): readonly Metric[] {
+  if (isDrain(loadModel)) return [...DRAIN, ...COSTS];
+  if (!loadModel.includes('open loop')) return [...CLIENTS, ...COSTS];
+  return [...(behind ? OVERLOADED : OPEN_LOOP), ...COSTS];
+}
+
+function isDrain(loadModel: string): boolean {
+  return loadModel.startsWith('drain');
 }

@@ -46,40 +46,61 @@ export type PairVerdict = {
   readonly text: string;
 };
 
-/** What the metrics of a pair come to. */
+/** What the metrics of a pair come to. Where nothing was shown, neither a difference nor its absence, there is no verdict. */
 export function pairVerdict(pair: ComparedPair): PairVerdict {
-  const named = (verdict: Comparison['verdict']): string[] =>
-    pair.rows.filter((row) => row.verdict === verdict).map((row) => `${metricLabel(row)} ${effectText(row)}`);
-  const [worse, better] = [named('worse'), named('better')];
-  const invalid = pair.rows.filter((row) => row.verdict === 'invalid');
-  if (invalid.length === pair.rows.length)
+  const { rows } = pair;
+  const having = (verdict: Comparison['verdict']): Comparison[] =>
+    rows.filter((row) => row.verdict === verdict);
+  const named = (list: readonly Comparison[]): string =>
+    list.map((row) => `${metricLabel(row)} ${effectText(row)}`).join(', ');
+  const invalid = having('invalid');
+  if (invalid.length === rows.length)
     return { tone: 'warn', short: 'invalid', text: `invalid: ${invalid[0]?.reason ?? 'no figures'}` };
-  const parts = [
-    ...(worse.length > 0 ? [`worse in ${worse.join(', ')}`] : []),
-    ...(better.length > 0 ? [`better in ${better.join(', ')}`] : []),
-  ];
+  const gaps = unjudged(rows).map((gap) => `not judged: ${gap}`);
+  const [worse, better, equal] = [having('worse'), having('better'), having('equivalent')];
   const counts = [
     ...(worse.length > 0 ? [`worse in ${worse.length}`] : []),
     ...(better.length > 0 ? [`better in ${better.length}`] : []),
   ];
-  if (parts.length > 0) {
-    const short = `${counts.join(', ')} of ${plural(pair.rows.length, 'metric')}`;
-    return { tone: worse.length > 0 ? 'bad' : 'good', short, text: parts.join('; ') };
-  }
-  if (pair.rows.every((row) => row.verdict === '~' && row.pAdjusted === undefined))
+  if (counts.length > 0) {
+    const parts = [
+      ...(worse.length > 0 ? [`worse in ${named(worse)}`] : []),
+      ...(better.length > 0 ? [`better in ${named(better)}`] : []),
+    ];
     return {
-      tone: 'plain',
-      short: 'no verdict',
-      text: `no verdict: ${pair.rows[0]?.reason ?? 'no figures'}`,
+      tone: worse.length > 0 ? 'bad' : 'good',
+      short: `${counts.join(', ')} of ${plural(rows.length, 'metric')}`,
+      text: [...parts, ...gaps].join('; '),
     };
-  const equal = named('equivalent').length;
-  const unstable = named('unstable').length;
+  }
+  const unstable = having('unstable').length;
   const rest = [
-    ...(equal > 0 ? [`${equal} of ${plural(pair.rows.length, 'metric')} equivalent`] : []),
+    ...(equal.length > 0 ? [`${equal.length} of ${plural(rows.length, 'metric')} equivalent`] : []),
     ...(unstable > 0 ? [`${unstable} unstable`] : []),
   ];
-  const text = `no difference found${rest.length > 0 ? ` (${rest.join(', ')})` : ''}`;
-  return { tone: 'plain', short: 'no difference found', text };
+  if (equal.length > 0) {
+    const text = [`no difference found (${rest.join(', ')})`, ...gaps].join('; ');
+    return { tone: 'plain', short: 'no difference found', text };
+  }
+  const tested = rows.filter((row) => row.pAdjusted !== undefined).length;
+  const nothing = `of ${plural(tested, 'metric')} tested, these repeats show neither a difference nor its absence${unstable > 0 ? ` (${unstable} unstable)` : ''}`;
+  // With one reason for all, the names of the metrics add nothing.
+  const reasons = [...new Set(rows.map((row) => row.reason))];
+  const why = tested > 0 ? [nothing, ...gaps] : reasons.length === 1 ? reasons : gaps;
+  return { tone: 'plain', short: 'no verdict', text: `no verdict: ${why.join('; ')}` };
+}
+
+/** `Pickup p95, Pickup p99 (a lower bound: …)`: metrics that no test was made of, by reason. */
+function unjudged(rows: readonly Comparison[]): string[] {
+  const byReason = new Map<string, string[]>();
+  for (const row of rows) {
+    if (row.pAdjusted !== undefined || (row.verdict !== '~' && row.verdict !== 'invalid')) continue;
+    byReason.set(row.reason, [...(byReason.get(row.reason) ?? []), metricLabel(row)]);
+  }
+  return [...byReason].map(([reason, labels]) => {
+    const which = labels.length === rows.length ? 'all metrics' : labels.join(', ');
+    return `${which} (${reason})`;
+  });
 }
 
 /** The table of a pair. */
@@ -118,6 +139,7 @@ function notesOf({ base, head, rows }: ComparedPair, design: string): string[] {
   const least = `${Number(((rows[0]?.minEffect ?? 0) * 100).toPrecision(3))} %`;
   return [
     `${plural(base.repeats, 'valid repeat')} of the base, ${formatCount(head.repeats)} of the head, ${design}. Effects below ${least} or below the noise floor get no name; “~” means that these repeats do not tell, not that there is no difference.`,
+    ...unjudged(rows).map((gap) => `Not judged: ${gap}.`),
     ...(fewest < CLAIM_FROM ? ['5 repeats to look, 10 to claim.'] : []),
   ];
 }
@@ -127,8 +149,8 @@ function cellsOf(row: Comparison): TableCell[] {
     value === undefined ? { text: ABSENT, hint: row.reason } : { text: formatShare(value) };
   return [
     { text: metricLabel(row), small: row.better === 'higher' ? 'more is better' : 'less is better' },
-    valueCellOf(row, row.base.median),
-    valueCellOf(row, row.head.median),
+    valueCellOf(row, row.base),
+    valueCellOf(row, row.head),
     row.effect === undefined ? { text: ABSENT, hint: row.reason } : { text: effectText(row) },
     { text: intervalText(row) },
     share(row.noiseFloor),
@@ -140,9 +162,21 @@ function cellsOf(row: Comparison): TableCell[] {
   ];
 }
 
-function valueCellOf({ unit }: Comparison, value: number | undefined): TableCell {
-  if (value === undefined) return { text: ABSENT, hint: 'no figure' };
-  return unit === 'µs' ? { text: formatDuration(value) } : { text: formatNumber(value), small: unit };
+function valueCellOf({ unit }: Comparison, side: Comparison['base']): TableCell {
+  if (side.median === undefined) return { text: ABSENT, hint: 'no figure' };
+  const text = `${atLeast(side)}${unit === 'µs' ? formatDuration(side.median) : formatNumber(side.median)}`;
+  return {
+    text,
+    ...(unit === 'µs' ? {} : { small: unit }),
+    ...(side.lowerBound === true
+      ? { hint: 'a lower bound: jobs that had not ended count with their age' }
+      : {}),
+  };
+}
+
+/** What stands before a figure that is a lower bound. */
+export function atLeast({ lowerBound }: Comparison['base']): string {
+  return lowerBound === true ? '≥ ' : '';
 }
 
 /** `+12.3 %`, `−4.0 %`; a dash where there is no effect to tell. */

@@ -25,9 +25,12 @@ export function comparisonMarkdown(document: ComparisonDocument): string {
         return `- ${escapeMarkdown(`${pair.scenario}, ${pair.head.contender} against ${pair.base.contender}`)}: **${escapeMarkdown(text)}**`;
       })
       .join('\n'),
+    // Before the tables: many a reader sees no further than the first lines of a job summary.
+    document.caveats.length === 0
+      ? ''
+      : `What weakens these verdicts:\n\n${document.caveats.map((caveat) => `- ${escapeMarkdown(caveat)}`).join('\n')}`,
     ...pairs.map((pair) => markdownTable(comparisonTable(pair))),
     [...new Set(origins)].map((line) => `- ${escapeMarkdown(line)}`).join('\n'),
-    document.caveats.map((caveat) => `- ${escapeMarkdown(caveat)}`).join('\n'),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }

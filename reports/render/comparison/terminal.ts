@@ -4,6 +4,7 @@ import Table from 'cli-table3';
 import type { Comparison } from '../../../harness/result.ts';
 import type { ComparisonDocument } from '../../compare/document.ts';
 import {
+  atLeast,
   type ComparedPair,
   comparedPairs,
   effectText,
@@ -87,16 +88,18 @@ function pairBlock(pair: ComparedPair, width: number, paint: Paint): string {
 }
 
 function cells(row: Comparison, paint: Paint): string[] {
-  const value = (number: number | undefined): string =>
-    number === undefined
+  const value = (side: Comparison['base']): string =>
+    side.median === undefined
       ? ABSENT
-      : plain(row.unit === 'µs' ? formatDuration(number) : `${formatNumber(number)} ${row.unit}`);
+      : plain(
+          `${atLeast(side)}${row.unit === 'µs' ? formatDuration(side.median) : `${formatNumber(side.median)} ${row.unit}`}`,
+        );
   const share = (number: number | undefined): string =>
     number === undefined ? ABSENT : plain(formatShare(number));
   return [
     metricLabel(row),
-    value(row.base.median),
-    value(row.head.median),
+    value(row.base),
+    value(row.head),
     plain(effectText(row)),
     plain(intervalText(row)).replace('[', '').replace(']', ''),
     share(row.noiseFloor),
