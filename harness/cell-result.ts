@@ -8,8 +8,9 @@ import type { Contender, FenceReport } from './contender.ts';
 import { fairnessOf, type ServerReadings, withoutReading } from './fairness/cell.ts';
 import type { Load } from './load/coordinator.ts';
 import { hasDelays, type QueueClock } from './load/delays.ts';
-import { type FigureInput, figures, LOG_HEAD } from './measure/figures.ts';
+import { type FigureInput, figures } from './measure/figures.ts';
 import type { Ledger } from './measure/ledger.ts';
+import { LOG_HEAD } from './measure/samples.ts';
 import { timeline } from './measure/timeline.ts';
 import type { Cell, Plan, Sample } from './result.ts';
 import type { CellPlans } from './telemetry/plan-watch.ts';
@@ -46,6 +47,8 @@ export interface Prepared {
 export interface CellParts {
   readonly plan: CellPlan;
   readonly ceilingPerSec: number | undefined;
+  /** Cores that the agents may use. */
+  readonly agentCores: number;
   readonly prepared: Prepared;
   readonly load: Load;
   readonly ledger: Ledger;
@@ -74,6 +77,7 @@ export function assemble(parts: CellParts): CellOutcome {
     endUs: load.endUs,
     measured: measuredStretches(plan.scenario, load, warmUp.seconds, lastUs),
     assumedSettled: checked.assumedSettled,
+    failed: checked.failed,
   };
   const found = input.measured.length === 0 ? undefined : figures(input);
   const judged = judge({
@@ -85,6 +89,7 @@ export function assemble(parts: CellParts): CellOutcome {
     fence: prepared.fence,
     figures: found,
     ceilingPerSec: parts.ceilingPerSec,
+    agentCores: parts.agentCores,
     serverNotes: [...server.notes, ...delayNote(parts.toleranceUs), ...warmUpNote(warmUp), ...checked.notes],
   });
   const correct = judged.verdict !== 'incorrect';

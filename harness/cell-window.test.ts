@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ScenarioInput, scenarioSchema } from '../scenarios/scenario.ts';
 import { lastMeasuredUs, measuredStretches, windowOf } from './cell-window.ts';
+import type { Figures } from './measure/figures.ts';
 import type { CheckResult } from './verify/checker.ts';
 
 const SECOND = 1e6;
@@ -70,15 +71,16 @@ test('an open loop is measured to the end of its phases, whenever its last job i
   assert.deepEqual(stretches({ phases: [{ label: 'a', seconds: 2, arrival }] }, [1]), [[0.5, 2]]);
 });
 
-test('a load of less than two checkpoints is labelled a burst, from ten minutes on a steady state', () => {
-  const kind = (...seconds: readonly number[]): string => {
-    const phases = seconds.map((length, i) => ({ label: `${i}`, seconds: length, arrival }));
+test('what was measured for less than two checkpoints is labelled a burst, from ten minutes on a steady state', () => {
+  const kind = (scheduled: number, measuredSeconds: number | undefined): string => {
+    const phases = [{ label: 'a', seconds: scheduled, arrival }];
     const scenario = scenarioSchema.parse({ name: 'test', question: 'How long?', phases });
-    // However long the queue takes to become empty: only the load counts.
-    return windowOf(scenario, { startUs: 0, endUs: 3_600 * SECOND, faults: [] }, NO_WARM_UP, undefined).kind;
+    const found = measuredSeconds === undefined ? undefined : ({ measuredSeconds } as Figures);
+    // However long the queue takes to become empty: only what was measured counts.
+    return windowOf(scenario, { startUs: 0, endUs: 3_600 * SECOND, faults: [] }, NO_WARM_UP, found).kind;
   };
-  assert.equal(kind(599.9), 'burst');
-  assert.equal(kind(600), 'steady-state');
-  assert.equal(kind(300, 299), 'burst');
-  assert.equal(kind(300, 300), 'steady-state');
+  assert.equal(kind(601, 599.9), 'burst');
+  assert.equal(kind(601, 600), 'steady-state');
+  assert.equal(kind(600, 3), 'burst', 'a drain that was over early');
+  assert.equal(kind(3_600, undefined), 'burst', 'nothing was measured at all');
 });

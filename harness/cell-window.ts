@@ -1,6 +1,6 @@
 // Which stretch of a load do the figures cover, and how is it shown?
 
-import { loadModel, type Scenario, totalSeconds } from '../scenarios/scenario.ts';
+import { loadModel, type Scenario } from '../scenarios/scenario.ts';
 import type { Load } from './load/coordinator.ts';
 import type { FigureInput, Figures } from './measure/figures.ts';
 import type { Ledger } from './measure/ledger.ts';
@@ -75,10 +75,10 @@ export function warmUpNote({ found, capSeconds }: FoundWarmUp): string[] {
   ];
 }
 
-/** Two checkpoints of the default five minutes: anything shorter says nothing of checkpoints and vacuum. */
+/** Two checkpoints of the default five minutes: who measured for less knows nothing of checkpoints and vacuum. */
 const STEADY_STATE_SECONDS = 600;
 
-/** When what happened, and whether that was long enough to be called a steady state. */
+/** When what happened, and whether what was measured of it was long enough to be called a steady state. */
 export function windowOf(
   scenario: Scenario,
   load: Pick<Load, 'startUs' | 'endUs' | 'faults'>,
@@ -88,7 +88,7 @@ export function windowOf(
   let from = 0;
   return {
     loadModel: loadModel(scenario),
-    kind: totalSeconds(scenario) >= STEADY_STATE_SECONDS ? 'steady-state' : 'burst',
+    kind: (found?.measuredSeconds ?? 0) >= STEADY_STATE_SECONDS ? 'steady-state' : 'burst',
     warmupSeconds: warmUp.seconds,
     warmUp: { floorSeconds: warmUp.floorSeconds, capSeconds: warmUp.capSeconds, found: warmUp.found },
     measuredSeconds: found?.measuredSeconds ?? 0,

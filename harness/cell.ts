@@ -1,6 +1,7 @@
 // How is one cell measured? From a fresh database to a verdict.
 
 import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { isClosedLoop, totalSeconds } from '../scenarios/scenario.ts';
 import type { CellPlan, CellProgress } from './cell-plan.ts';
@@ -11,13 +12,14 @@ import { CannotMeasure } from './errors.ts';
 import { countSessions } from './fairness/cell.ts';
 import { durabilityAsFound, readStored } from './fairness/reading.ts';
 import type { Pacing } from './load/alarm.ts';
+import { scheduledJobs } from './load/assignments.ts';
 import { nowUs } from './load/clock.ts';
 import { certainOffsetUs, worstReading } from './load/clock-reading.ts';
 import { type Load, LoadRun } from './load/coordinator.ts';
 import { Delays, earlyToleranceUs, hasDelays, type QueueClock, readQueueClock } from './load/delays.ts';
 import type { Priority } from './load/priority.ts';
 import { Workload } from './load/workload.ts';
-import { Ledger } from './measure/ledger.ts';
+import { ENQUEUE, Ledger } from './measure/ledger.ts';
 import type { CellDatabase, PostgresServer } from './server/server.ts';
 import { PlanWatch } from './telemetry/plan-watch.ts';
 import { ServerWatch } from './telemetry/server-watch.ts';
@@ -124,9 +126,12 @@ async function measure(
   const { checked, toleranceUs } = await withContender(plan.contender, target, (contender) =>
     reconcile(plan, contender, ledger, load, prepared.delayed),
   );
+  if (checked.jobs.skipped > 0) intendUnsent(plan, ledger, load, prepared.delayed);
   return assemble({
     plan,
     ceilingPerSec,
+    // Where they are not bound, they get what the system grants this process.
+    agentCores: context.agentCpus?.length ?? availableParallelism(),
     prepared,
     load,
     ledger,
@@ -209,6 +214,18 @@ function delayPreload(plan: CellPlan, ledger: Ledger, load: Load, delayed: Delay
   for (let key = 0; key < plan.scenario.preloadJobs; key += 1) {
     const eligibility = delays.of(key, delayed.preloadUs);
     if (eligibility !== undefined) ledger.delay(key, delayed.preloadUs + eligibility.delayUs - load.startUs);
+  }
+}
+
+/** Jobs that were never sent were intended all the same: no agent's ledger says when. */
+function intendUnsent(plan: CellPlan, ledger: Ledger, load: Load, delayed: Delayed | undefined): void {
+  const delays = new Delays(plan.scenario.delays, delayed?.clock.offsetUs ?? 0);
+  for (const { key, atUs } of scheduledJobs(plan)) {
+    if (ledger.enqueueState[key] !== ENQUEUE.notSent) continue;
+    const intendedUs = load.startUs + atUs;
+    ledger.intendedUs[key] = intendedUs;
+    const eligibility = delays.of(key, intendedUs);
+    if (eligibility !== undefined) ledger.delay(key, eligibility.delayUs);
   }
 }
 

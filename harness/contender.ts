@@ -77,7 +77,8 @@ export interface BenchPayload {
 
 /** What the system under test promises, as data: the checker holds it to this. */
 export interface Promises {
-  readonly order: 'priority-then-enqueue' | 'enqueue' | 'none';
+  /** `enqueue-per-agent`: each worker agent hands out jobs of its own, in their order. */
+  readonly order: 'priority-then-enqueue' | 'enqueue' | 'enqueue-per-agent' | 'none';
   /** `timed` leases end at their expiry, `session` leases with the connection, `none`: there is no lease to speak of. */
   readonly lease: 'timed' | 'session' | 'none';
 }

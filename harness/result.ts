@@ -129,7 +129,7 @@ const generatorSchema = z.strictObject({
   lagMaxUs: z.number().optional(),
   /** Worst agent: share of the window spent in garbage collection. */
   gcShare: ratio.optional(),
-  /** What as many worker agents would reach against the null contender on this machine, with claims of the same size, jobs/s. */
+  /** What as many worker agents, no more than they have cores, would reach against the null contender on this machine, with claims of the same size, jobs/s. */
   ceilingPerSec: ratio.optional(),
   /** Share of the enqueues that had to wait in the producer for one of its connections. */
   poolWaitShare: ratio.optional(),
@@ -154,7 +154,7 @@ const latencySchema = z.strictObject({
 const windowSchema = z.strictObject({
   /** In words: `drain of a preloaded backlog, closed loop`, `open loop, poisson arrivals`, `closed loop, 8 clients, …`. Printed on every chart. */
   loadModel: z.string(),
-  /** `burst` when shorter than two checkpoints and a few autovacuum passes, else `steady-state`. */
+  /** `burst` when measured for less than two checkpoints and a few autovacuum passes, else `steady-state`. */
   kind: z.enum(['burst', 'steady-state']),
   /** Left out at the head of the load: found between a floor and a cap. */
   warmupSeconds: ratio,

@@ -5,6 +5,7 @@ import { loadModel } from '../scenarios/scenario.ts';
 import { median } from '../stats/spread.ts';
 import type { BundleWriter } from './bundle.ts';
 import { measureCeiling } from './calibrate/ceiling.ts';
+import { Ceilings } from './calibrate/ceilings.ts';
 import { type CellContext, runCell } from './cell.ts';
 import type { CellProgress } from './cell-plan.ts';
 import type { CellOutcome } from './cell-result.ts';
@@ -59,7 +60,9 @@ export async function run(options: RunOptions): Promise<RunResult> {
     ...(options.producerPriority === undefined ? {} : { producerPriority: options.producerPriority }),
     ...(options.sampling === undefined ? {} : { sampling: options.sampling }),
   };
-  const ceilings = new Ceilings(context);
+  const ceilings = new Ceilings((batch) =>
+    measureCeiling({ ...context, onProgress: () => undefined }, batch),
+  );
   // Before the first cell: measured between two, it would leave one of them a busier coordinator than the others.
   for (const batch of await declaredBatches(options)) await ceilings.of(batch);
   let result = emptyResult(options, await options.environment(await ceilings.of(1), ceilings.known()));
@@ -92,35 +95,6 @@ async function declaredBatches(options: RunOptions): Promise<ReadonlySet<number>
     batches.add(contender.declared.batch);
   }
   return batches;
-}
-
-/** The harness's own ceiling for each size of claim that occurs, measured once. */
-class Ceilings {
-  readonly #context: Omit<CellContext, 'ceilingFor' | 'onProgress'>;
-  readonly #known = new Map<number, number | undefined>();
-
-  constructor(context: Omit<CellContext, 'ceilingFor' | 'onProgress'>) {
-    this.#context = context;
-  }
-
-  async of(batch: number): Promise<number | undefined> {
-    if (!this.#known.has(batch)) {
-      const { ceilingPerSec } = await measureCeiling(
-        { ...this.#context, onProgress: () => undefined },
-        batch,
-      );
-      this.#known.set(batch, ceilingPerSec);
-    }
-    return this.#known.get(batch);
-  }
-
-  /** Those measured so far, by claim size; a void one is left out. */
-  known(): Readonly<Record<string, number>> {
-    const measured = [...this.#known].flatMap(([batch, rate]) =>
-      rate === undefined ? [] : [[String(batch), Math.round(rate)] as const],
-    );
-    return Object.fromEntries(measured.sort(([a], [b]) => Number(a) - Number(b)));
-  }
 }
 
 async function one(

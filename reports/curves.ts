@@ -1,6 +1,7 @@
 // What does a latency distribution look like up to where its samples can carry it?
 
 import type { Histogram } from 'hdr-histogram-js';
+import { boundFromUs } from './bounds.ts';
 import type { Bundle, CurveMetric } from './bundle.ts';
 import { mergeHistograms } from './hlog.ts';
 import type { Row } from './summary.ts';
@@ -18,6 +19,8 @@ export type Curve = {
   readonly band: readonly { readonly x: number; readonly lowUs: number; readonly highUs: number }[];
   /** Exact; at x = count it is the last of its samples. */
   readonly max: CurvePoint;
+  /** Values from here on are lower bounds; infinite when none is. */
+  readonly boundFromUs: number;
 };
 
 const POINTS_PER_DECADE = 16;
@@ -38,7 +41,11 @@ export function curveOf(bundle: Bundle, row: Row, metric: CurveMetric): Curve | 
           const values = repeats.map((histogram) => valueAt(histogram, x));
           return { x, lowUs: Math.min(...values), highUs: Math.max(...values) };
         });
-  return { row, count: merged.totalCount, points, band, max: { x: merged.totalCount, valueUs: maxUs } };
+  return {
+    ...{ row, count: merged.totalCount, points, band },
+    max: { x: merged.totalCount, valueUs: maxUs },
+    boundFromUs: boundFromUs(row.measured.map((cell) => cell.latencyUs?.[metric])),
+  };
 }
 
 /** x from 1 to the last that has 100 samples beyond it, evenly on a log axis, with the familiar percentiles among them. */

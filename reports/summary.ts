@@ -3,14 +3,15 @@
 import type { Histogram } from 'hdr-histogram-js';
 import type { Cell, ContractClass, RunResult } from '../harness/result.ts';
 import { medianElement, pairedRatio, type Spread, spread } from '../stats/spread.ts';
+import { boundFromUs, isBound } from './bounds.ts';
 import { type Bundle, CURVES, type CurveMetric } from './bundle.ts';
 import { mergeHistograms } from './hlog.ts';
 import { slug } from './render/escape.ts';
 import { type Series, seriesOf } from './series.ts';
 
-/** A figure, or the reason why there is none. */
+/** A figure, or the reason why there is none. `bound`: in a repeat at least it is a lower bound. */
 export type Figure =
-  | { readonly kind: 'measured'; readonly spread: Spread }
+  | { readonly kind: 'measured'; readonly spread: Spread; readonly bound?: true }
   | { readonly kind: 'absent'; readonly why: string };
 
 export const LATENCIES = ['pickup', 'response', 'service', 'enqueue'] as const;
@@ -206,15 +207,25 @@ function percentile(
   which: Percentile,
   histograms: Histograms,
 ): Figure {
-  const own = cells.flatMap((cell) => cell.latencyUs?.[metric]?.[which] ?? []);
+  const samples = cells.map((cell) => cell.latencyUs?.[metric]);
+  const own = samples.flatMap((one) => one?.[which] ?? []);
   const found = own.length === cells.length ? spread(own) : undefined;
-  if (found !== undefined) return { kind: 'measured', spread: found };
+  if (found !== undefined) {
+    return latencyFigure(
+      found,
+      samples.some((one) => isBound(one, one?.[which] ?? Number.NaN)),
+    );
+  }
   const merged = which === 'max' ? undefined : mergedPercentile(cells, metric, PERCENT[which], histograms);
   if (merged !== undefined) {
-    return { kind: 'measured', spread: { n: 1, median: merged, min: merged, max: merged } };
+    return latencyFigure({ n: 1, median: merged, min: merged, max: merged }, merged >= boundFromUs(samples));
   }
-  const sampled = cells.some((cell) => cell.latencyUs?.[metric] !== undefined);
+  const sampled = samples.some((one) => one !== undefined);
   return { kind: 'absent', why: cells.length === 0 ? 'no valid repeat' : sampled ? FEW : NONE };
+}
+
+function latencyFigure(found: Spread, bound: boolean): Figure {
+  return { kind: 'measured', spread: found, ...(bound ? { bound } : {}) };
 }
 
 function mergedPercentile(
@@ -254,6 +265,11 @@ export function typicalCell(row: Row): Cell | undefined {
 /** The largest value over all repeats; the median of maxima would hide the worst one. */
 export function worst(figure: Figure): number | undefined {
   return figure.kind === 'measured' ? figure.spread.max : undefined;
+}
+
+/** Whether a figure is a lower bound, in a repeat at least. */
+export function isBounded(figure: Figure): boolean {
+  return figure.kind === 'measured' && figure.bound === true;
 }
 
 /** Median of a figure; `undefined` when it is absent. */

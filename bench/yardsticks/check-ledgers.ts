@@ -34,6 +34,7 @@ figures({
   endUs,
   measured: [{ fromUs: 0, toUs: endUs }],
   assumedSettled: checked.assumedSettled,
+  failed: checked.failed,
 });
 process.stdout.write(
   JSON.stringify({

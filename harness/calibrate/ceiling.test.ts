@@ -18,7 +18,7 @@ test('the null contender reaches the ceiling, and its cell says so; far below it
   // On a machine that is busy with other things its cell may be invalid, and then there is no ceiling.
   if (ceilingPerSec === undefined) assert.match(reasons.join(), /^generator: worker agent 0 stood still/);
   else assert.ok(ceilingPerSec > 1_000, `${ceilingPerSec} jobs/s`);
-  const cellUnder = async (ceiling: number | undefined) => {
+  const cellUnder = async (ceiling: number | undefined, agents = 1) => {
     const plan = {
       id: 'null',
       block: 0,
@@ -28,7 +28,7 @@ test('the null contender reaches the ceiling, and its cell says so; far below it
         name: 'drain',
         question: 'How near?',
         preloadJobs: 50_000,
-        workers: { agents: 1, connections: 8 },
+        workers: { agents, connections: 8 },
         warmupSeconds: 0.01,
         phases: [{ label: 'drain', seconds: 5 }],
       }),
@@ -44,6 +44,9 @@ test('the null contender reaches the ceiling, and its cell says so; far below it
     near.notes.join('\n'),
     /^perhaps generator-bound: more than 20 % of what the harness records/m,
   );
+  const shared = await cellUnder(undefined, 4);
+  assert.notEqual(shared.verdict, 'incorrect', 'each agent keeps the order of its own jobs');
+  assert.equal(shared.jobs.settled, 50_000);
   const far = await cellUnder(1e9);
   // A worker that is never idle is busy with one core, which is a bound of its own.
   const busy = (far.generator.cpuShare ?? 0) > 0.8;

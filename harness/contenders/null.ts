@@ -29,7 +29,7 @@ function openNull(axes: Axes): Contender {
   const batch = axes.batch ?? DEFAULT_BATCH;
   return {
     class: 'null',
-    promises: { order: 'enqueue', lease: 'none' },
+    promises: { order: 'enqueue-per-agent', lease: 'none' },
     declared: { batch },
     effective: async () => ({ database: 'none' }),
     install: async () => undefined,

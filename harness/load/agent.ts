@@ -38,6 +38,7 @@ class Agent {
   #consumer: Consumer | undefined;
   #producing: Promise<void> = Promise.resolve();
   #live: NodeJS.Timeout | undefined;
+  #loadOver: NodeJS.Timeout | undefined;
 
   constructor(assignment: Assignment, contender: Contender) {
     this.#assignment = assignment;
@@ -56,16 +57,20 @@ class Agent {
     tell({ kind: 'ready' });
   }
 
-  async start(startUs: number, queueOffsetUs: number): Promise<void> {
+  async start(startUs: number, loadEndUs: number, queueOffsetUs: number): Promise<void> {
     this.#live = setInterval(() => this.#report(), LIVE_INTERVAL_MS);
     await sleep(Math.max(0, (startUs - nowUs()) / 1000));
     this.#watch.start();
+    // A drain may be over sooner: then it is told to stop.
+    this.#loadOver = setTimeout(() => this.#watch.loadOver(), Math.max(0, (loadEndUs - nowUs()) / 1000));
     const { role } = this.#assignment;
     if (role.kind === 'producer') this.#produce(role, startUs, queueOffsetUs);
     else await this.#consume(role);
   }
 
   async stop(deadlineMs: number): Promise<void> {
+    clearTimeout(this.#loadOver);
+    this.#watch.loadOver();
     this.#abort.abort();
     const late = sleep(deadlineMs, 'late' as const, { ref: false });
     await Promise.race([this.#producing, late]);
@@ -168,7 +173,7 @@ async function obey(message: ToAgent): Promise<void> {
     agent = new Agent(message, await openContender(contender, target));
     await agent.prepare();
   } else if (message.kind === 'start') {
-    await agent?.start(message.startUs, message.queueOffsetUs);
+    await agent?.start(message.startUs, message.loadEndUs, message.queueOffsetUs);
   } else {
     await agent?.stop(message.deadlineMs);
     process.disconnect();

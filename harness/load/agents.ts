@@ -111,8 +111,8 @@ export class AgentProcess {
     });
   }
 
-  start(startUs: number, queueOffsetUs: number): void {
-    this.#say({ kind: 'start', startUs, queueOffsetUs });
+  start(startUs: number, loadEndUs: number, queueOffsetUs: number): void {
+    this.#say({ kind: 'start', startUs, loadEndUs, queueOffsetUs });
   }
 
   /** Resolves when a producer has sent all and heard all; rejects when it failed. */

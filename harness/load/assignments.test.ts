@@ -7,7 +7,7 @@ import { randomStream } from '../../stats/random.ts';
 import type { CellPlan } from '../cell-plan.ts';
 import { CLAIMERS_PER_AGENT } from '../contender.ts';
 import { arrivals } from './arrivals.ts';
-import { planAgents } from './assignments.ts';
+import { planAgents, scheduledJobs } from './assignments.ts';
 import type { Assignment, ProducerRole, WorkerRole } from './protocol.ts';
 
 const SEED = 99;
@@ -33,7 +33,7 @@ function planned(overrides: Partial<ScenarioInput>, repeat = 0, contender = 'nul
     seed: SEED,
   };
   const { assignments, keys } = planAgents(plan, { schema: 's' }, '/scratch');
-  return { assignments, keys, producers: producersOf(assignments), workers: workersOf(assignments) };
+  return { plan, assignments, keys, producers: producersOf(assignments), workers: workersOf(assignments) };
 }
 
 const producersOf = (assignments: readonly Assignment[]): ProducerRole[] =>
@@ -46,6 +46,20 @@ function draw({ load }: ProducerRole): number[] {
   assert.ok(load.loop === 'open');
   return [...arrivals(load.phases, randomStream(load.seed, load.stream))].map((arrival) => arrival.atUs);
 }
+
+test('the schedule of all jobs is that of the producers, key by key; a closed loop has none', () => {
+  const { plan, producers, keys } = planned({ preloadJobs: 7, producers: { agents: 3, connections: 1 } });
+  const scheduled = [...scheduledJobs(plan)];
+  assert.deepEqual(
+    scheduled,
+    producers.flatMap((role) => draw(role).map((atUs, i) => ({ key: role.firstKey + i, atUs }))),
+  );
+  assert.equal(scheduled.length, keys - 7);
+  const closed = planned({
+    phases: [{ label: 'a', seconds: 1, arrival: { model: 'closed', clients: 2, maxJobs: 10 } }],
+  });
+  assert.deepEqual([...scheduledJobs(closed.plan)], []);
+});
 
 test('keys are dense: the preload, then each producer’s own range, as long as what it draws', () => {
   for (let agents = 1; agents <= 5; agents += 1) {

@@ -64,6 +64,21 @@ export function planAgents(
   return { assignments, keys: nextKey };
 }
 
+/**
+ * Every job of an open loop's schedule, drawn once more as its producer draws it: its key, and when it is to be sent, µs
+ * from the start of the load. None of a closed loop, whose jobs are intended when they are sent.
+ */
+export function* scheduledJobs(plan: CellPlan): Generator<{ readonly key: number; readonly atUs: number }> {
+  let key = plan.scenario.preloadJobs;
+  for (const load of producerLoads(plan)) {
+    if (load.loop !== 'open') return;
+    for (const { atUs } of drawn(load)) {
+      yield { key, atUs };
+      key += 1;
+    }
+  }
+}
+
 function jobShape(scenario: Scenario): Pick<Assignment, 'payloadBytes' | 'priorities' | 'delaysMs'> {
   return {
     payloadBytes: scenario.payloadBytes,
@@ -105,6 +120,10 @@ function producerLoads(plan: CellPlan): readonly (ProducerSchedule | ProducerCli
 /** The coordinator draws the very schedule that the producer will draw, so that it knows what was offered. */
 function countArrivals(schedule: ProducerSchedule): number {
   let count = 0;
-  for (const _ of arrivals(schedule.phases, randomStream(schedule.seed, schedule.stream))) count += 1;
+  for (const _ of drawn(schedule)) count += 1;
   return count;
+}
+
+function drawn({ phases, seed, stream }: ProducerSchedule): ReturnType<typeof arrivals> {
+  return arrivals(phases, randomStream(seed, stream));
 }

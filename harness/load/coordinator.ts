@@ -125,9 +125,9 @@ export class LoadRun implements AsyncDisposable {
   async #carry(options: LoadOptions): Promise<void> {
     const { scenario } = this.#plan;
     this.#startUs = nowUs() + START_DELAY_US;
-    for (const agent of this.#agents) agent.start(this.#startUs, options.queueOffsetUs);
-    this.#faults = scheduleFaults(scenario.faults, this.#agents, this.#startUs);
     const loadEndUs = this.#startUs + totalSeconds(scenario) * 1e6;
+    for (const agent of this.#agents) agent.start(this.#startUs, loadEndUs, options.queueOffsetUs);
+    this.#faults = scheduleFaults(scenario.faults, this.#agents, this.#startUs);
     const openLoop = this.#producers().length > 0;
     await this.#wait(options, 'running', loadEndUs, () => !openLoop && this.#allFinished());
     if (!openLoop) return;

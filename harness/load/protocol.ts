@@ -64,8 +64,16 @@ export interface WorkerRole {
 
 export type ToAgent =
   | Assignment
-  /** Begin at `startUs` of the machine's clock, which the queue's clock is `queueOffsetUs` ahead of (for delayed jobs). */
-  | { readonly kind: 'start'; readonly startUs: number; readonly queueOffsetUs: number }
+  /**
+   * Begin at `startUs` of the machine's clock, which the queue's clock is `queueOffsetUs` ahead of (for delayed jobs). The
+   * last phase ends at `loadEndUs`.
+   */
+  | {
+      readonly kind: 'start';
+      readonly startUs: number;
+      readonly loadEndUs: number;
+      readonly queueOffsetUs: number;
+    }
   /** Asks for the agent's clock. */
   | { readonly kind: 'ping'; readonly ping: number }
   /** Producers stop sending; workers finish what runs, give back the rest, and close. */

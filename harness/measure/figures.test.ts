@@ -11,7 +11,7 @@ import { timeline } from './timeline.ts';
 
 const START = 1e9;
 const MS = 1_000;
-const [ACK, RETRY] = SETTLE_KINDS.map((_, i) => i) as [number, number];
+const [ACK, RETRY, DEAD, RELEASE] = SETTLE_KINDS.map((_, i) => i) as [number, number, number, number];
 
 /** A ledger whose instants are written in ms from the start of the load. */
 class Book {
@@ -29,6 +29,12 @@ class Book {
     this.ledger.intendedUs[key] = this.at(intendedMs);
     this.ledger.sentUs[key] = this.at(intendedMs + lagMs);
     this.ledger.enqueueState[key] = ENQUEUE.sent;
+    return this;
+  }
+
+  /** Of the schedule, and never sent. */
+  unsent(key: number, intendedMs: number): this {
+    this.ledger.intendedUs[key] = this.at(intendedMs);
     return this;
   }
 
@@ -89,6 +95,7 @@ class Book {
       startUs: START,
       endUs: this.at(endMs),
       assumedSettled: new Set(),
+      failed: new Set(),
       measured: [{ fromUs: this.at(measuredMs[0]), toUs: this.at(measuredMs[1]) }],
       ...over,
     };
@@ -134,6 +141,15 @@ test('a job that never ended counts with its age, in pickup, response and enqueu
   assert.equal(found.latencyUs.enqueue?.count, 3, 'an enqueue that nobody answered is not a fast one');
   assert.equal(found.latencyUs.enqueue?.max, 4_700 * MS);
   assert.equal(found.latencyUs.service?.count, 1);
+  const unfinished = (metric: 'pickup' | 'response' | 'enqueue' | 'service' | 'generatorLag') => {
+    const { unfinished: jobs, unfinishedFromUs } = found.latencyUs[metric] ?? {};
+    return [jobs, unfinishedFromUs];
+  };
+  assert.deepEqual(unfinished('pickup'), [2, 4_700 * MS]);
+  assert.deepEqual(unfinished('response'), [2, 4_700 * MS]);
+  assert.deepEqual(unfinished('enqueue'), [1, 4_700 * MS]);
+  assert.deepEqual(unfinished('service'), [undefined, undefined]);
+  assert.deepEqual(unfinished('generatorLag'), [undefined, undefined]);
   assert.match(found.notes.join(), /^2 jobs were still unsettled .* lower bounds$/);
 });
 
@@ -156,16 +172,81 @@ test('a queue that stops for a second shows a second’s worth of late responses
   assert.ok(Math.abs((found.latencyUs.response?.mean ?? 0) - (3 + 505 / 5) * MS) < 10);
 });
 
-test('an enqueue that the server refused gives no response, one of unknown outcome gives its age', () => {
+test('an enqueue that was refused, or whose outcome is unknown, gives its age', () => {
   const book = new Book(2);
   book.sent(0, 100).enqueued(0, 150, ENQUEUE.refused);
-  book.sent(1, 100).enqueued(1, 150, ENQUEUE.sent);
-  const found = book.figures({ measuredMs: [0, 1000], endMs: 1000 });
-  assert.equal(found.latencyUs.response?.count, 1);
-  assert.equal(found.latencyUs.response?.max, 900 * MS);
-  assert.equal(found.latencyUs.enqueue, undefined);
+  book.sent(1, 300, 5).enqueued(1, 350, ENQUEUE.sent);
+  const found = book.figures({ measuredMs: [0, 1000], endMs: 1000, failed: new Set([0, 1]) });
+  const ages = (least: number) => ({
+    ...{ count: 2, min: least * MS, mean: ((900 + least) / 2) * MS, max: 900 * MS },
+    ...{ unfinished: 2, unfinishedFromUs: least * MS },
+  });
+  assert.deepEqual(found.latencyUs.pickup, ages(700));
+  assert.deepEqual(found.latencyUs.response, ages(700));
+  assert.deepEqual(found.latencyUs.enqueue, ages(695));
+  assert.equal(found.latencyUs.generatorLag?.unfinished, undefined, 'both were sent, and it is known when');
+  assert.equal(found.latencyUs.service, undefined);
   assert.equal(found.throughput.offeredPerSec, 2);
   assert.equal(found.throughput.enqueuedPerSec, 0);
+  assert.equal(found.failedShare, 1);
+  assert.match(
+    found.notes.join(),
+    /^2 jobs were still unsettled at the end \(2 never got in\): .* lower bounds$/,
+  );
+});
+
+test('a job that was never sent gives its age: in pickup, response and generator lag', () => {
+  const book = new Book(4).whole(0, 100).whole(1, 200, 2).unsent(2, 400).unsent(3, 3_000);
+  const found = book.figures({ measuredMs: [0, 1000], endMs: 5_000 });
+  for (const metric of ['pickup', 'response', 'generatorLag'] as const) {
+    const { count, max, unfinished, unfinishedFromUs } = found.latencyUs[metric] ?? {};
+    assert.deepEqual([count, max, unfinished, unfinishedFromUs], [3, 4_600 * MS, 1, 4_600 * MS], metric);
+  }
+  assert.equal(found.latencyUs.enqueue?.count, 2);
+  assert.equal(found.throughput.offeredPerSec, 2, 'offered to the system under test it was not');
+  assert.equal(found.unsentShare, 1 / 3);
+  assert.equal(found.lateShare, 0);
+  assert.match(found.notes.join(), /^1 jobs were still unsettled at the end \(1 never sent\): /);
+});
+
+test('a load that broke off has no age for a job that was to be sent later', () => {
+  const found = new Book(2)
+    .whole(0, 100)
+    .unsent(1, 900)
+    .figures({ measuredMs: [0, 1000], endMs: 500 });
+  assert.equal(found.latencyUs.pickup?.count, 1);
+  assert.equal(found.latencyUs.generatorLag?.count, 1);
+  assert.equal(found.unsentShare, 0.5);
+  assert.deepEqual(found.notes, []);
+});
+
+test('a stall whose refused jobs are left out would look like none', () => {
+  // Of 20,000 jobs the queue stood still for 1.5 %: six in ten of those it refused, the others waited.
+  const book = new Book(20_000);
+  const failed = new Set<number>();
+  for (let key = 0; key < 20_000; key += 1) {
+    const stalled = key >= 10_000 && key < 10_300;
+    if (!stalled) book.whole(key, key);
+    else if (key % 5 < 3) {
+      failed.add(key);
+      book.sent(key, key).enqueued(key, key + 1, ENQUEUE.refused);
+    } else {
+      book
+        .sent(key, key)
+        .enqueued(key, key + 1)
+        .claimed(key, 10_302)
+        .settled(key, 10_302.5, 10_303);
+    }
+  }
+  const { latencyUs, failedShare } = book.figures({ measuredMs: [0, 20_000], endMs: 20_100, failed });
+  assert.equal(failedShare, 0.009, 'few enough for a valid cell');
+  assert.ok((latencyUs.pickup?.p99 ?? 0) > 100 * MS, `${latencyUs.pickup?.p99} µs`);
+  assert.ok((latencyUs.response?.p99 ?? 0) > 100 * MS);
+  assert.equal(latencyUs.pickup?.unfinished, 180);
+  assert.ok(
+    (latencyUs.pickup?.p99 ?? 0) < (latencyUs.pickup?.unfinishedFromUs ?? 0),
+    'a figure, and no bound',
+  );
 });
 
 test('of a job that was handed out again: pickup by the first claim, service by the claim that was settled', () => {
@@ -265,6 +346,69 @@ test('a drain tells the service time of what was settled in its window, and noth
   assert.equal(found.lateShare, 0);
   assert.equal(found.lagP99Us, 0);
   assert.equal(found.pickupP99Us, 0);
+});
+
+/** What may become of a claim at 500 ms that was not acked, and how many service samples count by their age then. */
+const OPEN_CLAIMS: readonly (readonly [string, (book: Book) => Book, number])[] = [
+  ['no settle was sent', (book) => book, 1],
+  ['an ack was never answered', (book) => book.settled(0, 600, Number.NaN, SETTLE.unknown), 1],
+  ['nor was a dead letter', (book) => book.settled(0, 600, Number.NaN, SETTLE.unknown, DEAD), 1],
+  ['an ack was answered by an error', (book) => book.settled(0, 600, 700, SETTLE.unknown), 1],
+  ['it was given back', (book) => book.settled(0, 600, 700, SETTLE.effective, RELEASE), 0],
+  ['it was given back, unheard', (book) => book.settled(0, 600, Number.NaN, SETTLE.unknown, RELEASE), 0],
+  ['it is to be tried again', (book) => book.settled(0, 600, 700, SETTLE.effective, RETRY), 0],
+  ['it is a dead letter', (book) => book.settled(0, 600, 700, SETTLE.effective, DEAD), 0],
+  ['its lease was lost', (book) => book.settled(0, 600, 700, SETTLE.stale), 0],
+  [
+    'given back, and handed out again for good',
+    (book) => book.settled(0, 600, 700, SETTLE.effective, RELEASE).claimed(0, 800),
+    1,
+  ],
+  [
+    'handed out again, and then given back',
+    (book) => book.claimed(0, 800, 5).settled(0, 900, 950, SETTLE.effective, RELEASE, 5),
+    0,
+  ],
+  [
+    'handed out again; the first holder gives back late',
+    (book) => book.claimed(0, 800, 5).settled(0, 900, 950, SETTLE.stale, ACK, 0),
+    1,
+  ],
+  [
+    'given back by the heir of a lost session',
+    (book) => {
+      book.ledger.lostSessions.add(5);
+      return book.claimed(0, 800, 5).settled(0, 900, 950, SETTLE.effective, RELEASE, 6);
+    },
+    0,
+  ],
+];
+
+test('a claim of which nothing more was heard counts with its age in service, in open loops and drains', () => {
+  for (const [name, then, unfinished] of OPEN_CLAIMS) {
+    for (const openLoop of [true, false]) {
+      const book = openLoop ? new Book(1).sent(0, 0).enqueued(0, 1) : new Book(1, 1);
+      then(book.claimed(0, 500));
+      const { latencyUs, notes } = book.figures({
+        measuredMs: [100, 1_000],
+        ...(openLoop ? { measuredMs: [0, 1_000] } : { preloaded: 1 }),
+        endMs: 5_000,
+        openLoop,
+      });
+      const claimedMs = Math.max(...book.ledger.claimsOf(0).map((c) => (c.answeredUs - START) / MS));
+      const ageUs = (5_000 - claimedMs) * MS;
+      const age = { count: 1, min: ageUs, mean: ageUs, max: ageUs, unfinished: 1, unfinishedFromUs: ageUs };
+      assert.deepEqual(latencyUs.service, unfinished === 0 ? undefined : age, `${name}, ${openLoop}`);
+      assert.equal(/no answer to a settle/.test(notes.join()), unfinished === 1, name);
+    }
+  }
+});
+
+test('in a drain a claim without an end belongs to the window in which it was made', () => {
+  const book = new Book(3, 3).claimed(0, 150).claimed(1, 250).claimed(2, 750);
+  const found = book.figures({ measuredMs: [200, 700], endMs: 1_000, openLoop: false, preloaded: 3 });
+  assert.equal(found.latencyUs.service?.count, 1);
+  assert.equal(found.latencyUs.service?.max, 750 * MS);
 });
 
 test('a drain says how its rate moved from the first third of its window to the last', () => {

@@ -36,6 +36,32 @@ test('one stall of 100 ms weighs as long as it lasted, though it is one sample a
   assert.ok(health.eventLoopMaxUs >= 85_000, `${health.eventLoopMaxUs} µs`);
 });
 
+test('shares are of the load: an idle time after it takes nothing off, and a stall in it is told apart', async () => {
+  const watch = new GeneratorWatch();
+  const fromMs = performance.now();
+  watch.start();
+  await sleep(150);
+  const blockedMs = block(100);
+  watch.loadOver();
+  const loadMs = performance.now() - fromMs;
+  await sleep(300);
+  const afterMs = block(100);
+  await sleep(300);
+  watch.loadOver();
+  const health = watch.stop();
+  const least = ((blockedMs - 10) / loadMs) * 0.95;
+  assert.ok(health.stalledShare >= least, `${health.stalledShare} < ${least}`);
+  // Two blocks keep a core busy for more of the load than of the whole.
+  assert.ok(health.cpuShare >= (0.5 * blockedMs) / loadMs, `${health.cpuShare}`);
+  assert.ok(health.stalledAfterUs >= (afterMs - 10) * 950, `${health.stalledAfterUs} µs`);
+  assert.ok(health.stalledAfterUs <= (performance.now() - fromMs - loadMs) * 1000);
+});
+
+test('without a word that the load is over, it was over at the stop', async () => {
+  const { health } = await watched(() => sleep(50));
+  assert.equal(health.stalledAfterUs, 0);
+});
+
 test('a stall that lasts until the end counts too', async () => {
   let blockedMs = 0;
   const { health, elapsedMs } = await watched(async () => {

@@ -2,7 +2,7 @@
 
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 
-/** One agent's health over the load. Microseconds, shares of one core, bytes. */
+/** One agent's health over the load: shares of its time, which what comes after it would dilute. Microseconds, shares of one core, bytes. */
 export interface GeneratorHealth {
   /** How late a 1 ms timer fires: 99th percentile and maximum. */
   readonly eventLoopP99Us: number;
@@ -11,6 +11,9 @@ export interface GeneratorHealth {
   readonly stalledShare: number;
   readonly cpuShare: number;
   readonly gcShare: number;
+  /** For how long it stood still after the load, while the queue worked off what was left. */
+  readonly stalledAfterUs: number;
+  /** Of the whole life of the process. */
   readonly peakRssBytes: number;
 }
 
@@ -18,12 +21,12 @@ const RESOLUTION_MS = 1;
 const STALL_TICK_MS = 10;
 const STALL_MS = 20;
 
-/** Watches this process from `start` until `stop`. */
+type OfTheLoad = Omit<GeneratorHealth, 'stalledAfterUs' | 'peakRssBytes'>;
+
+/** Watches this process from `start` until `stop`; of the load, which `loadOver` ends, all figures are but two. */
 export class GeneratorWatch {
   readonly #delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  readonly #observer = new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) this.#gcMs += entry.duration;
-  });
+  readonly #observer = new PerformanceObserver((list) => this.#collected(list.getEntries()));
   #gcMs = 0;
   #startMs = 0;
   #startCpu = process.cpuUsage();
@@ -31,6 +34,7 @@ export class GeneratorWatch {
   #lastTickMs = 0;
   #stalledMs = 0;
   #longestMs = 0;
+  #ofTheLoad: OfTheLoad | undefined;
 
   start(): void {
     this.#observer.observe({ entryTypes: ['gc'] });
@@ -54,21 +58,43 @@ export class GeneratorWatch {
     if (lateMs > STALL_MS) this.#stalledMs += lateMs;
   }
 
-  stop(): GeneratorHealth {
+  #collected(entries: readonly { readonly duration: number }[]): void {
+    for (const entry of entries) this.#gcMs += entry.duration;
+  }
+
+  /** The load is over, and what it cost is known. Only the first call counts. */
+  loadOver(): void {
+    this.#ofTheLoad ??= this.#reading();
+  }
+
+  #reading(): OfTheLoad {
     const elapsedMs = Math.max(1, performance.now() - this.#startMs);
     const cpu = process.cpuUsage(this.#startCpu);
+    // A stall that has just ended was seen by no timer yet.
     this.#tick();
-    clearInterval(this.#ticker);
     this.#delay.disable();
+    this.#collected(this.#observer.takeRecords());
     this.#observer.disconnect();
     // The histogram holds whole intervals; the resolution itself is no delay.
     const lateUs = (nanoseconds: number): number => Math.max(0, nanoseconds / 1000 - RESOLUTION_MS * 1000);
-    return {
+    const reading = {
       eventLoopP99Us: lateUs(this.#delay.percentile(99)),
       eventLoopMaxUs: Math.max(lateUs(this.#delay.max), this.#longestMs * 1000),
       stalledShare: Math.min(1, this.#stalledMs / elapsedMs),
       cpuShare: (cpu.user + cpu.system) / 1000 / elapsedMs,
       gcShare: this.#gcMs / elapsedMs,
+    };
+    this.#stalledMs = 0;
+    return reading;
+  }
+
+  stop(): GeneratorHealth {
+    const ofTheLoad = this.#ofTheLoad ?? this.#reading();
+    this.#tick();
+    clearInterval(this.#ticker);
+    return {
+      ...ofTheLoad,
+      stalledAfterUs: Math.round(this.#stalledMs * 1000),
       peakRssBytes: process.resourceUsage().maxRSS * 1024,
     };
   }

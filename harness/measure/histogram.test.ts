@@ -112,6 +112,19 @@ test('a line of the log decodes to the same histogram', () => {
   }
 });
 
+test('what had not ended is a sample like others, and is told from which value on that is a lower bound', () => {
+  const histogram = new LatencyHistogram();
+  for (let us = 1; us <= 1_000; us += 1) histogram.record(us);
+  for (const us of [900.4, 5_000]) histogram.recordUnfinished(us);
+  const found = histogram.percentiles();
+  assert.deepEqual([found?.count, found?.max], [1_002, 5_000]);
+  assert.deepEqual([found?.unfinished, found?.unfinishedFromUs], [2, 900]);
+  assert.throws(() => histogram.recordUnfinished(Number.NaN), RangeError);
+  histogram.reset();
+  histogram.record(1);
+  assert.equal(histogram.percentiles()?.unfinished, undefined);
+});
+
 test('a reset histogram remembers nothing', () => {
   const histogram = of([-5, 10, 1e9]);
   histogram.reset();

@@ -18,6 +18,8 @@ export class LatencyHistogram {
   #minUs = Number.POSITIVE_INFINITY;
   #maxUs = Number.NEGATIVE_INFINITY;
   #sumUs = 0;
+  #unfinished = 0;
+  #unfinishedFromUs = Number.POSITIVE_INFINITY;
   /** Values below zero: counted as 0 in the buckets, shown by `min`, never discarded. */
   negative = 0;
 
@@ -33,6 +35,13 @@ export class LatencyHistogram {
     if (valueUs > this.#maxUs) this.#maxUs = valueUs;
     this.#sumUs += valueUs;
     this.#histogram.recordValue(Math.min(HIGHEST_US, Math.max(0, Math.round(valueUs))));
+  }
+
+  /** The age of what had not ended yet: its latency is that or more. @throws RangeError for NaN. */
+  recordUnfinished(ageUs: number): void {
+    this.record(ageUs);
+    this.#unfinished += 1;
+    if (ageUs < this.#unfinishedFromUs) this.#unfinishedFromUs = ageUs;
   }
 
   /** Absent when nothing was recorded. A percentile with fewer than 100 samples beyond it is absent. */
@@ -51,6 +60,9 @@ export class LatencyHistogram {
       ...(p99 === undefined ? {} : { p99 }),
       ...(p999 === undefined ? {} : { p999 }),
       max: Math.round(this.#maxUs),
+      ...(this.#unfinished === 0
+        ? {}
+        : { unfinished: this.#unfinished, unfinishedFromUs: Math.round(this.#unfinishedFromUs) }),
     };
   }
 
@@ -86,6 +98,8 @@ export class LatencyHistogram {
     this.#minUs = Number.POSITIVE_INFINITY;
     this.#maxUs = Number.NEGATIVE_INFINITY;
     this.#sumUs = 0;
+    this.#unfinished = 0;
+    this.#unfinishedFromUs = Number.POSITIVE_INFINITY;
     this.negative = 0;
   }
 }

@@ -1,8 +1,9 @@
 // How did a load go, bucket by bucket? The timeline of a cell, from the jobs' own instants.
 
 import type { Sample } from '../result.ts';
-import { type FigureInput, finished } from './figures.ts';
+import type { FigureInput } from './figures.ts';
 import { LatencyHistogram } from './histogram.ts';
+import { finished } from './job-ends.ts';
 import { ENQUEUE } from './ledger.ts';
 
 /** The load side of a cell's timeline: buckets of `seconds`, from the start of the load to its end. */

@@ -172,6 +172,7 @@ test('enqueues: skipped, refused, unknown and gone, unknown and turned up', asyn
     jobs: { skipped: 1, failed: 2, settled: 1, enqueued: 1 },
     audit: { recovered: 1 },
   });
+  assert.deepEqual([...(await book.check()).failed], [1, 2], 'by their keys too');
   await expect(new Book(1, 0).enqueue(0, ENQUEUE.sent).has(0, 'ready'), {
     jobs: { inFlight: 1 },
     audit: { recovered: 1 },

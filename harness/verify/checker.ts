@@ -47,6 +47,8 @@ export interface CheckResult {
   readonly assumedSettled: ReadonlySet<number>;
   /** What could not be checked. */
   readonly notes: readonly string[];
+  /** Keys of jobs that were sent and that the system never had: refused, or of unknown outcome and never seen. */
+  readonly failed: ReadonlySet<number>;
 }
 
 const HELD = { none: 0, ready: 1, delayed: 2, leased: 3, dead: 4 } as const;
@@ -62,7 +64,7 @@ export async function check(input: CheckInput): Promise<CheckResult> {
     if (!known || held[job.key] !== HELD.none) audit.unexpected += 1;
     if (known) held[job.key] = HELD[job.state];
   }
-  const ends: Ends = { ...emptyJobs(), lost: 0, assumedSettled: new Set() };
+  const ends: Ends = { ...emptyJobs(), lost: 0, assumedSettled: new Set(), failedKeys: new Set() };
   ends.offered = ledger.size;
   for (let key = 0; key < ledger.size; key += 1) {
     endOf(input, key, held[key] ?? HELD.none, audit, ends);
@@ -78,13 +80,13 @@ export async function check(input: CheckInput): Promise<CheckResult> {
   audit.orderViolations = order.orderViolations;
   audit.priorityInversions = order.priorityInversions;
   audit.starved = order.starved;
-  const { lost: _lost, assumedSettled, ...jobs } = ends;
+  const { lost: _lost, assumedSettled, failedKeys: failed, ...jobs } = ends;
   const notes = order.judged
     ? []
     : [
         'order and starvation were not judged: after a failed statement, a lost session or a broken agent nothing is proven of them',
       ];
-  return { audit, jobs, violations: violations(audit, jobs, input.promises), assumedSettled, notes };
+  return { audit, jobs, violations: violations(audit, jobs, input.promises), assumedSettled, failed, notes };
 }
 
 /** A lease may end a little late: reapers look around a few times per lease, and the clock of the server is not ours. */
@@ -110,6 +112,7 @@ function isEarly({ ledger, earlyToleranceUs }: CheckInput, key: number): boolean
 interface Ends extends JobCounts {
   lost: number;
   assumedSettled: Set<number>;
+  failedKeys: Set<number>;
 }
 
 /** Finds where one job ended, and counts it exactly once. */
@@ -133,6 +136,7 @@ function endOf(input: CheckInput, key: number, held: number, audit: Audit, ends:
     ends.enqueued += 1;
   } else {
     ends.failed += 1;
+    ends.failedKeys.add(key);
     return;
   }
   audit.staleSettles += settles.stale;

@@ -53,7 +53,10 @@ export function orderAudit(input: OrderInput): OrderAudit {
 
 function overtaken(input: OrderInput, found: Found): void {
   const { ledger } = input;
-  const rankOf = input.promises.order === 'priority-then-enqueue' ? input.priorityOf : () => 0;
+  const { order } = input.promises;
+  const rankOf = order === 'priority-then-enqueue' ? input.priorityOf : () => 0;
+  /** Jobs of one queue overtake each other; of those of two nothing is promised. */
+  const queueOf = order === 'enqueue-per-agent' ? (key: number) => ledger.claimAgent[key] ?? 0 : rankOf;
   const seenAfter = new Map<number, Witnesses>();
   const sentAfter = new Map<number, Witnesses>();
   const witness = (of: Map<number, Witnesses>, rank: number): Witnesses => {
@@ -69,7 +72,7 @@ function overtaken(input: OrderInput, found: Found): void {
     const answeredUs = ledger.claimedUs[key] ?? Number.NaN;
     const requestedUs = ledger.claimRequestedUs[key] ?? Number.NaN;
     witness(seenAfter, rankOf(key)).add(Math.max(requestedUs, sentUs(input, key)), answeredUs);
-    witness(sentAfter, rankOf(key)).add(sentUs(input, key), answeredUs);
+    witness(sentAfter, queueOf(key)).add(sentUs(input, key), answeredUs);
   }
   for (let key = 0; key < ledger.size; key += 1) {
     if (!claimedOnce(ledger, key) || ledger.enqueueState[key] !== ENQUEUE.confirmed) continue;
@@ -78,7 +81,7 @@ function overtaken(input: OrderInput, found: Found): void {
     const readyUs = confirmedUs(input, key);
     for (const [worse, witnesses] of seenAfter)
       if (worse > rank && witnesses.between(readyUs, takenUs)) found.inverted.add(key);
-    if (sentAfter.get(rank)?.between(readyUs, takenUs) === true) found.late.add(key);
+    if (sentAfter.get(queueOf(key))?.between(readyUs, takenUs) === true) found.late.add(key);
   }
 }
 

@@ -72,6 +72,18 @@ test('overtaken: confirmed before the other was sent, asked for after the otherâ
   assert.deepEqual(book({ confirmed: 1.9, requested: 4.1 }).audit('none'), [0, 0, 0], 'nothing was promised');
 });
 
+test('where each agent hands out jobs of its own, those of one agent are held to their order, and no others', () => {
+  const audit = (agentOfLate: number) => {
+    const book = new Book(2).enqueued(0, 0.9, 1.9).enqueued(1, 2, 2.1).claimed(1, 3, 4);
+    const times = { requestedUs: 4.1 * S, answeredUs: 5 * S };
+    book.ledger.addClaim(0, { agent: agentOfLate, claimer: 9, attempt: 1, ...times }, 9);
+    return book;
+  };
+  assert.deepEqual(audit(1).audit('enqueue-per-agent'), [1, 0, 0]);
+  assert.deepEqual(audit(2).audit('enqueue-per-agent'), [0, 0, 0]);
+  assert.deepEqual(audit(2).audit('enqueue'), [1, 0, 0]);
+});
+
 test('a claim that was on its way before a job came saw that job when it got a later one', () => {
   const book = new Book(2).enqueued(0, 2, 2.5).enqueued(1, 3, 3.1).claimed(1, 1, 4).claimed(0, 4.1, 5);
   assert.deepEqual(book.audit('enqueue'), [1, 0, 0]);

@@ -17,6 +17,7 @@ const HEALTHY: GeneratorHealth = {
   stalledShare: 0,
   cpuShare: 0.3,
   gcShare: 0.01,
+  stalledAfterUs: 0,
   peakRssBytes: 1e8,
 };
 
@@ -108,6 +109,7 @@ function checked(
     notes: [],
     violations: [],
     assumedSettled: new Set(),
+    failed: new Set(),
     ...over,
   };
 }
@@ -119,6 +121,8 @@ function figures(over: Partial<Figures> = {}): Figures {
     log: [],
     measuredSeconds: 10,
     lateShare: 0,
+    unsentShare: 0,
+    failedShare: 0,
     lagP99Us: 0,
     pickupP99Us: 0,
     notes: [],
@@ -136,6 +140,7 @@ function judged(over: Partial<VerdictInput> = {}) {
     fence: { accepted: 0, refused: 2 },
     figures: figures(),
     ceilingPerSec: 10_000,
+    agentCores: 8,
     serverNotes: [],
     ...over,
   });
@@ -170,10 +175,10 @@ test('each failing of the generator makes an open loop invalid, just past its li
   const cases: readonly (readonly [Partial<VerdictInput>, RegExp | undefined])[] = [
     [{ figures: figures({ lateShare: LIMITS.lateShare }) }, undefined],
     [{ figures: figures({ lateShare: just(LIMITS.lateShare) }) }, /sent more than 10 ms late/],
-    [{ checked: checked({ skipped: 10 }) }, undefined],
-    [{ checked: checked({ skipped: 11, settled: 989 }) }, /never sent/],
-    [{ checked: checked({ failed: 10, settled: 990 }) }, undefined],
-    [{ checked: checked({ failed: 11, settled: 989 }) }, /enqueues failed/],
+    [{ figures: figures({ unsentShare: LIMITS.lateShare }) }, undefined],
+    [{ figures: figures({ unsentShare: just(LIMITS.lateShare) }) }, /never sent/],
+    [{ figures: figures({ failedShare: LIMITS.failedShare }) }, undefined],
+    [{ figures: figures({ failedShare: just(LIMITS.failedShare) }) }, /enqueues failed/],
     [{ load: load({ agents: [agent('worker', { stalledShare: LIMITS.stalledShare })] }) }, undefined],
     [
       { load: load({ agents: [agent('worker', { stalledShare: just(LIMITS.stalledShare) })] }) },
@@ -186,7 +191,7 @@ test('each failing of the generator makes an open loop invalid, just past its li
     [{ load: load({ agents: [agent('producer', { cpuShare: LIMITS.producerCpuShare })] }) }, undefined],
     [
       { load: load({ agents: [agent('producer', { cpuShare: just(LIMITS.producerCpuShare) })] }) },
-      /producer agent 3 used 95 % of a core/,
+      /producer agent 3 used 90 % of a core \(limit 90 %\)/,
     ],
     [{ load: load({ agents: [agent('worker', { cpuShare: 1 })] }) }, undefined],
     [{ load: load({ agents: [agent('worker', { stalledShare: 1 }, true)] }) }, undefined],
@@ -210,14 +215,24 @@ test('a stall outlasts no percentile: the share of time decides, not the p99 of 
   assert.equal(judged({ load: load({ agents: [killed('worker')] }) }).verdict, 'valid');
 });
 
-test('jobs that were never sent are a share of the schedule, not of the preload', () => {
-  const over = {
-    scenario: scenario({ preloadJobs: 99_000 }),
-    checked: checked({ offered: 100_000, skipped: 500, settled: 99_500 }),
-  };
-  assert.equal(judged(over).verdict, 'invalid');
-  const failed = { ...over, checked: checked({ offered: 100_000, failed: 11, settled: 99_989 }) };
-  assert.equal(judged(failed).verdict, 'invalid', 'nor are those that failed');
+test('jobs that never got there are a share of those measured, however many more a warm-up or a preload had', () => {
+  const before = checked({ offered: 1_000, skipped: 400, failed: 100, settled: 500 });
+  assert.equal(judged({ checked: before }).verdict, 'valid', 'all of them before the window');
+  const few = { checked: checked({ offered: 100_000, skipped: 5, failed: 0, settled: 99_995 }) };
+  assert.equal(judged({ ...few, figures: figures({ unsentShare: 0.05 }) }).verdict, 'invalid');
+});
+
+test('a stall after the load is noted from a fiftieth of the load on, and voids nothing', () => {
+  const after = (stalledAfterUs: number, over: Partial<VerdictInput> = {}) =>
+    judged({ load: load({ agents: [agent('worker', { stalledAfterUs })] }), ...over });
+  assert.deepEqual(after(200_000).notes, []);
+  assert.equal(after(201_000).verdict, 'valid');
+  assert.match(after(201_000).notes.join(), /^worker agent 3 stood still for 201 ms after the load/);
+  assert.deepEqual(after(1e6, { openLoop: false }).notes, [], 'a drain has no after');
+  assert.deepEqual(
+    judged({ load: load({ agents: [agent('worker', { stalledAfterUs: 1e6 }, true)] }) }).notes,
+    [],
+  );
 });
 
 test('a drain is not judged by the lateness or the failures of a generator that it does not have', () => {
@@ -232,8 +247,9 @@ test('a drain is not judged by the lateness or the failures of a generator that 
 });
 
 test('above a fifth of the ceiling of its agents a cell says that it is generator-bound', () => {
-  const at = (settledPerSec: number, workers: number) =>
+  const at = (settledPerSec: number, workers: number, agentCores = 8) =>
     judged({
+      agentCores,
       scenario: scenario({ workers: { agents: workers, connections: 1 } }),
       figures: figures({ throughput: { settledPerSec } }),
     });
@@ -243,7 +259,14 @@ test('above a fifth of the ceiling of its agents a cell says that it is generato
   assert.match(at(2_001, 1).notes.join(), /generator-bound/);
   assert.equal(judged({ ceilingPerSec: undefined }).generator.generatorBound, false);
   assert.equal(judged({ ceilingPerSec: undefined }).generator.ceilingPerSec, undefined);
+  assert.match(
+    judged({ ceilingPerSec: undefined }).notes.join(),
+    /^no ceiling could be measured: generator-bound is not judged/,
+  );
   assert.equal(at(1, 3).generator.ceilingPerSec, 30_000, 'published for as many agents as there were');
+  assert.equal(at(1, 3, 2).generator.ceilingPerSec, 20_000, 'which have no more than their cores');
+  assert.equal(at(4_000, 3, 2).generator.generatorBound, false);
+  assert.equal(at(4_001, 3, 2).generator.generatorBound, true);
 });
 
 test('a worker agent that keeps its core busy is a bound too, with or without a known ceiling', () => {
@@ -254,6 +277,7 @@ test('a worker agent that keeps its core busy is a bound too, with or without a 
     const busy = with80('worker', 0.801, ceiling);
     assert.equal(busy.generator.generatorBound, true);
     assert.equal(busy.verdict, 'valid');
+    assert.equal(/^no ceiling could be measured/m.test(busy.notes.join('\n')), ceiling === undefined);
     assert.match(busy.notes.join(), /worker agent above 80 % of a core/);
     // A producer that is too busy is late, and judged by that.
     assert.equal(with80('producer', 0.9, ceiling).generator.generatorBound, false);
@@ -280,13 +304,15 @@ test('enqueues that waited for a connection of the producer are published, and n
   assert.equal(judged().generator.poolWaitShare, undefined, 'nothing was sent');
 });
 
-test('a lag of the generator that is more than a fifth of pickup, and of a millisecond at least, is noted', () => {
+test('a lag of the generator that is more than a fifth of pickup, and beyond what the pacer means, is noted', () => {
   const noted = (lagP99Us: number, pickupP99Us: number): string =>
     judged({ figures: figures({ lagP99Us, pickupP99Us }) }).notes.join();
   assert.equal(noted(1_000, 5_000), '');
   assert.match(noted(1_000, 4_999), /own lag at p99 \(about 1\.0 ms\) is 20 % of pickup p99/);
   assert.match(noted(30_000, 40_000), /about 30\.0 ms\) is 75 %/);
-  assert.equal(noted(999, 1_000), '');
+  assert.match(noted(999, 1_000), /about 1\.0 ms\) is 100 %/);
+  assert.match(noted(200, 999), /about 0\.2 ms\) is 20 %/);
+  assert.equal(noted(199, 200), '');
   assert.equal(noted(1_000, 5_001), '');
 });
 

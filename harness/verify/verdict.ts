@@ -1,8 +1,9 @@
 // Is a cell valid, invalid or incorrect, and why?
 
-import type { Scenario } from '../../scenarios/scenario.ts';
+import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
 import type { FenceReport } from '../contender.ts';
 import type { Load } from '../load/coordinator.ts';
+import { COALESCE_US } from '../load/pacer.ts';
 import type { AgentAccount } from '../measure/agent-account.ts';
 import type { Figures } from '../measure/figures.ts';
 import type { Cell } from '../result.ts';
@@ -11,16 +12,16 @@ import type { CheckResult } from './checker.ts';
 
 /** Limits past which the generator, not the system under test, made the figures. METHOD.md states them to users. */
 export const LIMITS = {
-  /** Share of an open loop's jobs that may be sent more than 10 ms after their intended instant, or not at all. */
+  /** Share of an open loop's measured jobs that may be sent more than 10 ms after their intended instant, or not at all. */
   lateShare: 0.01,
   /** Share of an open loop's time that an agent's event loop may stand still for more than 20 ms at a stretch. */
   stalledShare: 0.02,
   /** The same in a drain, which keeps its workers busy, and where a stall costs its own length and no more. */
   drainStalledShare: 0.1,
-  /** Share of an open loop's enqueues that may fail: their jobs have no latency. */
+  /** Share of an open loop's measured jobs whose enqueue may fail: they lighten the load of the rest. */
   failedShare: 0.01,
-  /** Share of one core that a producer may use. */
-  producerCpuShare: 0.95,
+  /** Share of one core that a producer may use. The kernel holds a real-time one back at 95 %, so that it hardly gets there. */
+  producerCpuShare: 0.9,
   /** Share of one core above which a worker agent may be the bound. */
   workerCpuShare: 0.8,
   /** Share of the null contender's rate above which the generator may be the bound. */
@@ -39,7 +40,10 @@ export interface VerdictInput {
   readonly fence: FenceReport | undefined;
   /** Absent when nothing lay in the measured window. */
   readonly figures: Figures | undefined;
+  /** Per agent; absent when it could not be measured. */
   readonly ceilingPerSec: number | undefined;
+  /** Cores that the agents may use: so many of them at most reach their ceiling together. */
+  readonly agentCores: number;
   readonly serverNotes: readonly string[];
 }
 
@@ -69,21 +73,18 @@ function generatorProblems(input: VerdictInput): string[] {
   const stallLimit = input.openLoop ? LIMITS.stalledShare : LIMITS.drainStalledShare;
   const found = input.load.agents.flatMap((agent) => stallProblem(agent, stallLimit));
   if (!input.openLoop) return found;
-  const { skipped, failed, offered } = input.checked.jobs;
-  const refused = failed / Math.max(1, offered - input.scenario.preloadJobs);
-  if (refused > LIMITS.failedShare) {
+  // Of measured jobs: without figures there are none, and the cell is void.
+  const { failedShare: failed = 0, unsentShare: unsent = 0, lateShare: late = 0 } = input.figures ?? {};
+  if (failed > LIMITS.failedShare) {
     found.push(
-      `${percent(refused)} of the enqueues failed (limit ${percent(LIMITS.failedShare)}): what was refused has no latency, and lightened the load of the rest`,
+      `${percent(failed)} of the enqueues failed (limit ${percent(LIMITS.failedShare)}): what never got in lightened the load of the rest`,
     );
   }
-  const unsent = skipped / Math.max(1, offered - input.scenario.preloadJobs);
-  // What was not sent has no latency, and would have had the longest.
   if (unsent > LIMITS.lateShare) {
     found.push(
       `generator: ${percent(unsent)} of the jobs of the schedule were never sent (limit ${percent(LIMITS.lateShare)}): fewer jobs per second, or a system that confirms them sooner`,
     );
   }
-  const late = input.figures?.lateShare ?? 0;
   if (late > LIMITS.lateShare) {
     found.push(
       `generator: ${percent(late)} of the jobs were sent more than 10 ms late (limit ${percent(LIMITS.lateShare)}): close other programs and run again, or offer less with --rate`,
@@ -110,6 +111,19 @@ function stallProblem(agent: Load['agents'][number], limit: number): string[] {
   ];
 }
 
+/** The queue works off what is left, and a stall is in the response of those jobs; but no share of the load says so. */
+function stallsAfterwards({ load, openLoop, scenario }: VerdictInput): string[] {
+  if (!openLoop) return [];
+  const limitUs = totalSeconds(scenario) * 1e6 * LIMITS.stalledShare;
+  return load.agents.flatMap((agent) => {
+    const { stalledAfterUs = 0 } = agent.report?.health ?? {};
+    if (agent.broken || stalledAfterUs <= limitUs) return [];
+    return [
+      `${agent.role} agent ${agent.agent} stood still for ${Math.round(stalledAfterUs / 1000)} ms after the load, while the queue worked off the rest`,
+    ];
+  });
+}
+
 function windowProblems(input: VerdictInput): string[] {
   if (input.figures === undefined) {
     return ['nothing was measured: the load ended within the warm-up; preload more jobs or run longer'];
@@ -124,8 +138,7 @@ function generatorOf(input: VerdictInput): Cell['generator'] {
   const worst = (of: (h: (typeof healths)[number]) => number): number => Math.max(...healths.map(of));
   const lag = input.figures?.latencyUs.generatorLag;
   const settled = input.figures?.throughput.settledPerSec ?? 0;
-  const ceiling = input.ceilingPerSec;
-  const workers = input.scenario.workers.agents;
+  const ceiling = ceilingOf(input);
   return {
     ...(healths.length === 0
       ? {}
@@ -138,13 +151,20 @@ function generatorOf(input: VerdictInput): Cell['generator'] {
         }),
     ...(lag?.p99 === undefined ? {} : { lagP99Us: lag.p99 }),
     ...(lag === undefined ? {} : { lagMaxUs: lag.max }),
-    ...(ceiling === undefined ? {} : { ceilingPerSec: Math.round(ceiling * workers) }),
+    ...(ceiling === undefined ? {} : { ceilingPerSec: Math.round(ceiling) }),
     ...poolWait(input.load),
     ...worstClock(input.load.agents),
     generatorBound:
-      (ceiling !== undefined && settled > ceiling * workers * LIMITS.ceilingShare) || busyWorker(input.load),
+      (ceiling !== undefined && settled > ceiling * LIMITS.ceilingShare) || busyWorker(input.load),
     peakRssBytes: input.load.peakRssBytes,
   };
+}
+
+/** Of all worker agents together: two on one core get no further than one. */
+function ceilingOf({ ceilingPerSec, scenario, agentCores }: VerdictInput): number | undefined {
+  return ceilingPerSec === undefined
+    ? undefined
+    : ceilingPerSec * Math.min(scenario.workers.agents, Math.max(1, agentCores));
 }
 
 function busyWorker(load: Load): boolean {
@@ -167,6 +187,12 @@ function notesOf(input: VerdictInput, generatorBound: boolean): string[] {
       `perhaps generator-bound: more than ${percent(LIMITS.ceilingShare)} of what the harness records without a database, or a worker agent above ${percent(LIMITS.workerCpuShare)} of a core; the queue may be faster than shown`,
     );
   }
+  if (input.ceilingPerSec === undefined) {
+    notes.push(
+      'no ceiling could be measured: generator-bound is not judged, but for a worker agent that fills its core',
+    );
+  }
+  notes.push(...stallsAfterwards(input));
   const { poolWaitShare = 0 } = poolWait(input.load);
   if (poolWaitShare > LIMITS.lateShare) {
     notes.push(
@@ -194,13 +220,13 @@ function notesOf(input: VerdictInput, generatorBound: boolean): string[] {
   return notes;
 }
 
-/** A lag that is a large part of the latency is the generator's, not the queue's. */
+/** A lag that is a large part of the latency is the generator's, not the queue's. Up to COALESCE_US it is meant. */
 function lagNote(figures: Figures | undefined): string[] {
   if (
     figures === undefined ||
     figures.pickupP99Us === 0 ||
     figures.lagP99Us <= figures.pickupP99Us * 0.2 ||
-    figures.lagP99Us < 1_000
+    figures.lagP99Us < COALESCE_US
   )
     return [];
   return [

@@ -1,6 +1,7 @@
 // How are latencies distributed up to the last percentile that may be quoted, and what was the worst?
 
 import type { TopLevelSpec } from 'vega-lite';
+import { atLeast } from '../bounds.ts';
 import type { Bundle, CurveMetric } from '../bundle.ts';
 import { type Curve, type CurvePoint, curveOf } from '../curves.ts';
 import { formatCount, formatDuration } from '../render/format.ts';
@@ -50,10 +51,14 @@ export function latencyChart(
   };
 }
 
+function durationOf(curve: Curve, { valueUs }: CurvePoint): string {
+  return atLeast(valueUs >= curve.boundFromUs, formatDuration(valueUs));
+}
+
 function describe(curve: Curve): string {
   const median = curve.points.find((point) => point.x === 2);
-  const half = median === undefined ? '' : `median ${formatDuration(median.valueUs)}, `;
-  return `${curve.row.series.label}: ${half}maximum ${formatDuration(curve.max.valueUs)} of ${formatCount(curve.count)}`;
+  const half = median === undefined ? '' : `median ${durationOf(curve, median)}, `;
+  return `${curve.row.series.label}: ${half}maximum ${durationOf(curve, curve.max)} of ${formatCount(curve.count)}`;
 }
 
 /** `50 %`, `99.9 %`: as many digits as tell it from 100 %. */
@@ -70,11 +75,11 @@ function hoverOf(curve: Curve): Record<string, unknown>[] {
   const name = (x: number, text: string) => ({ series: id, x, tip: `${label}\n${text}` });
   return [
     ...curve.points.map((p) => ({
-      ...name(p.x, `${percentLabel(p.x)} within ${formatDuration(p.valueUs)}`),
+      ...name(p.x, `${percentLabel(p.x)} within ${durationOf(curve, p)}`),
       ms: toMs(p.valueUs),
     })),
     {
-      ...name(curve.max.x, `maximum of ${formatCount(curve.count)}: ${formatDuration(curve.max.valueUs)}`),
+      ...name(curve.max.x, `maximum of ${formatCount(curve.count)}: ${durationOf(curve, curve.max)}`),
       ms: toMs(curve.max.valueUs),
     },
   ];

@@ -3,6 +3,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
 import type { RunResult } from '../../harness/result.ts';
+import { atLeast, worstLag } from '../bounds.ts';
 import { isWeakened } from '../fairness.ts';
 import { findingsOf, overallVerdict } from '../findings.ts';
 import { panelName } from '../report.ts';
@@ -123,7 +124,7 @@ function rowCells(
     return [name, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, word];
   }
   const middle = (figure: Figure, write: (value: number) => string): string =>
-    figure.kind === 'measured' ? plain(write(figure.spread.median)) : ABSENT;
+    figure.kind === 'measured' ? atLeast(figure.bound, plain(write(figure.spread.median))) : ABSENT;
   const inUnit = (unit: Unit) => (us: number) => formatNumber(us / unit.divisor);
   const { settledPerSec } = row;
   const range =
@@ -152,15 +153,13 @@ function rowCells(
 /** The generator's own lateness, of the worst cell; none where nothing is scheduled. */
 function lagLine(panel: Panel, paint: Paint): string[] {
   const cells = panel.rows.flatMap((row) => [...row.valid, ...row.invalid]);
-  const worst = (read: (cell: (typeof cells)[number]) => number | undefined): string => {
-    const found = cells.flatMap((cell) => read(cell) ?? []);
-    return found.length === 0 ? ABSENT : plain(formatDuration(Math.max(...found)));
+  const worst = (which: 'p50' | 'p99' | 'max'): string => {
+    const found = worstLag(cells, which);
+    return found === undefined ? ABSENT : atLeast(found.bound, plain(formatDuration(found.valueUs)));
   };
   if (cells.every((cell) => cell.generator.lagMaxUs === undefined)) return [];
-  const p50 = worst((cell) => cell.latencyUs?.generatorLag?.p50);
-  const p99 = worst((cell) => cell.generator.lagP99Us);
-  const max = worst((cell) => cell.generator.lagMaxUs);
-  return [paint(`generator lag, worst cell: p50 ${p50}, p99 ${p99}, max ${max}`, 2)];
+  const said = (['p50', 'p99', 'max'] as const).map((which) => `${which} ${worst(which)}`);
+  return [paint(`generator lag, worst cell: ${said.join(', ')}`, 2)];
 }
 
 function rowNotes(panel: Panel, width: number): string[] {

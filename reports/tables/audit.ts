@@ -1,10 +1,11 @@
 // Was every job accounted for, and could the generator carry the load?
 
 import type { Cell } from '../../harness/result.ts';
+import { worstLag } from '../bounds.ts';
 import { formatBytes, formatCount, formatDuration, formatShare } from '../render/format.ts';
 import type { Panel, Row } from '../summary.ts';
 import type { Table, TableCell } from './table.ts';
-import { valueCell } from './table.ts';
+import { boundedCell, valueCell } from './table.ts';
 import { correctness } from './verdict.ts';
 
 const cellsOf = (row: Row): Cell[] => [...row.valid, ...row.invalid, ...row.incorrect];
@@ -181,7 +182,11 @@ export function generatorTable(panel: Panel): Table {
       { label: 'Event loop p99', hint: 'how late a 1 ms timer fires', numeric: true },
       { label: 'CPU of one core', numeric: true },
       { label: 'In GC', numeric: true },
-      { label: 'Ceiling, jobs/s', hint: 'what one agent reaches against the null contender', numeric: true },
+      {
+        label: 'Ceiling, jobs/s',
+        hint: 'what as many worker agents as have a core reach against the null contender',
+        numeric: true,
+      },
       { label: 'Used of ceiling', numeric: true },
       { label: 'Peak memory', numeric: true },
       { label: 'Generator-bound' },
@@ -189,6 +194,13 @@ export function generatorTable(panel: Panel): Table {
     rows: panel.rows.map((row) => ({ series: row.series, cells: generatorCells(row) })),
     notes: ['A cell above a fifth of the ceiling is marked: the generator, not the queue, may be the limit.'],
   };
+}
+
+function boundCell(cells: readonly Cell[]): TableCell {
+  if (cells.some((cell) => cell.generator.generatorBound)) return { text: 'yes', tone: 'warn', badge: true };
+  if (cells.every((cell) => cell.generator.ceilingPerSec !== undefined))
+    return { text: 'no', tone: 'good', badge: true };
+  return { text: 'not judged', badge: true, hint: 'no ceiling could be measured' };
 }
 
 function generatorCells(row: Row): TableCell[] {
@@ -200,25 +212,12 @@ function generatorCells(row: Row): TableCell[] {
   const used = most(({ generator, throughput }) =>
     generator.ceilingPerSec && throughput ? throughput.settledPerSec / generator.ceilingPerSec : undefined,
   );
-  const bound = cells.some((cell) => cell.generator.generatorBound);
   const ceilings = cells.flatMap((cell) => cell.generator.ceilingPerSec ?? []);
   return [
     { text: row.series.label },
-    valueCell(
-      most((cell) => cell.latencyUs?.generatorLag?.p50),
-      formatDuration,
-      'no schedule, or too few samples',
-    ),
-    valueCell(
-      most((cell) => cell.generator.lagP99Us),
-      formatDuration,
-      'no schedule, or too few samples',
-    ),
-    valueCell(
-      most((cell) => cell.generator.lagMaxUs),
-      formatDuration,
-      'no schedule',
-    ),
+    boundedCell(worstLag(cells, 'p50'), formatDuration, 'no schedule, or too few samples'),
+    boundedCell(worstLag(cells, 'p99'), formatDuration, 'no schedule, or too few samples'),
+    boundedCell(worstLag(cells, 'max'), formatDuration, 'no schedule'),
     valueCell(
       most((cell) => cell.generator.eventLoopP99Us),
       formatDuration,
@@ -237,6 +236,6 @@ function generatorCells(row: Row): TableCell[] {
       most((cell) => cell.generator.peakRssBytes),
       formatBytes,
     ),
-    bound ? { text: 'yes', tone: 'warn', badge: true } : { text: 'no', tone: 'good', badge: true },
+    boundCell(cells),
   ];
 }

@@ -1,5 +1,6 @@
 // What is the one figure of every scenario? The report's first table, one per contract class.
 
+import { atLeast } from '../bounds.ts';
 import { formatNumber, timeUnit } from '../render/format.ts';
 import type { Panel, Row } from '../summary.ts';
 import { figureCell, type Table, type TableCell } from './table.ts';
@@ -62,7 +63,8 @@ function columnOf(panel: Panel): { label: string; hint: string; cell: (row: Row)
     hint: `${panel.question} The p99 stands below, where there are samples enough.`,
     cell: (row) => {
       const { p50, p99 } = row.latency.response;
-      const tail = p99.kind === 'measured' ? `p99 ${write(p99.spread.median)}` : `p99: ${p99.why}`;
+      const tail =
+        p99.kind === 'measured' ? `p99 ${atLeast(p99.bound, write(p99.spread.median))}` : `p99: ${p99.why}`;
       return state(row) ?? { ...figureCell(p50, write), small: tail };
     },
   };

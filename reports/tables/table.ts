@@ -1,5 +1,6 @@
 // What is a table before it is HTML, Markdown or text? The same cells for all of them.
 
+import { atLeast, BOUND_HINT, type Bounded } from '../bounds.ts';
 import { ABSENT, formatRange } from '../render/format.ts';
 import type { Series } from '../series.ts';
 import type { Figure } from '../summary.ts';
@@ -38,7 +39,12 @@ export function figureCell(figure: Figure, write: (value: number) => string, hin
   if (figure.kind === 'absent') return { text: ABSENT, hint: figure.why };
   const { spread } = figure;
   const runs = spread.n === 1 ? 'one repeat, no range' : `median [smallest–largest] of ${spread.n} repeats`;
-  return { text: write(spread.median), small: formatRange(spread, write), hint: hint ?? runs };
+  const said = hint ?? runs;
+  return {
+    text: atLeast(figure.bound, write(spread.median)),
+    small: formatRange(spread, write),
+    hint: figure.bound === true ? `${said}; ${BOUND_HINT}` : said,
+  };
 }
 
 /** A value that may be missing as a cell. */
@@ -48,4 +54,14 @@ export function valueCell(
   why = 'not measured',
 ): TableCell {
   return value === undefined ? { text: ABSENT, hint: why } : { text: write(value) };
+}
+
+/** A latency that may be missing, or a lower bound, as a cell. */
+export function boundedCell(
+  latency: Bounded | undefined,
+  write: (valueUs: number) => string,
+  why?: string,
+): TableCell {
+  const cell = valueCell(latency?.valueUs, write, why);
+  return latency?.bound === true ? { text: atLeast(true, cell.text), hint: BOUND_HINT } : cell;
 }

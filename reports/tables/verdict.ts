@@ -1,8 +1,16 @@
 // Who did how well in a scenario, and may one believe it?
 
 import { formatNumber, formatRatio, plural, timeUnit, type Unit } from '../render/format.ts';
-import { type Figure, type Latency, type Panel, type Percentile, type Row, worst } from '../summary.ts';
-import { type Column, figureCell, type Table, type TableCell, valueCell } from './table.ts';
+import {
+  type Figure,
+  isBounded,
+  type Latency,
+  type Panel,
+  type Percentile,
+  type Row,
+  worst,
+} from '../summary.ts';
+import { boundedCell, type Column, figureCell, type Table, type TableCell } from './table.ts';
 
 type LatencyColumn = { readonly metric: Latency; readonly which: Percentile; readonly label: string };
 
@@ -83,7 +91,10 @@ function figures(
     isBaseline ? { text: '1', hint: 'the baseline' } : figureCell(row.ratio, formatRatio),
     ...latencies.map(({ metric, which, unit }) => {
       const figure = row.latency[metric][which];
-      return which === 'max' ? valueCell(worst(figure), inUnit(unit)) : figureCell(figure, inUnit(unit));
+      if (which !== 'max') return figureCell(figure, inUnit(unit));
+      const valueUs = worst(figure);
+      const max = valueUs === undefined ? undefined : { valueUs, bound: isBounded(figure) };
+      return boundedCell(max, inUnit(unit));
     }),
     figureCell(row.cost.walBytesPerJob, formatNumber),
     figureCell(row.cost.commitsPerJob, formatNumber),
@@ -133,6 +144,13 @@ function generator(row: Row): TableCell {
       hint: 'above a fifth of the null contender’s rate, or a worker agent that fills its core: the generator may be the limit',
     };
   }
+  if (cells.some((cell) => cell.generator.ceilingPerSec === undefined)) {
+    return {
+      text: 'honest, no ceiling',
+      badge: true,
+      hint: 'within the limits of the audit; no ceiling could be measured, so generator-bound is not judged',
+    };
+  }
   return {
     text: 'honest',
     tone: 'good',
@@ -164,6 +182,15 @@ function notes(panel: Panel): string[] {
   found.push(
     'A percentile without brackets is that of all repeats’ samples together: single repeats have too few to quote it.',
   );
+  if (
+    panel.rows.some((row) =>
+      latencyColumns(panel).some((one) => isBounded(row.latency[one.metric][one.which])),
+    )
+  ) {
+    found.push(
+      'With ≥ a latency is a lower bound: jobs that had not ended, or had never got in, count with their age.',
+    );
+  }
   if (panel.differing.includes('ratePerSec')) {
     found.push(
       'The offered rate differs between contenders (see the settings in force): latencies compare them each at its own load.',
