@@ -3,6 +3,7 @@
 import type { RunResult } from '../harness/result.ts';
 import { median } from '../stats/spread.ts';
 import { mismatchesOf } from './fairness.ts';
+import { shortReasons } from './reasons.ts';
 import { formatCount, formatNumber, plural } from './render/format.ts';
 import type { Panel } from './summary.ts';
 import { pinnedText } from './surroundings.ts';
@@ -56,6 +57,7 @@ export function findingsOf(result: RunResult, panels: readonly Panel[]): Finding
       text: 'It was interrupted. The cells below are those that had finished; repeats may be missing.',
     });
   }
+  found.push(...invalidFindings(result));
   for (const [i, panel] of panels.entries()) {
     found.push(
       ...behindFindings(panel),
@@ -70,11 +72,15 @@ export function findingsOf(result: RunResult, panels: readonly Panel[]): Finding
   );
   const [fewest, most] = [Math.min(...counts), Math.max(...counts)];
   if (fewest < 5) {
-    const fewer = fewest < most ? ` Some contenders have only ${formatCount(fewest)} valid.` : '';
+    const asked = Math.max(...result.cells.map((cell) => cell.repeat));
+    const title =
+      fewest < asked
+        ? `Only ${formatCount(fewest)} of ${plural(asked, 'repeat')} valid${fewest < most ? ', for some' : ''}`
+        : `${plural(fewest, 'repeat')} only`;
     found.push({
       tone: 'warn',
-      title: `${plural(most, 'repeat')} only`,
-      text: `The independent unit is the run: 5 repeats to look, 10 to claim. Small differences here are no result.${fewer}`,
+      title,
+      text: 'The independent unit is the run: 5 valid repeats to look, 10 to claim. Small differences here are no result.',
     });
   }
   if (environment.sharedMachine) {
@@ -88,6 +94,23 @@ export function findingsOf(result: RunResult, panels: readonly Panel[]): Finding
     });
   }
   return found;
+}
+
+/** Why figures are missing, or rest on fewer repeats than were asked for. */
+function invalidFindings({ cells }: RunResult): FindingNote[] {
+  const invalid = cells.filter((cell) => cell.verdict === 'invalid');
+  if (invalid.length === 0) return [];
+  return [
+    {
+      tone: 'warn',
+      title: `${formatCount(invalid.length)} of ${plural(cells.length, 'cell')} ${invalid.length === 1 ? 'is' : 'are'} invalid`,
+      text: `${sentence(shortReasons(invalid.flatMap((cell) => cell.reasons)))} Invalid cells have no part in any figure.`,
+    },
+  ];
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 /** A queue that had not worked off what it was offered: its latencies are lower bounds. */

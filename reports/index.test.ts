@@ -164,7 +164,7 @@ test('an incorrect contender has its reason and no figure, an invalid cell is li
     assert.match(html, /INCORRECT/);
     assert.match(html, /INCOMPLETE RUN/);
     assert.match(html, /No figures: 3 repeats incorrect\. 3 jobs lost/);
-    assert.match(html, /skip-locked, repeat 2, is invalid and left out: lag p99 was 80 ms/);
+    assert.match(html, /skip-locked, repeat 2, invalid: lag p99 was 80 ms. Left out/);
     assert.match(markdown, /\*\*INCORRECT\*\*/);
     assert.doesNotMatch(svgs.get('drain-job-queue-throughput.svg') ?? '', /advisory/);
     assert.match(svgs.get('steady-job-queue-throughput.svg') ?? '', /advisory/);

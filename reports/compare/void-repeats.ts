@@ -1,12 +1,11 @@
 // Are the repeats that are left a fair sample? How many of a side's are void, and for what.
 
+import { shortReasons } from '../reasons.ts';
 import { formatCount, plural } from '../render/format.ts';
 import { cellsOf, nameOf, type Side } from './workload.ts';
 
 /** Above this share those that are left are the ones that luck was kind to. */
 const VOID_SHARE = 0.2;
-const SHOWN_REASONS = 3;
-const REASON_LENGTH = 90;
 
 /** `3 of 10 repeats of x in drain are void: …`; absent when none is. */
 export function voidText(side: Side, scenario: string): string | undefined {
@@ -25,16 +24,4 @@ export function tooManyVoid(side: Side, scenario: string): string | undefined {
   return gone > cells.length * VOID_SHARE
     ? `${voidText(side, scenario)}; what is left is no fair sample`
     : undefined;
-}
-
-/** Each reason once, whatever numbers stand in it, and without the mend. */
-function shortReasons(reasons: readonly string[]): string {
-  const distinct = new Map(reasons.map((reason) => [reason.replaceAll(/\d[\d.,]*/g, '#'), reason] as const));
-  const texts = [...distinct.values()].map((reason) => {
-    const text = reason.replaceAll(/\s+/g, ' ').replace(/ \(limit.*$/, '');
-    return text.length > REASON_LENGTH ? `${text.slice(0, REASON_LENGTH - 1)}…` : text;
-  });
-  const more = texts.length - SHOWN_REASONS;
-  const shown = texts.slice(0, SHOWN_REASONS).join('; ');
-  return `${shown === '' ? 'no reason given' : shown}${more > 0 ? `; and ${more} more` : ''}`;
 }

@@ -45,8 +45,9 @@ export const plain = (text: string): string => text.replaceAll('\u202f', ' ');
 /** Text in lines of at most `width`; the first begins with `lead`, the others with as many spaces. */
 export function wrapped(text: string, width: number, lead: string): string {
   const lines: string[] = [];
+  // A number and its sign stay together.
   for (const word of escapeTerminal(text)
-    .split(' ')
+    .split(/ (?!%)/)
     .flatMap((one) => slices(one, width - lead.length))) {
     const last = lines.at(-1);
     if (last !== undefined && last.length + 1 + word.length <= width - lead.length)

@@ -6,6 +6,7 @@ import type { RunResult } from '../../harness/result.ts';
 import { atLeast, worstLag } from '../bounds.ts';
 import { isWeakened } from '../fairness.ts';
 import { findingsOf, overallVerdict } from '../findings.ts';
+import { voidLines } from '../reasons.ts';
 import { panelName } from '../report.ts';
 import { type Figure, type Latency, type Panel, type Percentile, type Row, summarise } from '../summary.ts';
 import { escapeTerminal } from './escape.ts';
@@ -73,7 +74,7 @@ function panelBlock(panel: Panel, width: number, paint: Paint): string {
     chars: BORDERLESS,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2, compact: true },
   });
-  for (const row of rows) table.push([cut(row[0] ?? '', room), ...row.slice(1)]);
+  for (const row of rows) table.push([cutInside(row[0] ?? '', room), ...row.slice(1)]);
   const lines = table
     .toString()
     .split('\n')
@@ -108,6 +109,14 @@ function cut(text: string, width: number): string {
   return [...text].length <= width ? text : `${[...text].slice(0, width - 1).join('')}…`;
 }
 
+/** Names of contenders differ at their end: what is left out is the middle. */
+function cutInside(text: string, width: number): string {
+  const letters = [...text];
+  if (letters.length <= width) return text;
+  const head = Math.ceil((width - 1) / 2);
+  return `${letters.slice(0, head).join('')}…${letters.slice(letters.length - (width - 1 - head)).join('')}`;
+}
+
 function rowCells(
   panel: Panel,
   row: Row,
@@ -125,6 +134,9 @@ function rowCells(
   }
   const middle = (figure: Figure, write: (value: number) => string): string =>
     figure.kind === 'measured' ? atLeast(figure.bound, plain(write(figure.spread.median))) : ABSENT;
+  // Of maxima there is one, and no middle.
+  const largest = (figure: Figure, write: (value: number) => string): string =>
+    figure.kind === 'measured' ? atLeast(figure.bound, plain(write(figure.spread.max))) : ABSENT;
   const inUnit = (unit: Unit) => (us: number) => formatNumber(us / unit.divisor);
   const { settledPerSec } = row;
   const range =
@@ -143,7 +155,7 @@ function rowCells(
     `${middle(settledPerSec, formatNumber)} ${range}`.trim(),
     isBaseline ? '1' : middle(row.ratio, formatRatio),
     `${middle(row.latency[wait.metric].p50, inUnit(pickup))} / ${middle(row.latency[wait.metric].p99, inUnit(pickup))}`,
-    middle(row.latency[total.metric][total.which], inUnit(response)),
+    (total.which === 'max' ? largest : middle)(row.latency[total.metric][total.which], inUnit(response)),
     middle(row.cost.walBytesPerJob, formatNumber),
     middle(row.cost.commitsPerJob, formatNumber),
     verdict,
@@ -164,9 +176,8 @@ function lagLine(panel: Panel, paint: Paint): string[] {
 
 function rowNotes(panel: Panel, width: number): string[] {
   return panel.rows.flatMap((row) =>
-    [...row.invalid, ...row.incorrect].map((cell) => {
-      const reasons = cell.reasons.join('; ') || 'no reason given';
-      return wrapped(`${row.series.label}, repeat ${cell.repeat}, ${cell.verdict}: ${reasons}`, width, '  ');
-    }),
+    voidLines([...row.invalid, ...row.incorrect]).map((line) =>
+      wrapped(`${row.series.label}, ${line}`, width, '  '),
+    ),
   );
 }

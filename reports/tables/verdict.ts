@@ -1,5 +1,6 @@
 // Who did how well in a scenario, and may one believe it?
 
+import { shortReasons, voidLines } from '../reasons.ts';
 import { formatNumber, formatRatio, plural, timeUnit, type Unit } from '../render/format.ts';
 import {
   type Figure,
@@ -106,7 +107,8 @@ const OTHER_FIGURES = 4;
 
 function withheld(row: Row, span: number): TableCell {
   const cells = row.state === 'incorrect' ? row.incorrect : row.invalid;
-  const reasons = [...new Set(cells.flatMap((cell) => cell.reasons))].join('; ');
+  const all = cells.flatMap((cell) => cell.reasons);
+  const reasons = row.state === 'incorrect' ? [...new Set(all)].join('; ') : shortReasons(all);
   const lead =
     row.state === 'incorrect'
       ? `No figures: ${plural(row.incorrect.length, 'repeat')} incorrect`
@@ -159,6 +161,12 @@ function generator(row: Row): TableCell {
   };
 }
 
+/** One value for several repeats. */
+function isMerged(row: Row, { metric, which }: LatencyColumn): boolean {
+  const figure = row.latency[metric][which];
+  return which !== 'max' && row.measured.length > 1 && figure.kind === 'measured' && figure.spread.n === 1;
+}
+
 function notes(panel: Panel): string[] {
   const counts = panel.rows.filter((row) => row.state === 'measured').map((row) => row.measured.length);
   const fewest = Math.min(...counts);
@@ -179,9 +187,10 @@ function notes(panel: Panel): string[] {
       ? 'In a drain nothing arrives, so there is no pickup and no response: service is the time from claim to settle.'
       : 'In an open loop settled jobs/s can only follow the offered rate: judge by latency and cost.',
   );
-  found.push(
-    'A percentile without brackets is that of all repeats’ samples together: single repeats have too few to quote it.',
-  );
+  if (panel.rows.some((row) => latencyColumns(panel).some((one) => isMerged(row, one))))
+    found.push(
+      'A percentile without brackets is that of all repeats’ samples together: single repeats have too few to quote it.',
+    );
   if (
     panel.rows.some((row) =>
       latencyColumns(panel).some((one) => isBounded(row.latency[one.metric][one.which])),
@@ -197,11 +206,8 @@ function notes(panel: Panel): string[] {
     );
   }
   for (const row of panel.rows) {
-    for (const cell of row.state === 'measured' ? row.invalid : []) {
-      found.push(
-        `${row.series.label}, repeat ${cell.repeat}, is invalid and left out: ${cell.reasons.join('; ') || 'no reason given'}.`,
-      );
-    }
+    if (row.state !== 'measured') continue;
+    for (const line of voidLines(row.invalid)) found.push(`${row.series.label}, ${line}. Left out.`);
   }
   return found;
 }
