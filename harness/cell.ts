@@ -118,7 +118,6 @@ async function measure(
   const sessions = await counting.stop();
   context.onProgress(progress(plan, 'checking'));
   const server = await watch.end(load.startUs, load.endUs);
-  const plans = await planWatch.end(plan.id, load);
   const stored = database === undefined ? undefined : await readStored(database);
   const ledger = new Ledger(load.keys, scenario.preloadJobs, load.startUs);
   for (const file of load.ledgerFiles) ledger.readFile(file.path, file.agent);
@@ -127,6 +126,7 @@ async function measure(
     reconcile(plan, contender, ledger, load, prepared.delayed),
   );
   if (checked.jobs.skipped > 0) intendUnsent(plan, ledger, load, prepared.delayed);
+  const plans = await planWatch.end(plan.id, load);
   return assemble({
     plan,
     ceilingPerSec,

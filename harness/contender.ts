@@ -47,15 +47,12 @@ export interface PlanReport {
     readonly firstUs: number;
     readonly lastUs: number;
   }[];
-  /** Each text that was prepared, and what set up its session before it: to be explained afterwards. */
+  /** Each text that was prepared: to be explained afterwards. */
   readonly statements: readonly string[];
-  readonly setup: readonly PlannedStatement[];
-}
-
-/** A statement as it was sent. */
-export interface PlannedStatement {
-  readonly text: string;
-  readonly values: readonly unknown[];
+  /** Commits that asking for them has added. */
+  readonly ownCommits: number;
+  /** Sessions that were left sending every plan: their role may not change that, or they were never idle. */
+  readonly unslowed: number;
 }
 
 /** A job of the harness. `key` is its identity: dense, unique within the cell. */
@@ -187,11 +184,13 @@ export interface SessionsReport {
   readonly settings: Readonly<Record<string, readonly string[]>>;
   /** The fewest prepared statements that the server kept for a worker's session at its end; absent when none was read. */
   readonly leastPrepared?: number;
-  /** Statements sent, by mode, those that control transactions and sessions left out. */
+  /** What sessions had set for themselves, as read back last: by the name of the setting. Plans depend on it. */
+  readonly own?: Readonly<Record<string, string>>;
+  /** Statements of worker sessions and enqueues, by mode, those that control transactions and sessions left out. */
   readonly statements: Readonly<Record<StatementMode, number>>;
   /** Statements that name a setting of durability, shortened; at most a few. */
   readonly suspicious: readonly string[];
-  /** Commits that reading back has added during the load. */
+  /** Commits that reading back, and asking for plans, has added during the load. */
   readonly ownCommits: number;
 }
 

@@ -43,9 +43,11 @@ const HELD_PAGE = 10_000;
 const CONTROL_CONNECTIONS = 2;
 /** Wake-ups whose workers listen for signals, on a session of their own. */
 const SIGNALLED: ReadonlySet<WakeupName> = new Set(['notify', 'coalesced']);
+/** What a worker's session is opened for, see queue/worker. */
+const WORKER_SESSION = `worker ${QUEUE}`;
 /** Under which names its sessions are seen by the server: the driver appends the purpose of a connection. */
 const SESSION_ROLES: Readonly<Record<string, SessionRole>> = {
-  [`claimbench worker worker ${QUEUE}`]: 'worker',
+  [`claimbench worker ${WORKER_SESSION}`]: 'worker',
   'claimbench worker': 'support',
   'claimbench worker listen': 'support',
   'claimbench producer': 'producer',
@@ -211,7 +213,8 @@ class ReferenceQueue implements Contender {
   }
 
   sessions() {
-    return this.#watch.report();
+    const report = this.#watch.report();
+    return { ...report, ownCommits: report.ownCommits + this.#plans.report().ownCommits };
   }
 
   sessionRole(applicationName: string): SessionRole | undefined {
@@ -246,8 +249,9 @@ class ReferenceQueue implements Contender {
       max,
       applicationName: `claimbench ${purpose}`,
       ...(observed ? this.#plans.driverOptions() : {}),
-      onStatement: (statement, joined) => {
-        if (this.#watch.sent(statement) && !joined) this.#roundTrips += 1;
+      onStatement: (statement, joined, session) => {
+        const ofJobs = purpose === 'producer' || session === WORKER_SESSION;
+        if (this.#watch.sent(statement, ofJobs) && !joined) this.#roundTrips += 1;
         if (observed) this.#plans.sent(statement);
       },
     });

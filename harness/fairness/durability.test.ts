@@ -23,6 +23,18 @@ test('one session that was off once is enough, and stronger values are sound', (
   );
 });
 
+test('where commits wait for a standby, waiting for less than the server does differs', () => {
+  const found = { ...ON, synchronous_standby_names: 'FIRST 1 (s1)' };
+  const of = (value: string, server = 'on') =>
+    verdict({
+      found: { ...found, synchronous_commit: server },
+      sessions: { ...SOUND.sessions, synchronous_commit: [value] },
+    });
+  for (const weaker of ['off', 'local', 'remote_write']) assert.equal(of(weaker), 'differs', weaker);
+  for (const sound of ['on', 'remote_apply']) assert.equal(of(sound), 'matches', sound);
+  assert.deepEqual([of('on', 'remote_apply'), of('local', 'local')], ['differs', 'matches']);
+});
+
 test('tables that a crash would empty are not durable', () => {
   const found = durabilityRow({ ...SOUND, unlogged: ['jobs'] });
   assert.equal(found.verdict, 'differs');

@@ -47,7 +47,13 @@ export function durabilityRow(facts: DurabilityFacts): FairnessRow {
   };
 }
 
-/** Values that a session had which would not be durable where the server's own would. */
+/** From the weakest to the strongest: what a commit waits for. */
+const COMMITS = ['off', 'local', 'remote_write', 'on', 'remote_apply'];
+
+/**
+ * Values that a session had which would not be durable where the server's own would. Where commits wait for a standby, one
+ * that waits for less than the server's own is lost with the machine, though not with its process.
+ */
 function weakerThan(
   found: Readonly<Record<string, string>>,
   sessions: Readonly<Record<string, readonly string[]>>,
@@ -55,7 +61,12 @@ function weakerThan(
   const sound = { fsync: 'on', full_page_writes: 'on', synchronous_commit: 'on' };
   return Object.entries(sessions).flatMap(([name, values]) => {
     const gaveUp = (value: string) => !isDurable({ ...sound, [name]: value });
-    if (gaveUp(found[name] ?? 'on')) return [];
-    return values.filter(gaveUp).map((value) => `${name} ${value} in a session`);
+    const own = found[name] ?? 'on';
+    if (gaveUp(own)) return [];
+    const waits = name === 'synchronous_commit' && (found['synchronous_standby_names'] ?? '') !== '';
+    const less = (value: string) => waits && COMMITS.indexOf(value) < COMMITS.indexOf(own);
+    return values
+      .filter((value) => gaveUp(value) || less(value))
+      .map((value) => `${name} ${value} in a session`);
   });
 }

@@ -18,12 +18,15 @@ test('unlogged tables and functions that switch durability are found, in whateve
       CREATE TABLE claimbench.jobs (id int); CREATE UNLOGGED TABLE claimbench.dead (id int);
       CREATE UNLOGGED TABLE aside.hidden (id int);
       CREATE FUNCTION claimbench.take() RETURNS void LANGUAGE plpgsql AS
-        $$ BEGIN SET LOCAL synchronous_commit = off; END $$`),
+        $$ BEGIN /* its 'own' */ SET LOCAL /* sic */ synchronous_commit = off; END $$;
+      CREATE FUNCTION claimbench.give() RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+        -- don't think of synchronous_commit = off, /* never
+        RETURN 'a -- b'; END /* nor of synchronous_commit off */ $$`),
   );
   const watched = { connection, schema: 'claimbench', exclusive: true };
   assert.deepEqual(await readStored(watched), {
     unlogged: ['dead', 'hidden'],
-    suspiciousFunctions: ['take: synchronous_commit = off; END '],
+    suspiciousFunctions: ['take: synchronous_commit = off; END'],
   });
   assert.deepEqual((await readStored({ ...watched, exclusive: false })).unlogged, ['dead']);
 });
@@ -31,7 +34,7 @@ test('unlogged tables and functions that switch durability are found, in whateve
 test('durability is as the run found it, also after a contender has changed the role', async (t) => {
   const { settings: connection } = await testDatabase(t);
   const server = {} as PostgresServer;
-  const on = { synchronous_commit: 'on', fsync: 'on', full_page_writes: 'on' };
+  const on = { synchronous_commit: 'on', fsync: 'on', full_page_writes: 'on', synchronous_standby_names: '' };
   assert.deepEqual(await durabilityAsFound(server, connection), on);
   const alter = `ALTER DATABASE "${connection.database}" SET synchronous_commit = off`;
   await withConnection(connection, SETUP, (client) => client.query(alter));

@@ -6,7 +6,7 @@ import { withConnection } from '../server/connect.ts';
 import type { ConnectionSettings, PostgresServer } from '../server/server.ts';
 import type { Watched } from '../telemetry/sampler.ts';
 import { SAMPLER_NAME } from '../telemetry/sampler-statements.ts';
-import { DURABILITY_SETTINGS, FAIRNESS_MARK } from './session-watch.ts';
+import { DURABILITY_SETTINGS, FAIRNESS_MARK, withoutComments } from './session-watch.ts';
 
 const FAIRNESS_NAME = 'claimbench fairness';
 /** Sessions of the harness that have no part in the load. */
@@ -32,7 +32,9 @@ const baselines = new WeakMap<PostgresServer, Promise<Settings>>();
 export function durabilityAsFound(server: PostgresServer, connection: ConnectionSettings): Promise<Settings> {
   let found = baselines.get(server);
   if (found === undefined) {
-    const reads = DURABILITY_SETTINGS.map((name) => `current_setting('${name}') AS ${name}`);
+    const reads = [...DURABILITY_SETTINGS, 'synchronous_standby_names'].map(
+      (name) => `current_setting('${name}') AS ${name}`,
+    );
     found = ask<Settings>(connection, `SELECT ${FAIRNESS_MARK} ${reads.join(', ')}`).then(
       ([row]) => row ?? {},
     );
@@ -51,16 +53,22 @@ export interface StoredFacts {
 /** Looks into the cell's schema; in a database of the cell's own, into every schema that is not the system's. */
 export async function readStored({ connection, schema, exclusive }: Watched): Promise<StoredFacts> {
   const own = `(n.nspname = $1 OR ($2 AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'))`;
-  const [row] = await ask<{ unlogged: string[]; functions: string[] }>(
+  const [row] = await ask<{ unlogged: string[]; functions: { name: string; body: string }[] }>(
     connection,
     `SELECT ${FAIRNESS_MARK}
             ARRAY (SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                     WHERE ${own} AND c.relpersistence = 'u' AND c.relkind IN ('r', 'm') ORDER BY 1) AS unlogged,
-            ARRAY (SELECT p.proname || ': ' || substring(p.prosrc FROM '(?i)synchronous_commit.{0,40}') FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-                    WHERE ${own} AND p.prosrc ILIKE '%synchronous_commit%' ORDER BY 1) AS functions`,
+            ARRAY (SELECT json_build_object('name', p.proname, 'body', p.prosrc)
+                     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                    WHERE ${own} AND p.prosrc ILIKE '%synchronous_commit%' ORDER BY p.proname) AS functions`,
     [schema, exclusive],
   );
-  return { unlogged: row?.unlogged ?? [], suspiciousFunctions: row?.functions ?? [] };
+  return { unlogged: row?.unlogged ?? [], suspiciousFunctions: (row?.functions ?? []).flatMap(named) };
+}
+
+function named({ name, body }: { readonly name: string; readonly body: string }): string[] {
+  const [said] = /synchronous_commit.{0,40}/i.exec(withoutComments(body)) ?? [];
+  return said === undefined ? [] : [`${name}: ${said.trim()}`];
 }
 
 function ask<T extends pg.QueryResultRow>(

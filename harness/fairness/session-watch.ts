@@ -10,14 +10,28 @@ export const FAIRNESS_MARK = '/* claimbench fairness */';
 /** What a commit that was confirmed depends on. */
 export const DURABILITY_SETTINGS = ['synchronous_commit', 'fsync', 'full_page_writes'] as const;
 
+/**
+ * What the session has set for itself and a plan may depend on: neither deadlines, nor what is one transaction's, nor names
+ * with a dot, which are an application's own and may hold its secrets.
+ */
+const OWN_SETTINGS = `SELECT json_object_agg(name, setting) FROM pg_settings
+  WHERE source = 'session' AND name !~ '[.]|_timeout$|^transaction_'`;
+
 /** Sent as a simple query, so that it leaves no prepared statement behind and its session as it was. */
 const READ_BACK = `SELECT ${FAIRNESS_MARK}
   ${DURABILITY_SETTINGS.map((name) => `current_setting('${name}') AS ${name}`).join(', ')},
-  (SELECT count(*)::int FROM pg_prepared_statements) AS prepared`;
+  (SELECT count(*)::int FROM pg_prepared_statements) AS prepared, (${OWN_SETTINGS}) AS own`;
 /** As long as it takes that no session of a pool answers for two. */
 const READ_BACK_SLOWLY = `${READ_BACK} FROM pg_sleep(0.02)`;
 
 const READ_WITHIN_MS = 1_000;
+const STRINGS_AND_COMMENTS = /('(?:[^']|'')*'|"[^"]*")|--[^\n]*|\/\*[\s\S]*?\*\//g;
+
+/** SQL with its comments taken out: what is only talked of is not done. */
+export function withoutComments(sql: string): string {
+  return sql.replace(STRINGS_AND_COMMENTS, (_, kept?: string) => kept ?? ' ');
+}
+
 const TEXTS_KEPT = 10_000;
 const SUSPICIOUS_KEPT = 3;
 const SUSPICIOUS_LENGTH = 200;
@@ -35,6 +49,7 @@ type TextKind = 'reading' | 'control' | 'job';
 
 type ReadBack = Readonly<Record<(typeof DURABILITY_SETTINGS)[number], string>> & {
   readonly prepared: number;
+  readonly own: Readonly<Record<string, string>> | null;
 };
 
 /** Collects what one process's sessions say and send. Reading back never throws: what cannot be read is not counted. */
@@ -42,25 +57,31 @@ export class SessionWatch {
   #sessions = 0;
   #leastPrepared: number | undefined;
   #ownCommits = 0;
+  #own: Readonly<Record<string, string>> = {};
   readonly #settings = new Map<string, Set<string>>();
   readonly #statements: Record<StatementMode, number> = { prepared: 0, extended: 0, simple: 0 };
   readonly #suspicious = new Set<string>();
   /** What each text is: a queue has few, and sends each very often. */
   readonly #kinds = new Map<string, TextKind>();
 
-  /** Counts a statement that was sent. Returns whether it was the contender's: false for the reading back itself. */
-  sent(statement: Statement): boolean {
+  /**
+   * Looks at a statement that was sent, and counts it when it is `ofJobs`: of a session that claims and settles, or an
+   * enqueue. Maintenance is sent otherwise, and often by comparison where a claim takes thousands. Returns whether it was
+   * the contender's: false for the reading back itself.
+   */
+  sent(statement: Statement, ofJobs: boolean): boolean {
     const kind = this.#kinds.get(statement.text) ?? this.#classify(statement.text);
-    if (kind === 'job') this.#statements[modeOf(statement)] += 1;
+    if (ofJobs && kind === 'job') this.#statements[modeOf(statement)] += 1;
     return kind !== 'reading';
   }
 
   #classify(text: string): TextKind {
     const kind = text.includes(FAIRNESS_MARK) ? 'reading' : CONTROL.test(text) ? 'control' : 'job';
     if (this.#kinds.size < TEXTS_KEPT) this.#kinds.set(text, kind);
-    const named = kind !== 'reading' && DURABILITY.test(text) && !LONE_SIGNAL.test(text);
+    const said = DURABILITY.test(text) ? withoutComments(text) : '';
+    const named = kind !== 'reading' && DURABILITY.test(said) && !LONE_SIGNAL.test(text);
     if (named && this.#suspicious.size < SUSPICIOUS_KEPT)
-      this.#suspicious.add(text.replace(/\s+/g, ' ').trim().slice(0, SUSPICIOUS_LENGTH));
+      this.#suspicious.add(said.replace(/\s+/g, ' ').trim().slice(0, SUSPICIOUS_LENGTH));
     return kind;
   }
 
@@ -89,6 +110,7 @@ export class SessionWatch {
   #note(found: ReadBack): void {
     for (const name of DURABILITY_SETTINGS)
       this.#settings.set(name, (this.#settings.get(name) ?? new Set()).add(found[name]));
+    this.#own = { ...this.#own, ...found.own };
   }
 
   /** What was found so far. */
@@ -99,6 +121,7 @@ export class SessionWatch {
         [...this.#settings].map(([name, values]) => [name, [...values].toSorted()]),
       ),
       ...(this.#leastPrepared === undefined ? {} : { leastPrepared: this.#leastPrepared }),
+      own: this.#own,
       statements: { ...this.#statements },
       suspicious: [...this.#suspicious],
       ownCommits: this.#ownCommits,

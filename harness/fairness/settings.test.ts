@@ -156,10 +156,11 @@ test('polling: what signals and full batches may have woken accuses nobody', () 
 test('statements: the mode that nine of ten were sent in, and the server has the last word', () => {
   const sent = (prepared: number, extended: number, simple: number, leastPrepared = 3) =>
     row('statementMode', { statements: { sent: { prepared, extended, simple }, leastPrepared } });
-  assert.equal(sent(90, 9, 1).verdict, 'matches');
-  assert.deepEqual([sent(0, 99, 1).verdict, sent(0, 99, 1).effective], ['differs', 'extended']);
-  assert.deepEqual([sent(50, 0, 50).verdict, sent(50, 0, 50).effective], ['differs', 'mixed']);
-  assert.equal(sent(100, 0, 0, 0).verdict, 'differs', 'named, and yet the server kept none');
+  assert.equal(sent(900, 90, 10).verdict, 'matches');
+  assert.deepEqual([sent(0, 990, 10).verdict, sent(0, 990, 10).effective], ['differs', 'extended']);
+  assert.deepEqual([sent(500, 0, 500).verdict, sent(500, 0, 500).effective], ['differs', 'mixed']);
+  assert.equal(sent(1_000, 0, 0, 0).verdict, 'differs', 'named, and yet the server kept none');
+  assert.equal(sent(99, 50, 50).verdict, 'not observed', 'too few to tell a habit');
   assert.equal(row('statementMode', {}, { statementMode: undefined }).verdict, 'not declared');
 });
 

@@ -44,7 +44,7 @@ export interface ObservedFacts {
   readonly statements: StatementFacts | string;
 }
 
-/** Statements sent by the agents, and the fewest that the server itself knew as prepared in a worker's session. */
+/** Statements that the agents sent for jobs, and the fewest that the server itself knew as prepared in a worker's session. */
 export interface StatementFacts {
   readonly sent: Readonly<Record<StatementMode, number>>;
   readonly leastPrepared: number | undefined;
@@ -187,8 +187,10 @@ function pollRow(declared: DeclaredFacts, { claims, enqueued, seconds }: Observe
   };
 }
 
-/** Maintenance and set-up are sent otherwise than jobs, now and then. */
+/** Signals and set-up are sent otherwise than jobs, now and then. */
 const MODE_SHARE = 0.9;
+/** Of fewer those are too large a part. */
+const MIN_STATEMENTS = 200;
 
 function statementRow({ statementMode }: DeclaredFacts, { statements }: ObservedFacts): FairnessRow {
   const row = {
@@ -198,7 +200,8 @@ function statementRow({ statementMode }: DeclaredFacts, { statements }: Observed
   if (typeof statements === 'string') return { ...row, verdict: 'not observed', why: statements };
   const { sent, leastPrepared } = statements;
   const all = sent.prepared + sent.extended + sent.simple;
-  if (all === 0) return { ...row, verdict: 'not observed', why: 'no statement was seen' };
+  if (all < MIN_STATEMENTS)
+    return { ...row, verdict: 'not observed', why: `only ${all} statements were sent for jobs` };
   const share = (mode: StatementMode) => sent[mode] / all;
   const modes = (['prepared', 'extended', 'simple'] as const).filter((mode) => share(mode) > 0);
   const main = modes.find((mode) => share(mode) >= MODE_SHARE);

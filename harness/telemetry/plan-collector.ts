@@ -1,33 +1,36 @@
 // Which plans did the statements of this process run with? Kept within bounds, as the server sends them.
 
-import type { PlannedStatement, PlanReport, PlanSampling } from '../contender.ts';
+import type { PlanReport, PlanSampling } from '../contender.ts';
 import { nowUs } from '../load/clock.ts';
-import { parsePlan, shapeOf } from './plan-shape.ts';
+import { isPlan, parsePlan, shapeOf } from './plan-shape.ts';
 import { OWN_MARK } from './sampler-statements.ts';
 
 /** What this needs of a driver: options of queue/drivers/pg.ts, by their names. */
 export interface ObservedDriver {
   readonly sessionOptions?: string;
-  readonly onNotice?: (message: string, connection: Sender) => void;
+  readonly onSession?: (session: Session) => (message: string) => void;
 }
 
-interface Sender {
-  query(statement: { readonly text: string }): Promise<unknown>;
+interface Session {
+  readonly purpose: string | undefined;
+  between(text: string): Promise<void>;
 }
 
 /**
- * Plans in full that a session sends before it is told to sample. A prepared statement has a plan for its values five
- * times before it may get its generic one, and a session has a handful of statements: the first sessions of a process
- * go all the way, the others, which send the same ones, are shorter.
+ * Plans that a process's first sessions of each purpose send in full. A prepared statement has a plan for its values five
+ * times before it may get its generic one, and a session has a handful of statements; the other sessions send the same.
  */
-const FIRST_PLANS = { sessions: 2, inThose: 40, inOthers: 8 } as const;
-/** A session whose change of rate was undone is told again, so often at most. */
-const REMINDERS = 10;
-/** A plan costs the server 10 to 20 µs and the client as much again: at this rate far below a thousandth of a job. */
-const SAMPLE_RATE = 0.002;
+const IN_FULL = { sessions: 2, plans: 40 } as const;
+/** So often a session is asked to slow down that may not: one whose role was changed may get its own back. */
+const ATTEMPTS = 10;
+/**
+ * A session starts at the low rate, by its options: whatever resets or rolls back its settings brings it back to that,
+ * and no plan in full costs more than a session that was told so. Never within a transaction of the load's: see `between`.
+ */
+const SPEED_UP = `SET ${OWN_MARK}plans */ auto_explain.sample_rate = 1`;
+const SLOW_DOWN = `RESET ${OWN_MARK}plans */ auto_explain.sample_rate`;
 const SHAPES = 64;
 const STATEMENTS = 64;
-const SETTLES_SESSION = /^\s*(?:SET\s|SELECT\s+(?:pg_catalog\.)?set_config\s*\()/i;
 
 interface Shape {
   readonly query: string;
@@ -41,10 +44,11 @@ interface Shape {
 export class PlanCollector {
   readonly #sampling: PlanSampling | undefined;
   readonly #shapes = new Map<string, Shape>();
-  readonly #heard = new WeakMap<Sender, { plans: number; readonly inFull: number }>();
-  #sessions = 0;
+  readonly #sessions = new Map<string | undefined, number>();
+  #ownCommits = 0;
+  /** Sessions that were asked to slow down and have not. */
+  readonly #unslowed = new Set<Session>();
   readonly #statements = new Set<string>();
-  readonly #setup = new Map<string, PlannedStatement>();
 
   constructor(sampling: PlanSampling | undefined) {
     this.#sampling = sampling;
@@ -54,37 +58,57 @@ export class PlanCollector {
   driverOptions(): ObservedDriver {
     const options = this.#sampling?.sessionOptions;
     if (options === undefined) return {};
-    return { sessionOptions: options, onNotice: (message, connection) => this.#hear(message, connection) };
+    return { sessionOptions: options, onSession: (session) => this.#opened(session) };
   }
 
   /** To be told of every statement that is sent: where the server does not send plans, they are asked for afterwards. */
-  sent(statement: {
-    readonly text: string;
-    readonly values?: readonly unknown[];
-    readonly name?: string;
-  }): void {
+  sent({ text, name }: { readonly text: string; readonly name?: string }): void {
     if (this.#sampling === undefined || this.#sampling.sessionOptions !== undefined) return;
-    const { text, values = [], name } = statement;
-    if (name !== undefined) {
-      if (this.#statements.size < STATEMENTS) this.#statements.add(text);
-    } else if (this.#setup.size < STATEMENTS && SETTLES_SESSION.test(text)) {
-      this.#setup.set(text, { text, values });
-    }
+    if (name !== undefined && this.#statements.size < STATEMENTS) this.#statements.add(text);
   }
 
   report(): PlanReport {
     return {
       plans: [...this.#shapes.values()],
       statements: [...this.#statements],
-      setup: [...this.#setup.values()],
+      ownCommits: this.#ownCommits,
+      unslowed: this.#unslowed.size,
     };
   }
 
-  #hear(message: string, connection: Sender): void {
+  #opened(session: Session): (message: string) => void {
+    const before = this.#sessions.get(session.purpose) ?? 0;
+    this.#sessions.set(session.purpose, before + 1);
+    if (before >= IN_FULL.sessions) return (message) => this.#hear(message);
+    const said = () => {
+      this.#ownCommits += 1;
+    };
+    session.between(SPEED_UP).then(said, () => undefined);
+    let plans = 0;
+    let askAt: number = IN_FULL.plans;
+    let asked = 0;
+    return (message) => {
+      this.#hear(message);
+      if (isPlan(message)) plans += 1;
+      if (plans < askAt) return;
+      askAt = Number.POSITIVE_INFINITY;
+      asked += 1;
+      this.#unslowed.add(session);
+      session.between(SLOW_DOWN).then(
+        () => {
+          this.#unslowed.delete(session);
+          said();
+        },
+        () => {
+          if (asked < ATTEMPTS) askAt = plans + IN_FULL.plans;
+        },
+      );
+    };
+  }
+
+  #hear(message: string): void {
     const found = parsePlan(message);
-    if (found === undefined) return;
-    this.#slowDown(connection);
-    if (found.query.includes(OWN_MARK)) return;
+    if (found === undefined || found.query.includes(OWN_MARK)) return;
     const atUs = nowUs();
     const key = `${found.query}\n${shapeOf(found.plan)}`;
     const known = this.#shapes.get(key);
@@ -93,22 +117,6 @@ export class PlanCollector {
       known.lastUs = atUs;
     } else if (this.#shapes.size < SHAPES) {
       this.#shapes.set(key, { ...found, seen: 1, firstUs: atUs, lastUs: atUs });
-    }
-  }
-
-  /** Fire and forget: it travels with whatever is on its way. In a transaction that fails it is undone, and said again. */
-  #slowDown(connection: Sender): void {
-    let heard = this.#heard.get(connection);
-    if (heard === undefined) {
-      this.#sessions += 1;
-      const { sessions, inThose, inOthers } = FIRST_PLANS;
-      heard = { plans: 0, inFull: this.#sessions <= sessions ? inThose : inOthers };
-      this.#heard.set(connection, heard);
-    }
-    heard.plans += 1;
-    const { plans, inFull } = heard;
-    if (plans % inFull === 0 && plans <= REMINDERS * inFull) {
-      connection.query({ text: `SET auto_explain.sample_rate = ${SAMPLE_RATE}` }).catch(() => undefined);
     }
   }
 }

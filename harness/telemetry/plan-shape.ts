@@ -13,6 +13,11 @@ const QUERY_CHARACTERS = 4_000;
 const PLAN_CHARACTERS = 8_000;
 const FIRST_WORDS = 100;
 
+/** Whether a message is auto_explain's, in whatever format. */
+export function isPlan(message: string): boolean {
+  return HEAD.test(message);
+}
+
 /** Query and plan out of auto_explain's message; undefined when it is another message. */
 export function parsePlan(message: string): SeenPlan | undefined {
   const head = HEAD.exec(message);

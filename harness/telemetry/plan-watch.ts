@@ -12,7 +12,7 @@ export interface CellPlans {
   readonly missing: readonly string[];
 }
 
-/** Follows one cell: `access` before the agents are told their target, `end` when they have gone. Never throws. */
+/** Follows one cell: `access` before the agents are told their target, `end` when they have gone and the books are balanced. Never throws. */
 export class PlanWatch {
   readonly #connection: ConnectionSettings | undefined;
   #access: PlanAccess | undefined;
@@ -29,12 +29,20 @@ export class PlanWatch {
     return { plans: this.#access.sampling };
   }
 
+  /** To be called when nothing more is read of the contender's: plans that are missing are asked for now. */
   async end(cell: string, load: Pick<Load, 'agents' | 'startUs'>): Promise<CellPlans> {
     if (this.#connection === undefined || this.#access === undefined) return { plans: [], missing: [] };
     const { sampling, missing } = this.#access;
-    const agents = load.agents.map(({ role, report }) => ({ role, report: report?.plans }));
+    const agents = load.agents.map(({ role, report }) => ({
+      role,
+      report: report?.plans,
+      own: report?.sessions?.own,
+    }));
     if (sampling.sessionOptions !== undefined) {
-      return { plans: mergePlans(cell, agents, load.startUs), missing };
+      const unslowed = agents.reduce((sum, { report }) => sum + (report?.unslowed ?? 0), 0);
+      const slower = `plans: ${unslowed} sessions were left sending every one: their role may not set the rate, or they were never idle`;
+      const plans = mergePlans(cell, agents, load.startUs);
+      return { plans, missing: unslowed === 0 ? missing : [...missing, slower] };
     }
     const explained = await explainAfterwards(cell, this.#connection, agents);
     return { plans: explained.plans, missing: [...missing, ...explained.missing] };

@@ -24,7 +24,8 @@ export interface ReadingRow {
  * pg_stat_user_tables, which would sum up the indexes as well.
  *
  * Horizon: what keeps VACUUM from removing rows of this database. Sessions of other databases do not hold it, WAL
- * senders (no database), prepared transactions and slots do; a VACUUM's own xmin is ignored by other VACUUMs.
+ * senders (no database), prepared transactions and slots do; a VACUUM's own xmin is ignored by other VACUUMs, an
+ * ANALYZE's is not. A slot's catalog_xmin holds back catalogs only (procarray.c, ComputeXidHorizons).
  *
  * Waits: `idle` sessions wait for their client, which is no wait for the server; `idle in transaction` ones are
  * kept: they hold locks and the horizon while the client thinks.
@@ -40,21 +41,22 @@ export function readingStatement(version: number): string {
   const flush = version >= 150_000 ? ', pg_stat_force_next_flush()::text AS flushed' : '';
   return `
 WITH activity AS MATERIALIZED (
-  SELECT datid, application_name, backend_type, state, wait_event_type, wait_event, backend_xmin, backend_xid
+  SELECT pid, datid, application_name, backend_type, state, wait_event_type, wait_event, backend_xmin, backend_xid
     FROM pg_stat_activity
    WHERE pid <> pg_backend_pid() AND application_name <> '${SAMPLER_NAME}'),
 horizon AS (
   SELECT age, holder FROM (
     SELECT greatest(age(a.backend_xmin), age(a.backend_xid)) AS age,
-           CASE a.backend_type WHEN 'walsender' THEN 'standby ' ELSE 'backend ' END || a.application_name AS holder
+           CASE a.backend_type WHEN 'walsender' THEN 'standby ' || a.application_name
+                WHEN 'autovacuum worker' THEN 'autoanalyze' ELSE 'backend ' || a.application_name END AS holder
       FROM activity a
      WHERE (a.datid IS NOT DISTINCT FROM (SELECT oid FROM pg_database WHERE datname = current_database())
             OR a.backend_type = 'walsender')
-       AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
+       AND a.pid NOT IN (SELECT v.pid FROM pg_stat_progress_vacuum v)
     UNION ALL
     SELECT age(p.transaction), 'prepared ' || p.gid FROM pg_prepared_xacts p WHERE p.database = current_database()
     UNION ALL
-    SELECT greatest(age(s.xmin), age(s.catalog_xmin)), 'slot ' || s.slot_name FROM pg_replication_slots s) held
+    SELECT age(s.xmin), 'slot ' || s.slot_name FROM pg_replication_slots s) held
    WHERE age IS NOT NULL ORDER BY age DESC LIMIT 1)
 SELECT /* ${SAMPLER_NAME} */
   (pg_current_wal_insert_lsn() - '0/0')::float8 AS wal,
@@ -83,8 +85,8 @@ export interface SlowRow {
 }
 
 /**
- * Asked every few readings only: pg_locks takes every partition of the lock table in turn, which is exactly what a queue
- * that lives by locks is waiting for. Counted are locks on the schema's relations by mode, and those without a
+ * Asked every few readings only: pg_locks holds all partitions of the lock table at once while it copies them, which is
+ * exactly what a queue that lives by locks is waiting for. Counted are locks on the schema's relations by mode, and those without a
  * relation that queues use, by kind.
  */
 export const SLOW_STATEMENT = `
@@ -111,13 +113,17 @@ export interface FreeRow {
 
 /**
  * How many connections this role can still open to this database, all limits considered. Of other people's sessions
- * the kind is hidden from a plain role, the user is not; background processes have none.
+ * the kind is hidden from a plain role, the user is not; background processes have none. Reserved connections came
+ * with 16.
  */
 export const FREE_STATEMENT = `
 SELECT /* ${SAMPLER_NAME} */ least(
          CASE WHEN r.rolconnlimit >= 0 THEN r.rolconnlimit - count(*) FILTER (WHERE a.usesysid = r.oid) END,
          CASE WHEN d.datconnlimit >= 0 THEN d.datconnlimit - count(*) FILTER (WHERE a.datid = d.oid) END,
          current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - count(*)
+           - CASE WHEN EXISTS (SELECT FROM pg_roles p WHERE p.rolname = 'pg_use_reserved_connections'
+                                  AND pg_has_role(current_user, p.oid, 'USAGE'))
+                  THEN 0 ELSE coalesce(current_setting('reserved_connections', true)::int, 0) END
        )::float8 AS free
   FROM pg_roles r, pg_database d, pg_stat_activity a
  WHERE r.rolname = current_user AND NOT r.rolsuper AND d.datname = current_database() AND a.usesysid IS NOT NULL

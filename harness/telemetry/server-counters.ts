@@ -9,7 +9,7 @@ import type { Watched } from './sampler.ts';
 import { OWN_MARK } from './sampler-statements.ts';
 import { COSTS_NAME, inOwnSession } from './server-costs.ts';
 
-const STATEMENTS_READ = 300;
+const QUERY_CHARACTERS = 1_000;
 const STATEMENTS_KEPT = 8;
 
 type Numbers = Readonly<Record<string, number>>;
@@ -26,8 +26,11 @@ export interface CounterSnapshot {
   readonly missing: readonly string[];
 }
 
-/** Reads all counters. To be called while no session of the load is connected: backends report when they end. */
-export async function readCounters(watched: Watched): Promise<CounterSnapshot> {
+/**
+ * Reads all counters; the texts of statements only `after` the load. To be called while no session of the load is
+ * connected: backends report when they end.
+ */
+export async function readCounters(watched: Watched, when: 'before' | 'after'): Promise<CounterSnapshot> {
   return inOwnSession(watched, async (session) => {
     const missing: string[] = [];
     const [row] = await session.query<{ version: number }>(
@@ -49,7 +52,7 @@ export async function readCounters(watched: Watched): Promise<CounterSnapshot> {
     };
     if (version < 160_000) missing.push('I/O by kind of process: pg_stat_io came with PostgreSQL 16');
     const io = version < 160_000 ? undefined : await ask<IoRow>('I/O', IO);
-    const statements = await readStatements(ask, watched);
+    const statements = await readStatements(ask, watched, when);
     return {
       wal: (await ask<Numbers>('WAL', WAL))?.[0],
       walIo: (await ask<Numbers>('WAL writes', version >= 180_000 ? WAL_IO_18 : WAL_IO))?.[0],
@@ -59,14 +62,14 @@ export async function readCounters(watched: Watched): Promise<CounterSnapshot> {
         io &&
         new Map(io.map(({ backend, object, context, ...n }) => [[backend, object, context].join('\t'), n])),
       statements: statements && new Map(statements.map(({ id, query: _, ...n }) => [id, n])),
-      texts: new Map(statements?.map(({ id, query }) => [id, query]) ?? []),
+      texts: new Map(statements?.map(({ id, query }) => [id, query ?? '']) ?? []),
       missing,
     };
   });
 }
 
 type IoRow = { backend: string; object: string; context: string } & Record<string, never>;
-type StatementRow = { id: string; query: string } & Record<string, never>;
+type StatementRow = { id: string; query: string | null } & Record<string, never>;
 type Ask = <T extends pg.QueryResultRow>(
   what: string,
   sql: string,
@@ -112,18 +115,25 @@ SELECT /* ${COSTS_NAME} */ backend_type AS backend, object, context,
        coalesce(sum(evictions), 0)::float8 AS evictions, coalesce(sum(fsyncs), 0)::float8 AS fsyncs
   FROM pg_stat_io GROUP BY 1, 2, 3`;
 
-/** Of the role alone where the database is shared: other people's statements are neither ours to read nor of this load. */
-function readStatements(ask: Ask, watched: Watched): Promise<StatementRow[] | undefined> {
+/**
+ * Of the role alone where the database is shared: other people's statements are neither ours to read nor of this load.
+ * All of them: one that is left out before the load would show its whole life, and one that is left out after it nothing.
+ * The file of their texts is needed afterwards only.
+ */
+function readStatements(
+  ask: Ask,
+  watched: Watched,
+  when: 'before' | 'after',
+): Promise<StatementRow[] | undefined> {
+  const loads = when === 'before' ? '' : `AND query NOT LIKE '%${OWN_MARK}%'`;
   return ask<StatementRow>(
     'statements',
-    `SELECT /* ${COSTS_NAME} */ userid || ' ' || queryid || ' ' || toplevel AS id, query, calls::float8 AS calls,
+    `SELECT /* ${COSTS_NAME} */ userid || ' ' || queryid || ' ' || toplevel AS id, left(query, ${QUERY_CHARACTERS}) AS query, calls::float8 AS calls,
             total_exec_time * 1000 AS us, rows::float8 AS rows, wal_bytes::float8 AS "walBytes",
             (shared_blks_hit + shared_blks_read)::float8 AS buffers
-       FROM pg_stat_statements
+       FROM pg_stat_statements(${when === 'after'})
       WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND query NOT LIKE '%${OWN_MARK}%'
-        AND query NOT LIKE 'SET auto_explain.%' AND queryid IS NOT NULL AND ($1 OR userid = (SELECT oid FROM pg_roles WHERE rolname = current_user))
-      ORDER BY total_exec_time DESC LIMIT ${STATEMENTS_READ}`,
+        AND queryid IS NOT NULL AND ($1 OR userid = (SELECT oid FROM pg_roles WHERE rolname = current_user)) ${loads}`,
     [watched.exclusive],
   );
 }

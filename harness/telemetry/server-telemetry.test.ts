@@ -65,7 +65,7 @@ for (const version of ['18', '14'] as const) {
       const fresh = await freshCell(context);
       if (!fresh) return;
       const { cell, cpuUs } = fresh;
-      assert.deepEqual(await resetStatistics(cell), []);
+      assert.deepEqual(await resetStatistics(cell, true), []);
       assert.deepEqual(await waitForQuiet(cell, 10_000), []);
       const start = await readCosts(cell, cpuUs);
       await withLoad(cell, async (client) => {

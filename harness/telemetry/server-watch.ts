@@ -66,7 +66,7 @@ export class ServerWatch implements AsyncDisposable {
     await this.#quiet();
     // Before the checkpoint and the reset, which take away its traces.
     await this.#telemetry?.storage('before');
-    for (const note of await resetStatistics(this.#watched)) this.#notes.add(note);
+    for (const note of await resetStatistics(this.#watched, this.#ownServer)) this.#notes.add(note);
   }
 
   /** Reads the counters and starts to sample. */

@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pg from 'pg';
-import { testServer } from '../../testing/command.ts';
 import { withConnection } from '../server/connect.ts';
+import { startEmbedded } from '../server/embedded.ts';
 import { openServer } from '../server/index.ts';
+import type { PostgresServer } from '../server/server.ts';
 import { ServerWatch } from './server-watch.ts';
 
 interface State {
@@ -16,13 +17,15 @@ interface State {
   readonly redo: string;
 }
 
-test('what the preparation did is analyzed, forgotten by the counters, and on disk', async () => {
-  await using server = await openServer(testServer());
+const NAME = { applicationName: 'claimbench test' };
+
+/** A cell whose preparation has written 5,000 rows, settled down: its state before and after, and the notes. */
+async function settled(server: PostgresServer) {
   await using database = await server.openDatabase('settled');
   const { connection, schema } = database;
   const jobs = `${pg.escapeIdentifier(schema)}.jobs`;
   const state = (prepare?: string): Promise<State> =>
-    withConnection(connection, { applicationName: 'claimbench test' }, async (client) => {
+    withConnection(connection, NAME, async (client) => {
       if (prepare !== undefined) await client.query(prepare);
       const { rows } = await client.query<State>(
         `SELECT (SELECT reltuples::float8 FROM pg_class WHERE oid = '${jobs}'::regclass) AS rows,
@@ -45,5 +48,26 @@ test('what the preparation did is analyzed, forgotten by the counters, and on di
   await watch.settleDown();
   const after = await state();
   assert.deepEqual([after.rows, after.known, after.inserted], [5_000, 1, 0]);
-  assert.notEqual(after.redo, before.redo, 'no checkpoint');
+  await watch.begin();
+  const { notes } = await watch.end(0, 1);
+  return { checkpointed: after.redo !== before.redo, notes };
+}
+
+const NONE = 'no checkpoint before the cells: others use this server';
+
+test('what the preparation did is analyzed, forgotten by the counters, and on disk, but for others on their server', async () => {
+  await using embedded = await startEmbedded();
+  await using somewhere = await embedded.openDatabase('theirs');
+  const { host, port, user, password, database } = somewhere.connection;
+  await using theirs = await openServer(
+    `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`,
+  );
+  const alone = await settled(theirs);
+  assert.deepEqual([alone.checkpointed, alone.notes.includes(NONE)], [true, false], alone.notes.join());
+  await withConnection(somewhere.connection, { applicationName: 'their service' }, async () => {
+    const shared = await settled(theirs);
+    assert.deepEqual([shared.checkpointed, shared.notes.includes(NONE)], [false, true], shared.notes.join());
+    const own = await settled(embedded);
+    assert.deepEqual([own.checkpointed, own.notes.includes(NONE)], [true, false], own.notes.join());
+  });
 });

@@ -7,6 +7,7 @@ import pg from 'pg';
 
 import { pgDriver } from '../../queue/index.ts';
 import { isForUser } from '../errors.ts';
+import { SessionWatch } from '../fairness/session-watch.ts';
 import { nowUs } from '../load/clock.ts';
 import { planSchema, sampleSchema } from '../result.ts';
 import { telemetrySchema } from '../result-telemetry.ts';
@@ -238,21 +239,72 @@ for (const version of ['18', '16', '14'] as const) {
       assert.equal(sampling.sessionOptions, undefined);
       assert.match(missing.join(), /auto_explain cannot be loaded \(.*permission denied/);
       const collector = new PlanCollector(sampling);
-      const settled = `SELECT set_config('enable_indexscan', 'off', false), set_config('enable_bitmapscan', 'off', false) WHERE pg_backend_pid() = $1`;
-      collector.sent({ text: settled, values: [1] });
-      collector.sent({ text: FIND, values: [1], name: 'find' });
-      collector.sent({ text: 'SELECT 1', values: [] });
-      const agents = [{ role: 'worker', report: collector.report() }] as const;
+      const watch = new SessionWatch();
+      {
+        await using driver = pgDriver({
+          ...plain.connection,
+          onStatement: (statement) => collector.sent(statement),
+        });
+        await using session = await driver.connect('worker');
+        await session.query({
+          text: `SET LOCAL lock_timeout = '1s'; SET enable_indexscan = off; SET enable_bitmapscan = off;
+                 SET work_mem = '5MB'; SET statement_timeout = 0; SET my.secret = 'x'`,
+        });
+        await session.query({ text: FIND, values: [1], name: 'find' });
+        await session.query({ text: 'SELECT 1' });
+        await watch.read(session, 'end');
+      }
+      const { own } = watch.report();
+      assert.deepEqual(own, { enable_bitmapscan: 'off', enable_indexscan: 'off', work_mem: '5120' });
+      const agents = [{ role: 'worker', report: collector.report(), own }] as const;
       const explained = await explainAfterwards('c', plain.connection, agents);
       assert.deepEqual(explained.missing, []);
       assert.equal(explained.plans.length, 1);
       const [plan] = explained.plans;
       assert.equal(planSchema.parse(plan).how, 'explained afterwards');
       assert.match(plan?.plan ?? '', /Seq Scan on jobs[\s\S]*state = \$1/);
+      assert.match(plan?.plan ?? '', /Settings:.*work_mem = '5MB'/);
       await assert.rejects(
         withConnection(plain.connection, LOAD, (client) => client.query('LOAD $$auto_explain$$')),
         pg.DatabaseError,
       );
+    });
+
+    test('of a contender’s text nothing is executed when it is explained, nor can its functions write', async (scope) => {
+      const cell = await freshCell(scope);
+      if (!cell) return;
+      const plain = await asPlainRole(cell, -1);
+      await withConnection(plain.connection, LOAD, (client) =>
+        client.query(
+          `CREATE FUNCTION claimbench.empty_it() RETURNS int LANGUAGE plpgsql AS
+             $$ BEGIN DELETE FROM claimbench.jobs; RETURN 1; END $$;
+           CREATE FUNCTION claimbench.sly() RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+             $$ BEGIN RETURN claimbench.empty_it(); END $$`,
+        ),
+      );
+      const collector = new PlanCollector({});
+      const texts = [
+        'SELECT 1; COMMIT; DELETE FROM claimbench.jobs',
+        'SELECT claimbench.sly()',
+        'DELETE FROM claimbench.jobs RETURNING id',
+      ];
+      for (const text of texts) collector.sent({ text, name: text });
+      collector.sent({ text: `SET LOCAL lock_timeout = '1s'; DELETE FROM claimbench.jobs RETURNING id` });
+      const own = { lock_timeout: '1000', no_such_setting: '1', default_transaction_read_only: 'off' };
+      const agents = [{ role: 'worker', report: collector.report(), own }] as const;
+      const { plans, missing } = await explainAfterwards('c', plain.connection, agents);
+      assert.deepEqual(
+        plans.map((plan) => plan.query),
+        [texts[2]],
+        missing.join('\n'),
+      );
+      assert.match(missing.join('\n'), /no_such_setting/);
+      assert.match(missing.join('\n'), /cannot insert multiple commands into a prepared statement/);
+      assert.match(missing.join('\n'), /cannot execute DELETE in a read-only transaction/);
+      await withConnection(cell.connection, LOAD, async (client) => {
+        const { rows } = await client.query('SELECT count(*)::int AS jobs FROM claimbench.jobs');
+        assert.deepEqual(rows, [{ jobs: 5_000 }]);
+      });
     });
   });
 }

@@ -55,7 +55,7 @@ export class ServerTelemetry implements AsyncDisposable {
   /** Reads the counters and starts to sample; to be called before the costs are read. */
   async begin(): Promise<void> {
     await this.#attempt('counters', async () => {
-      this.#before = await readCounters(this.#watched);
+      this.#before = await readCounters(this.#watched, 'before');
     });
     if (!this.#sampling) return;
     this.#sampler = await startSampler({
@@ -82,7 +82,7 @@ export class ServerTelemetry implements AsyncDisposable {
   async after(loadUs: number): Promise<Telemetry> {
     let counters = {};
     await this.#attempt('counters', async () => {
-      const after = await readCounters(this.#watched);
+      const after = await readCounters(this.#watched, 'after');
       for (const one of after.missing) this.#missing.add(one);
       if (this.#before !== undefined) counters = countersBetween(this.#before, after);
     });

@@ -56,6 +56,18 @@ test('a statement that joins another is counted as joined, and the first is not'
   assert.deepEqual(seen, [false, true, false]);
 });
 
+test('statements are told by what their connection was opened for', async () => {
+  const seen: (string | undefined)[] = [];
+  await using driver = pgDriver({
+    connectionString: testServer(),
+    onStatement: (_statement, _joined, purpose) => void seen.push(purpose),
+  });
+  await using connection = await driver.connect('test');
+  await connection.query(one);
+  await driver.query(two);
+  assert.deepEqual(seen, ['test', undefined]);
+});
+
 test('a refused statement rejects with the SQLSTATE and a stack that leads here; its companion is answered', async (t) => {
   const { client } = await counted(t);
   const db = pgTransaction(client);

@@ -27,21 +27,35 @@ export interface PgSettings {
   readonly connectTimeoutMs?: number;
   /**
    * Called for each statement sent, on whatever connection of this driver, BEGIN and COMMIT included. `joined` tells that
-   * it left together with the one before it on its connection, so that both cost one round trip. Must not throw.
+   * it left together with the one before it on its connection, so that both cost one round trip; `purpose` is what
+   * `connect` was called with, absent for the pool. Must not throw.
    */
-  readonly onStatement?: (statement: Statement, joined: boolean) => void;
+  readonly onStatement?: (statement: Statement, joined: boolean, purpose?: string) => void;
   /** Told of an idle pooled connection that died; the pool replaces it. Default: ignored. */
   readonly onIdleError?: (error: Error) => void;
   /**
    * Command-line options that the server gives every session of this driver as it starts, as libpq's `options`:
-   * `-c work_mem=8MB`. A setting that the role may not make refuses the connection.
+   * `-c work_mem=8MB`. They come after those of PGOPTIONS, and so go over them. A setting that the role may not make
+   * refuses the connection.
    */
   readonly sessionOptions?: string;
   /**
-   * Told of every message that a server sends beside its answers (NOTICE, INFO, WARNING), with the connection it came
-   * on, whose statements `onStatement` is not told of. Must not throw. Default: ignored.
+   * Called with each connection before anything is sent on it. What it returns is told of every message that the server
+   * sends on it beside its answers (NOTICE, INFO, WARNING). Neither may throw. Default: messages are ignored.
    */
-  readonly onNotice?: (message: string, connection: Database) => void;
+  readonly onSession?: (session: PgSession) => (message: string) => void;
+}
+
+/** A connection, for one who watches it and now and then has something to say on it himself. */
+export interface PgSession {
+  /** What `connect` was called with; absent for a connection of the pool. */
+  readonly purpose: string | undefined;
+  /**
+   * Sends `text` when no transaction is open and no answer is awaited, so that it is part of nothing that the connection's
+   * user does, and breaks nothing when it fails: at once while `onSession` is called, else at the next such moment, which
+   * may never come. `onStatement` is not told. Rejects as the statement does.
+   */
+  between(text: string): Promise<void>;
 }
 
 export type PgOptions = PgAddress & PgSettings;
@@ -97,14 +111,36 @@ function clientConfig(options: PgOptions, purpose?: string): Config {
     keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
     // Statements issued without awaiting travel together: a settle and the next claim share one flush.
     pipeline: true,
-    ...(options.sessionOptions === undefined ? {} : { options: options.sessionOptions }),
+    ...(options.sessionOptions === undefined
+      ? {}
+      : { options: `${process.env['PGOPTIONS'] ?? ''} ${options.sessionOptions}`.trim() }),
   };
 }
 
-function hearNotices(client: pg.ClientBase, onNotice: PgSettings['onNotice']): void {
-  if (onNotice === undefined) return;
-  const connection: Database = { query: (statement) => run(client, statement) };
-  client.on('notice', ({ message }) => onNotice(message ?? '', connection));
+function watchSession(
+  client: pg.ClientBase,
+  purpose: string | undefined,
+  onSession: PgSettings['onSession'],
+): void {
+  if (onSession === undefined) return;
+  let fresh = true;
+  const waiting: (() => void)[] = [];
+  // pg drains when the last answer is in and nothing is queued. Whoever awaits that answer goes on in a microtask, so what
+  // is sent here goes before whatever he sends next.
+  client.on('drain', () => {
+    if (waiting.length > 0 && client.getTransactionStatus() === 'I') waiting.shift()?.();
+  });
+  const onNotice = onSession({
+    purpose,
+    between: (text) =>
+      new Promise((resolve, reject) => {
+        const send = () => client.query(text).then(() => resolve(), reject);
+        if (fresh) send();
+        else waiting.push(send);
+      }),
+  });
+  fresh = false;
+  client.on('notice', ({ message }) => onNotice(message ?? ''));
 }
 
 /** Turns one of our statements into pg's: absent fields stay absent, since pg tells `undefined` from missing. */
@@ -219,7 +255,7 @@ class PgDriver implements Driver {
     this.#options = options;
     this.#pool = new pg.Pool({ ...clientConfig(options), max: options.max ?? 10 });
     this.#pool.on('error', (error) => options.onIdleError?.(error));
-    this.#pool.on('connect', (client) => hearNotices(client, options.onNotice));
+    this.#pool.on('connect', (client) => watchSession(client, undefined, options.onSession));
   }
 
   query<Row = Record<string, unknown>>(statement: Statement): Promise<QueryResult<Row>> {
@@ -232,9 +268,12 @@ class PgDriver implements Driver {
     // While connecting, the rejection carries the error; the event would be an uncaught second copy.
     const ignore = (): void => undefined;
     client.on('error', ignore);
-    hearNotices(client, this.#options.onNotice);
     await client.connect();
-    const connection = new PgConnection(client, this.#options.onStatement);
+    watchSession(client, purpose, this.#options.onSession);
+    const { onStatement } = this.#options;
+    const observe: Observe | undefined =
+      onStatement && ((statement, joined) => onStatement(statement, joined, purpose));
+    const connection = new PgConnection(client, observe);
     client.off('error', ignore);
     this.#connections.add(connection);
     connection.ended.addEventListener('abort', () => this.#connections.delete(connection), { once: true });
