@@ -77,3 +77,16 @@ test('a server that is not there fails, with exit code 2, and the rest is told a
   );
   assert.ok(findings.some((finding) => finding.what === 'steal time'));
 });
+
+test('an address that cannot be read is refused before anything is looked at, with exit code 1', async () => {
+  for (const [address, said] of [
+    ['foo', /^claimbench: --server takes embedded or postgres:\/\/.*\n$/],
+    ['postgres://me:se/cret@host/db', /^claimbench: the server address cannot be read.*\n$/],
+  ] as const) {
+    const ran = await claimbench('doctor', '--quick', '--server', address);
+    assert.equal(ran.code, 1, ran.stderr);
+    assert.match(ran.stderr, said);
+    assert.ok(!ran.stderr.includes('cret'));
+    assert.equal(ran.stdout, '');
+  }
+});

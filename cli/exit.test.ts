@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { RuntimeFailure, UsageError } from '../harness/errors.ts';
-import type { Cell } from '../harness/result.ts';
-import { EXIT, exitCodeOf, reportError } from './exit.ts';
+import type { Cell, Comparison } from '../harness/result.ts';
+import { EXIT, exitCodeOf, exitCodeOfComparison, reportError } from './exit.ts';
 
 function cells(...verdicts: readonly Cell['verdict'][]): Cell[] {
   return verdicts.map((verdict) => ({ verdict }) as Cell);
@@ -16,6 +16,21 @@ test('the worst cell decides, wherever it stands', () => {
   assert.equal(exitCodeOf(cells('valid', 'invalid', 'valid')), 4);
   assert.equal(exitCodeOf(cells('incorrect', 'valid', 'invalid')), 3);
   assert.equal(exitCodeOf(cells('invalid', 'incorrect')), 3);
+});
+
+test('a comparison that was made ends with 0, whatever its verdicts; one without any with 4', () => {
+  const code = (verdicts: readonly Comparison['verdict'][], incorrect: readonly string[] = []): number =>
+    exitCodeOfComparison({ incorrect, comparisons: verdicts.map((verdict) => ({ verdict })) });
+  for (const verdict of ['better', 'worse', 'equivalent', 'unstable', '~'] as const) {
+    assert.equal(code([verdict]), 0);
+    assert.equal(
+      code(['invalid', verdict]),
+      0,
+      'a scenario that could not be judged does not unmake the others',
+    );
+  }
+  assert.equal(code(['invalid', 'invalid']), 4);
+  assert.equal(code(['invalid', 'worse'], ['a']), 3);
 });
 
 test('the codes are those that the README states', () => {

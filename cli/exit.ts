@@ -1,7 +1,7 @@
 // With which code does a command end, and what is said of an error?
 
 import { errorCode, isForUser, oneLine } from '../harness/errors.ts';
-import type { Cell } from '../harness/result.ts';
+import type { Cell, Comparison } from '../harness/result.ts';
 
 /** Exit codes, as the README states them. */
 export const EXIT = { ok: 0, usage: 1, failure: 2, incorrect: 3, invalid: 4, interrupted: 130 } as const;
@@ -11,6 +11,18 @@ export function exitCodeOf(cells: readonly Cell[]): number {
   if (cells.some((cell) => cell.verdict === 'incorrect')) return EXIT.incorrect;
   if (cells.some((cell) => cell.verdict === 'invalid')) return EXIT.invalid;
   return EXIT.ok;
+}
+
+/**
+ * Whatever the verdicts, a comparison was made; unless a contender has no figures because it was incorrect, or nothing
+ * could be judged, as no pair has valid cells on both sides that may be set beside each other.
+ */
+export function exitCodeOfComparison(document: {
+  readonly incorrect: readonly string[];
+  readonly comparisons: readonly Pick<Comparison, 'verdict'>[];
+}): number {
+  if (document.incorrect.length > 0) return EXIT.incorrect;
+  return document.comparisons.every((one) => one.verdict === 'invalid') ? EXIT.invalid : EXIT.ok;
 }
 
 /** Prints one line on stderr and gives the exit code. A bug keeps its stack for those who ask with CLAIMBENCH_DEBUG=1. */

@@ -9,6 +9,7 @@ import { reportCommand } from './commands/report.ts';
 import { runCommand } from './commands/run.ts';
 import { EXIT, reportError } from './exit.ts';
 import { interruption } from './interruption.ts';
+import { answerInOneLine } from './usage.ts';
 import { version } from './version.ts';
 
 async function main(): Promise<number> {
@@ -19,11 +20,11 @@ async function main(): Promise<number> {
   const program = new Command('claimbench')
     .description('Measures PostgreSQL job queues: which claim strategy, how fast, how soon, at what cost.')
     .version(version())
-    .showSuggestionAfterError()
     .exitOverride();
   for (const command of [runCommand, compareCommand, reportCommand, listCommand, doctorCommand])
     program.addCommand(command(done));
   for (const command of program.commands) command.exitOverride();
+  answerInOneLine(program);
   try {
     await program.parseAsync();
   } catch (error) {

@@ -1,12 +1,14 @@
 // Which options do several commands share, and how is each read?
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { UsageError } from '../harness/errors.ts';
+import { parseServerAddress } from '../harness/server/server-address.ts';
 
 /** A whole number in a range, as an option's value. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!Number.isInteger(value) || value < min || value > max) {
+    if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max) {
       throw new InvalidArgumentError(`give a whole number from ${min} to ${max}.`);
     }
     return value;
@@ -24,15 +26,26 @@ export function numberBetween(min: number, max: number): (text: string) => numbe
   };
 }
 
-/** Adds to what an option was given before: for options that may be repeated. */
+/** Any text but none, as an option's value: an empty one is a shell variable that was not set. */
+export function filled(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('it must not be empty.');
+  return text;
+}
+
+/** Adds to what an option was given before: for options that may be repeated, and are not empty. */
 export function repeatable(text: string, previous: readonly string[] | undefined): string[] {
-  return [...(previous ?? []), text];
+  return [...(previous ?? []), filled(text)];
 }
 
 /** Options that choose the server. */
 export function serverOptions(command: Command): Command {
   return command
-    .option('--server <where>', 'embedded, or postgres://user:password@host:port/database', 'embedded')
+    .option(
+      '--server <where>',
+      'embedded, or postgres://user:password@host:port/database',
+      filled,
+      'embedded',
+    )
     .addOption(
       new Option('--pg <major>', 'PostgreSQL version of the embedded server').choices([
         '14',
@@ -43,6 +56,14 @@ export function serverOptions(command: Command): Command {
       ]),
     )
     .addOption(new Option('--driver <name>', 'PostgreSQL client library').choices(['pg']).default('pg'));
+}
+
+/** Refuses a `--server` that cannot be read, without a look at the server. Never repeats it: it may hold a password. */
+export function requireServer(where: string): void {
+  if (where === 'embedded') return;
+  if (!/^postgres(ql)?:/.test(where))
+    throw new UsageError('--server takes embedded or postgres://user:password@host:port/database');
+  parseServerAddress(where);
 }
 
 /** Options that choose how output looks. */

@@ -27,7 +27,11 @@ export async function loadScenario(reference: string): Promise<Scenario> {
     throw new UsageError(`there is no scenario ${reference}${suggestion(reference, names)}`);
   }
   const path = resolve(reference);
-  if (!existsSync(path)) throw new UsageError(`the scenario file ${reference} does not exist`);
+  if (!existsSync(path)) {
+    throw new UsageError(
+      `the scenario file ${reference} does not exist: give the path of a .ts, .js, .mjs or .json file, or a name (see claimbench list scenarios)`,
+    );
+  }
   return await withTraces(parseScenario(await readScenario(path, reference), reference), dirname(path));
 }
 

@@ -79,10 +79,43 @@ export class BundleWriter implements Disposable {
     try {
       work();
     } catch (error) {
-      if (isForUser(error)) throw error;
-      throw new RuntimeFailure(`cannot write to ${this.directory}: ${reasonOf(error)}`, { cause: error });
+      throw isForUser(error) ? error : writeFailure(this.directory, error);
     }
   }
+}
+
+/**
+ * Makes a folder for files that may replace older ones, unless it is there.
+ * @throws UsageError where a file or a bundle lies; RuntimeFailure where no folder can be made.
+ */
+export function makeOutputFolder(directory: string): void {
+  try {
+    if (existsSync(directory)) refuseFileOrBundle(directory);
+    makeFolders(directory);
+  } catch (error) {
+    throw isForUser(error) ? error : writeFailure(directory, error);
+  }
+}
+
+/** Whether the file system refused something, and not a bug of ours. */
+export function isFileSystemError(error: unknown): boolean {
+  return REASONS[errorCode(error) ?? ''] !== undefined;
+}
+
+/** What could not be written and why, in one line that ends with `mend`. */
+export function writeFailure(
+  where: string,
+  error: unknown,
+  mend = 'name a folder of your own with --out',
+): RuntimeFailure {
+  const code = errorCode(error) ?? '';
+  const space = code === 'ENOSPC' ? 'free some space, or ' : '';
+  return new RuntimeFailure(
+    `${where} cannot be written (${REASONS[code] ?? oneLine(error)}): ${space}${mend}`,
+    {
+      cause: error,
+    },
+  );
 }
 
 /** One level at a time: the recursive form answers with ENOENT, or never, where a parent cannot be written. */
@@ -93,6 +126,13 @@ function makeFolders(path: string): void {
 }
 
 function refuseUsed(directory: string): void {
+  refuseFileOrBundle(directory);
+  if (readdirSync(directory).length > 0) {
+    throw new UsageError(`${directory} is not empty: name another folder with --out`);
+  }
+}
+
+function refuseFileOrBundle(directory: string): void {
   if (!statSync(directory).isDirectory()) {
     throw new UsageError(`--out ${directory} is a file: name a folder that does not exist yet`);
   }
@@ -101,19 +141,18 @@ function refuseUsed(directory: string): void {
       `${directory} holds a bundle already, which is never overwritten: name another folder with --out`,
     );
   }
-  if (readdirSync(directory).length > 0) {
-    throw new UsageError(`${directory} is not empty: name another folder with --out`);
-  }
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full; free some space, or name another folder with --out',
-  EROFS: 'the file system is read-only; name another folder with --out',
-  EACCES: 'permission denied; name a folder of your own with --out',
-  EPERM: 'not permitted; name a folder of your own with --out',
-  ENOTDIR: 'a part of the path is a file; name another folder with --out',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota is used up',
+  EROFS: 'the file system is read-only',
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  ENOENT: 'no folder can be made there',
+  ENOTDIR: 'a part of the path is a file',
+  EEXIST: 'a file is in the way',
+  EISDIR: 'a folder is in the way',
+  ENAMETOOLONG: 'the name is too long',
+  ELOOP: 'its links go in a circle',
 };
-
-function reasonOf(error: unknown): string {
-  return REASONS[errorCode(error) ?? ''] ?? oneLine(error);
-}

@@ -64,14 +64,25 @@ export async function readBundle(dir: string): Promise<Bundle> {
   return { result, ...samples, histograms, plans };
 }
 
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  EACCES: 'permission denied',
+  EISDIR: 'a folder, and not a file',
+};
+
 async function readText(dir: string, file: string, mend: string): Promise<string> {
   try {
     return await readFile(path.join(dir, file), 'utf8');
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
-    throw new BundleError(`${path.join(dir, file)}: ${code === 'ENOENT' ? 'no such file' : code}; ${mend}`, {
-      cause,
-    });
+    if (code === 'ENOTDIR')
+      throw new BundleError(
+        `${dir} is no bundle folder; give the folder that \`claimbench run --out\` wrote`,
+        {
+          cause,
+        },
+      );
+    throw new BundleError(`${path.join(dir, file)}: ${UNREADABLE[code] ?? code}; ${mend}`, { cause });
   }
 }
 

@@ -194,3 +194,21 @@ test('without samples and percentiles there are no such charts, and the rest sta
     assert.ok(!svgs.has('drain-job-queue-cost.svg'));
   });
 });
+
+test('the command that repeats a run leaves its folder out, which is taken, and keeps the rest', async () => {
+  const drain = ['run', '--scenario', 'drain', '--contender', 'null'];
+  for (const out of [['--out', 'out/mine'], ['--out=out/mine']]) {
+    const options: FixtureOptions = {
+      contenders: STANDARD.contenders.slice(0, 1),
+      scenarios: STANDARD.scenarios.slice(0, 1).map((one) => ({ ...one, seconds: 6, warmupSeconds: 1 })),
+      repeats: 1,
+      amendResult: (result) => ({ ...result, command: [...drain, ...out, '--seed', '5'] }),
+    };
+    await rendered(options, ({ html, markdown }) => {
+      for (const text of [html, markdown]) {
+        assert.ok(text.includes(`claimbench -- ${drain.join(' ')} --seed 5`));
+        assert.ok(!text.includes('out/mine'));
+      }
+    });
+  }
+});

@@ -1,5 +1,6 @@
 // What does the rest of the project ask of reports? A bundle's folder in, its report's files out.
 
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { BUNDLE } from '../harness/result.ts';
@@ -22,7 +23,8 @@ export type RenderedFiles = {
  * Renders a bundle: reads DIR/result.json, DIR/samples.ndjson and DIR/histograms/, writes DIR/report.html,
  * DIR/report.md and DIR/charts/*.svg. The same bundle gives the same bytes, whenever and wherever it is rendered.
  *
- * @throws {BundleError} when the bundle is missing a file or holds a malformed one; nothing is written then.
+ * @throws {BundleError} when the bundle is missing a file or holds a malformed one; nothing is written then. What the file
+ * system refuses rejects with its own error.
  */
 export async function renderBundle(dir: string): Promise<RenderedFiles> {
   const report = await composeReport(await readBundle(dir));
@@ -32,7 +34,9 @@ export async function renderBundle(dir: string): Promise<RenderedFiles> {
     charts: [] as string[],
   };
   const page = renderHtml(report);
-  await mkdir(path.join(dir, BUNDLE.charts), { recursive: true });
+  const charts = path.join(dir, BUNDLE.charts);
+  // Not recursive: that form never answers where a parent cannot be written.
+  if (!existsSync(charts)) await mkdir(charts);
   for (const { chart, picture } of report.charts) {
     const panel = report.panels.find((one) => one.id === chart.panel);
     const file = path.join(dir, BUNDLE.charts, `${chart.id}.svg`);

@@ -51,10 +51,14 @@ export function machineLine({ bundle: { result } }: Report): string {
   return `PostgreSQL ${e.server.version} (${e.server.kind}) on ${e.cpuModel}, ${formatCount(e.cores)} cores, ${e.os} ${e.arch}${e.container ? ' in a container' : ''}`;
 }
 
-/** The command line that repeats the run, with its seed. */
-export function commandLine({ bundle: { result } }: Report): string {
-  const seeded = result.command.some((word) => word === '--seed' || word.startsWith('--seed='));
-  const words = [...result.command, ...(seeded ? [] : ['--seed', String(result.seed)])];
+/** The command line that repeats the run, with its seed and without its folder, which is taken by now. */
+export function commandLine({ bundle: { result } }: Pick<Report, 'bundle'>): string {
+  const { command } = result;
+  const kept = command.filter(
+    (word, i) => !(word === '--out' || word.startsWith('--out=') || command[i - 1] === '--out'),
+  );
+  const seeded = kept.some((word) => word === '--seed' || word.startsWith('--seed='));
+  const words = [...kept, ...(seeded ? [] : ['--seed', String(result.seed)])];
   return `npm run --silent claimbench -- ${words.map(shellQuote).join(' ')}`;
 }
 

@@ -3,8 +3,10 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { EXIT } from '../exit.ts';
-import { coloured, numberBetween, outputOptions, repeatable } from '../options.ts';
+import { isFileSystemError, makeOutputFolder, writeFailure } from '../../harness/bundle.ts';
+import type { ComparisonDocument } from '../../reports/compare/index.ts';
+import { exitCodeOfComparison } from '../exit.ts';
+import { coloured, filled, numberBetween, outputOptions, repeatable } from '../options.ts';
 
 const optionsSchema = z.object({
   base: z.string().optional(),
@@ -27,8 +29,8 @@ Examples:
   claimbench compare out/before out/after            the same contenders in two bundles
   claimbench compare out/b1 --base batch --head skip-locked --min-effect 10 --out out/cmp
 
-Exit codes: 0 compared (whatever the verdicts), 1 usage or not comparable, 3 or 4 when a side has no figures because it
-was incorrect or invalid; 4 too when its figures may not be set beside the other's.`;
+Exit codes: 0 compared (whatever the verdicts), 1 usage or not comparable, 2 files that cannot be written, 3 a contender is
+incorrect, 4 nothing could be judged: a side has no valid cells, or its figures may not be set beside the other's.`;
 
 export function compareCommand(done: (code: number) => void): Command {
   const command = new Command('compare')
@@ -38,13 +40,14 @@ export function compareCommand(done: (code: number) => void): Command {
     .option(
       '--base <contender>',
       'the one to compare with (default: the first; in two bundles: of the same name)',
+      filled,
     )
     .option('--head <contender>', 'the ones to compare (repeatable; default: all others)', repeatable)
     .option('--scenario <name>', 'only this scenario (repeatable)', repeatable)
     .option('--min-effect <percent>', 'smaller effects get no name (default 5)', numberBetween(0.1, 1_000))
     .option('--force', 'compare in spite of other settings, durability, load or machine, and mark it')
     .option('--markdown', 'Markdown on stdout')
-    .option('--out <folder>', 'also write compare.json, compare.md and compare.html there')
+    .option('--out <folder>', 'also write compare.json, compare.md and compare.html there', filled)
     .addHelpText('after', HELP);
   return outputOptions(command).action(async (base: string, head: string | undefined, raw: unknown) => {
     done(await compareAction(base, head, optionsSchema.parse(raw)));
@@ -69,16 +72,28 @@ async function compareAction(
     minEffect: options.minEffect === undefined ? undefined : options.minEffect / 100,
     force: options.force === true,
   });
+  // Before anything is printed: no table is shown whose files cannot be written.
+  const files =
+    options.out === undefined ? [] : await written(resolve(options.out), document, writeComparison);
   if (options.json === true) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   else if (options.markdown === true) process.stdout.write(comparisonMarkdown(document));
   else {
     const style = { colour: coloured(process.stdout, options.color), width: process.stdout.columns ?? 100 };
     process.stdout.write(`${comparisonTerminal(document, style)}\n`);
   }
-  if (options.out !== undefined) {
-    for (const file of await writeComparison(resolve(options.out), document))
-      process.stderr.write(`${file}\n`);
+  for (const file of files) process.stderr.write(`${file}\n`);
+  return exitCodeOfComparison(document);
+}
+
+async function written(
+  folder: string,
+  document: ComparisonDocument,
+  write: (folder: string, document: ComparisonDocument) => Promise<readonly string[]>,
+): Promise<readonly string[]> {
+  makeOutputFolder(folder);
+  try {
+    return await write(folder, document);
+  } catch (error) {
+    throw isFileSystemError(error) ? writeFailure(folder, error) : error;
   }
-  if (document.incorrect.length > 0) return EXIT.incorrect;
-  return document.comparisons.some((one) => one.verdict === 'invalid') ? EXIT.invalid : EXIT.ok;
 }

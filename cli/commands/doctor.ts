@@ -10,6 +10,7 @@ import { machineFindings, stealFinding, timerFinding } from '../doctor/machine.t
 import { serverFindings } from '../doctor/server.ts';
 import { EXIT } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
+import { filled, requireServer } from '../options.ts';
 
 /** Nothing timed begins later, so that the whole ends within a minute. */
 const LAST_ROUND_SECONDS = 42;
@@ -23,10 +24,11 @@ interface Options {
 export function doctorCommand(done: (code: number) => void): Command {
   return new Command('doctor')
     .description('check what this machine can do, and why not (within a minute)')
-    .option('--server <where>', 'embedded, or postgres://…', 'embedded')
+    .option('--server <where>', 'embedded, or postgres://…', filled, 'embedded')
     .option('--quick', 'leave out the timed comparisons: pgbench, null ceiling, sampler')
     .option('--json', 'as JSON')
     .action(async (options: Options) => {
+      requireServer(options.server);
       handleInterruption();
       const findings = await examine(options);
       process.stdout.write(

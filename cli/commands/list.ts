@@ -23,7 +23,7 @@ const SECTIONS: Readonly<Record<string, { title: string; rows: () => { name: str
     rows: () =>
       SUITES.map((s) => ({
         name: s.name,
-        text: `${s.purpose} (${s.scenarios.join(', ')} × ${s.contenders.join(', ')}, ${s.repeats} repeats)`,
+        text: `${s.purpose} (${s.scenarios.join(', ')} × ${s.contenders.join(', ')}, ${s.repeats} repeat${s.repeats === 1 ? '' : 's'})`,
       })),
   },
 };

@@ -2,7 +2,10 @@
 
 import { resolve } from 'node:path';
 import { Command } from 'commander';
+import { isFileSystemError, writeFailure } from '../../harness/bundle.ts';
 import { EXIT } from '../exit.ts';
+
+const MEND = 'copy the bundle to a folder of your own and render it there';
 
 export function reportCommand(done: (code: number) => void): Command {
   return new Command('report')
@@ -11,7 +14,9 @@ export function reportCommand(done: (code: number) => void): Command {
     .action(async (folder: string) => {
       // Loaded here, since the chart libraries are too large to be read for every other command.
       const { renderBundle } = await import('../../reports/index.ts');
-      const rendered = await renderBundle(resolve(folder));
+      const rendered = await renderBundle(resolve(folder)).catch((error: unknown) => {
+        throw isFileSystemError(error) ? writeFailure(resolve(folder), error, MEND) : error;
+      });
       process.stdout.write(`${rendered.html}\n${rendered.markdown}\n`);
       for (const chart of rendered.charts) process.stdout.write(`${chart}\n`);
       done(EXIT.ok);

@@ -12,12 +12,14 @@ import { parsePinWish } from '../../harness/pinning.ts';
 import type { RunResult } from '../../harness/result.ts';
 import { run } from '../../harness/run.ts';
 import { planCells } from '../../harness/run-plan.ts';
+import { BUILT_IN_SCENARIOS } from '../../scenarios/index.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
 import { withoutPasswords } from '../command-line.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
 import {
   coloured,
+  filled,
   numberBetween,
   outputOptions,
   repeatable,
@@ -60,14 +62,19 @@ Exit codes: 0 pass, 1 usage, 2 failure, 3 a job was lost, duplicated or reordere
 export function runCommand(done: (code: number) => void): Command {
   const command = new Command('run')
     .description('measure scenarios × contenders; write a bundle, print the table, render the report')
-    .option('--suite <name>', 'a named choice of scenarios, contenders and repeats')
+    .option('--suite <name>', 'a named choice of scenarios, contenders and repeats', filled)
     .option('--scenario <name|file>', 'a scenario (repeatable)', repeatable)
     .option('--contender <name|name?axis=value|file>', 'a contender (repeatable)', repeatable)
     .option('--repeats <n>', 'independent cells of each pair (default 3)', wholeNumber(1, 1_000))
     .option('--duration <seconds>', 'length of the load of each cell', numberBetween(0.5, 86_400))
-    .option('--rate <jobs/s>', "rate of open-loop scenarios, or a share such as '0.7 of drain'")
+    .option('--rate <jobs/s>', "rate of open-loop scenarios, or a share such as '0.7 of drain'", filled)
     .option('--seed <n>', 'of arrivals and order (default: drawn, and printed)', wholeNumber(0, 2 ** 48))
-    .option('--pin <cores>', 'auto (apart on 4 cores or more), off, or SERVER:AGENTS such as 0-1:2-3', 'auto')
+    .option(
+      '--pin <cores>',
+      'auto (apart on 4 cores or more), off, or SERVER:AGENTS such as 0-1:2-3',
+      filled,
+      'auto',
+    )
     .addOption(
       new Option(
         '--producer-priority <how>',
@@ -77,7 +84,7 @@ export function runCommand(done: (code: number) => void): Command {
         .default('auto'),
     )
     .option('--no-sampling', 'read nothing of the server while a load runs: no telemetry, no plans')
-    .option('--out <folder>', 'the bundle (default: out/<date and time>)')
+    .option('--out <folder>', 'the bundle (default: out/<date and time>)', filled)
     .addHelpText('after', EXAMPLES);
   return outputOptions(serverOptions(command)).action(async (raw: unknown) => {
     done(await runAction(optionsSchema.parse(raw)));
@@ -163,6 +170,7 @@ async function planOf(options: Options) {
       '--rate: none of these scenarios has arrivals; a drain takes what there is, so leave it out',
     );
   }
+  refuseUnknownShare(options.rate, scenarios);
   refuseTwice(
     scenarios.map((s) => s.name),
     'scenario',
@@ -179,11 +187,21 @@ async function planOf(options: Options) {
   return plan;
 }
 
+const SHARE = /^(\d*\.?\d+) +of +([a-z][a-z0-9-]*)$/;
+
+/** A share of a scenario that is none: adding it to the run would be no mend. */
+function refuseUnknownShare(rate: string | undefined, scenarios: readonly Scenario[]): void {
+  const of = SHARE.exec(rate ?? '')?.[2];
+  const known = new Set([...scenarios, ...BUILT_IN_SCENARIOS].map((scenario) => scenario.name));
+  if (of !== undefined && !known.has(of))
+    throw new UsageError(`--rate ${rate}: there is no scenario ${of}${suggestion(of, [...known])}`);
+}
+
 function adjusted(scenario: Scenario, options: Options): Scenario {
   let result = scenario;
   const openLoop = scenario.phases.some((phase) => phase.arrival !== undefined);
   if (options.rate !== undefined && openLoop) {
-    const share = /^(\d*\.?\d+) +of +([a-z][a-z0-9-]*)$/.exec(options.rate);
+    const share = SHARE.exec(options.rate);
     const rate = Number(options.rate);
     if (share !== null) result = withRateShare(result, Number(share[1]), share[2] ?? '');
     else if (rate > 0 && rate <= 1_000_000) result = withRate(result, rate);

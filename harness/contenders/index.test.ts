@@ -68,11 +68,16 @@ test('a wrong name, axis or wake-up is answered with the nearest right one', () 
   refused('batch?wakeup=pol', /no wakeup pol; did you mean poll\?/);
 });
 
-test('a wrong value names its axis', () => {
+test('a question mark with nothing behind it is no other contender', () => {
+  for (const text of ['batch?', 'batch?&']) assert.deepEqual(parse(text), parse('batch'));
+});
+
+test('a wrong value names its axis, itself, and what is allowed', () => {
   for (const value of ['0', '1.5', '10001', 'abc', '-1', '1e99', 'Infinity'])
-    refused(`batch?batch=${value}`, /axis batch: /);
-  refused('batch?settle=bached', /axis settle: .*"each"\|"batched"/);
-  refused('batch?pollMs=0', /axis pollMs: /);
+    refused(`batch?batch=${value}`, new RegExp(`axis batch: ${value} is no whole number from 1 to 10000$`));
+  refused('batch?settle=bached', /axis settle: bached is neither each nor batched$/);
+  refused('batch?pollMs=0', /axis pollMs: 0 is no number from 1 to 3600000$/);
+  refused('batch?settleDelayMs=x', /axis settleDelayMs: x is no number from 0 to 10000$/);
 });
 
 test('nothing that was written is dropped in silence', () => {
@@ -87,7 +92,7 @@ test('nothing that was written is dropped in silence', () => {
 test('a path is a file of the user’s, with the axes of the reference queue', async (t) => {
   const at = folder(t);
   const path = join(at, 'mine.mjs');
-  refused(path, /strategy file .*mine\.mjs does not exist/);
+  refused(path, /strategy file .*mine\.mjs does not exist: give the path of a file, or a name/);
   writeFileSync(path, 'export default { strategyName: "mine", summary: "x", create() {} };');
   const spec = parse(`${path}?batch=7`);
   assert.deepEqual(spec, { name: `${path}?batch=7`, source: { kind: 'file', path }, axes: { batch: 7 } });

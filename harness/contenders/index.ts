@@ -26,14 +26,27 @@ export const CONTENDERS: readonly ContenderDefinition[] = [
   nullContender,
 ];
 
+/** What is allowed, as the end of a sentence that begins with the value. */
+const between = (min: number, max: number, kind = 'number') => {
+  const said = `is no ${kind} from ${min} to ${max}`;
+  return z.coerce
+    .number({ error: () => said })
+    .min(min, said)
+    .max(max, said);
+};
+const whole = (min: number, max: number) => {
+  const kind = 'whole number';
+  return between(min, max, kind).int(`is no ${kind} from ${min} to ${max}`);
+};
+
 const axesSchema = z.object({
-  batch: z.coerce.number().int().min(1).max(10_000).optional(),
-  prefetch: z.coerce.number().int().min(0).max(10_000).optional(),
-  settle: z.enum(['each', 'batched']).optional(),
-  settleDelayMs: z.coerce.number().min(0).max(10_000).optional(),
-  concurrency: z.coerce.number().int().min(1).max(10_000).optional(),
+  batch: whole(1, 10_000).optional(),
+  prefetch: whole(0, 10_000).optional(),
+  settle: z.enum(['each', 'batched'], { error: () => 'is neither each nor batched' }).optional(),
+  settleDelayMs: between(0, 10_000).optional(),
+  concurrency: whole(1, 10_000).optional(),
   wakeup: z.string().optional(),
-  pollMs: z.coerce.number().min(1).max(3_600_000).optional(),
+  pollMs: between(1, 3_600_000).optional(),
 });
 
 /** How a wrong word is answered; the command line adds the nearest right one. */
@@ -58,10 +71,15 @@ export function parseContender(text: string, suggest: Suggest): ContenderSpec {
     );
   }
   const path = resolve(source);
-  if (file && !existsSync(path)) throw new UsageError(`the strategy file ${source} does not exist`);
+  if (file && !existsSync(path)) {
+    throw new UsageError(
+      `the strategy file ${source} does not exist: give the path of a file, or a name (see claimbench list contenders)`,
+    );
+  }
   const axes = parseAxes(query, definition?.axes ?? REFERENCE_AXES, text, suggest);
   return {
-    name: text,
+    // `batch?` is batch: reports would show two names for one.
+    name: Object.keys(axes).length === 0 ? source : text,
     source: definition === undefined ? { kind: 'file', path } : { kind: 'built-in', name: definition.name },
     axes,
   };
@@ -87,7 +105,8 @@ function parseAxes(query: string, allowed: readonly string[], text: string, sugg
   const parsed = axesSchema.safeParse(given);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new UsageError(`contender ${text}: axis ${issue?.path.join('.')}: ${issue?.message}`);
+    const axis = String(issue?.path[0]);
+    throw new UsageError(`contender ${text}: axis ${axis}: ${given[axis]} ${issue?.message}`);
   }
   const entries = Object.entries(parsed.data).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries);

@@ -7,7 +7,7 @@ import { sameSurroundings } from '../surroundings.ts';
 import { caveatsOf } from './caveats.ts';
 import { type CompareOptions, compareSides, compareWithin, DEFAULT_MIN_EFFECT, unlike } from './compare.ts';
 import { durabilityApart } from './durability.ts';
-import { cellsOf, type Side, workloadDifferences } from './workload.ts';
+import { cellsOf, nameOf, type Side, workloadDifferences } from './workload.ts';
 
 /** What `--json` prints. */
 export type ComparisonDocument = {
@@ -40,7 +40,7 @@ class CompareRefused extends Error {
 }
 
 export type CompareRequest = {
-  /** Folder of the base's bundle, and of the head's; the same one, or none, compares contenders inside a bundle. */
+  /** Folder of the base's bundle, and of the head's; none compares contenders inside a bundle. */
   readonly base: string;
   readonly head?: string | undefined;
   readonly baseContender?: string | undefined;
@@ -61,17 +61,22 @@ export type CompareRequest = {
 export async function compareBundles(request: CompareRequest): Promise<ComparisonDocument> {
   const anyMethod = request.force;
   const base = await readResult(request.base, { anyMethod });
-  const two = request.head !== undefined && request.head !== request.base;
-  const head = two ? await readResult(request.head ?? request.base, { anyMethod }) : base;
+  const other = request.head === undefined ? base : await readResult(request.head, { anyMethod });
+  // One run under two paths is one bundle: what it holds is compared with itself otherwise, and found equivalent.
+  const head = other.runId === base.runId ? base : other;
+  const two = head !== base;
   const minEffect = request.minEffect ?? DEFAULT_MIN_EFFECT;
   checkScenarios(request, [base, head]);
-  const pairs = (two ? pairsBetween(base, head, request) : pairsWithin(base, request)).map(
+  const names = request.head === undefined ? pairsWithin(base, request) : pairsBetween(base, head, request);
+  if (!two) refuseSame(names, request);
+  const pairs = names.map(
     ([b, h]): SidePair => [
       { result: base, contender: b, ...(two ? { role: 'base' } : {}) },
       { result: head, contender: h, ...(two ? { role: 'head' } : {}) },
     ],
   );
-  const scenarios = scenariosOf(pairs, request);
+  const scenarios = scenariosOf(pairs, request, two);
+  if (two && scenarios.length === 0) throw new CompareRefused(nothingShared(pairs, request));
   const forced = [
     ...(two ? differences(base, head, scenarios) : []),
     ...pairs.flatMap(([b, h]) => [
@@ -80,8 +85,10 @@ export async function compareBundles(request: CompareRequest): Promise<Compariso
     ]),
   ];
   if (forced.length > 0 && !request.force) throw new CompareRefused(refusal(forced));
-  const options = { minEffect, scenarios, force: request.force };
-  const comparisons = pairs.flatMap(([b, h]) => compareSides(b, h, options));
+  const options = { minEffect, force: request.force };
+  const comparisons = pairs.flatMap(([b, h]) =>
+    compareSides(b, h, { ...options, scenarios: scenariosOf([[b, h]], request, two) }),
+  );
   if (comparisons.length === 0)
     throw new CompareRefused('there is nothing to compare: no scenario has cells of both sides');
   return {
@@ -92,7 +99,7 @@ export async function compareBundles(request: CompareRequest): Promise<Compariso
     minEffect,
     forced: [...new Set(forced)],
     incorrect: incorrectOf(base, head, comparisons),
-    caveats: caveatsOf(pairs, scenarios),
+    caveats: [...(two ? onesidedCaveats(pairs, request) : []), ...caveatsOf(pairs, scenarios)],
     comparisons,
   };
 }
@@ -152,6 +159,17 @@ function pairsBetween(base: RunResult, head: RunResult, request: CompareRequest)
   return pairs;
 }
 
+/** A contender differs from itself by nothing when it is the same cells, whatever the noise: that tells nothing. */
+function refuseSame(pairs: Pairs, { head }: CompareRequest): void {
+  const same = pairs.find(([b, h]) => b === h)?.[0];
+  if (same === undefined) return;
+  const twice = same.replace(/#\d+$/, '');
+  const once = head === undefined ? '' : '; to compare the contenders of one bundle, give it once';
+  throw new CompareRefused(
+    `these are the same cells: an A/A comparison needs the contender twice in one run (--contender '${twice}' --contender '${twice}')${once}`,
+  );
+}
+
 function known(name: string | undefined, result: RunResult, option: string): string {
   if (name !== undefined && result.contenders.includes(name)) return name;
   throw new CompareRefused(
@@ -170,14 +188,44 @@ function checkScenarios({ scenarios }: CompareRequest, results: readonly RunResu
 
 type SidePair = readonly [base: Side, head: Side];
 
-/** Those that a pair has cells in, in the order of the bundles, or as the user chose. */
-function scenariosOf(pairs: readonly SidePair[], { scenarios }: CompareRequest): string[] {
-  const names = pairs.flatMap((pair) =>
-    pair.flatMap((side) =>
-      side.result.scenarios.map(({ name }) => name).filter((name) => cellsOf(side, name).length > 0),
-    ),
-  );
-  return [...new Set(names)].filter((name) => scenarios === undefined || scenarios.includes(name));
+/** The scenarios that a side has cells in, in the order of its bundle, or those of them that the user chose. */
+function scenariosOfSide(side: Side, { scenarios }: CompareRequest): string[] {
+  return side.result.scenarios
+    .map(({ name }) => name)
+    .filter((name) => scenarios === undefined || scenarios.includes(name))
+    .filter((name) => cellsOf(side, name).length > 0);
+}
+
+/** What any of the pairs has cells in: on one side at least in one bundle, and on `both` in two. */
+function scenariosOf(pairs: readonly SidePair[], request: CompareRequest, both: boolean): string[] {
+  const names = pairs.flatMap((pair) => {
+    const [b, h] = pair.map((side) => scenariosOfSide(side, request));
+    if (b === undefined || h === undefined) return [];
+    return both ? b.filter((name) => h.includes(name)) : [...b, ...h];
+  });
+  return [...new Set(names)];
+}
+
+function nothingShared(pairs: readonly SidePair[], request: CompareRequest): string {
+  const all = { ...request, scenarios: undefined };
+  const of = (place: 0 | 1): string =>
+    [...new Set(pairs.flatMap((pair) => scenariosOfSide(pair[place], all)))].join(', ') || 'no cells';
+  const which =
+    request.scenarios === undefined ? 'no scenario is' : `--scenario: ${request.scenarios.join(', ')} is not`;
+  return `${which} in both (${request.base}: ${of(0)}; ${request.head ?? ''}: ${of(1)}): give two bundles of the same scenario`;
+}
+
+/** Scenarios that one bundle alone has cells of, and that are left out therefore. */
+function onesidedCaveats(pairs: readonly SidePair[], request: CompareRequest): string[] {
+  const caveats = pairs.flatMap(([b, h]) => {
+    const [inBase, inHead] = [scenariosOfSide(b, request), scenariosOfSide(h, request)];
+    const only = (side: Side, own: string[], others: string[], bundle: string): string[] =>
+      own
+        .filter((name) => !others.includes(name))
+        .map((name) => `${nameOf(side)} was run in ${name} in ${bundle} alone: not compared.`);
+    return [...only(b, inBase, inHead, request.base), ...only(h, inHead, inBase, request.head ?? '')];
+  });
+  return [...new Set(caveats)];
 }
 
 function differences(a: RunResult, b: RunResult, scenarios: readonly string[]): string[] {

@@ -1,28 +1,27 @@
 // What does the rest of the project ask of a comparison? Bundles in; text, Markdown, HTML and data out.
 
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { effectsChart } from '../charts/effects.ts';
 import { comparisonHtml } from '../render/comparison/html.ts';
 import { comparisonMarkdown } from '../render/comparison/markdown.ts';
 import { drawChart } from '../render/svg.ts';
 import type { DrawnChart } from '../report.ts';
-import { comparedPairs } from '../tables/comparison.ts';
+import { comparedPairs, repeatsText } from '../tables/comparison.ts';
 import type { ComparisonDocument } from './document.ts';
 
 export { comparisonMarkdown } from '../render/comparison/markdown.ts';
 export { comparisonTerminal } from '../render/comparison/terminal.ts';
-export { type CompareRequest, compareBundles, comparisonsOf } from './document.ts';
+export { type CompareRequest, type ComparisonDocument, compareBundles, comparisonsOf } from './document.ts';
 
-/** Writes DIR/compare.json, DIR/compare.md and DIR/compare.html; the folder is made. Resolves to the files. */
+/** Writes DIR/compare.json, DIR/compare.md and DIR/compare.html, over older ones; DIR must be there. Resolves to the files. */
 export async function writeComparison(dir: string, document: ComparisonDocument): Promise<readonly string[]> {
   const charts = new Map<number, DrawnChart>();
   for (const [i, pair] of comparedPairs(document.comparisons).entries()) {
-    const subtitle = `${pair.scenario} · ${pair.base.repeats} and ${pair.head.repeats} repeats${document.forced.length > 0 ? ' · FORCED: NOT COMPARABLE' : ''}`;
+    const subtitle = `${pair.scenario} · ${repeatsText(pair)}${document.forced.length > 0 ? ' · FORCED: NOT COMPARABLE' : ''}`;
     const chart = effectsChart(pair, `effects-${i + 1}`, `pair-${i + 1}`, subtitle);
     if (chart !== undefined) charts.set(i, { chart, picture: await drawChart(chart) });
   }
-  await mkdir(dir, { recursive: true });
   const files = {
     'compare.json': `${JSON.stringify(document, null, 2)}\n`,
     'compare.md': comparisonMarkdown(document),

@@ -21,6 +21,8 @@ type Plan = {
   readonly amendResult?: (result: RunResult) => RunResult;
 };
 
+let runs = 0;
+
 /** A bundle whose cells are copies of a synthetic one, with noise around the planted factors. */
 export async function comparedBundle(
   t: TestContext,
@@ -45,7 +47,8 @@ export async function comparedBundle(
   );
   const result: RunResult = {
     ...made,
-    runId: `run-${plan.seed ?? 7}`,
+    // Two bundles of one run would be the same cells.
+    runId: `run-${++runs}`,
     contenders: Object.keys(plan.factors),
     cells: cells.map((cell) => plan.amend?.(cell) ?? cell),
   };

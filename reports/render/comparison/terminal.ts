@@ -7,13 +7,17 @@ import {
   atLeast,
   type ComparedPair,
   comparedPairs,
+  effectNote,
   effectText,
   intervalText,
   metricLabel,
   pairVerdict,
+  repeatsText,
+  shareText,
+  unstableLines,
 } from '../../tables/comparison.ts';
 import { escapeTerminal } from '../escape.ts';
-import { ABSENT, formatDuration, formatNumber, formatShare, plural } from '../format.ts';
+import { ABSENT, formatDuration, formatNumber, plural } from '../format.ts';
 import { BORDERLESS, type Paint, painter, plain, type TerminalOptions, wrapped } from '../terminal-text.ts';
 import { marksOf } from './words.ts';
 
@@ -38,7 +42,7 @@ export function comparisonLines(comparisons: readonly Comparison[], options: Opt
   const fewest = Math.min(...pairs.map((pair) => Math.min(pair.base.repeats, pair.head.repeats)));
   if (pairs.length === 0) return '';
   if (pairs.every((pair) => Math.min(pair.base.repeats, pair.head.repeats) < JUDGED_FROM)) {
-    const few = `No verdicts on differences: ${plural(fewest, 'valid repeat')} on a side, which tells nothing; --repeats 5 to look, 10 to claim.`;
+    const few = `No verdicts on differences: a side has ${plural(fewest, 'valid repeat')}, too few to tell; --repeats 5 to look, 10 to claim.`;
     return wrapped(plain(few), width, '= ');
   }
   return pairs
@@ -76,14 +80,15 @@ function pairBlock(pair: ComparedPair, width: number, paint: Paint): string {
     .map((line) => line.trimEnd());
   const { text, tone } = pairVerdict(pair);
   const code = tone === 'bad' ? 31 : tone === 'good' ? 32 : tone === 'warn' ? 33 : 0;
-  const title = `${pair.scenario}: ${pair.head.contender} against ${pair.base.contender} (${pair.head.repeats} and ${pair.base.repeats} repeats)`;
-  const reasons = new Set(pair.rows.filter((row) => row.verdict === 'unstable').map((row) => row.reason));
+  const title = `${pair.scenario}: ${pair.head.contender} against ${pair.base.contender} (${repeatsText(pair)})`;
+  const effect = effectNote(pair);
   return [
     paint(wrapped(escapeTerminal(title), width, ''), 1),
     paint(first, 2),
     ...rest,
+    ...(effect === undefined ? [] : [paint(wrapped(plain(effect), width, ''), 2)]),
     paint(wrapped(plain(text), width, '→ '), code),
-    ...[...reasons].map((reason) => wrapped(plain(reason), width, '  ')),
+    ...unstableLines(pair).map((line) => wrapped(plain(line), width, '  ')),
   ].join('\n');
 }
 
@@ -95,7 +100,7 @@ function cells(row: Comparison, paint: Paint): string[] {
           `${atLeast(side)}${row.unit === 'µs' ? formatDuration(side.median) : `${formatNumber(side.median)} ${row.unit}`}`,
         );
   const share = (number: number | undefined): string =>
-    number === undefined ? ABSENT : plain(formatShare(number));
+    number === undefined ? ABSENT : plain(shareText(number));
   return [
     metricLabel(row),
     value(row.base),
