@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
 import { renderBundle } from './index.ts';
 import { writeFixture } from './testing-fixture.ts';
 import { HOSTILE_NAMES, STANDARD } from './testing-fixture-data.ts';
@@ -71,6 +71,7 @@ after(async () => {
 
 // Code that runs in the page is text: this project's types know no DOM.
 const LINES = `document.querySelectorAll('[id="chart-steady-pickup"] .mark-line path').length`;
+const VERDICTS = `document.querySelector('#steady .scroll[aria-label^="Verdicts"]')`;
 const WAITING = `document.querySelectorAll('figure[data-chart]:not([data-live="true"])').length`;
 
 /** Opens the report; fails on any error of the page, any dialog and any request but the file itself. */
@@ -159,6 +160,54 @@ test('no horizontal scrolling of the page, wide and narrow', { skip }, async () 
     });
   }
 });
+
+test('the audit shows its verdict and all contenders without scrolling, where others scroll too', {
+  skip,
+}, async () => {
+  await opened({}, async (tab) => {
+    const region = tab.locator('#steady .scroll[aria-label^="Audit of"]');
+    const box = await region.boundingBox();
+    assert.ok(box);
+    const verdicts = await region.locator('.badge').all();
+    assert.equal(verdicts.length, 4);
+    for (const verdict of verdicts) {
+      const place = await verdict.boundingBox();
+      assert.ok(place && place.x >= box.x && place.x + place.width <= box.x + box.width);
+      assert.ok(place.y < box.y + 140, 'the verdict comes first');
+    }
+  });
+});
+
+test('what is cut on a side has a shadow there, light and dark; what ends has none', { skip }, async () => {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await opened({ colorScheme, viewport: { width: 420, height: 900 } }, async (tab) => {
+      const region = tab.locator('#steady .scroll[aria-label^="Verdicts"]');
+      assert.deepEqual(await shadows(tab, region), { left: false, right: true });
+      await tab.evaluate(`${VERDICTS}.scrollTo(40, 0)`);
+      assert.deepEqual(await shadows(tab, region), { left: true, right: true });
+      await tab.evaluate(`${VERDICTS}.scrollTo(9999, 0)`);
+      assert.deepEqual(await shadows(tab, region), { left: true, right: false });
+    });
+  }
+});
+
+/** Whether the outermost pixels of a region differ from the paper that a reader sees, in the line above its text. */
+async function shadows(tab: Page, region: Locator): Promise<{ left: boolean; right: boolean }> {
+  const picture = (await region.screenshot({ animations: 'disabled' })).toString('base64');
+  return await tab.evaluate(`(async () => {
+    const image = new Image();
+    image.src = 'data:image/png;base64,${picture}';
+    await image.decode();
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [image.width, image.height];
+    const context = canvas.getContext('2d', { willReadFrequently: true });
+    context.drawImage(image, 0, 0);
+    const ink = (x) => context.getImageData(x, 1, 1, 1).data.slice(0, 3).reduce((sum, one) => sum + one, 0);
+    const paper = ink(Math.round(image.width / 2));
+    const differs = (x) => Math.abs(ink(x) - paper) > 30;
+    return { left: differs(2), right: differs(image.width - 3) };
+  })()`);
+}
 
 test('in the dark the ink of page and charts is light', { skip }, async () => {
   const brightness = async (tab: Page, selector: string, property: 'fill' | 'color' | 'backgroundColor') => {

@@ -14,7 +14,7 @@ export const METHOD_NOTES: readonly (readonly [string, string])[] = [
   ],
   [
     'Drain',
-    'a preloaded backlog in a closed loop. The clock of every job starts with the load, so its latencies are places in the backlog, no pickup latencies.',
+    'a preloaded backlog in a closed loop. Nothing arrives, so there is no pickup and no response: its only latency is service, from claim to settle.',
   ],
   [
     'Windows',
@@ -35,6 +35,10 @@ export const METHOD_NOTES: readonly (readonly [string, string])[] = [
   [
     'Contract class',
     'contenders are ranked only within one class: a job queue and an event log promise different things.',
+  ],
+  [
+    'Server',
+    'read once a second over a connection of its own. Backends report their statistics (dead tuples, commits) up to a second late, so a load of a few seconds shows little of them.',
   ],
   [
     'Costs',

@@ -94,6 +94,24 @@ test('a scan of many rows is a finding, one of few is not; plans are folded into
   assert.match(await readFile(files.markdown, 'utf8'), /3 plans in plans\.ndjson/);
 });
 
+test('a statement that its heading cuts stands whole once, and the settings of a plan wrap', async (t) => {
+  const dir = await fixture(t, (cells) =>
+    cells.flatMap(({ id }) =>
+      [1, 2].map((rows) => ({
+        ...plan(id, 'SELECT a\nFROM b\nWHERE c', `Result  (rows=${rows})\n  ->  Scan\nSettings: jit = 'off'`),
+        statement: 'SELECT a FROM…',
+      })),
+    ),
+  );
+  const page = await readFile((await renderBundle(dir)).html, 'utf8');
+  const count = (text: string) => page.split(text).length - 1;
+  assert.equal(count('<code>SELECT a FROM…</code>'), 2 * count('<details class="plans">'));
+  assert.equal(count('<pre class="wrap">SELECT a\nFROM b\nWHERE c</pre>'), count('<details class="plans">'));
+  assert.ok(
+    page.includes('(rows=1)\n  -&gt;  Scan\n<span class="wrap">Settings: jit = &#39;off&#39;</span></pre>'),
+  );
+});
+
 test('without plans and telemetry a report has neither, and a broken line is named', async (t) => {
   const dir = await fixture(t, () => []);
   const bundle = await readBundle(dir);
@@ -114,7 +132,7 @@ test('the server table tells counters, its own cost and what is missing; storage
   const [activity, statements, storage] = serverTables(panel);
   const texts = activity?.rows[0]?.cells.map((cell) => cell.text) ?? [];
   assert.deepEqual(texts.slice(2, 7), ['4', '3', '1', '3', '2']);
-  assert.match(texts.at(-1) ?? '', /^client backend 90\S*\s%, walwriter 9\S*\s%$/);
+  assert.match(texts.at(-1) ?? '', /^client\u00a0backend\u00a090\S*\s%, walwriter\u00a09\S*\s%$/);
   assert.ok(activity?.notes.some((note) => note.startsWith('Missing: I/O by kind')));
   assert.equal(statements?.rows[0]?.cells[5]?.text, '2.00');
   assert.deepEqual(

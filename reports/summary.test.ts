@@ -146,7 +146,7 @@ test('a rate that is a share of each contender’s own capacity is no sweep, and
   assert.ok(panel);
   assert.deepEqual(panel.differing, ['ratePerSec']);
   assert.equal(panel.workload, 'workerAgents 1 · workerConnections 8 · payloadBytes 100');
-  assert.ok(fairnessTable(panel).columns.some((column) => column.label === 'ratePerSec'));
+  assert.ok(fairnessTable(panel).rows.some(({ cells: [setting] }) => setting?.text === 'ratePerSec'));
   assert.ok(verdictTable(panel).notes.some((note) => note.startsWith('The offered rate differs')));
 });
 

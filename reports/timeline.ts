@@ -4,7 +4,7 @@ import type { Cell } from '../harness/result.ts';
 import type { Bundle, LoadSample, ServerSample } from './bundle.ts';
 import { type Panel, type Row, typicalCell } from './summary.ts';
 
-/** A stretch of time, in seconds from the start of the load. Absent figures had too few samples or were not taken. */
+/** A stretch of time, in seconds from the start of the load. Absent figures had too few samples, or say nothing in a drain. */
 export type Bucket = {
   readonly from: number;
   readonly to: number;
@@ -37,7 +37,10 @@ export type Strip = {
   readonly row: Row;
   readonly cell: Cell;
   readonly buckets: readonly Bucket[];
+  /** Within the time axis; what was last seen before the load stands at its start. */
   readonly readings: readonly Reading[];
+  /** Why the server is not drawn: then there are no readings and no marks. */
+  readonly silence: string | undefined;
   /** Instants at which a checkpoint was seen to have begun. */
   readonly checkpoints: readonly number[];
   /** Stretches in which autovacuum was seen at work in the database. */
@@ -48,8 +51,6 @@ export type Strip = {
 export type Timeline = {
   readonly strips: readonly Strip[];
   readonly seconds: number;
-  /** In a drain, pickup is the wait in the backlog. */
-  readonly drain: boolean;
   /** Names of the stacked events, as of `frameOf`. */
   readonly events: readonly string[];
 };
@@ -59,6 +60,9 @@ const SAMPLES_OF_REPORT = 4_000;
 const FEWEST_BUCKETS = 40;
 const MOST_BUCKETS = 150;
 const MOST_EVENTS = 5;
+/** Fewer readings than these within a load draw no course of it; a load below these seconds has no more. */
+const FEWEST_READINGS = 3;
+const SHORT_LOAD_SECONDS = 5;
 export const CPU = 'CPU';
 export const OTHER = 'other';
 
@@ -82,18 +86,39 @@ export function timelineOf(bundle: Bundle, panel: Panel, frame: TimelineFrame): 
   });
   if (picked.length === 0) return undefined;
   const ends = picked.flatMap(({ cell, load }) => [cell.window.totalSeconds, load.at(-1)?.t ?? 0]);
+  const seconds = Math.max(...ends);
   return {
-    seconds: Math.max(...ends),
+    seconds,
     events: frame.events,
-    drain: panel.drain,
-    strips: picked.map(({ row, cell, load, server }) => ({
-      row,
-      cell,
-      buckets: groups(load, frame.mostBuckets).map(bucketOf),
-      readings: readingsOf(server, frame),
-      ...marksOf(server),
-    })),
+    strips: picked.map(({ row, cell, load, server }) => {
+      const silence = silenceOf(cell, server);
+      const shown = silence === undefined ? server : [];
+      return {
+        row,
+        cell,
+        buckets: groups(load, frame.mostBuckets).map((group) => bucketOf(group, panel.drain)),
+        readings: withinAxis(readingsOf(shown, frame), seconds),
+        silence,
+        ...marksOf(shown, seconds),
+      };
+    }),
   };
+}
+
+/** What to say in place of the server, where it was watched and too little of the load was seen; else `undefined`. */
+function silenceOf(cell: Cell, server: readonly ServerSample[]): string | undefined {
+  if (server.length === 0 && cell.telemetry?.sampling !== true) return undefined;
+  const { totalSeconds } = cell.window;
+  const within = server.filter(({ t }) => t >= 0 && t <= totalSeconds).length;
+  if (within >= FEWEST_READINGS) return undefined;
+  return totalSeconds < SHORT_LOAD_SECONDS ? 'load too short for server samples' : 'too few server samples';
+}
+
+/** Nothing is drawn beside the axis: readings before the load give way to the last of them, at its start. */
+function withinAxis(readings: readonly Reading[], seconds: number): Reading[] {
+  const before = readings.findLast(({ t }) => t < 0);
+  const within = readings.filter(({ t }) => t >= 0 && t <= seconds);
+  return before === undefined ? within : [{ ...before, t: 0 }, ...within];
 }
 
 /** Consecutive samples in at most `most` groups of one size: a small plot has no more pixels to show. */
@@ -104,11 +129,12 @@ function groups<T>(samples: readonly T[], most: number): T[][] {
   return found;
 }
 
-function bucketOf(group: readonly LoadSample[]): Bucket {
+/** In a drain nothing arrives: how long a job had waited is its place in the backlog, and no latency. */
+function bucketOf(group: readonly LoadSample[], drain: boolean): Bucket {
   const sum = (read: (sample: LoadSample) => number): number =>
     group.reduce((total, s) => total + read(s), 0);
   const highest = (read: (sample: LoadSample) => number | undefined): number | undefined => {
-    const values = group.flatMap((s) => read(s) ?? []);
+    const values = drain ? [] : group.flatMap((s) => read(s) ?? []);
     return values.length === 0 ? undefined : Math.max(...values);
   };
   const seconds = sum((s) => s.seconds);
@@ -135,7 +161,10 @@ function readingsOf(server: readonly ServerSample[], frame: TimelineFrame): Read
 }
 
 /** What struck the server at an instant or for a while, from the single readings: groups would blur it. */
-function marksOf(server: readonly ServerSample[]): Pick<Strip, 'checkpoints' | 'autovacuums'> {
+function marksOf(
+  server: readonly ServerSample[],
+  seconds: number,
+): Pick<Strip, 'checkpoints' | 'autovacuums'> {
   const checkpoints: number[] = [];
   const autovacuums: { from: number; to: number }[] = [];
   for (const [i, sample] of server.entries()) {
@@ -147,7 +176,12 @@ function marksOf(server: readonly ServerSample[]): Pick<Strip, 'checkpoints' | '
     if (last !== undefined && last.to >= from) last.to = sample.t;
     else autovacuums.push({ from, to: sample.t });
   }
-  return { checkpoints, autovacuums };
+  return {
+    checkpoints: checkpoints.filter((t) => t >= 0 && t <= seconds),
+    autovacuums: autovacuums
+      .map(({ from, to }) => ({ from: Math.max(0, from), to: Math.min(seconds, to) }))
+      .filter(({ from, to }) => from <= to),
+  };
 }
 
 function readingOf(

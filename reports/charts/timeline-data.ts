@@ -60,7 +60,8 @@ const toMs = (us: number): number => Math.max(us, 1) / 1000;
 const round = (value: number): number => Number(value.toPrecision(5));
 
 /** The data sources of one strip, by name. */
-export function dataOf({ cell, buckets, readings, checkpoints, autovacuums }: Strip, timeline: Timeline) {
+export function dataOf(strip: Strip, timeline: Timeline) {
+  const { cell, buckets, readings, silence, checkpoints, autovacuums } = strip;
   const middle = (bucket: Bucket): number => round((bucket.from + bucket.to) / 2);
   const latency = (read: (bucket: Bucket) => number | undefined) =>
     buckets.flatMap((bucket) => {
@@ -90,6 +91,7 @@ export function dataOf({ cell, buckets, readings, checkpoints, autovacuums }: St
     checkpoints: checkpoints.map((t) => ({ t: round(t) })),
     autovacuums: autovacuums.map(({ from, to }) => ({ from: round(from), to: round(to) })),
     waits: readings.flatMap((reading) => stack(reading)),
+    silence: silence === undefined ? [] : [{ t: round(timeline.seconds / 2), text: silence }],
     grey: greyStretches(cell.window, timeline.seconds),
     phases: window.phases
       .map((phase, i) => ({ from: phase.fromSeconds, to: phase.toSeconds, odd: i % 2 === 1 }))
@@ -133,9 +135,8 @@ function phaseNames({ phases }: Strip['cell']['window'], seconds: number) {
 export function hoverOf(
   bucket: Bucket,
   { row, readings, checkpoints, autovacuums }: Strip,
-  { events, drain }: Timeline,
+  { events }: Timeline,
 ): Record<string, unknown> {
-  const wait = drain ? 'backlog wait' : 'pickup';
   const reading = readings.findLast((one) => one.t <= bucket.to + 1e-9);
   const line = (name: string, us: number | undefined) =>
     us === undefined ? [] : [`${name} ${formatDuration(us)}`];
@@ -148,8 +149,8 @@ export function hoverOf(
       `${row.series.label} · ${formatNumber(bucket.from)}–${formatNumber(bucket.to)} s`,
       `settled ${formatNumber(bucket.settledPerSec)}/s, enqueued ${formatNumber(bucket.enqueuedPerSec)}/s`,
       `backlog ${formatCount(bucket.backlog)}`,
-      ...line(`${wait} p50`, bucket.pickupP50Us),
-      ...line(`${wait} p99`, bucket.pickupP99Us),
+      ...line('pickup p50', bucket.pickupP50Us),
+      ...line('pickup p99', bucket.pickupP99Us),
       ...line('response max', bucket.responseMaxUs),
       ...(reading?.deadTuples === undefined ? [] : [`dead tuples ${formatCount(reading.deadTuples)}`]),
       ...serverLines(reading),

@@ -15,6 +15,33 @@ export function waitColour(event: string, timeline: Timeline, index: number): Co
   return WAIT_COLOURS[index - (timeline.events[0] === CPU ? 1 : 0)] ?? OTHER_WAIT_COLOUR;
 }
 
+type Line = (data: string, field: string, y: object, mark: object) => { readonly encoding: object };
+
+/** The plots of what was read from the server, those that have anything to show. */
+function serverViews(timeline: Timeline, scales: Scales, line: Line, linear: (top: number) => object) {
+  const plot = (title: string, data: string, top: number | undefined, mark: object = {}) =>
+    top === undefined ? [] : [view(title, timeline, [line(data, 'v', linear(top), mark)])];
+  return [
+    // PostgreSQL's backends report their statistics at most once a second; WAL and waits are read as they are.
+    ...plot('Dead tuples (reported up to 1 s late)', 'dead', scales.dead),
+    ...plot('WAL of the server, bytes/s', 'wal', scales.wal),
+    ...plot('Oldest snapshot, transactions', 'xmin', scales.xmin),
+    ...plot('Backends waiting for a lock', 'locks', scales.locks, { interpolate: 'step' }),
+    ...(scales.waits === undefined
+      ? []
+      : [view('Backends by wait event', timeline, [waitLayer(timeline, linear(scales.waits))])]),
+  ];
+}
+
+/** Words in place of a course that was not seen. */
+function silenceLayer() {
+  return {
+    data: { name: 'silence' },
+    mark: { type: 'text' as const, fontSize: 11, color: INK.muted.light },
+    encoding: { y: { value: HEIGHT / 2 }, text: { field: 'text' } },
+  };
+}
+
 /** The plots of one strip, from top to bottom; the last one carries the labels of the time axis. */
 export function timelineViews(strip: Strip, timeline: Timeline, scales: Scales) {
   const colour = strip.row.series.colour.light;
@@ -56,42 +83,22 @@ export function timelineViews(strip: Strip, timeline: Timeline, scales: Scales) 
     ...(latency.length === 0
       ? []
       : [
-          view(
-            `${timeline.drain ? 'Backlog wait' : 'Pickup'} p99 (bold), p50; response max (dots)`,
-            timeline,
-            [
-              line('max', 'v', log, {
-                type: 'point',
-                filled: true,
-                size: 7,
-                opacity: 0.75,
-                strokeWidth: 0,
-                color: INK.reference.light,
-              }),
-              line('p50', 'v', log, { strokeWidth: 0.9 }),
-              line('p99', 'v', log, { strokeWidth: 2 }),
-            ],
-          ),
-        ]),
-    ...(scales.dead === undefined
-      ? []
-      : [view('Dead tuples', timeline, [line('dead', 'v', linear(scales.dead), {})])]),
-    ...(scales.wal === undefined
-      ? []
-      : [view('WAL of the server, bytes/s', timeline, [line('wal', 'v', linear(scales.wal), {})])]),
-    ...(scales.xmin === undefined
-      ? []
-      : [view('Oldest snapshot, transactions', timeline, [line('xmin', 'v', linear(scales.xmin), {})])]),
-    ...(scales.locks === undefined
-      ? []
-      : [
-          view('Backends waiting for a lock', timeline, [
-            line('locks', 'v', linear(scales.locks), { interpolate: 'step' }),
+          view('Pickup p99 (bold), p50; response max (dots)', timeline, [
+            line('max', 'v', log, {
+              type: 'point',
+              filled: true,
+              size: 7,
+              opacity: 0.75,
+              strokeWidth: 0,
+              color: INK.reference.light,
+            }),
+            line('p50', 'v', log, { strokeWidth: 0.9 }),
+            line('p99', 'v', log, { strokeWidth: 2 }),
           ]),
         ]),
-    ...(scales.waits === undefined
-      ? []
-      : [view('Backends by wait event', timeline, [waitLayer(timeline, linear(scales.waits))])]),
+    ...(strip.silence === undefined
+      ? serverViews(timeline, scales, line, linear)
+      : [view('Server', timeline, [silenceLayer()])]),
   ];
   const last = all.length - 1;
   return all.map((make, i) => make(i === last));

@@ -27,7 +27,7 @@ export function timelineCharts(panelId: string, timeline: Timeline, subtitle: st
         ...faultsOf(strip),
       ].join(' · '),
       description: describe(strip),
-      legend: [...waitLegend(timeline), ...markLegend(timeline)],
+      legend: [...(scales.waits === undefined ? [] : waitLegend(timeline)), ...markLegend(timeline)],
       spec: {
         ...baseSpec(data),
         spacing: 16,
@@ -73,7 +73,7 @@ function faultsOf({ cell }: Strip): string[] {
   );
 }
 
-function describe({ row, cell, buckets, checkpoints, autovacuums }: Strip): string {
+function describe({ row, cell, buckets, silence, checkpoints, autovacuums }: Strip): string {
   const peak = Math.max(...buckets.map((bucket) => bucket.backlog));
   const phases = cell.window.phases.map(
     (p) => `${p.label} ${formatNumber(p.fromSeconds)}–${formatNumber(p.toSeconds)} s`,
@@ -81,6 +81,7 @@ function describe({ row, cell, buckets, checkpoints, autovacuums }: Strip): stri
   return [
     `${row.series.label}, repeat ${cell.repeat}, over ${formatSeconds(cell.window.totalSeconds)}`,
     `largest backlog ${formatCount(peak)}`,
+    ...(silence === undefined ? [] : [silence]),
     ...(checkpoints.length > 0 ? [plural(checkpoints.length, 'checkpoint')] : []),
     ...(autovacuums.length > 0 ? ['autovacuum at work'] : []),
     ...(phases.length > 0 ? [`phases: ${phases.join(', ')}`] : []),

@@ -5,7 +5,7 @@ import { worstLag } from '../bounds.ts';
 import { formatBytes, formatCount, formatDuration, formatShare } from '../render/format.ts';
 import type { Panel, Row } from '../summary.ts';
 import type { Table, TableCell } from './table.ts';
-import { boundedCell, valueCell } from './table.ts';
+import { boundedCell, sideBySide, valueCell } from './table.ts';
 import { correctness } from './verdict.ts';
 
 const cellsOf = (row: Row): Cell[] => [...row.valid, ...row.invalid, ...row.incorrect];
@@ -143,25 +143,29 @@ const AUDIT: readonly Finding[] = [
   },
 ];
 
-/** What the checker found, sum over all repeats. */
+/** What the checker found, sum over all repeats: the verdict first, then what it rests on. */
 export function auditTable(panel: Panel): Table {
+  return sideBySide(auditByContender(panel), 'Finding', true);
+}
+
+function auditByContender(panel: Panel): Table {
   return {
     caption: `Audit of every job by identity, sum over all repeats: ${panel.scenario}`,
     columns: [
       { label: 'Contender' },
-      ...AUDIT.map(({ label, hint }) => ({ label, hint, numeric: true })),
       { label: 'Correctness' },
+      ...AUDIT.map(({ label, hint }) => ({ label, hint, numeric: true })),
     ],
     rows: panel.rows.map((row) => ({
       series: row.series,
       cells: [
         { text: row.series.label },
+        correctness(row),
         ...AUDIT.map(({ key, allowed }): TableCell => {
           const count = cellsOf(row).reduce((total, cell) => total + cell.audit[key], 0);
           const bad = count > 0 && !allowed && row.incorrect.length > 0;
           return { text: formatCount(count), ...(bad ? { tone: 'bad' as const } : {}) };
         }),
-        correctness(row),
       ],
     })),
     notes: [

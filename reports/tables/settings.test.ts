@@ -1,4 +1,4 @@
-// Does a reader see on what was measured, pinned or not, and what could not be read?
+// Does a reader see on what was measured, pinned or not, under which settings, and what could not be read?
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,7 +9,8 @@ import type { Environment, RunResult } from '../../harness/result.ts';
 import { findingsOf } from '../findings.ts';
 import { summarise } from '../summary.ts';
 import { writeFixture } from '../testing-fixture.ts';
-import { environmentTable } from './settings.ts';
+import { auditTable } from './audit.ts';
+import { environmentTable, fairnessTable } from './settings.ts';
 
 async function measuredOn(t: TestContext, change: Partial<Environment>): Promise<RunResult> {
   const folder = mkdtempSync(path.join(tmpdir(), 'claimbench-settings-'));
@@ -71,4 +72,24 @@ test('the finding of a shared machine says whether the sides were pinned apart',
   const apart = await measuredOn(t, { pinned: { server: [0, 1], agents: [2] } });
   assert.match(sharedMachine(apart), /pinned apart \(cores: 2 for the server, 1 for the agents\)/);
   assert.match(sharedMachine(await measuredOn(t, {})), /not pinned apart, so they compete/);
+});
+
+test('settings and audit have contenders side by side, the verdict above what it rests on', async (t) => {
+  const [panel] = summarise(await measuredOn(t, {}), new Map());
+  assert.ok(panel);
+  const names = panel.rows.map(({ series }) => series.label);
+  for (const table of [fairnessTable(panel), auditTable(panel)]) {
+    assert.deepEqual(
+      table.columns.slice(1).map(({ label, series }) => [label, series?.label]),
+      names.map((name) => [name, name]),
+    );
+    assert.ok(table.rows.every(({ cells }) => cells.length === names.length + 1));
+  }
+  const texts = (table: ReturnType<typeof auditTable>) =>
+    table.rows.map(({ cells }) => cells.map(({ text }) => text));
+  assert.deepEqual(texts(auditTable(panel))[0], ['Correctness', ...names.map(() => 'correct')]);
+  assert.deepEqual(
+    texts(fairnessTable(panel)).find(([name]) => name === 'Declared batch'),
+    ['Declared batch', ...panel.rows.map(({ valid: [cell] }) => String(cell?.contender.batch))],
+  );
 });

@@ -13,13 +13,17 @@ import {
   formatShare,
 } from '../render/format.ts';
 import type { Panel } from '../summary.ts';
-import { type Table, type TableCell, valueCell } from './table.ts';
+import { sideBySide, type Table, type TableCell, valueCell } from './table.ts';
 
 const numeric = (value: unknown): number[] =>
   typeof value === 'number' && Number.isFinite(value) ? [value] : [];
 
 /** Settings per contender: what it was asked for where nothing could be read back, and what was. */
 export function fairnessTable(panel: Panel): Table {
+  return sideBySide(settingsByContender(panel), 'Setting', false);
+}
+
+function settingsByContender(panel: Panel): Table {
   const cells = panel.rows.flatMap((row) => [...row.valid, ...row.invalid, ...row.incorrect]);
   const keys = [...new Set(cells.flatMap((cell) => Object.keys(cell.contender.effective)))].toSorted();
   const asked = [...new Set(cells.flatMap((cell) => Object.keys(cell.contender.declared ?? {})))]
@@ -37,11 +41,8 @@ export function fairnessTable(panel: Panel): Table {
       { label: 'Strategy' },
       { label: 'Wake-up' },
       { label: 'Driver' },
-      { label: 'Declared batch', numeric: true },
-      ...labels.map((label, i) => ({
-        label,
-        numeric: cells.some((cell) => typeof reads[i]?.(cell) === 'number'),
-      })),
+      { label: 'Declared batch' },
+      ...labels.map((label) => ({ label })),
     ],
     rows: panel.rows.map((row) => {
       const own = [...row.valid, ...row.invalid, ...row.incorrect];
@@ -61,7 +62,7 @@ export function fairnessTable(panel: Panel): Table {
       };
     }),
     notes: [
-      'Read back from the server and the contender, or observed, unless called declared. Columns with numbers: median [smallest–largest] over repeats.',
+      'Read back from the server and the contender, or observed, unless called declared. Numbers: median [smallest–largest] over repeats.',
     ],
   };
 }

@@ -21,7 +21,13 @@ export type TableCell = {
   readonly span?: number;
 };
 
-export type Column = { readonly label: string; readonly hint?: string; readonly numeric?: boolean };
+export type Column = {
+  readonly label: string;
+  readonly hint?: string;
+  readonly numeric?: boolean;
+  /** Whose figures stand in it, where contenders stand side by side. */
+  readonly series?: Series;
+};
 
 export type TableRow = { readonly series?: Series; readonly cells: readonly TableCell[] };
 
@@ -32,7 +38,37 @@ export type Table = {
   readonly rows: readonly TableRow[];
   /** Sentences below it. */
   readonly notes: readonly string[];
+  /** Contenders are columns: as wide as these need, not as the page. */
+  readonly sideBySide?: true;
 };
+
+/**
+ * The table with contenders side by side, for one that tells more of each than a page is wide. `corner` names what the
+ * rows are; cells of all columns are `numeric` or none, and none of them spans.
+ */
+export function sideBySide(table: Table, corner: string, numeric: boolean): Table {
+  const { columns, rows, caption, notes } = table;
+  return {
+    caption,
+    columns: [
+      { label: corner },
+      ...rows.map(({ series, cells: [head] }) => ({
+        label: head?.text ?? '',
+        numeric,
+        ...(head?.hint === undefined ? {} : { hint: head.hint }),
+        ...(series === undefined ? {} : { series }),
+      })),
+    ],
+    rows: columns.slice(1).map(({ label, hint }, i) => ({
+      cells: [
+        { text: label, ...(hint === undefined ? {} : { hint }) },
+        ...rows.map(({ cells }) => cells[i + 1] ?? { text: ABSENT }),
+      ],
+    })),
+    notes,
+    sideBySide: true,
+  };
+}
 
 /** A figure as a cell: median and range over repeats, or a dash that says why there is none. */
 export function figureCell(figure: Figure, write: (value: number) => string, hint?: string): TableCell {

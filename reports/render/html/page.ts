@@ -78,7 +78,7 @@ function appendix(report: Report): Html {
   return html`<section class="card" id="environment" aria-labelledby="environment-title"><h2 id="environment-title">Environment</h2>
 <div class="pair"><div>${renderTable(environmentTable(result))}</div><div>${renderTable(serverTable(result))}</div></div></section>
 <section class="card" id="again" aria-labelledby="again-title"><h2 id="again-title">How to run it again</h2>
-<pre tabindex="0"><code>${commandLine(report)}</code></pre>
+<pre class="wrap"><code>${commandLine(report)}</code></pre>
 <p class="meta">Seed ${result.seed}: it decides arrivals, order of cells and payloads. Passwords were taken out of the command.</p>
 <details open><summary>All cells in order of execution</summary>${renderTable(cellsTable(result))}</details></section>
 <section class="card" id="method" aria-labelledby="method-title"><h2 id="method-title">Method in short</h2>

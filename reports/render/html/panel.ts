@@ -35,7 +35,7 @@ ${comparisons(panel, report)}
 ${measured ? legend(panel) : html`<p class="meta">No charts: no contender has a valid repeat.</p>`}
 ${measured ? html`<h3>Throughput and latency</h3><div class="charts">${figures(ofKind('throughput', 'latency'))}</div>` : ''}
 ${measured ? html`<h3>Cost per job</h3>${figures(ofKind('cost'))}${renderTable(costTable(panel))}` : ''}
-${strips.length > 0 ? timeline(strips, figures(strips)) : ''}
+${strips.length > 0 ? timeline(panel, strips, figures(strips)) : ''}
 ${measured ? renderServer(panel, report) : ''}
 <h3>Correctness</h3>
 ${renderTable(accountingTable(panel))}
@@ -70,10 +70,10 @@ function legend(panel: Panel): Html {
   )}</ul><p class="meta legend-hint" hidden>Click a contender to take it off all charts, or to bring it back.</p>`;
 }
 
-function timeline(strips: readonly DrawnChart[], figures: readonly Html[]): Html {
+function timeline(panel: Panel, strips: readonly DrawnChart[], figures: readonly Html[]): Html {
   const waits = strips[0]?.chart.legend ?? [];
   return html`<h3>Timeline</h3>
-<p class="meta">One repeat per contender, on the same axes. Grey: left out of the figures (warm-up, phases that are not measured, after the end). Red, dashed: a fault. Violet, dotted: a checkpoint began. Green: autovacuum was at work. Times of one bucket are the worst of its seconds; a percentile with fewer than 100 samples beyond it in a second has no point.</p>
+<p class="meta">One repeat per contender, on the same axes. Grey: left out of the figures (warm-up, phases that are not measured, after the end). Red, dashed: a fault. Violet, dotted: a checkpoint began. Green: autovacuum was at work.${panel.drain ? '' : ' Times of one bucket are the worst of its seconds; a percentile with fewer than 100 samples beyond it in a second has no point.'}</p>
 ${waits.length > 0 ? html`<ul class="legend" aria-label="Wait events and marks">${waits.map((entry) => html`<li>${areaSwatch(entry)}${entry.label}</li>`)}</ul>` : ''}
 <div class="charts strips">${figures}</div>`;
 }

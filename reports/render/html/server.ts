@@ -22,14 +22,29 @@ function renderPlans({ series, plans, flips }: ContenderPlans): Html {
   const more = flips > 0 ? `, ${plural(flips, 'statement')} with more than one` : '';
   return html`<details class="plans"><summary>${seriesSwatch(series)}${series.label}: ${plural(plans.length, 'plan')} as they ran${more}</summary>
 <p class="meta">One repeat, one plan per statement and shape, with the planner’s estimates. Plans for given values and the generic plan that may follow them are two shapes.</p>
-${plans.map(renderPlan)}</details>\n`;
+${plans.map((plan, i) =>
+  renderPlan(
+    plan,
+    plans.slice(0, i).every(({ query }) => query !== plan.query),
+  ),
+)}</details>\n`;
 }
 
-function renderPlan(plan: Plan): Html {
+/** The statement in full stands with the first of its plans, where the heading has only its beginning. */
+function renderPlan(plan: Plan, first: boolean): Html {
+  const whole = first && plan.statement.endsWith('…');
   return html`<h5>${plan.role}: <code>${plan.statement}</code></h5>
 <p class="meta">${seenLine(plan)}</p>
-<pre tabindex="0">${plan.plan}</pre>
+${whole ? html`<details><summary>The whole statement</summary><pre class="wrap">${plan.query}</pre></details>` : ''}<pre tabindex="0">${planLines(plan.plan)}</pre>
 `;
+}
+
+/** A plan is a tree whose lines keep their places, and scroll; the settings under it are a list, and wrap. */
+function planLines(plan: string): Html[] {
+  return plan.split('\n').map((line, i) => {
+    const text = line.startsWith('Settings: ') ? html`<span class="wrap">${line}</span>` : html`${line}`;
+    return i === 0 ? text : html`\n${text}`;
+  });
 }
 
 function seenLine(plan: Plan): string {

@@ -8,11 +8,11 @@ import { swatch } from '../svg.ts';
 
 /** A table in a region of its own that scrolls sideways, with its caption and notes. */
 export function renderTable(table: Table): Html {
-  return html`<div class="scroll" role="region" tabindex="0" aria-label="${table.caption}"><table>
+  return html`<div class="scroll" role="region" tabindex="0" aria-label="${table.caption}"><table${table.sideBySide ? raw(' class="side"') : ''}>
 <caption>${table.caption}</caption>
 <thead><tr>${table.columns.map(
     (column) =>
-      html`<th scope="col"${column.numeric ? raw(' class="num"') : ''}${hintAttribute(column.hint)}>${column.label}</th>`,
+      html`<th scope="col"${column.numeric ? raw(' class="num"') : ''}${hintAttribute(column.hint)}>${column.series === undefined ? '' : seriesSwatch(column.series)}${column.label}</th>`,
   )}</tr></thead>
 <tbody>
 ${table.rows.map((row) => renderRow(row, table))}</tbody></table></div>
@@ -50,7 +50,13 @@ function renderHead(cell: TableCell, series: Series | undefined): Html {
 
 function renderCell(cell: TableCell, numeric: boolean): Html {
   const prose = !numeric && cell.text.length > 24;
-  const classes = [numeric ? 'num' : '', prose ? 'prose' : '', cell.badge ? '' : (cell.tone ?? '')]
+  const long = prose && cell.text.length > 120;
+  const classes = [
+    numeric ? 'num' : '',
+    prose ? 'prose' : '',
+    long ? 'long' : '',
+    cell.badge ? '' : (cell.tone ?? ''),
+  ]
     .filter(Boolean)
     .join(' ');
   return html`<td${classes === '' ? '' : html` class="${classes}"`}${cell.span === undefined ? '' : html` colspan="${cell.span}"`}${hintAttribute(cell.hint)}>${content(cell)}</td>`;
