@@ -103,13 +103,13 @@ function activityTable(panel: Panel, rows: readonly Row[]): Table {
   };
 }
 
-/** `client backend 82 %, walwriter 3 %`, those of a percent or more; lines break between them only. */
+/** `client backend 82 %, walwriter 3 %`, those of a percent or more. A share stays in the line of its process. */
 function cpuOf(cpuUs: Telemetry['cpuUs']): string {
   const total = Object.values(cpuUs ?? {}).reduce((sum, us) => sum + us, 0);
   const parts = Object.entries(cpuUs ?? {}).filter(([, us]) => us >= total / 100);
   return parts.length === 0
     ? ABSENT
-    : parts.map(([kind, us]) => `${kind} ${formatShare(us / total)}`.replaceAll(' ', '\u00a0')).join(', ');
+    : parts.map(([kind, us]) => `${kind}\u00a0${formatShare(us / total)}`).join(', ');
 }
 
 function statementTable(panel: Panel, rows: readonly Row[]): Table {
