@@ -92,8 +92,8 @@ for (const [name, law] of Object.entries(LAWS)) {
   });
 }
 
-/** Half a millisecond of timers and sockets, and the switches of a machine that does other things as well. */
-const ALLOWED = 0.004;
+/** A millisecond or two of timers and sockets, and the switches of a machine that does other things as well. */
+const ALLOWED = 0.006;
 
 /**
  * The cell says itself how late its generator was at worst; no job is later than the sum of that. In a valid cell that

@@ -72,6 +72,11 @@ async function consume(options: ConsumerOptions): Promise<Consumer> {
   const queue = new Servers(law.servers);
   const service = serviceTimes(law, seed);
   const due: Due[] = [];
+  let came = Promise.withResolvers<void>();
+  const coming = (): Promise<void> => {
+    came = Promise.withResolvers<void>();
+    return came.promise;
+  };
   const come = (key: number): void => {
     const visit = queue.visit(options.nowUs() / 1e6, service());
     const claimer = options.firstClaimer + visit.server;
@@ -88,6 +93,7 @@ async function consume(options: ConsumerOptions): Promise<Consumer> {
       act: () => options.events.settled(claimer, options.events.settling(claimer, [key], ['ack']), []),
     });
     due.sort((x, y) => x.atUs - y.atUs);
+    came.resolve();
   };
   rmSync(socket, { force: true });
   const server = createServer((stream) => {
@@ -100,7 +106,7 @@ async function consume(options: ConsumerOptions): Promise<Consumer> {
   });
   await once(server.listen(socket), 'listening');
   const ended = new AbortController();
-  const running = act(due, options.nowUs, ended.signal);
+  const running = act(due, coming, options.nowUs, ended.signal);
   return {
     async stop() {
       ended.abort();
@@ -110,12 +116,17 @@ async function consume(options: ConsumerOptions): Promise<Consumer> {
   };
 }
 
-/** Does what is due, when it is due: sleeps up to the last two milliseconds, and looks again and again through those. */
-async function act(due: Due[], nowUs: () => number, signal: AbortSignal): Promise<void> {
+/** Does what is due, when it is due: sleeps until a job comes, or up to the last two milliseconds, and looks again and again through those. */
+async function act(
+  due: Due[],
+  coming: () => Promise<void>,
+  nowUs: () => number,
+  signal: AbortSignal,
+): Promise<void> {
   while (!signal.aborted) {
     const waitUs = (due[0]?.atUs ?? Number.POSITIVE_INFINITY) - nowUs();
     if (waitUs <= 0) due.shift()?.act();
-    else if (waitUs > 2_000) await sleep(1);
+    else if (waitUs > 2_000) await Promise.race([sleep(1), coming()]);
     else await new Promise((resolve) => setImmediate(resolve));
   }
 }
