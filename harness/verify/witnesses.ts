@@ -8,9 +8,9 @@ export class Witnesses {
   #sorted: { readonly from: Float64Array; readonly earliestEnd: Float64Array } | undefined;
 
   add(fromUs: number, toUs: number): void {
+    if (this.#sorted !== undefined) throw new Error('witnesses are heard before they are asked');
     this.#from.push(fromUs);
     this.#to.push(toUs);
-    this.#sorted = undefined;
   }
 
   /** Whether a stretch began after `afterUs` and had ended before `beforeUs`. */
@@ -40,6 +40,8 @@ export class Witnesses {
       earliest = Math.min(earliest, this.#to[order[i] ?? 0] ?? earliest);
       earliestEnd[i] = earliest;
     }
+    this.#from.length = 0;
+    this.#to.length = 0;
     this.#sorted = { from, earliestEnd };
     return this.#sorted;
   }
