@@ -8,6 +8,8 @@ export interface Figure {
   readonly unit: string;
   /** Both ends are met by equality. */
   readonly target?: { readonly atLeast: number } | { readonly atMost: number };
+  /** 95 % interval of the value. Where it holds the target, the rounds do not tell; without one the value is judged as it is. */
+  readonly interval?: readonly [low: number, high: number];
   /** Range, rounds, circumstances. */
   readonly note?: string;
 }
@@ -27,17 +29,30 @@ export interface Yardstick {
   run(bench: Bench): Promise<readonly Figure[]>;
 }
 
-/** Whether a figure misses its target. One that could not be measured misses nothing: its note must be read. */
-export function isMissed({ value, target }: Figure): boolean {
-  if (value === undefined || target === undefined) return false;
-  return 'atLeast' in target ? !(value >= target.atLeast) : !(value <= target.atMost);
+/** `open`: not measured, or so that its rounds do not tell. Nothing open is called reached. */
+export type Standing = 'reached' | 'missed' | 'open' | 'untargeted';
+
+/** How a figure stands to its target. A value that is no number misses it. */
+export function standingOf({ value, target, interval }: Figure): Standing {
+  if (target === undefined) return value === undefined ? 'open' : 'untargeted';
+  if (value === undefined) return 'open';
+  const meets = (one: number): boolean =>
+    'atLeast' in target ? one >= target.atLeast : one <= target.atMost;
+  const ends = (interval ?? [value]).map(meets);
+  if (ends.every(Boolean)) return 'reached';
+  return ends.some(Boolean) ? 'open' : 'missed';
 }
+
+const WORDS: Readonly<Record<Standing, string>> = {
+  reached: 'ok    ',
+  missed: 'MISSED',
+  open: 'open  ',
+  untargeted: '      ',
+};
 
 /** A figure on one line: verdict, value, target, note. */
 export function lineOf(figure: Figure): string {
-  const { what, value, unit, target, note } = figure;
-  const verdict =
-    value === undefined ? 'open  ' : target === undefined ? '      ' : isMissed(figure) ? 'MISSED' : 'ok    ';
+  const { what, value, unit, target, note, interval } = figure;
   const wanted =
     target === undefined
       ? ''
@@ -45,7 +60,9 @@ export function lineOf(figure: Figure): string {
         ? `; target ≥ ${short(target.atLeast)}`
         : `; target ≤ ${short(target.atMost)}`;
   const reached = value === undefined ? 'not measured' : `${short(value)}${unit === '' ? '' : ` ${unit}`}`;
-  return `${verdict}  ${what}: ${reached}${wanted}${note === undefined ? '' : ` (${note})`}`;
+  const between =
+    interval === undefined ? '' : `; 95 % interval ${short(interval[0])} to ${short(interval[1])}`;
+  return `${WORDS[standingOf(figure)]}  ${what}: ${reached}${between}${wanted}${note === undefined ? '' : ` (${note})`}`;
 }
 
 function short(value: number): string {

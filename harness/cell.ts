@@ -14,7 +14,6 @@ import { durabilityAsFound, readStored } from './fairness/reading.ts';
 import type { Pacing } from './load/alarm.ts';
 import { scheduledJobs } from './load/assignments.ts';
 import { nowUs } from './load/clock.ts';
-import { certainOffsetUs, worstReading } from './load/clock-reading.ts';
 import { type Load, LoadRun } from './load/coordinator.ts';
 import { Delays, earlyToleranceUs, hasDelays, type QueueClock, readQueueClock } from './load/delays.ts';
 import type { Priority } from './load/priority.ts';
@@ -23,6 +22,7 @@ import { ENQUEUE, Ledger } from './measure/ledger.ts';
 import type { CellDatabase, PostgresServer } from './server/server.ts';
 import { PlanWatch } from './telemetry/plan-watch.ts';
 import { ServerWatch } from './telemetry/server-watch.ts';
+import { clocksDisagree } from './verify/agent-audit.ts';
 import { type CheckResult, check } from './verify/checker.ts';
 import { LIMITS } from './verify/verdict.ts';
 
@@ -262,7 +262,7 @@ async function reconcile(
     endUs: load.endUs,
     lastFaultUs: Math.max(load.startUs, ...load.faults.map((fault) => fault.atUs)),
     cleanStop: load.cleanStop,
-    troubled: load.troubled || clocksDisagree(load, ledger),
+    troubled: load.troubled || clocksDisagree(load.agents, ledger.accounts, LIMITS.clockOffsetUs),
     brokenAgents: load.brokenAgents,
     killedAgents: load.killedAgents,
   });
@@ -271,11 +271,4 @@ async function reconcile(
 
 function progress(plan: CellPlan, stage: CellProgress['stage']): CellProgress {
   return { plan, stage, secondsLeft: totalSeconds(plan.scenario) };
-}
-
-/** By clocks that go back, or are not one, nothing can be proven of who came first. */
-function clocksDisagree(load: Load, ledger: Ledger): boolean {
-  const worst = worstReading(load.agents.flatMap((agent) => agent.clock));
-  const apart = worst !== undefined && certainOffsetUs(worst) > LIMITS.clockOffsetUs;
-  return apart || ledger.accounts.some((account) => account.clockBackUs > 0);
 }

@@ -1,9 +1,13 @@
 // What is in a bundle? The versioned schema of result.json, samples.ndjson and plans.ndjson: all that reports may know.
 
 import { z } from 'zod';
+import { comparisonSchema } from './result-comparison.ts';
+import { environmentSchema } from './result-environment.ts';
 import { fairnessSchema } from './result-fairness.ts';
 import { telemetrySchema } from './result-telemetry.ts';
 
+export { type Comparison, comparisonSchema } from './result-comparison.ts';
+export { type Environment, environmentSchema } from './result-environment.ts';
 export { type Plan, planSchema, type StorageReading, type Telemetry } from './result-telemetry.ts';
 
 /** Raised when a reader of older bundles must change. */
@@ -202,98 +206,6 @@ export const cellSchema = z.strictObject({
   telemetry: telemetrySchema.optional(),
 });
 
-export const environmentSchema = z.strictObject({
-  claimbenchVersion: z.string(),
-  node: z.string(),
-  os: z.string(),
-  arch: z.string(),
-  cpuModel: z.string(),
-  cores: z.int().min(1),
-  memoryBytes: count,
-  container: z.boolean(),
-  server: z.strictObject({
-    kind: z.string(),
-    description: z.string(),
-    version: z.string(),
-    /** Settings that decide figures (durability, memory, WAL, vacuum, planner), as the server reports them. */
-    settings: z.record(z.string(), z.string()),
-    /** fsync, synchronous_commit and full_page_writes are all on. */
-    durable: z.boolean(),
-  }),
-  /** Whether the load generator ran on the machine of the server. */
-  sharedMachine: z.boolean(),
-  /** The null contender's rate with one job per claim, jobs/s per agent. */
-  nullCeilingPerSec: ratio.optional(),
-  /** The same for every claim size that occurs, by size. */
-  nullCeilings: z.record(z.string(), ratio).optional(),
-  /** Processors that the scheduler may use for the run (Linux: affinity and cpuset). */
-  allowedCpus: z.array(count).optional(),
-  /** Processors' worth of time that control groups grant; absent without a limit. */
-  cpuQuota: ratio.optional(),
-  /** Cores that the server, and the agents with the coordinator, were bound to; absent when the scheduler was free. */
-  pinned: z.strictObject({ server: z.array(count), agents: z.array(count) }).optional(),
-  /** Of producers that send on schedule: real-time is before every ordinary process. */
-  producerPriority: z.enum(['realtime', 'normal']).optional(),
-  /** CPU frequency governor; absent where it is not visible. */
-  governor: z.string().optional(),
-  /** Median step of the harness's clock. */
-  clockResolutionUs: ratio.optional(),
-  /** Over the minute before the run. */
-  loadAverageAtStart: ratio.optional(),
-  /** Median of a small fsynced write in the server's data folder, where that can be reached. */
-  fsyncUs: ratio.optional(),
-  /** Share of CPU time stolen by the hypervisor during the run (Linux). */
-  stealShare: ratio.optional(),
-  missing: z.array(z.string()),
-});
-
-const COMPARISON_VERDICTS = ['better', 'worse', 'equivalent', 'unstable', 'invalid', '~'] as const;
-
-const sideSchema = z.strictObject({
-  /** Of the bundle that the cells are from. */
-  runId: z.string(),
-  contender: z.string(),
-  /** Valid repeats. */
-  repeats: count,
-  /** Absent when this side has no figure of the metric. */
-  median: z.number().optional(),
-  /** The figure of some repeat, and so the median, is a lower bound: jobs that had not ended count with their age. */
-  lowerBound: z.literal(true).optional(),
-});
-
-/** One metric of two contenders in one scenario. Effects are head ÷ base − 1: 0.1 is 10 % more. */
-export const comparisonSchema = z.strictObject({
-  scenario: z.string(),
-  /** Where the figure stands in a cell: `throughput.settledPerSec`, `latencyUs.pickup.p99`, `cost.walBytesPerJob`. */
-  metric: z.string(),
-  /** Metrics that are corrected for together. */
-  family: z.enum(['performance', 'cost']),
-  unit: z.string(),
-  better: z.enum(['higher', 'lower']),
-  base: sideSchema,
-  head: sideSchema,
-  /** `paired`: by the blocks of one run. `unpaired`: repeats of two runs, or too few blocks. */
-  design: z.enum(['paired', 'unpaired']),
-  /** `~`: these repeats do not tell. */
-  verdict: z.enum(COMPARISON_VERDICTS),
-  reason: z.string(),
-  /** Of medians, as the three below. Absent when a side has no figure. */
-  effect: z.number().optional(),
-  /** 95 % bootstrap interval of the effect. */
-  low: z.number().optional(),
-  high: z.number().optional(),
-  /** Which test: chosen by the number of repeats and the design alone. */
-  test: z.string().optional(),
-  /** Of that test, Holm-corrected within the family. */
-  pAdjusted: z.number().min(0).max(1).optional(),
-  /** What two sets of repeats of one and the same contender differ by, in 19 of 20 cases: no verdict below it. */
-  noiseFloor: ratio.optional(),
-  /** The smallest effect that so many repeats of this spread show four times out of five. */
-  detectable: ratio.optional(),
-  /** Effects below it are not worth a name. */
-  minEffect: ratio,
-});
-
 export const resultSchema = z.strictObject({
   schemaVersion: z.literal(SCHEMA_VERSION),
   methodVersion: z.int().min(1),
@@ -375,8 +287,6 @@ export const sampleSchema = z.discriminatedUnion('kind', [
 export type Percentiles = z.infer<typeof percentilesSchema>;
 export type ContractClass = (typeof CONTRACT_CLASSES)[number];
 export type Cell = z.infer<typeof cellSchema>;
-export type Comparison = z.infer<typeof comparisonSchema>;
-export type Environment = z.infer<typeof environmentSchema>;
 export type RunResult = z.infer<typeof resultSchema>;
 export type Sample = z.infer<typeof sampleSchema>;
 

@@ -54,7 +54,8 @@ test('ratios are paired by block, and blocks with one side only are left out', (
     [1, 110],
     [3, 50],
   ]);
-  assert.deepEqual(pairedRatio(fast, slow), { n: 2, median: 2.5, min: 2, max: 3 });
+  assert.deepEqual(pairedRatio(fast, slow), { n: 2, median: Math.sqrt(6), min: 2, max: 3 });
+  assert.ok(Math.abs((pairedRatio(slow, fast)?.median ?? 0) - 1 / Math.sqrt(6)) < 1e-12, 'and its reverse');
   assert.equal(pairedRatio(fast, new Map([[0, 0]])), undefined);
 });
 

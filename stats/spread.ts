@@ -61,8 +61,9 @@ export function spread(values: readonly number[]): Spread | undefined {
 
 /**
  * Spread of `numerator / denominator` over the pairs that have both: runs of one block share the state of the machine,
- * so their ratio varies less than the ratio of medians taken over different blocks. Pairs with a denominator of zero
- * are left out. `undefined` when no pair remains.
+ * so their ratio varies less than the ratio of medians taken over different blocks. The middle is that of logarithms, so that
+ * a ratio and its reverse are each other's inverse: of an even number the geometric mean of the middle two. Pairs with a
+ * denominator of zero are left out. `undefined` when no pair remains.
  */
 export function pairedRatio(
   numerator: ReadonlyMap<number, number>,
@@ -73,7 +74,11 @@ export function pairedRatio(
     const below = denominator.get(block);
     if (below !== undefined && below !== 0) ratios.push(above / below);
   }
-  return spread(ratios);
+  const found = spread(ratios);
+  if (found === undefined) return undefined;
+  const sorted = ratios.toSorted((a, b) => a - b);
+  const [below, above] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  return { ...found, median: Math.sqrt((below ?? 0) * (above ?? 0)) };
 }
 
 /**

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { readCpuTimes } from '../../harness/measure/environment.ts';
 import { readMachine } from '../../harness/measure/machine.ts';
 import { openScratch } from '../../harness/scratch.ts';
-import { ceilingFinding, ratioFinding, samplerFindings } from '../doctor/comparisons.ts';
+import { ceilingFinding, ratioFinding } from '../doctor/comparisons.ts';
 import { type Finding, textOf } from '../doctor/finding.ts';
 import { machineFindings, stealFinding, timerFinding } from '../doctor/machine.ts';
 import { serverFindings } from '../doctor/server.ts';
@@ -25,7 +25,7 @@ export function doctorCommand(done: (code: number) => void): Command {
   return new Command('doctor')
     .description('check what this machine can do, and why not (within a minute)')
     .option('--server <where>', 'embedded, or postgres://…', filled, 'embedded')
-    .option('--quick', 'leave out the timed comparisons: pgbench, null ceiling, sampler')
+    .option('--quick', 'leave out the timed comparisons: pgbench, null ceiling')
     .option('--json', 'as JSON')
     .action(async (options: Options) => {
       requireServer(options.server);
@@ -46,11 +46,7 @@ async function examine({ server, quick = false }: Options): Promise<Finding[]> {
   await using scratch = await openScratch();
   const findings = [...machineFindings(machine), await timerFinding()];
   if (!quick) findings.push(await ceilingFinding(scratch.path));
-  const sampled = await serverFindings(server, machine, async (opened) =>
-    // A server at an address is not loaded without being asked.
-    quick || opened.kind !== 'embedded' ? [] : await samplerFindings(opened, scratch.path),
-  );
-  findings.push(...sampled);
+  findings.push(...(await serverFindings(server, machine)));
   if (!quick) {
     interruption.throwIfAborted();
     const left = LAST_ROUND_SECONDS - (performance.now() - startMs) / 1000;

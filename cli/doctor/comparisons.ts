@@ -3,15 +3,9 @@
 import { measureCeiling } from '../../harness/calibrate/ceiling.ts';
 import { findPgbench } from '../../harness/calibrate/pgbench.ts';
 import { comparePgbench, type Ratio, WANTED_RATIO } from '../../harness/calibrate/pgbench-ratio.ts';
-import {
-  measureSamplerCost,
-  SAMPLER_COST_LIMIT,
-  type SamplerCost,
-} from '../../harness/calibrate/sampler-cost.ts';
 import { oneLine } from '../../harness/errors.ts';
 import type { MachineAtStart } from '../../harness/measure/machine.ts';
 import { formatCpuList, type Pinning, pinOneEach } from '../../harness/pinning.ts';
-import type { PostgresServer } from '../../harness/server/server.ts';
 import { interruption } from '../interruption.ts';
 import { type Finding, okIf } from './finding.ts';
 
@@ -20,8 +14,6 @@ const CLAIM_SIZES = [1, 10, 100];
 const RATIO_ROUNDS = 3;
 const RATIO_SECONDS = 2;
 const RATIO_CONNECTIONS = 8;
-const SAMPLER_ROUNDS = 2;
-const SAMPLER_SECONDS = 2;
 
 /** The null contender at each size of claim. */
 export async function ceilingFinding(scratchDir: string): Promise<Finding> {
@@ -114,47 +106,6 @@ function ratioSaid(
       rounds: rounds.length,
       connections: RATIO_CONNECTIONS,
       pinned: pinned !== undefined,
-    },
-  };
-}
-
-export async function samplerFindings(server: PostgresServer, scratchDir: string): Promise<Finding[]> {
-  const cost = await measureSamplerCost({
-    server,
-    rounds: SAMPLER_ROUNDS,
-    seconds: SAMPLER_SECONDS,
-    scratchDir,
-    signal: interruption,
-  });
-  return [samplerSaid(cost)];
-}
-
-/**
- * A cost that chance may have made is neither fine nor a warning: only an interval of the median that lies on one side of
- * the limit tells, and two rounds seldom have one.
- */
-export function samplerSaid({ median, interval, min, max, rounds }: SamplerCost): Finding {
-  const percent = (share: number): string => (share * 100).toFixed(1);
-  const [low, high] = interval;
-  const below = high < SAMPLER_COST_LIMIT;
-  const above = low > SAMPLER_COST_LIMIT;
-  const verdict = above
-    ? `: more than ${percent(SAMPLER_COST_LIMIT)} %, so figures of cells with sampling show the sampler too`
-    : below
-      ? ''
-      : ': not told by so few rounds: npm run bench:harness -- --only sampler';
-  return {
-    level: okIf(!above),
-    what: 'sampler',
-    detail: `takes ${percent(median)} % of a drain's throughput [${percent(low)} to ${percent(high)}], ${rounds} rounds of ${SAMPLER_SECONDS} s with and without it${verdict}`,
-    values: {
-      told: below || above,
-      costShare: round(median),
-      low: round(low),
-      high: round(high),
-      min: round(min),
-      max: round(max),
-      rounds,
     },
   };
 }

@@ -11,17 +11,13 @@ import { type Finding, okIf } from './finding.ts';
 const SLOW_FSYNC_US = 5_000;
 const READY_WITHIN_MS = 5_000;
 
-/** Opens the server, reads it, and lets `more` use it before it is closed again. */
-export async function serverFindings(
-  spec: string,
-  machine: MachineAtStart,
-  more: (server: PostgresServer) => Promise<Finding[]>,
-): Promise<Finding[]> {
+/** Opens the server and reads it. */
+export async function serverFindings(spec: string, machine: MachineAtStart): Promise<Finding[]> {
   const startedMs = performance.now();
   try {
     await using opened = await openServer(spec, { signal: interruption });
     const readyMs = performance.now() - startedMs;
-    return [...(await described(opened, spec, readyMs, machine)), ...(await more(opened))];
+    return await described(opened, spec, readyMs, machine);
   } catch (error) {
     if (interruption.aborted) throw error;
     return [{ level: 'fail', what: 'server', detail: oneLine(error) }];

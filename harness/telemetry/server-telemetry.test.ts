@@ -1,16 +1,15 @@
 // Do the sampler, the cost counters and the environment tell what really happens on a server?
 
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-
-import { isForUser } from '../errors.ts';
+import { serverOfVersion } from '../../testing/server-of-version.ts';
 import { captureEnvironment, isDurable, readCpuTimes, stealShare } from '../measure/environment.ts';
 import { environmentSchema } from '../result.ts';
 import { connect, withConnection } from '../server/connect.ts';
 import { startEmbedded } from '../server/embedded.ts';
-import type { CellDatabase, PostgresServer } from '../server/server.ts';
+import type { CellDatabase } from '../server/server.ts';
 import { type ServerReading, startSampler } from './sampler.ts';
 import { costsBetween, readCosts, resetStatistics, waitForQuiet } from './server-costs.ts';
 
@@ -30,23 +29,13 @@ async function eventually(what: string, holds: () => boolean): Promise<void> {
 
 for (const version of ['18', '14'] as const) {
   describe(`PostgreSQL ${version}`, () => {
-    let server: PostgresServer | undefined;
-    let why = 'no server';
-
-    before(async () => {
-      try {
-        server = await startEmbedded({ version });
-      } catch (error) {
-        if (!isForUser(error) || !/could not fetch|not published/.test(error.message)) throw error;
-        why = error.message;
-      }
-    });
-    after(async () => server?.[Symbol.asyncDispose]());
+    const found = serverOfVersion(version);
 
     async function freshCell(context: {
       skip(reason: string): void;
       after(release: () => Promise<void>): void;
     }) {
+      const { server, why } = found;
       if (server === undefined) {
         context.skip(why);
         return undefined;

@@ -2,18 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import pg from 'pg';
 
 import { pgDriver } from '../../queue/index.ts';
-import { isForUser } from '../errors.ts';
+import { serverOfVersion } from '../../testing/server-of-version.ts';
 import { SessionWatch } from '../fairness/session-watch.ts';
 import { nowUs } from '../load/clock.ts';
 import { planSchema, sampleSchema } from '../result.ts';
 import { telemetrySchema } from '../result-telemetry.ts';
 import { connect, withConnection } from '../server/connect.ts';
-import { startEmbedded } from '../server/embedded.ts';
-import type { CellDatabase, PostgresServer } from '../server/server.ts';
+import type { CellDatabase } from '../server/server.ts';
 import { PlanCollector } from './plan-collector.ts';
 import { explainAfterwards, mergePlans, planAccess } from './plans.ts';
 import { ServerWatch } from './server-watch.ts';
@@ -29,21 +28,11 @@ interface Scope {
 
 for (const version of ['18', '16', '14'] as const) {
   describe(`PostgreSQL ${version}`, () => {
-    let server: PostgresServer | undefined;
-    let why = 'no server';
-
-    before(async () => {
-      try {
-        server = await startEmbedded({ version });
-      } catch (error) {
-        if (!isForUser(error) || !/could not fetch|not published/.test(error.message)) throw error;
-        why = error.message;
-      }
-    });
-    after(async () => server?.[Symbol.asyncDispose]());
+    const found = serverOfVersion(version);
 
     /** A database with a table of 5,000 rows and an index on its state. */
     async function freshCell(scope: Scope): Promise<CellDatabase | undefined> {
+      const { server, why } = found;
       if (server === undefined) {
         scope.skip(why);
         return undefined;
@@ -85,7 +74,7 @@ for (const version of ['18', '16', '14'] as const) {
     }
 
     async function watched(cell: CellDatabase, sampling: boolean, load: () => Promise<void>) {
-      await using watch = new ServerWatch(cell, server, { sampling });
+      await using watch = new ServerWatch(cell, found.server, { sampling });
       await watch.settleDown();
       await watch.begin();
       const startUs = nowUs();
@@ -167,7 +156,7 @@ for (const version of ['18', '16', '14'] as const) {
       const cell = await freshCell(scope);
       if (!cell) return;
       const plain = await asPlainRole(cell, 1);
-      await using watch = new ServerWatch(plain, server);
+      await using watch = new ServerWatch(plain, found.server);
       const load = await connect(plain.connection, LOAD);
       await watch.begin();
       const startUs = nowUs();
@@ -188,7 +177,7 @@ for (const version of ['18', '16', '14'] as const) {
       if (!cell) return;
       const plain = await asPlainRole(cell, 6);
       const noted = async (leave: number): Promise<readonly string[]> => {
-        await using watch = new ServerWatch(plain, server, { leave });
+        await using watch = new ServerWatch(plain, found.server, { leave });
         await watch.begin();
         return (await watch.end(0, 1)).notes.filter((note) => note.startsWith('server telemetry: '));
       };

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { ClockReading } from '../load/clock-reading.ts';
 import { type AgentAccount, COUNTED } from '../measure/agent-account.ts';
 import { type AgentCounters, newCounters } from '../measure/recorder.ts';
-import { type AuditedAgent, agentProblems, worstClock } from './agent-audit.ts';
+import { type AuditedAgent, agentProblems, clocksDisagree, worstClock } from './agent-audit.ts';
 import { LIMITS } from './verdict.ts';
 
 const COUNTS: AgentCounters = { ...newCounters(), claims: 5, claimedJobs: 50, finished: 49, staleSettles: 1 };
@@ -73,4 +73,16 @@ test('the cell keeps the clock that is furthest off for certain', () => {
   const agents = clocks.map((clock) => agent({ clock: [clock] }));
   assert.deepEqual(worstClock(agents), { clockOffsetUs: -700, clockUncertaintyUs: 100 });
   assert.deepEqual(worstClock([agent()]), {});
+});
+
+test('one clock that is off, ahead or back, is enough for nothing to be proven of who came first', () => {
+  const good = { offsetUs: 200, uncertaintyUs: 300 };
+  const disagree = (clock: ClockReading, clockBackUs = 0): boolean => {
+    const agents = [agent({ agent: 1, clock: [good] }), agent({ agent: 2, clock: [clock] })];
+    return clocksDisagree(agents, [account({}, clockBackUs)], 1_000);
+  };
+  assert.equal(disagree(good), false);
+  assert.equal(disagree({ offsetUs: 400_000, uncertaintyUs: 100 }), true);
+  assert.equal(disagree({ offsetUs: -5_000, uncertaintyUs: 100 }), true);
+  assert.equal(disagree(good, 1), true);
 });

@@ -52,6 +52,18 @@ function clockProblems(agent: AuditedAgent, account: AgentAccount | undefined, l
   return found;
 }
 
+/** By clocks that go back, or that differ by more than the limit, nothing can be proven of who came first. */
+export function clocksDisagree(
+  agents: readonly AuditedAgent[],
+  accounts: readonly AgentAccount[],
+  limitUs: number,
+): boolean {
+  return agents.some((agent) => {
+    const account = accounts.find((a) => a.agent === agent.agent);
+    return clockProblems(agent, account, limitUs).length > 0;
+  });
+}
+
 function ms(us: number): string {
   return (us / 1000).toFixed(us < 10_000 ? 3 : 1);
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import pg from 'pg';
 import { InvalidArgumentError } from '../errors.ts';
 import type { Connection, Database, Driver, QueryResult, Statement } from './driver.ts';
+import { type OnSession, watchSession } from './pg-session.ts';
 
 /** Where the server is: its parts, or one `postgres://…` string. */
 export type PgAddress =
@@ -40,22 +41,10 @@ export interface PgSettings {
    */
   readonly sessionOptions?: string;
   /**
-   * Called with each connection before anything is sent on it. What it returns is told of every message that the server
-   * sends on it beside its answers (NOTICE, INFO, WARNING). Neither may throw. Default: messages are ignored.
+   * Called with each connection before anything is sent on it, and told of the messages on it (NOTICE, INFO, WARNING).
+   * Default: they are ignored.
    */
-  readonly onSession?: (session: PgSession) => (message: string) => void;
-}
-
-/** A connection, for one who watches it and now and then has something to say on it himself. */
-export interface PgSession {
-  /** What `connect` was called with; absent for a connection of the pool. */
-  readonly purpose: string | undefined;
-  /**
-   * Sends `text` when no transaction is open and no answer is awaited, so that it is part of nothing that the connection's
-   * user does, and breaks nothing when it fails: at once while `onSession` is called, else at the next such moment, which
-   * may never come. `onStatement` is not told. Rejects as the statement does.
-   */
-  between(text: string): Promise<void>;
+  readonly onSession?: OnSession;
 }
 
 export type PgOptions = PgAddress & PgSettings;
@@ -115,32 +104,6 @@ function clientConfig(options: PgOptions, purpose?: string): Config {
       ? {}
       : { options: `${process.env['PGOPTIONS'] ?? ''} ${options.sessionOptions}`.trim() }),
   };
-}
-
-function watchSession(
-  client: pg.ClientBase,
-  purpose: string | undefined,
-  onSession: PgSettings['onSession'],
-): void {
-  if (onSession === undefined) return;
-  let fresh = true;
-  const waiting: (() => void)[] = [];
-  // pg drains when the last answer is in and nothing is queued. Whoever awaits that answer goes on in a microtask, so what
-  // is sent here goes before whatever he sends next.
-  client.on('drain', () => {
-    if (waiting.length > 0 && client.getTransactionStatus() === 'I') waiting.shift()?.();
-  });
-  const onNotice = onSession({
-    purpose,
-    between: (text) =>
-      new Promise((resolve, reject) => {
-        const send = () => client.query(text).then(() => resolve(), reject);
-        if (fresh) send();
-        else waiting.push(send);
-      }),
-  });
-  fresh = false;
-  client.on('notice', ({ message }) => onNotice(message ?? ''));
 }
 
 /** Turns one of our statements into pg's: absent fields stay absent, since pg tells `undefined` from missing. */

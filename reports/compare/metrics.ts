@@ -1,6 +1,7 @@
 // Which figures of two contenders are set beside each other, and which way is better?
 
 import type { Cell, Comparison, Percentiles } from '../../harness/result.ts';
+import { isBound } from '../bounds.ts';
 
 /** One figure that every valid cell of a kind of load may have. */
 export type Metric = {
@@ -41,8 +42,8 @@ function latency(kind: Latency, which: Percentile): Metric {
 
 /** Whether a cell's figure is a lower bound: jobs that had not ended count with their age, and it is as high as the least. */
 export function isLowerBound(metric: Metric, cell: Cell): boolean {
-  const [value, from] = [metric.read(cell), metric.samples?.(cell)?.unfinishedFromUs];
-  return value !== undefined && from !== undefined && value >= from;
+  const value = metric.read(cell);
+  return value !== undefined && isBound(metric.samples?.(cell), value);
 }
 
 /** Whether jobs were left over in a cell to which jobs arrive; a drain's backlog is meant to outlast it. */

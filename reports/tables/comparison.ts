@@ -140,14 +140,11 @@ export function repeatsText({ base, head }: ComparedPair): string {
 export function effectNote({ base, head, rows }: ComparedPair): string | undefined {
   const row = rows.find((one) => one.effect !== undefined);
   if (row === undefined) return undefined;
-  // The middle two of an even number are averaged: as logarithms in an effect, plainly elsewhere.
+  if (row.design === 'paired')
+    return 'Effect: median of the ratios within blocks, as “× base” in the report; base and head are medians over all repeats.';
+  // The middle two of an even number are averaged: as logarithms in an effect, plainly in a median that is shown.
   const even = [base, head].some((side) => side.repeats % 2 === 0);
-  if (row.design === 'paired') {
-    const but = even ? ' (but for the mean of the middle two)' : '';
-    return `Effect: median of the ratios within blocks, as “× base” in the report${but}; base and head are medians over all repeats.`;
-  }
-  const but = even ? ', so another mean of the middle two' : '';
-  const how = `Effect: ratio of the medians of logarithms; base and head are plain medians${but}.`;
+  const how = `Effect: ratio of the medians of logarithms; base and head are plain medians${even ? ', so another mean of the middle two' : ''}.`;
   return base.runId === head.runId
     ? `${how} “× base” in the report is the median of ratios of the blocks that have both.`
     : how;

@@ -1,0 +1,53 @@
+// What does a bundle say of the surroundings? The part of the schema on machine, server and settings.
+
+import { z } from 'zod';
+
+const count = z.int().min(0);
+const ratio = z.number().min(0);
+
+export const environmentSchema = z.strictObject({
+  claimbenchVersion: z.string(),
+  node: z.string(),
+  os: z.string(),
+  arch: z.string(),
+  cpuModel: z.string(),
+  cores: z.int().min(1),
+  memoryBytes: count,
+  container: z.boolean(),
+  server: z.strictObject({
+    kind: z.string(),
+    description: z.string(),
+    version: z.string(),
+    /** Settings that decide figures (durability, memory, WAL, vacuum, planner), as the server reports them. */
+    settings: z.record(z.string(), z.string()),
+    /** fsync, synchronous_commit and full_page_writes are all on. */
+    durable: z.boolean(),
+  }),
+  /** Whether the load generator ran on the machine of the server. */
+  sharedMachine: z.boolean(),
+  /** The null contender's rate with one job per claim, jobs/s per agent. */
+  nullCeilingPerSec: ratio.optional(),
+  /** The same for every claim size that occurs, by size. */
+  nullCeilings: z.record(z.string(), ratio).optional(),
+  /** Processors that the scheduler may use for the run (Linux: affinity and cpuset). */
+  allowedCpus: z.array(count).optional(),
+  /** Processors' worth of time that control groups grant; absent without a limit. */
+  cpuQuota: ratio.optional(),
+  /** Cores that the server, and the agents with the coordinator, were bound to; absent when the scheduler was free. */
+  pinned: z.strictObject({ server: z.array(count), agents: z.array(count) }).optional(),
+  /** Of producers that send on schedule: real-time is before every ordinary process. */
+  producerPriority: z.enum(['realtime', 'normal']).optional(),
+  /** CPU frequency governor; absent where it is not visible. */
+  governor: z.string().optional(),
+  /** Median step of the harness's clock. */
+  clockResolutionUs: ratio.optional(),
+  /** Over the minute before the run. */
+  loadAverageAtStart: ratio.optional(),
+  /** Median of a small fsynced write in the server's data folder, where that can be reached. */
+  fsyncUs: ratio.optional(),
+  /** Share of CPU time stolen by the hypervisor during the run (Linux). */
+  stealShare: ratio.optional(),
+  missing: z.array(z.string()),
+});
+
+export type Environment = z.infer<typeof environmentSchema>;
