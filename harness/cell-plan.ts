@@ -16,6 +16,11 @@ export interface CellPlan {
   readonly seed: number;
 }
 
+/** The lease of the cell's jobs, in ms: the contender's own where it was given one. */
+export function leaseMsOf({ contender, scenario }: CellPlan): number {
+  return contender.axes.leaseMs ?? scenario.leaseMs;
+}
+
 /** What a running cell shows of itself. Rates and percentiles are live readings, not results. */
 export interface CellProgress {
   readonly plan: CellPlan;

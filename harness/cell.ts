@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { isClosedLoop, totalSeconds } from '../scenarios/scenario.ts';
-import type { CellPlan, CellProgress } from './cell-plan.ts';
+import { type CellPlan, type CellProgress, leaseMsOf } from './cell-plan.ts';
 import { assemble, type CellOutcome, type Delayed, type Prepared } from './cell-result.ts';
 import type { BenchJob, Contender, ContenderSpec, Target } from './contender.ts';
 import { openContender } from './contenders/index.ts';
@@ -254,7 +254,7 @@ async function reconcile(
     closedLoop: isClosedLoop(plan.scenario),
     ...(toleranceUs === undefined ? {} : { earlyToleranceUs: toleranceUs }),
     promises: contender.promises,
-    leaseMs: plan.scenario.leaseMs,
+    leaseMs: leaseMsOf(plan),
     preloaded: plan.scenario.preloadJobs,
     priorityOf: (key) => workload.priorityOf(key),
     held: contender.held?.(),

@@ -12,6 +12,9 @@ export interface Axes {
   readonly concurrency?: number;
   readonly wakeup?: string;
   readonly pollMs?: number;
+  /** Goes over the scenario's. */
+  readonly leaseMs?: number;
+  readonly fillfactor?: number;
 }
 
 /** Which queue system, with which settings: plain data, so that it can be sent to an agent process. */
@@ -239,5 +242,7 @@ export interface ContenderDefinition {
   readonly summary: string;
   readonly class: ContractClass;
   readonly axes: readonly (keyof Axes)[];
+  /** Those of `axes` that this one does not leave open, each with the reason. */
+  readonly fixed?: Readonly<Partial<Record<keyof Axes, string>>>;
   open(target: Target, axes: Axes): Promise<Contender>;
 }

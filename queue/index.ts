@@ -28,7 +28,12 @@ export type {
   QueueStats,
   SettleResult,
   StoredJob,
+  StrategyAxis,
+  StrategyContract,
   StrategyFactory,
+  StrategyOptions,
+  Turn,
+  Upkeep,
   WorkerDefaults,
   WorkerSession,
 } from './strategy.ts';

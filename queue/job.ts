@@ -1,7 +1,7 @@
 // Which jobs does a queue accept?
 
 import { InvalidArgumentError, UnsupportedError } from './errors.ts';
-import type { ClaimStrategy, NewJob } from './strategy.ts';
+import type { ClaimStrategy, NewJob, StrategyAxis } from './strategy.ts';
 
 /** Bytes of a queue's name in UTF-8: it is stored with every job and travels as a NOTIFY payload. */
 const QUEUE_NAME_BYTES = 200;
@@ -28,6 +28,13 @@ export function validateJob(strategy: ClaimStrategy, job: NewJob): void {
   if (job.priority !== undefined && job.priority !== 0) requirePriority(strategy, job.priority);
   if (job.maxAttempts !== undefined) requireMaxAttempts(job.maxAttempts);
   if (job.runAt !== undefined) requireRunAt(strategy, job.runAt);
+}
+
+/** Throws UnsupportedError when `value` is given for an axis that `strategy` does not leave open. */
+export function requireOpenAxis(strategy: ClaimStrategy, axis: StrategyAxis, value: unknown): void {
+  const reason = strategy.fixed?.[axis];
+  if (value !== undefined && reason !== undefined)
+    throw new UnsupportedError(strategy.name, `choice of ${axis}`, `${reason}; leave ${axis} out`);
 }
 
 function requirePriority({ name, priorities }: ClaimStrategy, priority: number): void {

@@ -10,7 +10,7 @@ import { leaseStatements } from './strategies/shared/lease-claim.ts';
 import { keepIndexPlans } from './strategies/shared/planner.ts';
 import { installJobsTable, jobsTable } from './strategies/shared/table.ts';
 
-const table = jobsTable('plans');
+const table = jobsTable({ schema: 'plans' });
 const statements = leaseStatements(table);
 const SIZES = [0, 1, 1000, 200_000];
 /** A prepared statement may get its generic plan from the sixth execution on. */

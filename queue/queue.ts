@@ -2,7 +2,7 @@
 
 import type { Database, Driver } from './drivers/driver.ts';
 import { InvalidArgumentError } from './errors.ts';
-import { requireQueueName, validateJob } from './job.ts';
+import { requireOpenAxis, requireQueueName, validateJob } from './job.ts';
 import { encodePayload } from './payload.ts';
 import { strategies } from './strategies/index.ts';
 import type { ClaimStrategy, JobId, NewJob, QueueStats, StoredJob, StrategyFactory } from './strategy.ts';
@@ -16,6 +16,8 @@ export interface QueueOptions {
   readonly strategy?: string | StrategyFactory;
   /** Schema that holds the relations; default `claimbench`. */
   readonly schema?: string;
+  /** Share of a page that inserts fill, 10…100 %; default by the strategy. Matters when `install` creates the tables. */
+  readonly fillfactor?: number;
   /** How idle workers learn of new jobs; default `coalesced`. */
   readonly wakeup?: WakeupName;
   /** Told of signals that could not be sent. No job depends on them. Default: ignored. */
@@ -71,7 +73,7 @@ class StrategyQueue implements Queue {
   constructor(options: QueueOptions) {
     this.driver = options.driver;
     this.schema = options.schema ?? 'claimbench';
-    this.strategy = findStrategy(options.strategy ?? 'skip-locked').create({ schema: this.schema });
+    this.strategy = makeStrategy(options.strategy ?? 'skip-locked', this.schema, options.fillfactor);
     this.wakeup = findWakeup(options.wakeup ?? 'coalesced');
     this.#signaller = this.wakeup.signaller({
       driver: this.driver,
@@ -152,6 +154,20 @@ class StrategyQueue implements Queue {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#signaller[Symbol.asyncDispose]();
   }
+}
+
+function makeStrategy(
+  strategy: string | StrategyFactory,
+  schema: string,
+  fillfactor: number | undefined,
+): ClaimStrategy {
+  const factory = findStrategy(strategy);
+  if (fillfactor === undefined) return factory.create({ schema });
+  if (!Number.isInteger(fillfactor) || fillfactor < 10 || fillfactor > 100)
+    throw new InvalidArgumentError(`fillfactor is ${fillfactor}: give a whole number in 10…100`);
+  const made = factory.create({ schema, fillfactor });
+  requireOpenAxis(made, 'fillfactor', fillfactor);
+  return made;
 }
 
 function findStrategy(strategy: string | StrategyFactory): StrategyFactory {

@@ -112,6 +112,31 @@ export interface Delay {
   promote(db: Database, limit: number): Promise<{ readonly promoted: number; readonly nextDueInMs?: number }>;
 }
 
+/** Settle and next claim as one: one round trip, one transaction, one commit. */
+export interface Turn {
+  /**
+   * Settles `outcomes` as `settle` does, then claims as `claim` does: both take effect or neither. What it rejects with
+   * leaves it unknown whether they did.
+   */
+  settleAndClaim(
+    outcomes: readonly Outcome[],
+    queue: string,
+    limit: number,
+    leaseMs: number,
+  ): Promise<{ readonly settled: SettleResult; readonly jobs: readonly ClaimedJob[] }>;
+}
+
+/** Work of a strategy that no job asks for: ticks, rotation, trimming. Any number of workers may run it at once. */
+export interface Upkeep {
+  /** Mean wait between two runs of one worker, in ms; the worker jitters it. */
+  readonly everyMs: number;
+  /** Bounded in time. `ready`: jobs may have become ready, so idle sessions are woken. */
+  run(db: Database): Promise<{ readonly ready: boolean }>;
+}
+
+/** What a user may choose beside the strategy, where the strategy leaves it open. */
+export type StrategyAxis = 'batch' | 'prefetch' | 'settle' | 'concurrency' | 'leaseMs' | 'fillfactor';
+
 /** One claimer. Everything it claims belongs to this session; disposing it closes the connection it was given. */
 export interface WorkerSession extends AsyncDisposable {
   /** At most `limit` ready jobs of `queue`, in the guaranteed order, each under a lease of `leaseMs`. Empty when none is ready. */
@@ -119,6 +144,7 @@ export interface WorkerSession extends AsyncDisposable {
   /** Settles all outcomes together, in one round trip. */
   settle(outcomes: readonly Outcome[]): Promise<SettleResult>;
   readonly heartbeat?: Heartbeat;
+  readonly turn?: Turn;
 }
 
 /** One design of a job queue in PostgreSQL, bound to one schema. */
@@ -126,6 +152,8 @@ export interface ClaimStrategy {
   readonly name: string;
   readonly guarantees: Guarantees;
   readonly workerDefaults: WorkerDefaults;
+  /** Axes that it does not leave open, each with the reason; choosing one is refused with an UnsupportedError. */
+  readonly fixed?: Readonly<Partial<Record<StrategyAxis, string>>>;
   /** The relations it owns in its schema, unqualified: nothing else is touched. */
   readonly relations: readonly string[];
   /** Creates schema and relations; does nothing where they exist. */
@@ -143,6 +171,20 @@ export interface ClaimStrategy {
   readonly priorities?: { readonly min: number; readonly max: number };
   /** Present when jobs and retries can wait for an instant. */
   readonly delay?: Delay;
+  readonly upkeep?: Upkeep;
+}
+
+/**
+ * What a job's owner may rely on. `job-queue`: each job is leased, retried and buried by itself. `visibility-timeout`: a
+ * job is hidden for a time, nothing more. `event-log`: consumers follow one log in batches.
+ */
+export type StrategyContract = 'job-queue' | 'visibility-timeout' | 'event-log';
+
+/** Options of a strategy. */
+export interface StrategyOptions {
+  readonly schema: string;
+  /** Share of a page that inserts fill, 10…100 %, for tables whose rows are updated; each strategy has its own default. */
+  readonly fillfactor?: number;
 }
 
 /** Makes a strategy for one schema. What a strategy's file exports, a user's own file by default export. */
@@ -150,7 +192,15 @@ export interface StrategyFactory {
   readonly strategyName: string;
   /** One sentence: what it is and who uses the like. */
   readonly summary: string;
-  create(options: { readonly schema: string }): ClaimStrategy;
+  /** Default `job-queue`. Strategies are ranked only among those of one contract. */
+  readonly contract?: StrategyContract;
+  /** Systems that claim like this. */
+  readonly usedBy?: string;
+  /** Where it breaks, in one sentence. */
+  readonly breaks?: string;
+  /** True for what is here to show a cost, and is not meant to be used. */
+  readonly control?: boolean;
+  create(options: StrategyOptions): ClaimStrategy;
 }
 
 export type { Connection, Database };

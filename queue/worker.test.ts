@@ -14,7 +14,10 @@ import {
   pgDriver,
   type Queue,
   type QueueOptions,
+  type StrategyAxis,
+  type StrategyFactory,
   strategies,
+  UnsupportedError,
   type WorkerEvents,
 } from './index.ts';
 
@@ -39,6 +42,11 @@ async function openQueue(options: Partial<QueueOptions> = {}): Promise<Queue> {
   return queue;
 }
 
+/** What of `axes` the strategy of `queue` leaves open. */
+function openAxes(queue: Queue, axes: Partial<Record<StrategyAxis, number>>) {
+  return Object.fromEntries(Object.entries(axes).filter(([axis]) => !(axis in (queue.strategy.fixed ?? {}))));
+}
+
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => ({ queue: 'q', payload: n }));
 const isEmpty = async (queue: Queue) => (await queue.strategy.contents(driver, undefined, 1)).length === 0;
 
@@ -50,7 +58,7 @@ for (const { strategyName: strategy } of strategies) {
     await using worker = createWorker(queue, {
       queue: 'q',
       connections: 3,
-      concurrency: 5,
+      ...openAxes(queue, { concurrency: 5 }),
       async handler({ payload }) {
         if (Number(payload) % 2 === 0) await sleep(1);
         done.push(payload);
@@ -103,10 +111,7 @@ for (const { strategyName: strategy } of strategies) {
     await using worker = createWorker(queue, {
       queue: 'q',
       connections: 2,
-      concurrency: 4,
-      batch: 8,
-      prefetch: 8,
-      leaseMs: 1000,
+      ...openAxes(queue, { concurrency: 4, batch: 8, prefetch: 8, leaseMs: 1000 }),
       retry: fixedRetry(0),
       events: { error: (_error, source) => source === 'connection' && lost.push(source) },
       async handler({ payload }) {
@@ -268,4 +273,66 @@ test('options out of range are refused', async () => {
     assert.throws(() => createWorker(queue, { queue: 'q', handler, ...fault }), {
       name: 'InvalidArgumentError',
     });
+});
+
+test('an axis that the strategy does not leave open is refused, by its name and the reason', async () => {
+  await using queue = await openQueue({ strategy: 'advisory' });
+  assert.throws(
+    () => createWorker(queue, { queue: 'q', leaseMs: 5000, handler: () => undefined }),
+    (error: unknown) =>
+      error instanceof UnsupportedError &&
+      /advisory has no choice of leaseMs: a lease lasts as long as its session; leave leaseMs out/.test(
+        error.message,
+      ),
+  );
+});
+
+test('a settle and the next claim travel as one turn where the session can, and a failed turn settles once more', async () => {
+  const log: string[] = [];
+  let failures = 1;
+  const factory = strategies.find(({ strategyName }) => strategyName === 'skip-locked');
+  assert(factory);
+  const turning: StrategyFactory = {
+    ...factory,
+    create(options) {
+      const strategy = factory.create(options);
+      return {
+        ...strategy,
+        async openWorker(connection, workerId) {
+          const session = await strategy.openWorker(connection, workerId);
+          return {
+            ...session,
+            settle(outcomes) {
+              log.push('settle');
+              return session.settle(outcomes);
+            },
+            turn: {
+              async settleAndClaim(outcomes, queue, limit, leaseMs) {
+                log.push('turn');
+                failures -= 1;
+                if (failures >= 0) throw new Error('planted');
+                const settled = await session.settle(outcomes);
+                return { settled, jobs: await session.claim(queue, limit, leaseMs) };
+              },
+            },
+          };
+        },
+      };
+    },
+  };
+  await using queue = await openQueue({ strategy: turning });
+  await queue.enqueueMany(numbers(20));
+  const errors: string[] = [];
+  await using worker = createWorker(queue, {
+    queue: 'q',
+    handler: () => undefined,
+    events: {
+      error: (error, source) => errors.push(`${source}: ${error instanceof Error && error.message}`),
+    },
+  });
+  await eventually(() => isEmpty(queue), 'an empty queue');
+  assert.equal(worker.state, 'running');
+  assert.deepEqual(errors, ['settle: planted']);
+  assert.equal(log.filter((entry) => entry === 'turn').length, 21, log.join(' '));
+  assert.ok(log.filter((entry) => entry === 'settle').length <= 1, log.join(' '));
 });

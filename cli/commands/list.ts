@@ -4,11 +4,19 @@ import Table from 'cli-table3';
 import { Command } from 'commander';
 import { CONTENDERS } from '../../harness/contenders/index.ts';
 import { UsageError } from '../../harness/errors.ts';
+import { strategies } from '../../queue/index.ts';
 import { BUILT_IN_SCENARIOS, SUITES } from '../../scenarios/index.ts';
 import { EXIT } from '../exit.ts';
+import { strategyRow } from '../strategy-row.ts';
 import { suggestion } from '../suggest.ts';
 
-const SECTIONS: Readonly<Record<string, { title: string; rows: () => { name: string; text: string }[] }>> = {
+/** One thing to run. `text` says it in words; what else there is is for `--json`. */
+interface Row {
+  readonly name: string;
+  readonly text: string;
+}
+
+const SECTIONS: Readonly<Record<string, { title: string; rows: () => readonly Row[] }>> = {
   scenarios: {
     title: 'Scenarios (--scenario)',
     rows: () => BUILT_IN_SCENARIOS.map((s) => ({ name: s.name, text: s.question })),
@@ -17,6 +25,10 @@ const SECTIONS: Readonly<Record<string, { title: string; rows: () => { name: str
     title: 'Contenders (--contender, also name?axis=value&… or ./my-strategy.ts)',
     rows: () =>
       CONTENDERS.map((c) => ({ name: c.name, text: `${c.summary} [${c.class}] axes: ${c.axes.join(', ')}` })),
+  },
+  strategies: {
+    title: 'Strategies of the reference queue, each a contender by its name',
+    rows: () => strategies.map(strategyRow),
   },
   suites: {
     title: 'Suites (--suite)',
@@ -30,8 +42,8 @@ const SECTIONS: Readonly<Record<string, { title: string; rows: () => { name: str
 
 export function listCommand(done: (code: number) => void): Command {
   return new Command('list')
-    .description('show scenarios, contenders and suites')
-    .argument('[what]', 'scenarios, contenders or suites')
+    .description('show scenarios, contenders, strategies and suites')
+    .argument('[what]', 'scenarios, contenders, strategies or suites')
     .option('--json', 'as JSON')
     .action((what: string | undefined, options: { json?: boolean }) => {
       const names = Object.keys(SECTIONS);
@@ -51,10 +63,10 @@ export function listCommand(done: (code: number) => void): Command {
     });
 }
 
-const NAME_WIDTH = 16;
-const TEXT_WIDTH = 82;
+const NAME_WIDTH = 21;
+const TEXT_WIDTH = 79;
 
-function sectionText(title: string, rows: readonly { name: string; text: string }[]): string {
+function sectionText(title: string, rows: readonly Row[]): string {
   const table = new Table({
     chars: plainBorders(),
     style: { head: [], border: [], 'padding-left': 2, 'padding-right': 0 },

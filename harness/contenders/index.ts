@@ -47,6 +47,8 @@ const axesSchema = z.object({
   concurrency: whole(1, 10_000).optional(),
   wakeup: z.string().optional(),
   pollMs: between(1, 3_600_000).optional(),
+  leaseMs: whole(100, 86_400_000).optional(),
+  fillfactor: whole(10, 100).optional(),
 });
 
 /** How a wrong word is answered; the command line adds the nearest right one. */
@@ -77,6 +79,12 @@ export function parseContender(text: string, suggest: Suggest): ContenderSpec {
     );
   }
   const axes = parseAxes(query, definition?.axes ?? REFERENCE_AXES, text, suggest);
+  for (const [axis, reason] of Object.entries(definition?.fixed ?? {})) {
+    if (axis in axes)
+      throw new UsageError(
+        `contender ${text}: ${source} has no choice of ${axis}: ${reason}; leave ${axis} out`,
+      );
+  }
   return {
     // `batch?` is batch: reports would show two names for one.
     name: Object.keys(axes).length === 0 ? source : text,

@@ -69,14 +69,30 @@ export function referenceQueue(
   return {
     name: options.name,
     summary: options.summary ?? factory.summary,
-    class: 'job-queue',
-    axes: ['batch', 'prefetch', 'settle', 'settleDelayMs', 'concurrency', 'wakeup', 'pollMs'],
+    class: factory.contract ?? 'job-queue',
+    axes: [
+      'batch',
+      'prefetch',
+      'settle',
+      'settleDelayMs',
+      'concurrency',
+      'wakeup',
+      'pollMs',
+      'leaseMs',
+      'fillfactor',
+    ],
+    fixed: fixedAxes(factory),
     open: async (target, axes) => new ReferenceQueue(factory, target, { ...options.axes, ...axes }),
   };
 }
 
+/** Of a user's factory whatever it says is found out when the cell opens it. */
+function fixedAxes(factory: StrategyFactory): Readonly<Partial<Record<keyof Axes, string>>> {
+  return strategies.includes(factory) ? (factory.create({ schema: 'claimbench' }).fixed ?? {}) : {};
+}
+
 class ReferenceQueue implements Contender {
-  readonly class = 'job-queue';
+  readonly class;
   readonly promises;
   readonly declared: DeclaredSettings;
   readonly delay?: ContenderDelay;
@@ -95,7 +111,8 @@ class ReferenceQueue implements Contender {
     this.#target = target;
     this.#axes = axes;
     this.#wakeup = wakeupName(axes.wakeup ?? 'coalesced');
-    this.#strategy = factory.create({ schema: target.schema });
+    this.class = factory.contract ?? 'job-queue';
+    this.#strategy = factory.create({ schema: target.schema, ...fillfactorOf(axes) });
     this.#plans = new PlanCollector(target.plans);
     this.#control = this.#driver('control', CONTROL_CONNECTIONS);
     const { guarantees } = this.#strategy;
@@ -173,7 +190,8 @@ class ReferenceQueue implements Contender {
     const worker = createWorker(queue, {
       queue: QUEUE,
       connections: options.connections,
-      leaseMs: options.leaseMs,
+      // A lease that lasts as long as its session is nothing to choose.
+      ...(this.promises.lease === 'timed' ? { leaseMs: options.leaseMs } : {}),
       handler: (job) => options.handler(payloadOf(job)),
       ...workerAxes(this.#axes),
       events: {
@@ -238,7 +256,8 @@ class ReferenceQueue implements Contender {
   }
 
   #queue(driver: Driver, strategy: StrategyFactory): Queue {
-    return createQueue({ driver, strategy, schema: this.#target.schema, wakeup: this.#wakeup });
+    const { schema } = this.#target;
+    return createQueue({ driver, strategy, schema, wakeup: this.#wakeup, ...fillfactorOf(this.#axes) });
   }
 
   #driver(purpose: 'control' | 'producer' | 'worker', max: number): Driver {
@@ -270,8 +289,12 @@ function wakeupName(name: string): WakeupName {
 }
 
 function workerAxes(axes: Axes) {
-  const { wakeup: _, ...rest } = axes;
+  const { wakeup: _wakeup, fillfactor: _fillfactor, leaseMs: _leaseMs, ...rest } = axes;
   return rest;
+}
+
+function fillfactorOf({ fillfactor }: Axes) {
+  return fillfactor === undefined ? {} : { fillfactor };
 }
 
 function toNewJob(job: BenchJob): NewJob {

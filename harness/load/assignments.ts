@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { arrivalsOf, isClosedLoop, type Scenario } from '../../scenarios/scenario.ts';
 import { randomStream } from '../../stats/random.ts';
-import type { CellPlan } from '../cell-plan.ts';
+import { type CellPlan, leaseMsOf } from '../cell-plan.ts';
 import { CLAIMERS_PER_AGENT, type Target } from '../contender.ts';
 import type { Pacing } from './alarm.ts';
 import { arrivals, shareOf } from './arrivals.ts';
@@ -55,7 +55,7 @@ export function planAgents(
         kind: 'worker',
         connections,
         firstClaimer: w * CLAIMERS_PER_AGENT,
-        leaseMs: scenario.leaseMs,
+        leaseMs: leaseMsOf(plan),
         handlerMs,
         keys: { first: w, stride: agents, end: scenario.preloadJobs },
       },

@@ -1,6 +1,7 @@
 // How does a strategy tell the recorder what its sessions ask and are answered?
 
 import type {
+  ClaimedJob,
   ClaimStrategy,
   Connection,
   Outcome,
@@ -35,6 +36,7 @@ export function recorded(
   return {
     strategyName: factory.strategyName,
     summary: factory.summary,
+    ...(factory.contract === undefined ? {} : { contract: factory.contract }),
     create(context) {
       const strategy = factory.create(context);
       return withSessions(strategy, async (connection, workerId) => {
@@ -64,7 +66,7 @@ function withSessions(
   strategy: ClaimStrategy,
   openWorker: (connection: Connection, workerId: string) => Promise<WorkerSession>,
 ): ClaimStrategy {
-  const { priorities, delay } = strategy;
+  const { priorities, delay, fixed, upkeep } = strategy;
   return {
     name: strategy.name,
     guarantees: strategy.guarantees,
@@ -78,6 +80,8 @@ function withSessions(
     contents: (db, afterId, limit) => strategy.contents(db, afterId, limit),
     ...(priorities === undefined ? {} : { priorities }),
     ...(delay === undefined ? {} : { delay }),
+    ...(fixed === undefined ? {} : { fixed }),
+    ...(upkeep === undefined ? {} : { upkeep }),
   };
 }
 
@@ -87,47 +91,77 @@ function recordedSession(
   options: ConsumerOptions,
 ): Omit<WorkerSession, typeof Symbol.asyncDispose> {
   const { events, nowUs } = options;
-  const { heartbeat } = session;
+  const { heartbeat, turn } = session;
   let held = 0;
+
+  const claimed = (requestedUs: number, idle: boolean, limit: number, jobs: readonly ClaimedJob[]): void => {
+    if (jobs.length > limit) events.overClaimed(claimer, jobs.length - limit);
+    held += jobs.length;
+    if (jobs.length === 0) events.emptyClaim(claimer, ...(idle ? [requestedUs] : []));
+    else {
+      events.claimed(
+        claimer,
+        requestedUs,
+        jobs.map((job) => keyOf(job.payload)),
+        jobs.map((job) => job.attempt),
+        limit,
+      );
+    }
+  };
+
+  /** Books a settle around `send`, which returns its result with whatever came along. */
+  const settling = async <T>(
+    outcomes: readonly Outcome[],
+    send: () => Promise<{ readonly settled: SettleResult; readonly along: T }>,
+  ): Promise<{ readonly settled: SettleResult; readonly along: T }> => {
+    const kinds = outcomes.map((o) => o.kind);
+    const number = events.settling(claimer, outcomes.map(keyOfOutcome), kinds);
+    try {
+      const result = await send();
+      events.settled(claimer, number, staleKeys(outcomes, result.settled));
+      return result;
+    } catch (error) {
+      events.settleFailed(claimer, number, error);
+      throw error;
+    } finally {
+      // Until it is answered a strategy may count the jobs as held, and be at a limit of its own.
+      held = Math.max(0, held - outcomes.length);
+    }
+  };
+
   return {
     async claim(queue, limit, leaseMs) {
       const idle = held === 0;
       const requestedUs = nowUs();
       const jobs = await session.claim(queue, limit, leaseMs);
-      if (jobs.length > limit) events.overClaimed(claimer, jobs.length - limit);
-      held += jobs.length;
-      if (jobs.length === 0) events.emptyClaim(claimer, ...(idle ? [requestedUs] : []));
-      else {
-        events.claimed(
-          claimer,
-          requestedUs,
-          jobs.map((job) => keyOf(job.payload)),
-          jobs.map((job) => job.attempt),
-          limit,
-        );
-      }
+      claimed(requestedUs, idle, limit, jobs);
       return jobs;
     },
     async settle(outcomes) {
-      const number = events.settling(
-        claimer,
-        outcomes.map(keyOfOutcome),
-        outcomes.map((o) => o.kind),
-      );
-      let result: SettleResult;
-      try {
-        result = await session.settle(outcomes);
-      } catch (error) {
-        events.settleFailed(claimer, number, error);
-        throw error;
-      } finally {
-        // Until it is answered a strategy may count the jobs as held, and be at a limit of its own.
-        held = Math.max(0, held - outcomes.length);
-      }
-      events.settled(claimer, number, staleKeys(outcomes, result));
-      return result;
+      const { settled } = await settling(outcomes, async () => ({
+        settled: await session.settle(outcomes),
+        along: undefined,
+      }));
+      return settled;
     },
     ...(heartbeat === undefined ? {} : { heartbeat }),
+    ...(turn === undefined
+      ? {}
+      : {
+          turn: {
+            async settleAndClaim(outcomes, queue, limit, leaseMs) {
+              // The settle comes first: with what it settles gone, the session may hold no other job.
+              const idle = held === outcomes.length;
+              const requestedUs = nowUs();
+              const { settled, along } = await settling(outcomes, async () => {
+                const turned = await turn.settleAndClaim(outcomes, queue, limit, leaseMs);
+                return { settled: turned.settled, along: turned.jobs };
+              });
+              claimed(requestedUs, idle, limit, along);
+              return { settled, jobs: along };
+            },
+          },
+        }),
   };
 }
 

@@ -29,7 +29,7 @@ export async function probeFence(strategy: ClaimStrategy, driver: Driver): Promi
   const { backendPid } = firstConnection;
   await using first = await strategy.openWorker(firstConnection, 'fence-probe-1');
   await using second = await strategy.openWorker(await driver.connect('fence probe'), 'fence-probe-2');
-  const held = await first.claim(QUEUE, 2, LEASE_MS);
+  const held = await claimTwo(strategy, driver, (limit) => first.claim(QUEUE, limit, LEASE_MS));
   if (held.length !== 2) return problem(`two jobs were enqueued, a claim of two got ${held.length}`);
   if (guarantees.lease === 'timed') await sleep(LEASE_MS + POLL_MS);
   else await driver.query({ text: 'SELECT pg_terminate_backend($1)', values: [backendPid] });
@@ -58,19 +58,27 @@ function probeJob(n: number) {
   return { queue: QUEUE, payload: { probe: n } };
 }
 
-async function redelivered(
-  strategy: ClaimStrategy,
-  driver: Driver,
-  session: WorkerSession,
-): Promise<ClaimedJob[]> {
-  const again: ClaimedJob[] = [];
-  const deadline = performance.now() + REDELIVERED_WITHIN_MS;
-  while (again.length < 2 && performance.now() < deadline) {
+function redelivered(strategy: ClaimStrategy, driver: Driver, session: WorkerSession): Promise<ClaimedJob[]> {
+  return claimTwo(strategy, driver, async (limit) => {
     await strategy.reap(driver, 100);
-    again.push(...(await session.claim(QUEUE, 2 - again.length, 30_000)));
-    if (again.length < 2) await sleep(POLL_MS);
+    return session.claim(QUEUE, limit, 30_000);
+  });
+}
+
+/** Claims until there are two, or time is up. What is ready only after upkeep is waited for. */
+async function claimTwo(
+  { upkeep }: ClaimStrategy,
+  driver: Driver,
+  claim: (limit: number) => Promise<readonly ClaimedJob[]>,
+): Promise<ClaimedJob[]> {
+  const jobs: ClaimedJob[] = [];
+  const deadline = performance.now() + REDELIVERED_WITHIN_MS;
+  for (;;) {
+    await upkeep?.run(driver);
+    jobs.push(...(await claim(2 - jobs.length)));
+    if (jobs.length === 2 || performance.now() > deadline) return jobs;
+    await sleep(POLL_MS);
   }
-  return again;
 }
 
 /** A session that is gone may answer with an error: that refuses everything. */

@@ -56,6 +56,23 @@ export async function expireAndReap(bench: Bench): Promise<void> {
   await eventually(async () => (await bench.strategy.reap(bench.driver, 100)) > 0, 'an expired lease');
 }
 
+/** The same session, before each of whose claims the upkeep is done that a worker would have done by then. */
+function withUpkeep(session: WorkerSession, { upkeep }: ClaimStrategy, driver: Driver): WorkerSession {
+  if (upkeep === undefined) return session;
+  return new Proxy(session, {
+    get(target, property) {
+      if (property === 'claim') {
+        return async (queue: string, limit: number, leaseMs: number) => {
+          await upkeep.run(driver);
+          return target.claim(queue, limit, leaseMs);
+        };
+      }
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
 /** Installs `factory`'s strategy in `schema`; what the bench opens, `closing` closes. */
 export async function openBench(
   factory: StrategyFactory,
@@ -68,7 +85,7 @@ export async function openBench(
   const openOn = async () => {
     const connection = await driver.connect('conformance');
     const session = closing.use(await strategy.openWorker(connection, 'tester'));
-    return { session, pid: connection.backendPid };
+    return { session: withUpkeep(session, strategy, driver), pid: connection.backendPid };
   };
   return {
     driver,

@@ -18,6 +18,7 @@ import type {
   Outcome,
   SettleResult,
   StrategyFactory,
+  StrategyOptions,
   WorkerSession,
 } from '../strategy.ts';
 import {
@@ -34,7 +35,7 @@ import { readContents, readStats } from './shared/inspect.ts';
 import { PRIORITIES } from './shared/lease-strategy.ts';
 import { keepIndexPlans } from './shared/planner.ts';
 import { settleOn } from './shared/settle.ts';
-import { jobsTable } from './shared/table.ts';
+import { type JobsTable, jobsTable } from './shared/table.ts';
 import { delayOn } from './shared/upkeep.ts';
 
 /**
@@ -44,8 +45,7 @@ import { delayOn } from './shared/upkeep.ts';
 const MAX_HELD = 1_000;
 
 /** What the sessions of one strategy share. */
-function sessionStatements(schema: string) {
-  const table = jobsTable(schema);
+function sessionStatements(table: JobsTable) {
   return {
     claim: prepared(claimCallSql(table)),
     unlock: prepared(unlockSql(table)),
@@ -147,9 +147,9 @@ class AdvisorySession implements WorkerSession {
   }
 }
 
-function create({ schema }: { readonly schema: string }): ClaimStrategy {
-  const table = jobsTable(schema);
-  const statements = sessionStatements(schema);
+function create(options: StrategyOptions): ClaimStrategy {
+  const table = jobsTable(options);
+  const statements = sessionStatements(table);
   const held = heldRule(table);
   return {
     name: 'advisory',
@@ -161,6 +161,7 @@ function create({ schema }: { readonly schema: string }): ClaimStrategy {
       crashCountsAttempt: false,
       transactionPooler: false,
     },
+    fixed: { leaseMs: 'a lease lasts as long as its session' },
     relations: advisoryRelations,
     priorities: PRIORITIES,
     delay: delayOn(table),
@@ -180,6 +181,8 @@ function create({ schema }: { readonly schema: string }): ClaimStrategy {
 /** Session advisory locks, one job per claim. */
 export const advisory: StrategyFactory = {
   strategyName: 'advisory',
-  summary: 'claims by session advisory lock without writing, as Que does and GoodJob in its way',
+  summary: 'claims by session advisory lock, row by row, without writing',
+  usedBy: 'Que',
+  breaks: 'claims walk past the jobs in flight; no pooler in transaction mode; a hung worker keeps its jobs',
   create,
 };

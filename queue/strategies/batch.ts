@@ -13,7 +13,9 @@ import { leaseStrategy } from './shared/lease-strategy.ts';
 /** Claims, prefetches and settles in batches of 100. */
 export const batch: StrategyFactory = {
   strategyName: 'batch',
-  summary:
-    'the same claims by the hundred, prefetched and settled together, as graphile-worker and River can',
-  create: ({ schema }) => leaseStrategy('batch', schema, { batch: 100, prefetch: 200, settle: 'batched' }),
+  summary: 'skip-locked by the hundred, prefetched and settled together',
+  usedBy: "graphile-worker's local queue, River's completer",
+  breaks:
+    'a claimed job waits in one worker while another may be idle; a crash returns a whole batch after its lease',
+  create: (options) => leaseStrategy('batch', options, { batch: 100, prefetch: 200, settle: 'batched' }),
 };

@@ -15,6 +15,9 @@ import { leaseStrategy } from './shared/lease-strategy.ts';
 /** The reference strategy: one job per claim, settled alone. */
 export const skipLocked: StrategyFactory = {
   strategyName: 'skip-locked',
-  summary: 'claims by UPDATE with FOR UPDATE SKIP LOCKED, one by one, as pg-boss, River and Oban do',
-  create: ({ schema }) => leaseStrategy('skip-locked', schema, { batch: 1, prefetch: 0, settle: 'each' }),
+  summary: 'claims by UPDATE with FOR UPDATE SKIP LOCKED, one by one: the reference',
+  usedBy: 'pg-boss, River, Oban, graphile-worker',
+  breaks:
+    'two dead row versions per job, so a held-back VACUUM slows claims; one commit per claim and per ack',
+  create: (options) => leaseStrategy('skip-locked', options, { batch: 1, prefetch: 0, settle: 'each' }),
 };

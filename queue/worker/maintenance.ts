@@ -1,4 +1,4 @@
-// Who ends expired leases and promotes delayed jobs? Every worker, a little, for all queues of the schema.
+// Who ends expired leases, promotes delayed jobs and does a strategy's upkeep? Every worker, a little, for all queues of the schema.
 
 import type { Queue } from '../queue.ts';
 import type { Bell } from '../wakeup/bell.ts';
@@ -24,6 +24,7 @@ export class Maintenance {
   #running: Promise<void> = Promise.resolve();
   #nextReapMs: number;
   #nextPromoteMs = 0;
+  #nextUpkeepMs = 0;
 
   constructor(queue: Queue, options: ResolvedOptions, bell: Bell) {
     this.#queue = queue;
@@ -32,6 +33,7 @@ export class Maintenance {
     const reaps = queue.strategy.guarantees.lease === 'timed';
     this.#nextReapMs = reaps ? 0 : Number.POSITIVE_INFINITY;
     if (queue.strategy.delay === undefined) this.#nextPromoteMs = Number.POSITIVE_INFINITY;
+    if (queue.strategy.upkeep === undefined) this.#nextUpkeepMs = Number.POSITIVE_INFINITY;
     this.#schedule();
   }
 
@@ -45,7 +47,7 @@ export class Maintenance {
 
   #schedule(): void {
     clearTimeout(this.#timer);
-    const nextMs = Math.min(this.#nextReapMs, this.#nextPromoteMs);
+    const nextMs = Math.min(this.#nextReapMs, this.#nextPromoteMs, this.#nextUpkeepMs);
     if (this.#stopped.signal.aborted || nextMs === Number.POSITIVE_INFINITY) return;
     this.#timer = setTimeout(
       () => {
@@ -59,7 +61,8 @@ export class Maintenance {
     if (this.#stopped.signal.aborted) return;
     try {
       const moved = (await this.#reap()) + (await this.#promote());
-      if (moved > 0) {
+      const ready = await this.#upkeep();
+      if (moved > 0 || ready) {
         this.#bell.ring();
         this.#queue.signal(this.#options.queue);
       }
@@ -70,6 +73,7 @@ export class Maintenance {
         performance.now() + jittered(Math.max(REAP_MIN_MS, this.#options.pollMs), this.#options.random());
       this.#nextReapMs = Math.max(this.#nextReapMs, laterMs);
       this.#nextPromoteMs = Math.max(this.#nextPromoteMs, laterMs);
+      this.#nextUpkeepMs = Math.max(this.#nextUpkeepMs, laterMs);
     }
     this.#schedule();
   }
@@ -91,6 +95,13 @@ export class Maintenance {
     if (nextDueInMs !== undefined)
       this.#nextPromoteMs = Math.min(this.#nextPromoteMs, performance.now() + nextDueInMs);
     return promoted;
+  }
+
+  async #upkeep(): Promise<boolean> {
+    const { upkeep } = this.#queue.strategy;
+    if (upkeep === undefined || performance.now() < this.#nextUpkeepMs) return false;
+    this.#nextUpkeepMs = performance.now() + jittered(upkeep.everyMs, this.#options.random());
+    return (await upkeep.run(this.#queue.driver)).ready;
   }
 
   /** Waits for the statement under way, and ends. */

@@ -1,7 +1,7 @@
 // What can a worker be told, and what does it do when it is told nothing?
 
 import { InvalidArgumentError } from '../errors.ts';
-import { requireQueueName } from '../job.ts';
+import { requireOpenAxis, requireQueueName } from '../job.ts';
 import type { Queue } from '../queue.ts';
 import { exponentialRetry, type Random, type RetryPolicy } from '../retry.ts';
 import type { ClaimedJob, Outcome, SettleResult } from '../strategy.ts';
@@ -93,6 +93,8 @@ function whole(name: string, value: number, min: number, max: number): number {
 export function resolveOptions(queue: Queue, options: WorkerOptions): ResolvedOptions {
   requireQueueName(options.queue);
   const { workerDefaults } = queue.strategy;
+  for (const axis of ['batch', 'prefetch', 'settle', 'concurrency', 'leaseMs'] as const)
+    requireOpenAxis(queue.strategy, axis, options[axis]);
   const random = options.random ?? Math.random;
   const leaseMs = whole('leaseMs', options.leaseMs ?? 30_000, 100, 86_400_000);
   return {

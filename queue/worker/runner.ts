@@ -1,7 +1,7 @@
 // How does one session keep its handlers fed, and its outcomes settled?
 
 import type { Queue } from '../queue.ts';
-import type { ClaimedJob, Outcome, SettleResult, WorkerSession } from '../strategy.ts';
+import type { ClaimedJob, Outcome, SettleResult, Turn, WorkerSession } from '../strategy.ts';
 import type { Bell } from '../wakeup/bell.ts';
 import { Backoff } from './backoff.ts';
 import { claimSize } from './claim-size.ts';
@@ -27,6 +27,18 @@ export interface RunnerReport {
   readonly released: number;
   /** Handlers that ignored their abort signal: their jobs come back when the lease ends. */
   readonly abandoned: number;
+}
+
+/** Outcomes to be settled. `final`: whatever fails now is not tried again. */
+interface Due {
+  readonly outcomes: readonly Outcome[];
+  readonly final: boolean;
+}
+
+/** The bell's strokes and the earliest end of the leases, as known before a claim. */
+interface ClaimStart {
+  readonly strokes: number;
+  readonly expiresAtMs: number;
 }
 
 /** Outcomes per settle statement, and, as a multiple of the batch, outcomes that may wait before claims pause. */
@@ -76,11 +88,7 @@ export class Runner {
   #pump(): void {
     this.#startHandlers();
     const session = this.#holder.session;
-    if (session !== undefined) {
-      // The settle first: on one connection it is executed first, and its jobs are out of the way of the claim.
-      this.#settleWhenDue(session);
-      this.#claimWhenWanted(session);
-    }
+    if (session !== undefined) this.#talk(session);
     if (this.#stopping.signal.aborted && this.#isDrained()) this.#drained.resolve();
   }
 
@@ -145,27 +153,38 @@ export class Runner {
       this.#finish(held, { kind: 'release', job: held.job });
   }
 
-  #settleWhenDue(session: WorkerSession): void {
-    if (this.#settlingOn !== undefined) return;
+  /** Sends what is due: as one turn where the session can and both are, else the settle first, as it makes way for the claim. */
+  #talk(session: WorkerSession): void {
+    const due = this.#dueOutcomes();
+    const size = this.#claimSize();
+    if (due === undefined) {
+      if (size > 0) void this.#claim(session, size);
+    } else if (size > 0 && session.turn !== undefined) {
+      void this.#takeTurn(session, session.turn, due, size);
+    } else {
+      void this.#settle(session, due.outcomes, due.final);
+      if (size > 0) void this.#claim(session, size);
+    }
+  }
+
+  /** What is to be settled now, taken off the list; `undefined` for nothing. */
+  #dueOutcomes(): Due | undefined {
+    if (this.#settlingOn !== undefined) return undefined;
     if (this.#again.length > 0) {
       const outcomes = this.#again;
       this.#again = [];
-      void this.#settle(session, outcomes, true);
-      return;
+      return { outcomes, final: true };
     }
-    if (this.#outcomes.length === 0) return;
+    if (this.#outcomes.length === 0) return undefined;
     if (this.#options.settle === 'batched' && !this.#isFlushDue()) {
       this.#flushLater();
-      return;
+      return undefined;
     }
     this.#flushDue = false;
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
-    void this.#settle(
-      session,
-      this.#outcomes.splice(0, this.#options.settle === 'each' ? 1 : SETTLE_LIMIT),
-      false,
-    );
+    const most = this.#options.settle === 'each' ? 1 : SETTLE_LIMIT;
+    return { outcomes: this.#outcomes.splice(0, most), final: false };
   }
 
   #isFlushDue(): boolean {
@@ -183,24 +202,52 @@ export class Runner {
     }, this.#options.settleDelayMs);
   }
 
-  /** `final`: whatever fails now is not tried again. */
   async #settle(session: WorkerSession, outcomes: readonly Outcome[], final: boolean): Promise<void> {
-    if (session === this.#holder.session) this.#settlingOn = session;
+    this.#beginSettle(session);
     try {
-      const result = await session.settle(outcomes);
-      this.#options.events.settled?.(outcomes, result);
-      this.#afterSettle(outcomes, result);
+      this.#afterSettle(outcomes, await session.settle(outcomes));
     } catch (error) {
-      this.#options.events.settleFailed?.(outcomes, error);
-      this.#options.events.error?.(error, 'settle');
-      // The fence makes it safe: what the failed try did settle is stale now. Once only, then the lease decides.
-      if (this.#timedLease && !final) this.#again = outcomes;
+      this.#settleFailed({ outcomes, final }, error);
     }
-    if (this.#settlingOn === session) this.#settlingOn = undefined;
+    this.#endSettle(session);
     this.#pump();
   }
 
+  async #takeTurn(session: WorkerSession, turn: Turn, due: Due, limit: number): Promise<void> {
+    this.#beginSettle(session);
+    const claim = this.#beginClaim();
+    try {
+      const { queue, leaseMs } = this.#options;
+      const { settled, jobs } = await turn.settleAndClaim(due.outcomes, queue, limit, leaseMs);
+      this.#afterSettle(due.outcomes, settled);
+      this.#endSettle(session);
+      this.#endClaim(session, claim, limit, jobs);
+    } catch (error) {
+      this.#settleFailed(due, error);
+      this.#endSettle(session);
+      await this.#backoff.wait(this.#stopping.signal);
+      this.#claiming = false;
+    }
+    this.#pump();
+  }
+
+  #beginSettle(session: WorkerSession): void {
+    if (session === this.#holder.session) this.#settlingOn = session;
+  }
+
+  #endSettle(session: WorkerSession): void {
+    if (this.#settlingOn === session) this.#settlingOn = undefined;
+  }
+
+  #settleFailed({ outcomes, final }: Due, error: unknown): void {
+    this.#options.events.settleFailed?.(outcomes, error);
+    this.#options.events.error?.(error, 'settle');
+    // The fence makes it safe: what the failed try did settle is stale now. Once only, then the lease decides.
+    if (this.#timedLease && !final) this.#again = outcomes;
+  }
+
   #afterSettle(outcomes: readonly Outcome[], result: SettleResult): void {
+    this.#options.events.settled?.(outcomes, result);
     this.#released += result.released;
     if (result.retried + result.released === 0) return;
     let ready = result.released > 0;
@@ -212,46 +259,53 @@ export class Runner {
     if (ready) this.#context.bell.ring();
   }
 
-  #claimWhenWanted(session: WorkerSession): void {
-    if (this.#claiming || this.#resting || this.#stopping.signal.aborted) return;
-    if (this.#outcomes.length > this.#options.batch * BACKLOG_BATCHES) return;
-    const size = claimSize({
+  /** Jobs to ask for now; 0 for no claim. */
+  #claimSize(): number {
+    if (this.#claiming || this.#resting || this.#stopping.signal.aborted) return 0;
+    if (this.#outcomes.length > this.#options.batch * BACKLOG_BATCHES) return 0;
+    return claimSize({
       free: this.#target - this.#hand.running.size - this.#hand.waiting,
       batch: this.#options.batch,
       starved: this.#hand.waiting === 0 && this.#hand.running.size < this.#options.concurrency,
     });
-    if (size > 0) void this.#claim(session, size);
   }
 
   async #claim(session: WorkerSession, limit: number): Promise<void> {
     const { events, queue, leaseMs } = this.#options;
-    this.#claiming = true;
-    const strokes = this.#context.bell.strokes;
-    // Taken before the claim is sent, so that our opinion of the lease's end is never later than the server's.
-    const expiresAtMs = performance.now() + leaseMs;
-    let jobs: readonly ClaimedJob[];
+    const claim = this.#beginClaim();
     try {
-      jobs = await session.claim(queue, limit, leaseMs);
-      this.#backoff.reset();
+      this.#endClaim(session, claim, limit, await session.claim(queue, limit, leaseMs));
     } catch (error) {
       events.error?.(error, 'claim');
       await this.#backoff.wait(this.#stopping.signal);
       this.#claiming = false;
-      return this.#pump();
-    }
-    this.#claiming = false;
-    // The connection died after it answered: leases that end with it are gone already.
-    if (!this.#timedLease && session !== this.#holder.session) return this.#pump();
-    if (jobs.length === 0) {
-      events.emptyClaim?.();
-      void this.#rest(strokes);
-    } else {
-      events.claimed?.(jobs);
-      for (const job of jobs) this.#hand.add(new HeldJob(job, session, expiresAtMs));
-      // There may be more than we took: let an idle sibling look.
-      if (jobs.length === limit) this.#context.bell.pass();
     }
     this.#pump();
+  }
+
+  /** What is known before a claim is sent, so that our opinion of the lease's end is never later than the server's. */
+  #beginClaim(): ClaimStart {
+    this.#claiming = true;
+    return {
+      strokes: this.#context.bell.strokes,
+      expiresAtMs: performance.now() + this.#options.leaseMs,
+    };
+  }
+
+  #endClaim(session: WorkerSession, start: ClaimStart, limit: number, jobs: readonly ClaimedJob[]): void {
+    this.#backoff.reset();
+    this.#claiming = false;
+    // The connection died after it answered: leases that end with it are gone already.
+    if (!this.#timedLease && session !== this.#holder.session) return;
+    if (jobs.length === 0) {
+      this.#options.events.emptyClaim?.();
+      void this.#rest(start.strokes);
+      return;
+    }
+    this.#options.events.claimed?.(jobs);
+    for (const job of jobs) this.#hand.add(new HeldJob(job, session, start.expiresAtMs));
+    // There may be more than we took: let an idle sibling look.
+    if (jobs.length === limit) this.#context.bell.pass();
   }
 
   async #rest(strokes: number): Promise<void> {

@@ -1,6 +1,6 @@
 // What is a strategy on the shared table whose claim writes a timed lease, apart from how its worker is set?
 
-import type { ClaimStrategy, WorkerDefaults } from '../../strategy.ts';
+import type { ClaimStrategy, StrategyOptions, WorkerDefaults } from '../../strategy.ts';
 import { enqueueInto } from './enqueue.ts';
 import { readContents, readStats } from './inspect.ts';
 import { leaseStatements, openLeaseSession } from './lease-claim.ts';
@@ -10,9 +10,13 @@ import { delayOn, reapExpired } from './upkeep.ts';
 /** Range of the column `priority`, a smallint. */
 export const PRIORITIES = { min: -32_768, max: 32_767 } as const;
 
-/** Builds such a strategy for `schema`. */
-export function leaseStrategy(name: string, schema: string, workerDefaults: WorkerDefaults): ClaimStrategy {
-  const table = jobsTable(schema);
+/** Builds such a strategy. */
+export function leaseStrategy(
+  name: string,
+  options: StrategyOptions,
+  workerDefaults: WorkerDefaults,
+): ClaimStrategy {
+  const table = jobsTable(options);
   const statements = leaseStatements(table);
   return {
     name,

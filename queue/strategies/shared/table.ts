@@ -2,10 +2,13 @@
 
 import type { Database } from '../../drivers/driver.ts';
 import { qualify, quoteIdentifier } from '../../sql.ts';
+import type { StrategyOptions } from '../../strategy.ts';
 
 /** The qualified, quoted names of one schema's relations. */
 export interface JobsTable {
   readonly schema: string;
+  /** Share of a page that inserts fill, in %. */
+  readonly fillfactor: number;
   readonly jobs: string;
   readonly dead: string;
 }
@@ -23,8 +26,8 @@ export const JOBS_RELATIONS: readonly string[] = [
 ];
 
 /** The names for `schema`. Throws InvalidArgumentError when it is no valid identifier. */
-export function jobsTable(schema: string): JobsTable {
-  return { schema, jobs: qualify(schema, 'jobs'), dead: qualify(schema, 'dead') };
+export function jobsTable({ schema, fillfactor = 100 }: StrategyOptions): JobsTable {
+  return { schema, fillfactor, jobs: qualify(schema, 'jobs'), dead: qualify(schema, 'dead') };
 }
 
 /**
@@ -53,18 +56,17 @@ CREATE TABLE IF NOT EXISTS ${table.jobs} (
   worker           text,
   last_error       text,
   payload          jsonb       NOT NULL
-) WITH (${STORAGE})`;
+) WITH (fillfactor = ${table.fillfactor}, ${STORAGE})`;
 }
 
 /**
- * - fillfactor 100: \`state\` is in every index predicate, so no claim can be a HOT update, and spare room would only
+ * - fillfactor is 100 unless asked for: \`state\` is in every index predicate, so no claim can be a HOT update, and spare room would only
  *   make the table longer.
  * - A queue turns its whole content over while its size stays the same: a share of the table says nothing about the
  *   number of dead rows, so autovacuum counts rows alone, and does not pause.
  * - Inserted rows are deleted soon: vacuuming for inserts would freeze what is about to die.
  */
 const STORAGE = `
-  fillfactor = 100,
   autovacuum_vacuum_scale_factor = 0,
   autovacuum_vacuum_threshold = 5000,
   autovacuum_vacuum_insert_threshold = -1,
