@@ -1,0 +1,222 @@
+// How do jobs get their numbers?
+
+import type { Database, Driver } from '../../../drivers/driver.ts';
+import { encodePayload } from '../../../payload.ts';
+import { prepared } from '../../../sql.ts';
+import type { JobId, NewJob } from '../../../strategy.ts';
+import { idOf, type RangeTables, slotSql } from './relations.ts';
+import type { Routine } from './take-sql.ts';
+
+/** Attempts of a job whose caller names none. */
+const MAX_ATTEMPTS = 20;
+
+/** A lane that exists for everybody, as committed. */
+interface Lane {
+  readonly id: number;
+  /** The sequence of its numbers, as PostgreSQL's oid. */
+  readonly numbers: string;
+}
+
+/** A job as its statement takes it. */
+interface EncodedJob {
+  readonly queue: string;
+  readonly priority: number;
+  readonly maxAttempts: number;
+  readonly payload: string;
+  readonly runAt: string | null;
+}
+
+/** Jobs of one queue and priority, and where each stood in what the caller gave. */
+interface Group {
+  readonly queue: string;
+  readonly priority: number;
+  /** They were given an instant, which may have passed. */
+  readonly waits: boolean;
+  readonly jobs: EncodedJob[];
+  readonly places: number[];
+}
+
+/** `numbers` only when other jobs' numbers lie between those of the statement. */
+interface AppendedRow {
+  readonly first: string | null;
+  readonly count: number;
+  readonly numbers: string | null;
+}
+
+/**
+ * A transaction gets its id before it draws a number: a gap whose horizon has passed would otherwise be closed over a
+ * job that is still to come. CASE is what orders the two.
+ */
+const NUMBER = `CASE WHEN pg_current_xact_id() IS NOT NULL THEN nextval($2::oid::regclass) END`;
+
+/** The lane is looked at again: another one may have its number since somebody installed the schema anew. */
+function present({ lanes }: RangeTables): string {
+  return `EXISTS (SELECT FROM ${lanes} WHERE id = $1::integer AND queue = $3::text AND priority = $4::smallint)`;
+}
+
+function appendOneSql(tables: RangeTables): string {
+  const slot = slotSql(tables);
+  return `
+INSERT INTO ${tables.jobs} (lane, seq, max_attempts, payload${slot === undefined ? '' : ', slot'})
+SELECT $1::integer, ${NUMBER}, $5::smallint, $6::json${slot === undefined ? '' : `, ${slot}`}
+WHERE ${present(tables)}
+RETURNING seq`;
+}
+
+/** unnest emits rows in the order of the arrays, and nothing between it and the insert reorders them. */
+function appendManySql(tables: RangeTables): string {
+  const slot = slotSql(tables);
+  return `
+WITH appended AS (
+  INSERT INTO ${tables.jobs} (lane, seq, max_attempts, payload${slot === undefined ? '' : ', slot'})
+  SELECT $1::integer, ${NUMBER}, job.max_attempts, job.payload::json${slot === undefined ? '' : `, ${slot}`}
+  FROM unnest($5::smallint[], $6::text[]) AS job (max_attempts, payload)
+  WHERE ${present(tables)}
+  RETURNING seq
+)
+SELECT min(seq) AS first, count(*)::integer AS count,
+  CASE WHEN max(seq) - min(seq) + 1 > count(*) THEN string_agg(seq::text, ',') END AS numbers
+FROM appended`;
+}
+
+/** Jobs whose lane is not there yet, and those that wait for an instant. The order of the arrays is that of the ids. */
+function depositSql({ inbox, delayed, ids }: RangeTables): string {
+  return `
+WITH job AS MATERIALIZED (
+  SELECT nextval('${ids.replaceAll("'", "''")}') AS id, queue, priority, max_attempts, payload, run_at
+  FROM unnest($1::text[], $2::smallint[], $3::smallint[], $4::text[], $5::timestamptz[])
+    AS job (queue, priority, max_attempts, payload, run_at)
+), waiting AS (
+  INSERT INTO ${delayed} (run_at, id, since, attempt, max_attempts, priority, queue, payload)
+  SELECT run_at, id, now(), 0, max_attempts, priority, queue, payload::json
+  FROM job
+  WHERE run_at > now()
+), entered AS (
+  INSERT INTO ${inbox} (id, since, attempt, max_attempts, priority, queue, payload)
+  SELECT id, now(), 0, max_attempts, priority, queue, payload::json
+  FROM job
+  WHERE run_at IS NULL OR run_at <= now()
+)
+SELECT id::text AS id FROM job`;
+}
+
+/** Makes the enqueue of `tables`; `openLane` is the routine that makes a lane. */
+export function enqueueRanges(
+  tables: RangeTables,
+  openLane: Routine,
+): (db: Database, jobs: readonly NewJob[]) => Promise<readonly JobId[]> {
+  const one = prepared(appendOneSql(tables));
+  const many = prepared(appendManySql(tables));
+  const deposit = prepared(depositSql(tables));
+  const find = prepared(
+    `SELECT id, numbers::oid::text AS numbers FROM ${tables.lanes} WHERE queue = $1 AND priority = $2`,
+  );
+  const open = prepared(`SELECT ${openLane.name}($1, $2)`);
+  const known = new Map<string, Lane>();
+
+  const laneOf = async (db: Database, { queue, priority }: Group): Promise<Lane | undefined> => {
+    const key = `${priority} ${queue}`;
+    const lane = known.get(key);
+    if (lane !== undefined) return lane;
+    // Within a caller's transaction a new lane would be everybody's to wait for until its commit.
+    if (isDriver(db)) await db.query(open([queue, priority]));
+    const { rows } = await db.query<Lane>(find([queue, priority]));
+    if (rows[0] !== undefined) known.set(key, rows[0]);
+    return rows[0];
+  };
+
+  /** Ids of the jobs appended to their lane; `undefined` when that does not exist. */
+  const append = async (db: Database, group: Group): Promise<readonly JobId[] | undefined> => {
+    const lane = await laneOf(db, group);
+    if (lane === undefined) return undefined;
+    const { queue, priority, jobs } = group;
+    const numbers = await send(db, [lane.id, lane.numbers, queue, priority], jobs);
+    if (numbers !== undefined) return numbers.map((number) => idOf(lane.id, number));
+    known.delete(`${priority} ${queue}`);
+    return undefined;
+  };
+
+  const send = async (db: Database, lane: readonly unknown[], jobs: readonly EncodedJob[]) => {
+    if (jobs.length === 1) {
+      const { rows } = await db.query<{ readonly seq: string }>(
+        one([...lane, jobs[0]?.maxAttempts, jobs[0]?.payload]),
+      );
+      return rows[0] === undefined ? undefined : [Number(rows[0].seq)];
+    }
+    const values = [jobs.map((job) => job.maxAttempts), jobs.map((job) => job.payload)];
+    const { rows } = await db.query<AppendedRow>(many([...lane, ...values]));
+    return rows[0] === undefined ? undefined : numbersOf(rows[0]);
+  };
+
+  const put = async (db: Database, { queue, priority, jobs }: Group): Promise<readonly JobId[]> => {
+    const { rows } = await db.query<{ readonly id: JobId }>(
+      deposit([
+        jobs.map(() => queue),
+        jobs.map(() => priority),
+        jobs.map((job) => job.maxAttempts),
+        jobs.map((job) => job.payload),
+        jobs.map((job) => job.runAt),
+      ]),
+    );
+    return rows.map((row) => row.id);
+  };
+
+  const enter = async (db: Database, group: Group): Promise<readonly JobId[]> =>
+    (group.waits ? undefined : await append(db, group)) ?? (await put(db, group));
+
+  return async (db, jobs) => {
+    const all = groups(jobs.map(encode));
+    if (all.length === 1 && all[0] !== undefined) return enter(db, all[0]);
+    const ids: JobId[] = new Array(jobs.length);
+    const enterAll = async (tx: Database): Promise<void> => {
+      for (const group of all)
+        for (const [index, id] of (await enter(tx, group)).entries()) ids[group.places[index] ?? 0] = id;
+    };
+    if (!isDriver(db)) await enterAll(db);
+    else {
+      // All or none: their lanes first, then the jobs in one transaction.
+      for (const group of all) if (!group.waits) await laneOf(db, group);
+      await db.transaction(enterAll);
+    }
+    return ids;
+  };
+}
+
+function encode(job: NewJob): EncodedJob {
+  return {
+    queue: job.queue,
+    priority: job.priority ?? 0,
+    maxAttempts: job.maxAttempts ?? MAX_ATTEMPTS,
+    payload: encodePayload(job.payload),
+    runAt: job.runAt?.toISOString() ?? null,
+  };
+}
+
+/** By lane, those with a time of their own apart; within a group in the caller's order. */
+function groups(jobs: readonly EncodedJob[]): readonly Group[] {
+  const found = new Map<string, Group>();
+  for (const [place, job] of jobs.entries()) {
+    const { queue, priority } = job;
+    const waits = job.runAt !== null;
+    const key = `${waits} ${priority} ${queue}`;
+    let group = found.get(key);
+    if (group === undefined) {
+      group = { queue, priority, waits, jobs: [], places: [] };
+      found.set(key, group);
+    }
+    group.jobs.push(job);
+    group.places.push(place);
+  }
+  return [...found.values()];
+}
+
+function numbersOf({ first, count, numbers }: AppendedRow): readonly number[] | undefined {
+  if (count === 0) return undefined;
+  if (numbers !== null) return numbers.split(',').map(Number);
+  return Array.from({ length: count }, (_, index) => Number(first) + index);
+}
+
+/** Whether statements on `db` are transactions of their own. */
+function isDriver(db: Database): db is Driver {
+  return 'transaction' in db;
+}

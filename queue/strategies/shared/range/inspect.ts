@@ -1,0 +1,108 @@
+// Where does each job of a queue of ranges stand?
+
+import type { Database } from '../../../drivers/driver.ts';
+import type { JobId, QueueStats, StoredJob } from '../../../strategy.ts';
+import { idSql, positionSql, type RangeTables, SEQ_BITS } from './relations.ts';
+
+/**
+ * Rows of jobs that are not settled, with the `span` that covers each. A row that no span covers is ready: it lies above
+ * the cursor, in a gap, or in a range that a claim was cut off over. Where ranges are left to rotation the settled ones
+ * are still there, and leave out whole leases at once.
+ */
+function living({ jobs, lanes, spans }: RangeTables): string {
+  return `
+  ${lanes} AS lane
+  JOIN ${jobs} AS job ON job.lane = lane.id AND job.seq > ${positionSql('lane.floor')}
+  LEFT JOIN LATERAL (
+    SELECT span.expires_at, span.hi
+    FROM ${spans} AS span
+    WHERE span.lane = job.lane AND span.lo <= job.seq
+    ORDER BY span.lo DESC
+    LIMIT 1
+  ) AS span ON span.hi >= job.seq`;
+}
+
+const NOT_SETTLED = '(span.hi IS NULL OR span.expires_at IS NOT NULL)';
+
+function statsSql(tables: RangeTables): string {
+  const { inbox, delayed, dead } = tables;
+  return `
+WITH living AS MATERIALIZED (
+  SELECT job.since, span.hi IS NOT NULL AS leased
+  FROM ${living(tables)}
+  WHERE lane.queue = $1 AND ${NOT_SETTLED}
+  UNION ALL
+  SELECT since, false FROM ${inbox} WHERE queue = $1
+)
+SELECT
+  (SELECT count(*) FROM living WHERE NOT leased)::float8 AS ready,
+  (SELECT count(*) FROM ${delayed} WHERE queue = $1)::float8 AS delayed,
+  (SELECT count(*) FROM living WHERE leased)::float8 AS leased,
+  (SELECT count(*) FROM ${dead} WHERE queue = $1)::float8 AS dead,
+  (SELECT extract(epoch FROM clock_timestamp() - min(since))::float8 * 1000 FROM living WHERE NOT leased) AS oldest_ms`;
+}
+
+interface StatsRow {
+  readonly ready: number;
+  readonly delayed: number;
+  readonly leased: number;
+  readonly dead: number;
+  readonly oldest_ms: number | null;
+}
+
+/** The standing of one queue. Reads every row of the queue: for people and tests, not for a hot path. */
+export async function readRangeStats(db: Database, tables: RangeTables, queue: string): Promise<QueueStats> {
+  const { rows } = await db.query<StatsRow>({ text: statsSql(tables), values: [queue] });
+  const row = rows[0];
+  if (row === undefined) return { ready: 0, delayed: 0, leased: 0, dead: 0 };
+  const { oldest_ms: oldestReadyAgeMs, ...counts } = row;
+  return oldestReadyAgeMs === null ? counts : { ...counts, oldestReadyAgeMs };
+}
+
+/** A job's own number gives its id, unless it was appended anew: those are found by the index of their ids. */
+function contentsSql(tables: RangeTables): string {
+  const { inbox, delayed, dead } = tables;
+  const state = `CASE WHEN span.hi IS NULL THEN 'ready' ELSE 'leased' END`;
+  return `
+SELECT id::text AS id, state, payload
+FROM (
+  (
+    SELECT ${idSql('job')} AS id, ${state} AS state, job.payload
+    FROM ${living(tables)}
+    WHERE job.origin IS NULL AND ${NOT_SETTLED}
+      AND (job.lane, job.seq) > (($1::bigint >> ${SEQ_BITS})::integer, $1::bigint & ((1::bigint << ${SEQ_BITS}) - 1))
+    ORDER BY job.lane, job.seq
+    LIMIT $2::bigint
+  )
+  UNION ALL
+  (
+    SELECT job.origin, ${state}, job.payload
+    FROM ${living(tables)}
+    WHERE job.origin > $1::bigint AND ${NOT_SETTLED}
+    ORDER BY job.origin
+    LIMIT $2::bigint
+  )
+  UNION ALL
+  (SELECT id, 'ready', payload FROM ${inbox} WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint)
+  UNION ALL
+  (SELECT id, 'delayed', payload FROM ${delayed} WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint)
+  UNION ALL
+  (SELECT id, 'dead', payload FROM ${dead} WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint)
+) AS stored
+ORDER BY stored.id
+LIMIT $2::bigint`;
+}
+
+/** One page of what the tables hold, in the order of ids. */
+export async function readRangeContents(
+  db: Database,
+  tables: RangeTables,
+  afterId: JobId | undefined,
+  limit: number,
+): Promise<readonly StoredJob[]> {
+  const { rows } = await db.query<StoredJob>({
+    text: contentsSql(tables),
+    values: [afterId ?? '0', limit],
+  });
+  return rows;
+}

@@ -1,0 +1,264 @@
+// How does one claimer take ranges, and settle what it took?
+
+import type { Connection } from '../../../drivers/driver.ts';
+import { prepared } from '../../../sql.ts';
+import type {
+  ClaimedJob,
+  Heartbeat,
+  JobId,
+  Outcome,
+  SettleResult,
+  Turn,
+  WorkerSession,
+} from '../../../strategy.ts';
+import { jobsOf, leaseAndPlace, RangeJob, type RangeRow, TakenRange } from './range-job.ts';
+import type { RangeTables } from './relations.ts';
+import { extendSql, settleSomeSql } from './settle-sql.ts';
+import type { Routine } from './take-sql.ts';
+
+type Prepared = ReturnType<typeof prepared>;
+
+/** Statements of one schema, made once and shared by its sessions. */
+export interface RangeStatements {
+  readonly take: Prepared;
+  readonly settleSome: Prepared;
+  readonly extend: Prepared;
+}
+
+/** Makes the statements around the routine `take`. */
+export function rangeStatements(tables: RangeTables, take: Routine): RangeStatements {
+  return {
+    take: prepared(
+      `SELECT kind, lease::text, lane, priority, base::text, lo::text, hi::text, expires_ms, crashes, details, payloads FROM ${take.name}($1, $2, $3, $4, $5)`,
+    ),
+    settleSome: prepared(settleSomeSql(tables)),
+    extend: prepared(extendSql(tables)),
+  };
+}
+
+const NOTHING: SettleResult = { acked: 0, retried: 0, deadLettered: 0, released: 0, stale: [] };
+/** For a statement that only settles. */
+const NO_CLAIM = ['', 0, 0, ''] as const;
+
+interface SomeRow {
+  readonly acked: number;
+  readonly retried: number;
+  readonly dead_lettered: number;
+  readonly released: number;
+  readonly stale: readonly number[] | null;
+}
+
+/** A job by its lease, whoever handed it out. */
+interface Placed {
+  readonly outcome: Outcome;
+  readonly lease: number;
+  readonly place: number;
+}
+
+/** Outcomes as they are to be sent: leases that they end whole, and what has to be named one by one. */
+interface Plan {
+  readonly whole: ReadonlyMap<TakenRange, readonly Placed[]>;
+  readonly some: readonly Placed[];
+  /** Leases among those of `some` that have no other job left. */
+  readonly ending: readonly number[];
+  /** Jobs that this session has settled, or is settling, already. */
+  readonly again: readonly JobId[];
+  /** Takes the marks back, so that the outcomes can be sent once more. */
+  undo(): void;
+}
+
+export class RangeSession implements WorkerSession, Heartbeat, Turn {
+  readonly #connection: Connection;
+  readonly #statements: RangeStatements;
+  readonly #workerId: string;
+  /** Ranges of this session that are not settled. */
+  readonly #ranges = new Map<number, TakenRange>();
+
+  constructor(connection: Connection, statements: RangeStatements, workerId: string) {
+    this.#connection = connection;
+    this.#statements = statements;
+    this.#workerId = workerId;
+  }
+
+  get heartbeat(): Heartbeat {
+    return this;
+  }
+
+  get turn(): Turn {
+    return this;
+  }
+
+  async claim(queue: string, limit: number, leaseMs: number): Promise<readonly ClaimedJob[]> {
+    return this.#taken(queue, await this.#take([], [queue, limit, leaseMs, this.#workerId]));
+  }
+
+  async settle(outcomes: readonly Outcome[]): Promise<SettleResult> {
+    const plan = this.#plan(outcomes);
+    return this.#settling(plan, async () => {
+      const closing = [...plan.whole.keys()].map((range) => range.lease);
+      const [rows, some] = await Promise.all([
+        closing.length === 0 ? [] : this.#take(closing, NO_CLAIM),
+        this.#settleSome(plan),
+      ]);
+      return add(this.#closed(plan, rows), some);
+    });
+  }
+
+  /** What ends leases whole is one statement with the claim; what has to be named goes before it, in the same flush. */
+  async settleAndClaim(
+    outcomes: readonly Outcome[],
+    queue: string,
+    limit: number,
+    leaseMs: number,
+  ): Promise<{ readonly settled: SettleResult; readonly jobs: readonly ClaimedJob[] }> {
+    const plan = this.#plan(outcomes);
+    let jobs: readonly ClaimedJob[] = [];
+    const settled = await this.#settling(plan, async () => {
+      const closing = [...plan.whole.keys()].map((range) => range.lease);
+      const [some, rows] = await Promise.all([
+        this.#settleSome(plan),
+        this.#take(closing, [queue, limit, leaseMs, this.#workerId]),
+      ]);
+      jobs = this.#taken(queue, rows);
+      return add(this.#closed(plan, rows), some);
+    });
+    return { settled, jobs };
+  }
+
+  async extend(jobs: readonly ClaimedJob[], leaseMs: number): Promise<readonly JobId[]> {
+    const placed = jobs.map((job) => ({ job, ...placeOf(job) }));
+    const leases = [...new Set(placed.map(({ lease }) => lease))];
+    const { rows } = await this.#connection.query<{ lease: string; first: number; last: number }>(
+      this.#statements.extend([leases, leaseMs]),
+    );
+    const kept = new Map(rows.map((row) => [Number(row.lease), row]));
+    for (const lease of leases) if (!kept.has(lease)) this.#ranges.delete(lease);
+    return placed
+      .filter(({ lease, place }) => {
+        const row = kept.get(lease);
+        return row === undefined || place < row.first || place > row.last;
+      })
+      .map(({ job }) => job.id);
+  }
+
+  async #take(closing: readonly number[], claim: readonly unknown[]): Promise<readonly RangeRow[]> {
+    const { rows } = await this.#connection.query<RangeRow>(this.#statements.take([closing, ...claim]));
+    return rows;
+  }
+
+  #taken(queue: string, rows: readonly RangeRow[]): readonly ClaimedJob[] {
+    const jobs: ClaimedJob[] = [];
+    for (const row of rows) {
+      if (row.kind !== 'l') continue;
+      const range = new TakenRange(queue, row);
+      this.#ranges.set(range.lease, range);
+      for (const job of jobsOf(range, row.payloads)) jobs.push(job);
+    }
+    return jobs;
+  }
+
+  /** Sorts outcomes by how they can be sent, and marks their places: nobody else settles them meanwhile. */
+  #plan(outcomes: readonly Outcome[]): Plan {
+    const byRange = new Map<TakenRange, Placed[]>();
+    const some: Placed[] = [];
+    const again: JobId[] = [];
+    for (const outcome of outcomes) {
+      const { lease, place } = placeOf(outcome.job);
+      const range = this.#ranges.get(lease);
+      const placed = { outcome, lease, place };
+      if (range === undefined) some.push(placed);
+      else if (!range.mark(place)) again.push(outcome.job.id);
+      else if (!byRange.get(range)?.push(placed)) byRange.set(range, [placed]);
+    }
+    const whole = new Map<TakenRange, Placed[]>();
+    const ending: number[] = [];
+    for (const [range, placed] of byRange) {
+      if (range.left === 0 && placed.every(({ outcome }) => outcome.kind === 'ack')) {
+        whole.set(range, placed);
+        continue;
+      }
+      if (range.left === 0) ending.push(range.lease);
+      for (const one of placed) some.push(one);
+    }
+    const undo = (): void => {
+      for (const [range, placed] of byRange) for (const { place } of placed) range.unmark(place);
+    };
+    return { whole, some, ending, again, undo };
+  }
+
+  /** Runs `send` and forgets the ranges that it ended. */
+  async #settling(plan: Plan, send: () => Promise<SettleResult>): Promise<SettleResult> {
+    try {
+      const result = await send();
+      for (const [lease, range] of this.#ranges) if (range.left === 0) this.#ranges.delete(lease);
+      return plan.again.length === 0 ? result : { ...result, stale: [...result.stale, ...plan.again] };
+    } catch (error) {
+      plan.undo();
+      throw error;
+    }
+  }
+
+  /** A lease that was reaped is not among the rows; one of which a part was reaped has become shorter. */
+  #closed({ whole }: Plan, rows: readonly RangeRow[]): SettleResult {
+    const closed = new Map(rows.filter((row) => row.kind === 'c').map((row) => [Number(row.lease), row]));
+    let acked = 0;
+    const stale: JobId[] = [];
+    for (const [range, placed] of whole) {
+      const row = closed.get(range.lease);
+      if (row !== undefined && row.lo === row.base && Number(row.hi) - range.lo + 1 === range.size) {
+        acked += placed.length;
+        continue;
+      }
+      for (const { outcome, place } of placed) {
+        const number = range.lo + place;
+        if (row !== undefined && number >= Number(row.lo) && number <= Number(row.hi)) acked += 1;
+        else stale.push(outcome.job.id);
+      }
+    }
+    return { ...NOTHING, acked, stale };
+  }
+
+  async #settleSome({ some, ending }: Plan): Promise<SettleResult> {
+    if (some.length === 0) return NOTHING;
+    const { rows } = await this.#connection.query<SomeRow>(
+      this.#statements.settleSome([
+        some.map(({ lease }) => lease),
+        some.map(({ place }) => place),
+        some.map(({ outcome }) => outcome.kind),
+        some.map(({ outcome }) => (outcome.kind === 'retry' ? outcome.delayMs : 0)),
+        some.map(({ outcome }) => ('error' in outcome ? storable(outcome.error) : null)),
+        ending,
+      ]),
+    );
+    const row = rows[0];
+    if (row === undefined) return NOTHING;
+    const { acked, retried, dead_lettered: deadLettered, released } = row;
+    const stale = (row.stale ?? []).flatMap((index) => some[index]?.outcome.job.id ?? []);
+    return { acked, retried, deadLettered, released, stale };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connection[Symbol.asyncDispose]();
+  }
+}
+
+function placeOf(job: ClaimedJob): { readonly lease: number; readonly place: number } {
+  return job instanceof RangeJob
+    ? { lease: job.range.lease, place: job.place }
+    : leaseAndPlace(job.lease.fencingToken);
+}
+
+/** Text that `text` columns can hold: NUL cannot be stored, and an error must not keep its job from being settled. */
+function storable(error: string): string {
+  return error.toWellFormed().replaceAll('\0', '\u{FFFD}');
+}
+
+function add(one: SettleResult, other: SettleResult): SettleResult {
+  return {
+    acked: one.acked + other.acked,
+    retried: one.retried + other.retried,
+    deadLettered: one.deadLettered + other.deadLettered,
+    released: one.released + other.released,
+    stale: [...one.stale, ...other.stale],
+  };
+}

@@ -1,0 +1,81 @@
+// How are some jobs of a range settled, when not all of it is done at once, and how is a lease prolonged?
+
+import { idSql, type RangeTables, slotSql } from './relations.ts';
+
+/**
+ * Each outcome names its job by the lease and its place in it. The update of the span is the fence: a lease that was
+ * reaped has none, and one that is being reaped is waited for. What is settled alone is deleted alone, also where ranges
+ * are left to rotation, so that what returns of a lease that ends is only what was not settled.
+ *
+ * Parameters: leases, places, kinds, delays in ms, errors; and the leases that have no other job left.
+ */
+export function settleSomeSql(tables: RangeTables): string {
+  const { jobs, lanes, spans, delayed, dead } = tables;
+  const slot = slotSql(tables);
+  return `
+WITH outcome AS MATERIALIZED (
+  SELECT lease, place, kind, delay_ms, error
+  FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::float8[], $5::text[])
+    AS outcome (lease, place, kind, delay_ms, error)
+), held AS MATERIALIZED (
+  UPDATE ${spans} AS span
+  SET expires_at = CASE WHEN lease <> ALL ($6::bigint[]) THEN expires_at END
+  WHERE lease = ANY ($1::bigint[]) AND expires_at IS NOT NULL
+  RETURNING lease, lane, lo, hi, base, crashes
+), target AS MATERIALIZED (
+  SELECT held.lease, held.lane, held.crashes, held.base + outcome.place AS seq, outcome.place, outcome.kind,
+    outcome.delay_ms, outcome.error
+  FROM held
+  JOIN outcome ON outcome.lease = held.lease
+  WHERE held.base + outcome.place BETWEEN held.lo AND held.hi
+), removed AS MATERIALIZED (
+  DELETE FROM ${jobs} AS job
+  USING target
+  WHERE job.lane = target.lane AND job.seq = target.seq
+  RETURNING target.lease, target.place, target.kind, target.delay_ms, target.error, ${idSql('job')} AS id,
+    job.lane, job.attempt + target.crashes AS attempt, job.max_attempts, job.since, job.last_error, job.payload
+), moved AS MATERIALIZED (
+  SELECT removed.*, lane.queue, lane.priority, lane.numbers
+  FROM removed
+  JOIN ${lanes} AS lane ON lane.id = removed.lane
+  WHERE removed.kind <> 'ack'
+), buried AS (
+  INSERT INTO ${dead} (id, since, attempt, max_attempts, priority, queue, last_error, payload)
+  SELECT id, since, attempt + 1, max_attempts, priority, queue, error, payload
+  FROM moved
+  WHERE kind = 'dead-letter'
+), postponed AS (
+  INSERT INTO ${delayed} (run_at, id, since, attempt, max_attempts, priority, queue, last_error, payload)
+  SELECT now() + delay_ms * interval '1 ms', id, since, attempt + 1, max_attempts, priority, queue, error, payload
+  FROM moved
+  WHERE kind = 'retry' AND delay_ms > 0
+), appended AS (
+  INSERT INTO ${jobs}
+    (lane, seq, origin, attempt, max_attempts, since, last_error, payload${slot === undefined ? '' : ', slot'})
+  SELECT lane, nextval(numbers), id, CASE WHEN kind = 'retry' THEN attempt + 1 ELSE attempt END, max_attempts, since,
+    coalesce(error, last_error), payload${slot === undefined ? '' : `, ${slot}`}
+  FROM (SELECT * FROM moved WHERE kind = 'release' OR (kind = 'retry' AND delay_ms <= 0) ORDER BY lease, place) AS again
+)
+SELECT
+  (count(*) FILTER (WHERE kind = 'ack'))::integer AS acked,
+  (count(*) FILTER (WHERE kind = 'retry'))::integer AS retried,
+  (count(*) FILTER (WHERE kind = 'dead-letter'))::integer AS dead_lettered,
+  (count(*) FILTER (WHERE kind = 'release'))::integer AS released,
+  CASE WHEN count(*) < cardinality($1::bigint[]) THEN
+    ARRAY (
+      SELECT position::integer - 1
+      FROM unnest($1::bigint[], $2::integer[]) WITH ORDINALITY AS asked (lease, place, position)
+      WHERE NOT EXISTS (SELECT FROM removed WHERE removed.lease = asked.lease AND removed.place = asked.place)
+    )
+  END AS stale
+FROM removed`;
+}
+
+/** A lease is prolonged as a whole. Parameters: leases, ms. Returns what is left of each. */
+export function extendSql({ spans }: RangeTables): string {
+  return `
+UPDATE ${spans}
+SET expires_at = now() + $2::float8 * interval '1 ms'
+WHERE lease = ANY ($1::bigint[]) AND expires_at IS NOT NULL
+RETURNING lease::text AS lease, (lo - base)::float8 AS first, (hi - base)::float8 AS last`;
+}

@@ -1,0 +1,314 @@
+// How is the next range of a queue's jobs taken, and a finished one closed, in one statement?
+
+import { digest, qualify } from '../../../sql.ts';
+import { positionSql, type RangeTables, slotSql } from './relations.ts';
+
+/** A server-side function: its qualified name with argument types, and the statement that creates it. */
+export interface Routine {
+  readonly name: string;
+  readonly signature: string;
+  readonly create: string;
+}
+
+/** The name carries a digest of the body: workers of two versions each call their own. */
+export function routine(
+  tables: RangeTables,
+  verb: string,
+  args: string,
+  types: string,
+  body: string,
+): Routine {
+  const text = `${args} ${body}`;
+  const name = qualify(tables.schema, `${verb}_${digest(text)}`);
+  const tag = `$range_${digest(tables.jobs)}$`;
+  return {
+    name,
+    signature: `${name}(${types})`,
+    create: `CREATE OR REPLACE FUNCTION ${name}${args}\nLANGUAGE plpgsql VOLATILE AS ${tag}\n#variable_conflict use_column\n${body}\n${tag}`,
+  };
+}
+
+/** A string literal, for names inside a body. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** Makes the lane of a queue and priority, unless somebody else has. Its sequences are named by its number. */
+export function openLane(tables: RangeTables): Routine {
+  const sequences = ['numbers', 'cursor', 'floor'];
+  const schema = literal(tables.schema);
+  return routine(
+    tables,
+    'open_lane',
+    '(wanted_queue text, wanted_priority smallint) RETURNS void',
+    'text, smallint',
+    `DECLARE
+  number integer;
+BEGIN
+  PERFORM pg_advisory_xact_lock(${tables.locks.opening}, 0);
+  IF EXISTS (SELECT FROM ${tables.lanes} WHERE queue = wanted_queue AND priority = wanted_priority) THEN
+    RETURN;
+  END IF;
+  number := nextval(pg_get_serial_sequence(${literal(tables.lanes)}, 'id'));
+${sequences.map((name) => `  EXECUTE format('CREATE SEQUENCE %I.%I', ${schema}, format('lane_%s_${name}', number));`).join('\n')}
+  INSERT INTO ${tables.lanes} (id, priority, queue, numbers, cursor, floor)
+  OVERRIDING SYSTEM VALUE
+  VALUES (number, wanted_priority, wanted_queue${sequences
+    .map((name) => `,\n    format('%I.%I', ${schema}, format('lane_%s_${name}', number))::regclass`)
+    .join('')});
+END`,
+  );
+}
+
+/** Jobs that one claim moves out of the inbox at most. */
+const ADOPTED = 10_000;
+
+/**
+ * Numbers the jobs that waited for their lane to exist: those of the first transactions of a queue or priority, whose
+ * lane could not be made inside them, as everybody else's first job would have waited for their commit.
+ */
+export function adopt(tables: RangeTables, open: Routine): Routine {
+  const slot = slotSql(tables);
+  return routine(
+    tables,
+    'adopt',
+    '(wanted_queue text) RETURNS void',
+    'text',
+    `BEGIN
+  PERFORM pg_advisory_xact_lock(${tables.locks.opening}, 1);
+  PERFORM ${open.name}(wanted_queue, priority)
+  FROM (SELECT DISTINCT priority FROM ${tables.inbox} WHERE queue = wanted_queue) AS newcomer
+  WHERE NOT EXISTS (
+    SELECT FROM ${tables.lanes} AS lane WHERE lane.queue = wanted_queue AND lane.priority = newcomer.priority
+  );
+  WITH moved AS MATERIALIZED (
+    DELETE FROM ${tables.inbox} AS job
+    WHERE ctid = ANY (ARRAY (
+      SELECT ctid FROM ${tables.inbox} WHERE queue = wanted_queue ORDER BY id LIMIT ${ADOPTED} FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING job.*
+  )
+  INSERT INTO ${tables.jobs}
+    (lane, seq, origin, attempt, max_attempts, since, last_error, payload${slot === undefined ? '' : ', slot'})
+  SELECT lane.id, nextval(lane.numbers), job.id, job.attempt, job.max_attempts, job.since, job.last_error, job.payload
+    ${slot === undefined ? '' : `, ${slot}`}
+  FROM (SELECT * FROM moved ORDER BY id) AS job
+  JOIN ${tables.lanes} AS lane ON lane.queue = job.queue AND lane.priority = job.priority;
+END`,
+  );
+}
+
+/**
+ * The numbers above `after` in a lane, in order, as a subquery. Where slots take turns new jobs lie in the present one or
+ * the one before: the third is left alone, so that it can be truncated.
+ */
+function following(slots: readonly string[], wanted: string): string {
+  const one = (table: string): string =>
+    `SELECT seq FROM ${table} WHERE lane = this.id AND seq > place ORDER BY seq LIMIT ${wanted}`;
+  const [first, ...others] = slots.map(one);
+  if (others.length === 0) return `${first}`;
+  return `SELECT seq FROM (${[first, ...others].map((text) => `(${text})`).join(' UNION ALL ')}) AS live ORDER BY seq LIMIT ${wanted}`;
+}
+
+/** The end of the run of present numbers that begins with the variable `first`, into the variable `last`. */
+function runEnd(numbers: string, first = 'first', last = 'last'): string {
+  return `SELECT max(seq) INTO ${last}
+        FROM (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS island FROM (${numbers}) AS present) AS run
+        WHERE island = ${first} - 1;`;
+}
+
+/** One statement for each pair of slots that can be live, chosen by the turn. */
+function byTurn({ slots, rotates }: RangeTables, statement: (live: readonly string[]) => string): string {
+  if (!rotates) return statement(slots);
+  const [zero = '', one = '', two = ''] = slots;
+  return `CASE turn % 3
+      WHEN 0 THEN ${statement([two, zero])}
+      WHEN 1 THEN ${statement([zero, one])}
+      ELSE ${statement([one, two])}
+      END CASE;`;
+}
+
+function closeSpans({ spans, jobs, rotates }: RangeTables): string {
+  const gone = rotates
+    ? ''
+    : `, gone AS (
+      DELETE FROM ${jobs} AS job USING closed
+      WHERE job.lane = closed.lane AND job.seq BETWEEN closed.lo AND closed.hi
+    )`;
+  return `WITH closed AS MATERIALIZED (
+      UPDATE ${spans} SET expires_at = NULL
+      WHERE lease = ANY (closing) AND expires_at IS NOT NULL
+      RETURNING lease, lane, lo, hi, base
+    )${gone}
+    SELECT 'c'::"char", lease, lane, NULL::smallint, base, lo, hi, NULL::float8, NULL::smallint, NULL::text, NULL::text
+    FROM closed`;
+}
+
+/**
+ * Closes the leases of `closing` as settled, then takes the next jobs of a queue.
+ *
+ * - Lanes come in the order of their priority. A lane with nothing new and no gap costs a look at its sequences.
+ * - The latch makes claimers of one lane take turns, for as long as it takes to find the end of their range and to move
+ *   the cursor: it opens before the commit, so nobody waits for a disk. A statement under it has a snapshot of its own,
+ *   taken after the latch, and so sees what committed before.
+ * - Moving the cursor outlives a rollback. `moving` is held until the transaction has ended, however it ends, so that a
+ *   range without a lease is known for an orphan once none of those holds it who did when it was seen.
+ * - Only a run without holes is taken, so that a lease names its jobs exactly by its ends, and a job that commits late
+ *   can never lie within it. Numbers that are not there when the cursor passes become a gap. A job draws its number after
+ *   its transaction has an id, hence it ends before the horizon of the gap has passed.
+ * - Gaps are looked at after the lane, so that no job overtakes one whose enqueue was confirmed before its own began, and
+ *   come first in what is returned.
+ */
+export function take(tables: RangeTables, adoptJobs: Routine): Routine {
+  const { jobs, lanes, spans, gaps, inbox, leases, locks, rotates, turns } = tables;
+  const lowest = positionSql('this.floor');
+  return routine(
+    tables,
+    'take',
+    `(closing bigint[], wanted_queue text, wanted integer, lease_ms float8, worker_name text)
+RETURNS TABLE (
+  kind "char", lease bigint, lane integer, priority smallint, base bigint, lo bigint, hi bigint, expires_ms float8,
+  crashes smallint, details text, payloads text
+)`,
+    'bigint[], text, integer, double precision, text',
+    `DECLARE
+  this record;
+  gap record;
+  place bigint;
+  first bigint;
+  last bigint;
+  new_first bigint;
+  new_last bigint;
+  new_count integer;
+  taken integer := 0;
+  has_gaps boolean;
+  los bigint[];
+  his bigint[];
+  deaths smallint[];
+  number bigint;
+  turn bigint := 0;
+  until timestamptz := now() + lease_ms * interval '1 ms';
+BEGIN
+  IF cardinality(closing) > 0 THEN
+    RETURN QUERY ${closeSpans(tables)};
+  END IF;
+  IF wanted < 1 THEN RETURN; END IF;
+  IF EXISTS (SELECT FROM ${inbox} WHERE queue = wanted_queue) THEN
+    PERFORM ${adoptJobs.name}(wanted_queue);
+  END IF;
+  FOR this IN
+    SELECT * FROM ${lanes} AS lane WHERE lane.queue = wanted_queue ORDER BY lane.priority
+  LOOP
+    EXIT WHEN taken >= wanted;
+    has_gaps := EXISTS (SELECT FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > ${lowest});
+    CONTINUE WHEN NOT has_gaps AND ${positionSql('this.numbers')} <= ${positionSql('this.cursor')};
+    los := '{}';
+    his := '{}';
+    deaths := '{}';
+    PERFORM pg_advisory_xact_lock_shared(${locks.moving}, this.id);
+    BEGIN
+      PERFORM pg_advisory_lock(${locks.latch}, this.id);
+      place := ${positionSql('this.cursor')};
+${rotates ? `      SELECT last_value INTO turn FROM ${turns};\n` : ''}      ${byTurn(
+      tables,
+      (live) => `SELECT min(seq), max(seq), count(*) INTO new_first, new_last, new_count
+        FROM (${following(live, 'wanted - taken')}) AS present;`,
+    )}
+      IF has_gaps THEN
+        FOR gap IN
+          SELECT * FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > ${lowest} ORDER BY gap.lo FOR UPDATE SKIP LOCKED
+        LOOP
+          EXIT WHEN taken >= wanted;
+          ${takeFromGap(tables)}
+        END LOOP;
+        IF new_count > wanted - taken THEN
+          new_count := wanted - taken;
+          IF new_count > 0 THEN
+            ${byTurn(
+              tables,
+              (live) => `SELECT min(seq), max(seq), count(*) INTO new_first, new_last, new_count
+              FROM (${following(live, 'new_count')}) AS present;`,
+            )}
+          END IF;
+        END IF;
+      END IF;
+      IF new_count > 0 THEN
+        IF new_last - new_first + 1 > new_count THEN
+          ${byTurn(tables, (live) => runEnd(following(live, 'new_count'), 'new_first', 'new_last'))}
+        END IF;
+        IF new_first > place + 1 THEN
+          INSERT INTO ${gaps} (lane, crashes, lo, hi, horizon)
+          VALUES (this.id, 0, place + 1, new_first - 1, pg_snapshot_xmax(pg_current_snapshot()));
+        END IF;
+        PERFORM setval(this.cursor, new_last);
+        los := los || new_first;
+        his := his || new_last;
+        deaths := deaths || 0::smallint;
+        taken := taken + (new_last - new_first + 1);
+      END IF;
+      PERFORM pg_advisory_unlock(${locks.latch}, this.id);
+    EXCEPTION WHEN query_canceled OR OTHERS THEN
+      PERFORM pg_advisory_unlock(${locks.latch}, this.id);
+      RAISE;
+    END;
+    FOR i IN 1 .. cardinality(los) LOOP
+      number := nextval(${literal(leases)});
+      INSERT INTO ${spans} (lane, crashes, lo, hi, base, lease, expires_at, worker)
+      VALUES (this.id, deaths[i], los[i], his[i], los[i], number, until, worker_name);
+      RETURN QUERY ${spanRows(jobs)};
+    END LOOP;
+  END LOOP;
+END`,
+  );
+}
+
+/** Takes the first runs that have appeared within `gap`, and keeps what is left of it. */
+function takeFromGap({ jobs, gaps }: RangeTables): string {
+  return `LOOP
+            SELECT min(job.seq) INTO first
+            FROM ${jobs} AS job
+            WHERE job.lane = this.id AND job.seq BETWEEN gap.lo AND gap.hi;
+            EXIT WHEN first IS NULL OR taken >= wanted;
+            ${runEnd(`SELECT job.seq FROM ${jobs} AS job
+            WHERE job.lane = this.id AND job.seq BETWEEN first AND gap.hi ORDER BY job.seq LIMIT wanted - taken`)}
+            IF first > gap.lo THEN
+              UPDATE ${gaps} SET hi = first - 1 WHERE lane = this.id AND lo = gap.lo;
+            ELSE
+              DELETE FROM ${gaps} WHERE lane = this.id AND lo = gap.lo;
+            END IF;
+            IF last < gap.hi THEN
+              INSERT INTO ${gaps} (lane, crashes, lo, hi, horizon)
+              VALUES (this.id, gap.crashes, last + 1, gap.hi, gap.horizon);
+            END IF;
+            los := los || first;
+            his := his || last;
+            deaths := deaths || gap.crashes;
+            taken := taken + (last - first + 1);
+            gap.lo := last + 1;
+            EXIT WHEN gap.lo > gap.hi;
+          END LOOP;`;
+}
+
+/**
+ * One row for a range: all payloads as one JSON text, since a client takes one text apart much faster than a row for
+ * each. What is the same for every job of an ordinary range is left out of `details`, which is then the attempts
+ * allowed; otherwise it is an array of [attempt, attempts allowed, id or null] for each.
+ */
+function spanRows(jobs: string): string {
+  return `SELECT 'l'::"char", number, this.id, this.priority, los[i], los[i], his[i],
+        extract(epoch FROM until)::float8 * 1000, deaths[i],
+        CASE
+          WHEN max(attempt) = 0 AND count(origin) = 0 AND min(max_attempts) = max(max_attempts) THEN min(max_attempts)::text
+          ELSE (
+            SELECT '[' || string_agg(format('[%s,%s,%s]', attempt, max_attempts, coalesce('"' || origin || '"', 'null')), ',' ORDER BY seq) || ']'
+            FROM ${jobs} AS job WHERE job.lane = this.id AND job.seq BETWEEN los[i] AND his[i]
+          )
+        END,
+        '[' || string_agg(payload::text, ',') || ']'
+      FROM (
+        SELECT attempt, max_attempts, origin, payload
+        FROM ${jobs} AS job
+        WHERE job.lane = this.id AND job.seq BETWEEN los[i] AND his[i]
+        ORDER BY job.seq
+      ) AS job`;
+}

@@ -1,0 +1,210 @@
+// How do dead workers' ranges come back, delayed jobs become due, and books stay short?
+
+import { idSql, positionSql, type RangeTables, slotSql } from './relations.ts';
+import { type Routine, routine } from './take-sql.ts';
+
+/**
+ * Ends expired leases, `most` jobs at most, in place: the range becomes a gap whose jobs count one crash more, and the
+ * next claim takes it first. Jobs out of attempts become dead letters. A lease that is larger than what may still be
+ * ended is cut. Only one worker at a time does this; the others answer 0.
+ */
+export function reap(tables: RangeTables): Routine {
+  const { jobs, lanes, spans, gaps, dead, locks } = tables;
+  return routine(
+    tables,
+    'reap',
+    '(most integer) RETURNS integer',
+    'integer',
+    `DECLARE
+  span record;
+  cut bigint;
+  present integer;
+  reaped integer := 0;
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(${locks.tending}, 0) THEN RETURN 0; END IF;
+  FOR span IN
+    SELECT span.*, lane.queue, lane.priority
+    FROM ${lanes} AS lane
+    JOIN ${spans} AS span ON span.lane = lane.id AND span.lo > ${positionSql('lane.floor')}
+    WHERE span.expires_at <= now()
+    ORDER BY span.expires_at
+    FOR UPDATE OF span SKIP LOCKED
+  LOOP
+    EXIT WHEN reaped >= most;
+    SELECT max(seq), count(*) INTO cut, present
+    FROM (
+      SELECT job.seq FROM ${jobs} AS job
+      WHERE job.lane = span.lane AND job.seq BETWEEN span.lo AND span.hi
+      ORDER BY job.seq LIMIT most - reaped
+    ) AS ended;
+    IF present < most - reaped THEN cut := span.hi; END IF;
+    IF present = 0 THEN
+      UPDATE ${spans} SET expires_at = NULL WHERE lane = span.lane AND lo = span.lo;
+      CONTINUE;
+    END IF;
+    IF cut < span.hi THEN
+      UPDATE ${spans} SET lo = cut + 1 WHERE lane = span.lane AND lo = span.lo;
+    ELSE
+      DELETE FROM ${spans} WHERE lane = span.lane AND lo = span.lo;
+    END IF;
+    WITH exhausted AS (
+      DELETE FROM ${jobs} AS job
+      WHERE job.lane = span.lane AND job.seq BETWEEN span.lo AND cut
+        AND job.attempt + span.crashes + 1 >= job.max_attempts
+      RETURNING ${idSql('job')} AS id, since, attempt, max_attempts, last_error, payload
+    )
+    INSERT INTO ${dead} (id, since, attempt, max_attempts, priority, queue, last_error, payload)
+    SELECT id, since, attempt + span.crashes + 1, max_attempts, span.priority, span.queue,
+      concat_ws(E'\\n', 'lease expired in the last attempt, held by ' || span.worker, last_error), payload
+    FROM exhausted;
+    INSERT INTO ${gaps} (lane, crashes, lo, hi, horizon)
+    VALUES (span.lane, span.crashes + 1, span.lo, cut, '0'::xid8);
+    reaped := reaped + present;
+  END LOOP;
+  RETURN reaped;
+END`,
+  );
+}
+
+/**
+ * Keeps the books of every lane short:
+ *
+ * - A gap whose horizon has passed, and in which nothing is to be seen, stays empty: it counts as settled. Both are asked
+ *   of one snapshot, in which every transaction below the horizon has ended.
+ * - The floor rises over what is settled without a break, and the rows below it go.
+ * - Above the floor, settled neighbours become one row, so that a job of an hour does not make a list of every claim.
+ *
+ * Returns the numbers below the cursor that no row covers, with the transactions that are moving the cursor at present.
+ * The cursor is read first, then who is moving it, then the books: what is missing from them and below that cursor belongs to
+ * one of those, or to nobody any more.
+ */
+export function tend(tables: RangeTables): Routine {
+  const { jobs, lanes, spans, gaps, locks } = tables;
+  return routine(
+    tables,
+    'tend',
+    '() RETURNS TABLE (lane integer, lo bigint, hi bigint, movers text[])',
+    '',
+    `DECLARE
+  this record;
+  cursor_at bigint;
+  floor_at bigint;
+  moving text[];
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(${locks.tending}, 0) THEN RETURN; END IF;
+  FOR this IN SELECT * FROM ${lanes} AS lane ORDER BY lane.id LOOP
+    cursor_at := ${positionSql('this.cursor')};
+    floor_at := ${positionSql('this.floor')};
+    CONTINUE WHEN cursor_at = floor_at;
+    moving := ARRAY (
+      SELECT pid || ' ' || virtualtransaction
+      FROM pg_locks
+      WHERE locktype = 'advisory' AND objsubid = 2 AND classid = ${locks.moving} AND objid = this.id::oid AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    );
+    WITH closed AS (
+      DELETE FROM ${gaps} AS gap
+      WHERE ctid = ANY (ARRAY (
+        SELECT gap.ctid FROM ${gaps} AS gap
+        WHERE gap.lane = this.id AND gap.lo > floor_at AND gap.horizon <= pg_snapshot_xmin(pg_current_snapshot())
+          AND NOT EXISTS (SELECT FROM ${jobs} AS job WHERE job.lane = this.id AND job.seq BETWEEN gap.lo AND gap.hi)
+        FOR UPDATE OF gap SKIP LOCKED
+      ))
+      RETURNING gap.lo, gap.hi
+    )
+    INSERT INTO ${spans} (lane, crashes, lo, hi, base, lease)
+    SELECT this.id, 0, closed.lo, closed.hi, closed.lo, 0 FROM closed;
+    WITH run AS MATERIALIZED (
+      SELECT settled.lo, settled.hi,
+        count(*) FILTER (WHERE settled.starts) OVER (ORDER BY settled.lo) AS number
+      FROM (
+        SELECT span.lo, span.hi, span.lo - 1 IS DISTINCT FROM lag(span.hi) OVER (ORDER BY span.lo) AS starts
+        FROM ${spans} AS span
+        WHERE span.lane = this.id AND span.lo > floor_at AND span.expires_at IS NULL
+      ) AS settled
+    ), merged AS MATERIALIZED (
+      SELECT min(run.lo) AS lo, max(run.hi) AS hi FROM run GROUP BY run.number HAVING count(*) > 1
+    ), swallowed AS (
+      DELETE FROM ${spans} AS span USING merged
+      WHERE span.lane = this.id AND span.lo > merged.lo AND span.lo <= merged.hi
+    )
+    UPDATE ${spans} AS span SET hi = merged.hi FROM merged WHERE span.lane = this.id AND span.lo = merged.lo;
+    SELECT span.hi INTO floor_at
+    FROM ${spans} AS span
+    WHERE span.lane = this.id AND span.lo = floor_at + 1 AND span.expires_at IS NULL;
+    IF FOUND THEN
+      PERFORM setval(this.floor, floor_at);
+      DELETE FROM ${spans} AS span WHERE span.lane = this.id AND span.hi <= floor_at AND span.expires_at IS NULL;
+    ELSE
+      floor_at := ${positionSql('this.floor')};
+    END IF;
+    RETURN QUERY
+      SELECT this.id, missing.lo, missing.hi, moving
+      FROM (
+        SELECT coalesce(lag(book.hi) OVER (ORDER BY book.lo), floor_at) + 1 AS lo, book.lo - 1 AS hi
+        FROM (
+          SELECT span.lo, span.hi FROM ${spans} AS span WHERE span.lane = this.id AND span.lo > floor_at
+          UNION ALL
+          SELECT gap.lo, gap.hi FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > floor_at
+          UNION ALL
+          SELECT cursor_at + 1, cursor_at + 1
+        ) AS book
+      ) AS missing
+      WHERE missing.lo <= missing.hi AND missing.hi <= cursor_at;
+  END LOOP;
+END`,
+  );
+}
+
+/**
+ * Numbers that a claim was cut off over, after it had moved the cursor: they become a gap, so that the next claim takes
+ * what is there. Parameters: lane, first, last number. Returns the jobs that this brings back.
+ */
+export function adoptOrphansSql({ jobs, gaps }: RangeTables): string {
+  return `
+WITH orphaned AS (
+  INSERT INTO ${gaps} (lane, crashes, lo, hi, horizon)
+  VALUES ($1::integer, 0, $2::bigint, $3::bigint, pg_snapshot_xmax(pg_current_snapshot()))
+  ON CONFLICT DO NOTHING
+  RETURNING lane, lo, hi
+)
+SELECT count(*)::integer AS jobs
+FROM orphaned
+JOIN ${jobs} AS job ON job.lane = orphaned.lane AND job.seq BETWEEN orphaned.lo AND orphaned.hi`;
+}
+
+/** Appends due jobs to their lanes; those without one enter by the inbox. LIMIT is a literal for the planner's sake. */
+export function promoteSql(tables: RangeTables, limit: number): string {
+  const { jobs, lanes, delayed, inbox } = tables;
+  const slot = slotSql(tables);
+  return `
+WITH due AS MATERIALIZED (
+  DELETE FROM ${delayed}
+  WHERE ctid = ANY (ARRAY (
+    SELECT ctid FROM ${delayed} WHERE run_at <= now() ORDER BY run_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+  ))
+  RETURNING *
+), placed AS MATERIALIZED (
+  SELECT due.*, lane.id AS lane, lane.numbers
+  FROM due
+  LEFT JOIN ${lanes} AS lane ON lane.queue = due.queue AND lane.priority = due.priority
+), appended AS (
+  INSERT INTO ${jobs} (lane, seq, origin, attempt, max_attempts, since, last_error, payload${slot === undefined ? '' : ', slot'})
+  SELECT lane, nextval(numbers), id, attempt, max_attempts, run_at, last_error, payload${slot === undefined ? '' : `, ${slot}`}
+  FROM (SELECT * FROM placed WHERE lane IS NOT NULL ORDER BY run_at, id) AS due
+), entered AS (
+  INSERT INTO ${inbox} (id, since, attempt, max_attempts, priority, queue, last_error, payload)
+  SELECT id, run_at, attempt, max_attempts, priority, queue, last_error, payload
+  FROM placed
+  WHERE lane IS NULL
+)
+SELECT
+  (SELECT count(*)::integer FROM due) AS promoted,
+  (
+    SELECT ceil(extract(epoch FROM run_at - now()) * 1000)::float8
+    FROM ${delayed}
+    WHERE run_at > now()
+    ORDER BY run_at
+    LIMIT 1
+  ) AS next_ms`;
+}
