@@ -13,16 +13,16 @@ const TIMED = {
   reason: 'its leases end by the clock: a dead session keeps them until they expire',
 };
 
+const ONE_LEASE = {
+  test: 'a heartbeat keeps a lease, and names those that were lost',
+  reason: 'one lease covers a claim: a heartbeat for one of its jobs keeps the others too',
+};
+
 const deviations: Readonly<Record<string, readonly Deviation[]>> = {
   'skip-locked': [TIMED],
   batch: [TIMED],
-  'range-lease': [
-    TIMED,
-    {
-      test: 'a heartbeat keeps a lease, and names those that were lost',
-      reason: 'one lease covers a claim: a heartbeat for one of its jobs keeps the others too',
-    },
-  ],
+  'range-lease': [TIMED, ONE_LEASE],
+  ring: [TIMED, ONE_LEASE],
   advisory: [
     'an expired lease is reaped, its job runs again, and the late settle is stale',
     'a lease that expires in the last attempt makes a dead letter',

@@ -4,7 +4,8 @@ import type { StrategyFactory } from '../strategy.ts';
 import { advisory } from './advisory.ts';
 import { batch } from './batch.ts';
 import { rangeLease } from './range-lease.ts';
+import { ring } from './ring.ts';
 import { skipLocked } from './skip-locked.ts';
 
 /** Every built-in strategy, the reference first. A user's own needs no entry: hand its factory to `createQueue`. */
-export const strategies: readonly StrategyFactory[] = [skipLocked, batch, advisory, rangeLease];
+export const strategies: readonly StrategyFactory[] = [skipLocked, batch, advisory, rangeLease, ring];

@@ -30,5 +30,5 @@ export const rangeLease: StrategyFactory = {
         workerDefaults: { batch: 500, prefetch: 500, settle: 'batched' },
       },
       options,
-    ).strategy,
+    ),
 };

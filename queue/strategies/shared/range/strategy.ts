@@ -1,7 +1,7 @@
 // What is a strategy whose claims are ranges of a log, apart from what becomes of settled ranges?
 
 import type { Connection, Database } from '../../../drivers/driver.ts';
-import type { ClaimStrategy, Delay, StrategyOptions, WorkerDefaults } from '../../../strategy.ts';
+import type { ClaimStrategy, Delay, StrategyOptions, Upkeep, WorkerDefaults } from '../../../strategy.ts';
 import { installOnce } from '../install.ts';
 import { PRIORITIES } from '../lease-strategy.ts';
 import { keepIndexPlans } from '../planner.ts';
@@ -9,8 +9,9 @@ import { enqueueRanges } from './enqueue.ts';
 import { readRangeContents, readRangeStats } from './inspect.ts';
 import { Orphans } from './orphans.ts';
 import { createRelations, type RangeTables, rangeRelations, rangeTables } from './relations.ts';
+import { rotate } from './rotate-sql.ts';
 import { RangeSession, rangeStatements } from './session.ts';
-import { adopt, openLane, take } from './take-sql.ts';
+import { adopt, openLane, type Routine, take } from './take-sql.ts';
 import { promoteSql, reap, tend } from './upkeep-sql.ts';
 
 /** What one of the two designs is called, and how its worker is set. */
@@ -20,21 +21,19 @@ export interface RangeDesign {
   readonly workerDefaults: WorkerDefaults;
 }
 
-/** The shared part of a strategy, and the tables that it stands on. */
-export function rangeStrategy(
-  design: RangeDesign,
-  options: StrategyOptions,
-): { readonly strategy: ClaimStrategy; readonly tables: RangeTables } {
+/** Builds such a strategy. */
+export function rangeStrategy(design: RangeDesign, options: StrategyOptions): ClaimStrategy {
   const tables = rangeTables(options, design.rotates);
   const open = openLane(tables);
   const adoptJobs = adopt(tables, open);
   const taking = take(tables, adoptJobs);
   const reaping = reap(tables);
   const tending = tend(tables);
-  const routines = [open, adoptJobs, taking, reaping, tending];
+  const rotating = design.rotates ? rotate(tables) : undefined;
+  const routines = [open, adoptJobs, taking, reaping, tending, ...(rotating === undefined ? [] : [rotating])];
   const statements = rangeStatements(tables, taking);
   const orphans = new Orphans(tables, tending);
-  const strategy: ClaimStrategy = {
+  return {
     name: design.name,
     workerDefaults: design.workerDefaults,
     guarantees: {
@@ -68,8 +67,21 @@ export function rangeStrategy(
     },
     stats: (db, queue) => readRangeStats(db, tables, queue),
     contents: (db, afterId, limit) => readRangeContents(db, tables, afterId, limit),
+    ...(rotating === undefined ? {} : { upkeep: upkeepOf(rotating) }),
   };
-  return { strategy, tables };
+}
+
+/** Mean wait between two looks at whose turn it is, in ms. */
+const ROTATE_EVERY_MS = 2_000;
+
+function upkeepOf(rotating: Routine): Upkeep {
+  return {
+    everyMs: ROTATE_EVERY_MS,
+    async run(db) {
+      await db.query({ text: `SELECT ${rotating.name}()` });
+      return { ready: false };
+    },
+  };
 }
 
 function delayOf(tables: RangeTables): Delay {

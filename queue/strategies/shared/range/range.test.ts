@@ -1,0 +1,230 @@
+// Is no number ever forgotten between the cursor and the floor, whatever is cut off, late, rolled back or slow?
+
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { testDatabase } from '../../../../testing/database.ts';
+import type { Connection, Driver } from '../../../drivers/driver.ts';
+import { pgDriver } from '../../../drivers/pg.ts';
+import type { ClaimedJob, ClaimStrategy, Outcome } from '../../../strategy.ts';
+import { rangeLease } from '../../range-lease.ts';
+import { ring } from '../../ring.ts';
+import { rangeTables } from './relations.ts';
+
+const SCHEMA = 'range';
+const LEASE_MS = 60_000;
+
+async function bench(t: TestContext, factory = rangeLease) {
+  const database = await testDatabase(t);
+  const driver = pgDriver(database.settings);
+  t.after(() => driver[Symbol.asyncDispose]());
+  const strategy = factory.create({ schema: SCHEMA });
+  await strategy.install(driver);
+  const open = async () => {
+    const connection = await driver.connect('tester');
+    return { connection, session: await strategy.openWorker(connection, 'w') };
+  };
+  return { driver, strategy, open };
+}
+
+const jobs = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, n) => ({ queue: 'q', payload: from + n }));
+const acks = (claimed: readonly ClaimedJob[]): Outcome[] => claimed.map((job) => ({ kind: 'ack', job }));
+const payloads = (claimed: readonly ClaimedJob[]) => claimed.map((job) => job.payload);
+
+async function count(db: Driver | Connection, relation: string): Promise<number> {
+  const { rows } = await db.query<{ n: number }>({
+    text: `SELECT count(*)::integer AS n FROM ${SCHEMA}.${relation}`,
+  });
+  return rows[0]?.n ?? Number.NaN;
+}
+
+/** Two looks: what is missing twice, with nobody left to claim it, is brought back by the second. */
+async function reapTwice(strategy: ClaimStrategy, driver: Driver): Promise<number> {
+  return (await strategy.reap(driver, 1000)) + (await strategy.reap(driver, 1000));
+}
+
+for (const factory of [rangeLease, ring]) {
+  const name = factory.strategyName;
+
+  test(`${name}: a claim that is rolled back after it moved the cursor loses nothing, and one under way is let be`, async (t) => {
+    const { driver, strategy, open } = await bench(t, factory);
+    await strategy.enqueue(driver, jobs(10));
+    const { connection, session } = await open();
+    await connection.query({ text: 'BEGIN' });
+    assert.deepEqual(payloads(await session.claim('q', 4, LEASE_MS)), [0, 1, 2, 3]);
+    const other = await open();
+    assert.deepEqual(
+      payloads(await other.session.claim('q', 2, LEASE_MS)),
+      [4, 5],
+      'nobody waits for a commit',
+    );
+    assert.equal(await reapTwice(strategy, driver), 0, 'its transaction is under way');
+    await connection.query({ text: 'ROLLBACK' });
+    assert.equal(await reapTwice(strategy, driver), 4);
+    assert.deepEqual(payloads(await other.session.claim('q', 9, LEASE_MS)), [0, 1, 2, 3, 6, 7, 8, 9]);
+  });
+
+  test(`${name}: a claim that is cancelled leaves no latch behind`, async (t) => {
+    const { driver, strategy, open } = await bench(t, factory);
+    await strategy.enqueue(driver, jobs(3));
+    const blocker = await open();
+    const { rows } = await blocker.connection.query<{ id: number }>({
+      text: `SELECT id FROM ${SCHEMA}.lanes`,
+    });
+    // Somebody sits on the latch; the claim that waits for it is cancelled.
+    const { rows: locks } = await heldBy(blocker.connection, blocker.session.claim('q', 1, LEASE_MS));
+    assert.deepEqual(locks, [], 'no lock outlives a claim');
+    const latch = rangeTables({ schema: SCHEMA }, false).locks.latch;
+    await blocker.connection.query({ text: `SELECT pg_advisory_lock(${latch}, ${rows[0]?.id})` });
+    const { connection, session } = await open();
+    await connection.query({ text: `SET statement_timeout = '100ms'` });
+    await assert.rejects(session.claim('q', 1, LEASE_MS), /statement timeout/);
+    await blocker.connection.query({ text: `SELECT pg_advisory_unlock(${latch}, ${rows[0]?.id})` });
+    const { rows: left } = await heldBy(driver, undefined);
+    assert.deepEqual(left, []);
+    assert.deepEqual(payloads(await session.claim('q', 5, LEASE_MS)), [1, 2]);
+  });
+
+  test(`${name}: late and rolled back numbers become gaps, found when they commit and closed when they cannot`, async (t) => {
+    const { driver, strategy, open } = await bench(t, factory);
+    await strategy.enqueue(driver, jobs(1));
+    const late = await driver.connect('late');
+    await late.query({ text: 'BEGIN' });
+    await strategy.enqueue(late, jobs(3, 100));
+    const undone = await driver.connect('undone');
+    await undone.query({ text: 'BEGIN' });
+    await strategy.enqueue(undone, jobs(2, 200));
+    await strategy.enqueue(driver, jobs(2, 1));
+    const { session } = await open();
+    const first = [...(await session.claim('q', 10, LEASE_MS)), ...(await session.claim('q', 10, LEASE_MS))];
+    assert.deepEqual(payloads(first), [0, 1, 2], 'nobody waits for an open transaction');
+    assert.equal(await count(driver, 'gaps'), 1);
+    await undone.query({ text: 'ROLLBACK' });
+    await reapTwice(strategy, driver);
+    assert.equal(await count(driver, 'gaps'), 1, 'the other one may still commit');
+    await late.query({ text: 'COMMIT' });
+    const second = await session.claim('q', 2, LEASE_MS);
+    assert.deepEqual(payloads(second), [100, 101]);
+    const third = await session.claim('q', 2, LEASE_MS);
+    assert.deepEqual(payloads(third), [102]);
+    await session.settle(acks([...first, ...second, ...third]));
+    await reapTwice(strategy, driver);
+    assert.equal(await count(driver, 'gaps'), 0);
+    assert.equal(await count(driver, 'spans'), 0, 'everything is settled, so the floor has risen over all');
+    assert.deepEqual(await strategy.contents(driver, undefined, 10), []);
+  });
+
+  test(`${name}: the books stay short under one long job, and end when it does`, async (t) => {
+    const { driver, strategy, open } = await bench(t, factory);
+    await strategy.enqueue(driver, jobs(200));
+    const { session } = await open();
+    const long = await session.claim('q', 1, LEASE_MS);
+    for (let round = 0; round < 60; round += 1)
+      await session.settle(acks(await session.claim('q', 3, LEASE_MS)));
+    await strategy.reap(driver, 1000);
+    assert.ok((await count(driver, 'spans')) <= 2, 'settled neighbours are one row');
+    assert.equal((await session.settle(acks(long))).acked, 1);
+    await strategy.reap(driver, 1000);
+    assert.equal(await count(driver, 'spans'), 0);
+    assert.equal((await strategy.stats(driver, 'q')).ready, 19);
+  });
+
+  test(`${name}: a lease that is reaped in parts is settled in the part that is left`, async (t) => {
+    const { driver, strategy, open } = await bench(t, factory);
+    await strategy.enqueue(driver, jobs(10));
+    const { session } = await open();
+    const claimed = await session.claim('q', 10, 1);
+    await sleep(20);
+    assert.equal(await strategy.reap(driver, 4), 4);
+    const { acked, stale } = await session.settle(acks(claimed));
+    assert.deepEqual([acked, stale], [6, claimed.slice(0, 4).map((job) => job.id)]);
+    const again = await (await open()).session.claim('q', 10, LEASE_MS);
+    assert.deepEqual(
+      again.map((job) => [job.payload, job.attempt]),
+      [0, 1, 2, 3].map((n) => [n, 2]),
+    );
+  });
+
+  test(`${name}: a job keeps its id, attempts and place through retries, releases and crashes`, async (t) => {
+    const { driver, strategy, open } = await bench(t, factory);
+    const [id] = await strategy.enqueue(driver, [{ queue: 'q', payload: 'x', maxAttempts: 5 }]);
+    const { session } = await open();
+    const claim = async (leaseMs = LEASE_MS) => {
+      const [job] = await session.claim('q', 1, leaseMs);
+      assert(job);
+      assert.deepEqual([job.id, job.maxAttempts, job.payload], [id, 5, 'x']);
+      return job;
+    };
+    const first = await claim();
+    await session.settle([{ kind: 'release', job: first }]);
+    const second = await claim();
+    assert.equal(second.attempt, 1);
+    await session.settle([{ kind: 'retry', job: second, delayMs: 1, error: 'no' }]);
+    await sleep(20);
+    assert.equal((await strategy.delay?.promote(driver, 10))?.promoted, 1);
+    assert.equal((await claim(1)).attempt, 2);
+    await sleep(20);
+    assert.equal(await strategy.reap(driver, 10), 1);
+    const last = await claim();
+    assert.equal(last.attempt, 3);
+    await session.settle([{ kind: 'dead-letter', job: last, error: 'enough' }]);
+    const { rows } = await driver.query({ text: `SELECT id::text, attempt, last_error FROM ${SCHEMA}.dead` });
+    assert.deepEqual(rows, [{ id, attempt: 3, last_error: 'enough' }]);
+  });
+}
+
+test('ring: tables are truncated when all in them is settled, and never before', async (t) => {
+  const { driver, strategy, open } = await bench(t, ring);
+  const { session } = await open();
+  const sizes = async () => {
+    const { rows } = await driver.query<{ rows: number }>({
+      text: `SELECT count(job.slot)::integer AS rows
+        FROM generate_series(0, 2) AS number LEFT JOIN ${SCHEMA}.jobs AS job ON job.slot = number GROUP BY number ORDER BY number`,
+    });
+    return rows.map((row) => row.rows);
+  };
+  const turn = async (slot: number) => {
+    await driver.query({ text: `SELECT setval('${SCHEMA}.turns', ${slot})` });
+  };
+  await strategy.enqueue(driver, jobs(5));
+  const first = await session.claim('q', 5, LEASE_MS);
+  await turn(1);
+  await strategy.enqueue(driver, jobs(5, 5));
+  const writer = await driver.connect('writer');
+  await writer.query({ text: 'BEGIN' });
+  await strategy.enqueue(writer, jobs(1, 50));
+  await turn(2);
+  assert.deepEqual(await sizes(), [5, 5, 0]);
+  await strategy.upkeep?.run(driver);
+  assert.deepEqual(await sizes(), [5, 5, 0], 'a lease holds the floor');
+  await session.settle(acks(first));
+  await strategy.reap(driver, 10);
+  await strategy.upkeep?.run(driver);
+  assert.deepEqual(await sizes(), [0, 5, 0]);
+  const second = await session.claim('q', 5, LEASE_MS);
+  await session.settle(acks(second));
+  await strategy.reap(driver, 10);
+  await turn(3);
+  await strategy.upkeep?.run(driver);
+  assert.deepEqual(await sizes(), [0, 5, 0], 'an open transaction has a job in it');
+  // By now claims no longer look there; the job is passed by, and found as a gap.
+  await strategy.enqueue(driver, jobs(1, 60));
+  assert.deepEqual(payloads(await session.claim('q', 5, LEASE_MS)), [60]);
+  await writer.query({ text: 'COMMIT' });
+  await strategy.reap(driver, 10);
+  await strategy.upkeep?.run(driver);
+  assert.deepEqual(await sizes(), [1, 6, 0], 'and it is not truncated before it was done');
+  const late = await session.claim('q', 5, LEASE_MS);
+  assert.deepEqual(payloads(late), [50]);
+  await session.settle(acks(late));
+});
+
+/** Advisory locks of this database, once `work` is done. */
+async function heldBy(db: Driver | Connection, work: Promise<unknown> | undefined) {
+  await work;
+  return db.query({
+    text: `SELECT pid FROM pg_locks WHERE locktype = 'advisory'
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+  });
+}
