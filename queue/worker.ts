@@ -55,11 +55,15 @@ class RunningWorker implements Worker {
       queue,
       options,
       bell,
+      isSignalled: () => this.#listener.listening,
       onDelayed: (delayMs: number) => maintenance.dueIn(delayMs),
     };
     const onError = (error: unknown): void => options.events.error?.(error, 'wakeup');
     const { driver, schema } = queue;
-    this.#listener = queue.wakeup.listen({ driver, schema, onError }, options.queue, () => bell.ring());
+    this.#listener = queue.wakeup.listen({ driver, schema, onError }, options.queue, () => {
+      bell.ring();
+      maintenance.signalled();
+    });
     this.#runners = Array.from(
       { length: options.connections },
       (_, index) => new Runner(context, `${options.workerId}-${index}`),

@@ -38,7 +38,7 @@ export const coalesced: WakeupFactory = {
   wakeupName: 'coalesced',
   summary:
     'NOTIFY on another connection, at most once per 2 ms and queue; as quick when idle, free under load',
-  defaultPollMs: 1000,
+  defaultPollMs: 3000,
   signaller,
   listen: listenFor,
   drawPollMs: jittered,

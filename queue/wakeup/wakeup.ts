@@ -29,7 +29,10 @@ export interface WakeupFactory {
   readonly wakeupName: WakeupName;
   /** One sentence: what it does and what it costs. */
   readonly summary: string;
-  /** Mean wait between two polls of an idle session when the worker's options name none, in ms. */
+  /**
+   * Mean wait between two polls of an idle session when the worker's options name none, in ms. While signals arrive all
+   * idle sessions of a worker share it.
+   */
   readonly defaultPollMs: number;
   signaller(context: WakeupContext): Signaller;
   /** Calls `onSignal` whenever `queue` may have got ready jobs. Resolves without waiting for a connection. */

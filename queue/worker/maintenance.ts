@@ -10,6 +10,8 @@ const LIMIT = 1000;
 /** Reaping four times per lease finds a dead worker's jobs within a quarter of it on average; never more often than this. */
 const REAPS_PER_LEASE = 4;
 const REAP_MIN_MS = 100;
+/** Least time between two looks for due jobs that signals lead to. */
+const PROMOTE_AFTER_SIGNAL_MS = 1000;
 
 /**
  * Two statements on the pool, each by a partial index that is empty unless there is something to do, at jittered
@@ -24,6 +26,7 @@ export class Maintenance {
   #running: Promise<void> = Promise.resolve();
   #nextReapMs: number;
   #nextPromoteMs = 0;
+  #lastPromoteMs = Number.NEGATIVE_INFINITY;
   #nextUpkeepMs = 0;
 
   constructor(queue: Queue, options: ResolvedOptions, bell: Bell) {
@@ -42,6 +45,14 @@ export class Maintenance {
     const dueMs = performance.now() + delayMs + 1;
     if (dueMs >= this.#nextPromoteMs) return;
     this.#nextPromoteMs = dueMs;
+    this.#schedule();
+  }
+
+  /** Somebody has enqueued, delayed jobs perhaps: look soon when they are due, but not at every signal. */
+  signalled(): void {
+    const soonMs = Math.max(performance.now(), this.#lastPromoteMs + PROMOTE_AFTER_SIGNAL_MS);
+    if (soonMs >= this.#nextPromoteMs || this.#queue.strategy.delay === undefined) return;
+    this.#nextPromoteMs = soonMs;
     this.#schedule();
   }
 
@@ -89,6 +100,7 @@ export class Maintenance {
   async #promote(): Promise<number> {
     const { delay } = this.#queue.strategy;
     if (delay === undefined || performance.now() < this.#nextPromoteMs) return 0;
+    this.#lastPromoteMs = performance.now();
     // Set before the statement: a delay noted while it runs must not be forgotten.
     this.#nextPromoteMs = performance.now() + jittered(this.#options.pollMs, this.#options.random());
     const { promoted, nextDueInMs } = await delay.promote(this.#queue.driver, LIMIT);

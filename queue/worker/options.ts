@@ -67,7 +67,10 @@ export interface WorkerOptions {
   readonly settleDelayMs?: number;
   /** 100…86,400,000 ms; default 30,000. */
   readonly leaseMs?: number;
-  /** Mean wait of an idle session before it asks again, 1…3,600,000 ms; default by the wake-up. */
+  /**
+   * Mean wait of an idle session before it asks again, 1…3,600,000 ms; default by the wake-up. While signals arrive all idle
+   * sessions of a worker share it: together they ask once in this time.
+   */
   readonly pollMs?: number;
   /** Default `exponentialRetry()`. */
   readonly retry?: RetryPolicy;

@@ -18,6 +18,8 @@ export interface RunnerContext {
   readonly queue: Queue;
   readonly options: ResolvedOptions;
   readonly bell: Bell;
+  /** Whether signals arrive at present, so that polling is only the safety net. */
+  readonly isSignalled: () => boolean;
   /** A retry will be due in `delayMs`. */
   readonly onDelayed: (delayMs: number) => void;
 }
@@ -311,8 +313,11 @@ export class Runner {
   async #rest(strokes: number): Promise<void> {
     this.#resting = true;
     const { pollMs, random } = this.#options;
-    const waitMs = this.#context.queue.wakeup.drawPollMs(pollMs, random());
-    await this.#context.bell.wait(strokes, waitMs, this.#stopping.signal);
+    const { bell, isSignalled, queue } = this.#context;
+    // One safety net for all idle sessions: each waits so much longer that together they ask once in `pollMs`.
+    const sharers = isSignalled() ? bell.waiting + 1 : 1;
+    const waitMs = queue.wakeup.drawPollMs(pollMs, random()) * sharers;
+    await bell.wait(strokes, waitMs, this.#stopping.signal);
     this.#resting = false;
     this.#pump();
   }

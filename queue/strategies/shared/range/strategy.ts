@@ -1,17 +1,17 @@
 // What is a strategy whose claims are ranges of a log, apart from what becomes of settled ranges?
 
-import type { Connection, Database } from '../../../drivers/driver.ts';
-import type { ClaimStrategy, Delay, StrategyOptions, Upkeep, WorkerDefaults } from '../../../strategy.ts';
+import type { Connection } from '../../../drivers/driver.ts';
+import type { ClaimStrategy, Delay, StrategyOptions, WorkerDefaults } from '../../../strategy.ts';
 import { installOnce } from '../install.ts';
 import { PRIORITIES } from '../lease-strategy.ts';
 import { keepIndexPlans } from '../planner.ts';
+import { Books } from './books.ts';
 import { enqueueRanges } from './enqueue.ts';
 import { readRangeContents, readRangeStats } from './inspect.ts';
-import { Orphans } from './orphans.ts';
 import { createRelations, type RangeTables, rangeRelations, rangeTables } from './relations.ts';
 import { rotate } from './rotate-sql.ts';
 import { RangeSession, rangeStatements } from './session.ts';
-import { adopt, openLane, type Routine, take } from './take-sql.ts';
+import { adopt, openLane, take } from './take-sql.ts';
 import { promoteSql, reap, tend } from './upkeep-sql.ts';
 
 /** What one of the two designs is called, and how its worker is set. */
@@ -32,7 +32,7 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
   const rotating = design.rotates ? rotate(tables) : undefined;
   const routines = [open, adoptJobs, taking, reaping, tending, ...(rotating === undefined ? [] : [rotating])];
   const statements = rangeStatements(tables, taking);
-  const orphans = new Orphans(tables, tending);
+  const books = new Books(tables, { reap: reaping, tend: tending, rotate: rotating });
   return {
     name: design.name,
     workerDefaults: design.workerDefaults,
@@ -58,31 +58,15 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
       await keepIndexPlans(connection);
       return new RangeSession(connection, statements, workerId);
     },
-    async reap(db: Database, limit: number) {
-      const { rows } = await db.query<{ readonly reaped: number }>({
-        text: `SELECT ${reaping.name}($1) AS reaped`,
-        values: [Math.max(1, Math.trunc(limit))],
-      });
-      return (rows[0]?.reaped ?? 0) + (await orphans.bringBack(db));
-    },
+    reap: (db, limit) => books.reap(db, Math.max(1, Math.trunc(limit))),
     stats: (db, queue) => readRangeStats(db, tables, queue),
     contents: (db, afterId, limit) => readRangeContents(db, tables, afterId, limit),
-    ...(rotating === undefined ? {} : { upkeep: upkeepOf(rotating) }),
+    upkeep: { everyMs: TEND_EVERY_MS, run: (db) => books.tend(db) },
   };
 }
 
-/** Mean wait between two looks at whose turn it is, in ms. */
-const ROTATE_EVERY_MS = 2_000;
-
-function upkeepOf(rotating: Routine): Upkeep {
-  return {
-    everyMs: ROTATE_EVERY_MS,
-    async run(db) {
-      await db.query({ text: `SELECT ${rotating.name}()` });
-      return { ready: false };
-    },
-  };
-}
+/** Mean wait between two looks at the books of a worker whose lease is long, in ms. */
+const TEND_EVERY_MS = 10_000;
 
 function delayOf(tables: RangeTables): Delay {
   return {

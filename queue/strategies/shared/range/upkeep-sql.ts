@@ -135,6 +135,8 @@ BEGIN
     IF FOUND THEN
       PERFORM setval(this.floor, floor_at);
       DELETE FROM ${spans} AS span WHERE span.lane = this.id AND span.hi <= floor_at AND span.expires_at IS NULL;
+      -- What a floor that outlived its own transaction has passed.
+      DELETE FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.hi <= floor_at;
     ELSE
       floor_at := ${positionSql('this.floor')};
     END IF;
