@@ -7,7 +7,7 @@ import { idOf } from './relations.ts';
 const PLACES = 16_384;
 
 /** The job's lease and its place in it, as one growing number: a later lease has the greater token. */
-export function tokenOf(lease: number, place: number): string {
+function tokenOf(lease: number, place: number): string {
   const token = lease * PLACES + place;
   return Number.isSafeInteger(token) ? String(token) : String(BigInt(lease) * BigInt(PLACES) + BigInt(place));
 }

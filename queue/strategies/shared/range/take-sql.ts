@@ -29,7 +29,7 @@ export function routine(
 }
 
 /** A string literal, for names inside a body. */
-export function literal(text: string): string {
+function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
