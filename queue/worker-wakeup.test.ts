@@ -132,3 +132,39 @@ test('delayed jobs run when they are due, and not before', async () => {
   await eventually(() => ranMs.length === 1, 'the job');
   assert((ranMs[0] ?? 0) >= dueMs);
 });
+
+test('a job that another process has delayed is known by its signal, long before the next poll', async () => {
+  await using queue = await openQueue();
+  await using elsewhere = createQueue({ driver, schema: queue.schema });
+  let idle = 0;
+  let done = 0;
+  await using _worker = createWorker(queue, {
+    queue: 'q',
+    pollMs: 60_000,
+    events: { emptyClaim: () => void (idle += 1) },
+    handler: () => void (done += 1),
+  });
+  await eventually(async () => idle > 0 && (await listeners()).length > 0, 'an idle, listening worker');
+  await elsewhere.enqueue({ queue: 'q', payload: 1, runAt: new Date(Date.now() + 1500) });
+  await eventually(() => done === 1, 'the job');
+});
+
+test('an idle worker that hears signals asks less than once a second, however many sessions it has', async (t) => {
+  const sent: string[] = [];
+  await using watched = pgDriver({ ...database.settings, onStatement: ({ text }) => void sent.push(text) });
+  schemas += 1;
+  for (const strategy of ['skip-locked', 'range-lease']) {
+    await using queue = createQueue({ driver: watched, schema: `idle ${strategy}`, strategy });
+    await queue.install();
+    await using _worker = createWorker(queue, { queue: 'q', connections: 8, handler: () => undefined });
+    await eventually(async () => (await listeners()).length > 0, 'a listener');
+    // The first claims, the one that the new listener rings for, and the waits that began before it heard anything.
+    await sleep(5000);
+    sent.length = 0;
+    await sleep(8000);
+    t.diagnostic(`${strategy}: ${sent.length} statements in 8 s`);
+    assert.ok(sent.length > 0, 'it does ask');
+    // Six are expected; eight sessions that each poll for themselves would send 21 claims alone.
+    assert.ok(sent.length <= 12, sent.join('\n'));
+  }
+});
