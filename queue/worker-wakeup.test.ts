@@ -136,17 +136,20 @@ test('delayed jobs run when they are due, and not before', async () => {
 test('a job that another process has delayed is known by its signal, long before the next poll', async () => {
   await using queue = await openQueue();
   await using elsewhere = createQueue({ driver, schema: queue.schema });
-  let idle = 0;
-  let done = 0;
+  const idle: unknown[] = [];
+  const done: unknown[] = [];
   await using _worker = createWorker(queue, {
     queue: 'q',
     pollMs: 60_000,
-    events: { emptyClaim: () => void (idle += 1) },
-    handler: () => void (done += 1),
+    events: { emptyClaim: () => void idle.push(0) },
+    handler: (job) => void done.push(job),
   });
-  await eventually(async () => idle > 0 && (await listeners()).length > 0, 'an idle, listening worker');
+  await eventually(
+    async () => idle.length > 0 && (await listeners()).length > 0,
+    'an idle, listening worker',
+  );
   await elsewhere.enqueue({ queue: 'q', payload: 1, runAt: new Date(Date.now() + 1500) });
-  await eventually(() => done === 1, 'the job');
+  await eventually(() => done.length === 1, 'the job');
 });
 
 test('an idle worker that hears signals asks less than once a second, however many sessions it has', async (t) => {
