@@ -1,4 +1,4 @@
-// What is a yardstick of the harness: which figures does it give, and when is a target missed?
+// What is a yardstick: which figures does it give, and when is a target missed?
 
 /** One figure beside its target; without one it is shown and judged by nobody. */
 export interface Figure {
@@ -18,6 +18,8 @@ export interface Bench {
   readonly signal: AbortSignal;
   /** Rounds of a comparison; each yardstick has its own default. */
   readonly rounds: number | undefined;
+  /** As small and short as can be: to see that a yardstick runs, not what it finds. The harness's own have no such form. */
+  readonly smoke: boolean;
   /** For what is known while the work goes on. */
   readonly say: (line: string) => void;
 }

@@ -1,0 +1,9 @@
+// Is the queue as fast and as frugal as it must be? Every yardstick, each figure beside its target.
+//
+// `npm run bench:queue [-- --only NAME] [--rounds N] [--smoke]`. Ends with 1 when a target is missed. On an otherwise
+// idle machine.
+
+import { runYardsticks } from './command.ts';
+import { QUEUE_YARDSTICKS } from './yardsticks/queue/index.ts';
+
+process.exitCode = await runYardsticks('bench:queue', QUEUE_YARDSTICKS);

@@ -1,0 +1,42 @@
+// How much faster than the reference is the best strategy when every job is claimed alone?
+
+import { strategies } from '../../../queue/index.ts';
+import type { Yardstick } from '../../yardstick.ts';
+import { contest, fastestOf, rateFigure, ratioFigure } from './contest.ts';
+import { Drains, entrantOf } from './drains.ts';
+
+const REFERENCE = 'skip-locked';
+/** To find the best; the rounds that count come after. */
+const FIRST_ROUNDS = 3;
+const ROUNDS = 10;
+const TARGET = 1.5;
+const ALONE = { batch: 1, prefetch: 0, settle: 'each' };
+
+export const batchOne: Yardstick = {
+  name: 'batch-1',
+  question: 'how fast are the strategies when 8 workers claim one job at a time?',
+  async run(bench) {
+    await using drains = await Drains.open(bench);
+    const alone = strategies.filter(({ strategyName, create }) => {
+      const reason = create({ schema: 'claimbench' }).fixed?.batch;
+      if (reason !== undefined) bench.say(`${strategyName} is left out: ${reason}`);
+      return reason === undefined;
+    });
+    const entrants = alone.map(({ strategyName }) => entrantOf(strategyName, ALONE));
+    const first = await contest(drains, entrants, Math.min(bench.rounds ?? FIRST_ROUNDS, FIRST_ROUNDS));
+    const isJobQueue = (name: string): boolean =>
+      alone.some(
+        ({ strategyName, contract }) => strategyName === name && (contract ?? 'job-queue') === 'job-queue',
+      );
+    const rivals = first.filter(({ entrant }) => entrant.name !== REFERENCE && isJobQueue(entrant.name));
+    const finalists = [fastestOf(rivals), first.find(({ entrant }) => entrant.name === REFERENCE)];
+    const [best, reference] = await contest(
+      drains,
+      finalists.flatMap((standing) => standing?.entrant ?? []),
+      bench.rounds ?? ROUNDS,
+    );
+    if (best === undefined || reference === undefined) throw new Error('too few strategies had valid cells');
+    const others = first.filter(({ entrant }) => entrant !== best.entrant && entrant !== reference.entrant);
+    return [...[best, reference, ...others].map(rateFigure), ratioFigure(best, reference, TARGET)];
+  },
+};

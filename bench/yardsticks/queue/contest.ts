@@ -1,0 +1,94 @@
+// Who is faster, by how much, and how sure is that? Rounds in which each entrant drains once, in an order drawn anew.
+
+import { bootstrapInterval } from '../../../stats/bootstrap.ts';
+import { randomStream, seeded, shuffled } from '../../../stats/random.ts';
+import { median, pairedRatio, spread } from '../../../stats/spread.ts';
+import type { Figure } from '../../yardstick.ts';
+import { type Drained, type Drains, type Entrant, labelOf } from './drains.ts';
+
+/** What an entrant reached, round by round. */
+export interface Standing {
+  readonly entrant: Entrant;
+  readonly perSec: ReadonlyMap<number, number>;
+  /** Of its void cells: with one of them no figure of it counts. */
+  readonly problems: readonly string[];
+  readonly generatorBound: boolean;
+}
+
+/** Each entrant once per round. What the machine does meanwhile hits all alike. */
+export async function contest(
+  drains: Drains,
+  entrants: readonly Entrant[],
+  rounds: number,
+): Promise<readonly Standing[]> {
+  const random = randomStream(entrants.length, 'order');
+  const found = new Map(entrants.map((entrant) => [entrant, new Map<number, Drained>()]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const entrant of shuffled(entrants, random))
+      found.get(entrant)?.set(round, await drains.measure(entrant, round));
+  }
+  return [...found].map(([entrant, drained]) => standingOf(entrant, drained));
+}
+
+function standingOf(entrant: Entrant, drained: ReadonlyMap<number, Drained>): Standing {
+  const perSec = new Map<number, number>();
+  const problems = new Set<string>();
+  let generatorBound = false;
+  for (const [round, one] of drained) {
+    if ('problem' in one) problems.add(one.problem);
+    else {
+      perSec.set(round, one.perSec);
+      generatorBound ||= one.generatorBound;
+    }
+  }
+  return { entrant, perSec, problems: [...problems], generatorBound };
+}
+
+/** The one with the highest median among those without a void cell. */
+export function fastestOf(standings: readonly Standing[]): Standing | undefined {
+  const rate = (standing: Standing): number => median([...standing.perSec.values()]) ?? 0;
+  return standings
+    .filter((standing) => standing.problems.length === 0 && standing.perSec.size > 0)
+    .toSorted((a, b) => rate(b) - rate(a))[0];
+}
+
+/** Its rate, which nobody judges. */
+export function rateFigure({ entrant, perSec, problems, generatorBound }: Standing): Figure {
+  const rates = spread([...perSec.values()]);
+  const range =
+    rates === undefined
+      ? 'no valid round'
+      : `median of ${rates.n} [${Math.round(rates.min).toLocaleString('en')}–${Math.round(rates.max).toLocaleString('en')}]`;
+  const bound = generatorBound ? ['perhaps generator-bound'] : [];
+  return {
+    what: `drain, ${labelOf(entrant)}`,
+    value: rates?.median,
+    unit: 'jobs/s',
+    note: [range, ...bound, ...problems].join('; '),
+  };
+}
+
+/**
+ * The ratio of two rates, by its median over the rounds that they share and a 95 % bootstrap interval of that. A void
+ * cell on either side misses the target: it is no reading to be left out.
+ */
+export function ratioFigure(above: Standing, below: Standing, atLeast: number): Figure {
+  const what = `${labelOf(above.entrant)} ÷ ${labelOf(below.entrant)}`;
+  const target = { atLeast };
+  const problems = [...above.problems, ...below.problems];
+  if (problems.length > 0) return { what, value: Number.NaN, unit: '', target, note: problems.join('; ') };
+  const ratio = pairedRatio(above.perSec, below.perSec);
+  if (ratio === undefined) return { what, value: Number.NaN, unit: '', target, note: 'no round has both' };
+  const logs = [...above.perSec].flatMap(([round, rate]) => {
+    const other = below.perSec.get(round);
+    return other === undefined ? [] : [Math.log(rate / other)];
+  });
+  const note = `median of ${ratio.n} rounds [${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)}]`;
+  // One round has no interval, and is judged as it is.
+  if (logs.length < 2) return { what, value: ratio.median, unit: '', target, note };
+  const { low, high } = bootstrapInterval(logs, (values) => median(values) ?? 0, {
+    random: seeded(logs.length),
+    method: 'percentile',
+  });
+  return { what, value: ratio.median, interval: [Math.exp(low), Math.exp(high)], unit: '', target, note };
+}
