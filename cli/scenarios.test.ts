@@ -174,6 +174,23 @@ test('another duration keeps the proportions of the phases and the places of the
   }
 });
 
+test('another duration stretches what is held open, and leaves a stall to the lease', () => {
+  const scenario = scenarioSchema.parse({
+    ...GOOD,
+    phases: [{ label: 'a', seconds: 10, arrival }],
+    faults: [
+      { fault: 'hold-xmin', atSeconds: 2, forSeconds: 4 },
+      { fault: 'late-commit', atSeconds: 5, forSeconds: 5 },
+      { fault: 'stall-worker', atSeconds: 1, forSeconds: 3 },
+    ],
+  });
+  assert.deepEqual(withDuration(scenario, 5).faults, [
+    { fault: 'hold-xmin', atSeconds: 1, forSeconds: 2, by: 'reader' },
+    { fault: 'late-commit', atSeconds: 2.5, forSeconds: 2.5 },
+    { fault: 'stall-worker', atSeconds: 0.5, forSeconds: 3 },
+  ]);
+});
+
 test('another rate goes to the highest phase, and the others keep their proportion to it', () => {
   const found = withRate(TIMED, 1_000);
   assert.deepEqual(

@@ -10,6 +10,7 @@ import { type Arrival, mapRates, misfit, type Rate, ratesOf } from '../scenarios
 import { BUILT_IN_SCENARIOS, SUITES, type Suite } from '../scenarios/index.ts';
 import {
   arrivalsOf,
+  type Fault,
   SCENARIO_KEYS,
   type Scenario,
   scenarioSchema,
@@ -178,7 +179,7 @@ export function withDuration(scenario: Scenario, seconds: number): Scenario {
       seconds: phase.seconds * factor,
       ...(phase.arrival === undefined ? {} : { arrival: stretched(phase.arrival, factor) }),
     })),
-    faults: scenario.faults.map((fault) => ({ ...fault, atSeconds: fault.atSeconds * factor })),
+    faults: scenario.faults.map((fault) => stretchedFault(fault, factor)),
     ...(scenario.preloadJobs > 0 && factor > 1
       ? { preloadJobs: Math.ceil(scenario.preloadJobs * factor) }
       : {}),
@@ -191,6 +192,14 @@ function stretched(arrival: Arrival, factor: number): Arrival {
     step.seconds === undefined ? step : { ...step, seconds: step.seconds * factor },
   );
   return { ...arrival, steps };
+}
+
+/** A stall is held against the lease, which does not stretch. */
+function stretchedFault(fault: Fault, factor: number): Fault {
+  const atSeconds = fault.atSeconds * factor;
+  return fault.fault === 'hold-xmin' || fault.fault === 'late-commit'
+    ? { ...fault, atSeconds, forSeconds: fault.forSeconds * factor }
+    : { ...fault, atSeconds };
 }
 
 function requireNo(

@@ -86,6 +86,11 @@ export interface Promises {
 /** Enqueues. `enqueue` resolves when the system has confirmed the job. */
 export interface Producer extends AsyncDisposable {
   enqueue(job: BenchJob): Promise<void>;
+  /**
+   * Enqueues in a transaction that stays open for `holdMs` before it commits, and then tells idle workers as an application
+   * would. Absent where an enqueue cannot be part of a transaction.
+   */
+  enqueueLate?(job: BenchJob, holdMs: number): Promise<void>;
 }
 
 /** Sessions that one agent may open in a cell, those after lost connections included. */

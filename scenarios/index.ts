@@ -19,6 +19,25 @@ export interface Suite {
   readonly repeats: number;
 }
 
+/** Every strategy of the reference queue, in the order of its own list. */
+export const STRATEGY_CONTENDERS: readonly string[] = [
+  'skip-locked',
+  'batch',
+  'advisory',
+  'advisory-candidates',
+  'blocking',
+  'nowait',
+  'optimistic',
+  'held-transaction',
+  'visibility-timeout',
+  'table-move',
+  'packed-lease',
+  'range-lease',
+  'ring',
+  'sharded',
+  'tick-log',
+];
+
 export const SUITES: readonly Suite[] = [
   {
     name: 'bench',
@@ -26,6 +45,13 @@ export const SUITES: readonly Suite[] = [
     scenarios: ['drain', 'steady', 'burst'],
     contenders: ['skip-locked', 'batch', 'advisory', 'notify'],
     repeats: 3,
+  },
+  {
+    name: 'strategies',
+    purpose: 'every claim strategy, drained, at a steady rate and in a burst: about twelve minutes',
+    scenarios: ['drain', 'steady', 'burst'],
+    contenders: STRATEGY_CONTENDERS,
+    repeats: 2,
   },
   {
     name: 'crash',

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { strategies } from '../queue/index.ts';
 import { BUILT_IN_SCENARIOS, SUITES } from './index.ts';
 import { loadModel, SCENARIO_KEYS, type ScenarioInput, scenarioSchema, totalSeconds } from './scenario.ts';
 
@@ -34,6 +35,13 @@ test('names are unique, and suites name what exists', () => {
   assert.equal(new Set(SUITES.map((s) => s.name)).size, SUITES.length);
 });
 
+test('the suite of the strategies leaves none out', () => {
+  const suite = SUITES.find(({ name }) => name === 'strategies');
+  for (const { strategyName } of strategies)
+    assert.ok(suite?.contenders.includes(strategyName), `${strategyName} is missing`);
+  assert.equal(new Set(suite?.contenders).size, suite?.contenders.length);
+});
+
 test('a scenario that offers nothing, measures nothing or ends in its warm-up is refused', () => {
   assert.ok(valid({}));
   assert.ok(valid({ phases: [{ label: 'a', seconds: 1 }], preloadJobs: 1 }));
@@ -64,6 +72,16 @@ test('a fault that would strike after the end of the load is refused', () => {
   assert.ok(!valid({ phases, faults: [...mixed] }), 'each of several');
   const said = scenarioSchema.safeParse({ name: 'x', question: 'q?', phases, faults: [...mixed] }).error;
   assert.match(said?.issues[0]?.message ?? '', /fault after the end of its load/);
+});
+
+test('a late commit without a schedule, or beyond the end of the load, is refused', () => {
+  const late = (over: Partial<ScenarioInput>, forSeconds = 0.4): boolean =>
+    valid({ faults: [{ fault: 'late-commit', atSeconds: 0.5, forSeconds }], ...over });
+  assert.ok(late({}));
+  assert.ok(!late({}, 0.6));
+  assert.ok(!late({ phases: [{ label: 'a', seconds: 1 }], preloadJobs: 1 }));
+  const clients = { model: 'closed', clients: 1 } as const;
+  assert.ok(!late({ phases: [{ label: 'a', seconds: 1, arrival: clients }] }));
 });
 
 test('values beyond their range are refused', () => {

@@ -24,6 +24,21 @@ const faultSchema = z.discriminatedUnion('fault', [
   z.strictObject({ fault: z.literal('kill-worker'), atSeconds: seconds }),
   /** SIGSTOP of one worker agent, then SIGCONT. Longer than the lease, it makes a worker settle what is no longer its own. */
   z.strictObject({ fault: z.literal('stall-worker'), atSeconds: seconds, forSeconds: seconds }),
+  /**
+   * A transaction of somebody else's, on no table of the queue, stays open and idle, so that VACUUM may not remove what dies
+   * meanwhile. `reader`: REPEATABLE READ with its snapshot taken; `writer`: with a transaction id of its own.
+   */
+  z.strictObject({
+    fault: z.literal('hold-xmin'),
+    atSeconds: seconds,
+    forSeconds: seconds,
+    by: z.enum(['reader', 'writer']).default('reader'),
+  }),
+  /**
+   * The next job that is due is enqueued in a transaction that commits only after `forSeconds`; it keeps one of its
+   * producer's connections. Open loop only; ends within the load.
+   */
+  z.strictObject({ fault: z.literal('late-commit'), atSeconds: seconds, forSeconds: seconds }),
 ]);
 
 /** An hour: a delay travels in the ledger as 32 bits of microseconds. */
@@ -82,6 +97,13 @@ export const scenarioSchema = z
   .refine((s) => s.faults.every((fault) => fault.atSeconds < totalSeconds(s)), {
     message: 'has a fault after the end of its load: lengthen a phase, or set atSeconds lower',
   })
+  .refine((s) => !hasLateCommit(s) || (arrivalsOf(s).length > 0 && !isClosedLoop(s)), {
+    message:
+      'has a late-commit and no schedule whose jobs could commit late: give a phase an open-loop arrival',
+  })
+  .refine((s) => s.faults.every((f) => f.fault !== 'late-commit' || endOf(f) <= totalSeconds(s)), {
+    message: 'has a late-commit that ends after its load: lengthen a phase, or set forSeconds lower',
+  })
   .refine((s) => arrivalsOf(s).every((a) => (a.model === 'closed') === isClosedLoop(s)), {
     message:
       'mixes a closed loop with a schedule: make two scenarios of it, since their figures mean different things',
@@ -116,6 +138,14 @@ type Phased = { readonly phases: readonly { readonly arrival?: Arrival | undefin
 /** The arrivals of a scenario's phases, those that have one. */
 export function arrivalsOf(scenario: Phased): Arrival[] {
   return scenario.phases.flatMap((phase) => phase.arrival ?? []);
+}
+
+function hasLateCommit({ faults }: { readonly faults: readonly { readonly fault: string }[] }): boolean {
+  return faults.some(({ fault }) => fault === 'late-commit');
+}
+
+function endOf(fault: { readonly atSeconds: number; readonly forSeconds: number }): number {
+  return fault.atSeconds + fault.forSeconds;
 }
 
 /** Whether jobs come from clients that wait for answers; a scenario has either those or a schedule. */

@@ -1,5 +1,6 @@
 // How is the reference queue measured, with whichever strategy?
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import pgPackage from 'pg/package.json' with { type: 'json' };
 import {
   type ClaimedJob,
@@ -173,6 +174,13 @@ class ReferenceQueue implements Contender {
     return {
       async enqueue(job) {
         await queue.enqueue(toNewJob(job));
+      },
+      async enqueueLate(job, holdMs) {
+        await driver.transaction(async (tx) => {
+          await queue.enqueue(toNewJob(job), { tx });
+          await sleep(holdMs);
+        });
+        queue.signal(QUEUE);
       },
       async [Symbol.asyncDispose]() {
         await queue[Symbol.asyncDispose]();

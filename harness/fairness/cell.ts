@@ -42,7 +42,9 @@ export function countSessions(
   }
   const wanted = scenario.workers.agents * scenario.workers.connections;
   const count = new SessionCount(database, (byName) => rolesOf(byName, sessionRole).worker >= wanted);
-  const untilSeconds = Math.min(totalSeconds(scenario), ...scenario.faults.map((fault) => fault.atSeconds));
+  // Only what hurts workers takes sessions away.
+  const hurt = scenario.faults.filter(({ fault }) => fault === 'kill-worker' || fault === 'stall-worker');
+  const untilSeconds = Math.min(totalSeconds(scenario), ...hurt.map((fault) => fault.atSeconds));
   return {
     start: () => count.start((untilSeconds * 1000) / 2),
     stop: () => count.stop(),

@@ -2,6 +2,7 @@
 
 import type pg from 'pg';
 import { oneLine } from '../errors.ts';
+import { FAULT_NAME } from '../faults/hold-xmin.ts';
 import { withConnection } from '../server/connect.ts';
 import type { ConnectionSettings, PostgresServer } from '../server/server.ts';
 import type { Watched } from '../telemetry/sampler.ts';
@@ -16,6 +17,7 @@ const HARNESS_NAMES = [
   'claimbench costs',
   'claimbench keeper',
   'claimbench admin',
+  FAULT_NAME,
 ];
 const QUERY_TIMEOUT_MS = 10_000;
 const RETRIES = 2;

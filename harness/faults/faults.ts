@@ -2,8 +2,11 @@
 
 import { spawn } from 'node:child_process';
 import type { Fault } from '../../scenarios/scenario.ts';
+import { oneLine } from '../errors.ts';
 import type { AgentProcess } from '../load/agents.ts';
 import { nowUs } from '../load/clock.ts';
+import type { ConnectionSettings } from '../server/server.ts';
+import { holdXmin } from './hold-xmin.ts';
 
 /** A fault that took effect. */
 export interface AppliedFault {
@@ -11,13 +14,12 @@ export interface AppliedFault {
   readonly atUs: number;
 }
 
-/** The faults of a running cell. `undo` brings back what can be brought back; `cancel` only stops what is still to come. */
+/** The faults of a running cell. Nothing is held or stopped any more once `undo` has resolved. */
 export interface FaultSchedule {
   readonly applied: readonly AppliedFault[];
   /** One line for each fault that could not be applied. */
   readonly failures: readonly string[];
   undo(): Promise<void>;
-  cancel(): void;
 }
 
 /**
@@ -33,58 +35,124 @@ function wakeAnyway(agent: AgentProcess, seconds: number): void {
   waker.unref();
 }
 
-export function scheduleFaults(
-  faults: readonly Fault[],
-  agents: readonly AgentProcess[],
-  startUs: number,
-): FaultSchedule {
-  const applied: AppliedFault[] = [];
-  const failures: string[] = [];
-  const timers: NodeJS.Timeout[] = [];
-  const stalled = new Set<AgentProcess>();
-  const pending = new Set(faults);
+/** Where the faults strike. */
+export interface Victims {
+  readonly agents: readonly AgentProcess[];
+  /** The cell's database; absent for a contender without one. */
+  readonly connection: ConnectionSettings | undefined;
+  /** When the load starts, µs of the machine's clock: what a fault's instants count from. */
+  readonly startUs: number;
+}
 
-  const after = (seconds: number, act: () => void): void => {
-    timers.push(setTimeout(act, Math.max(0, (startUs + seconds * 1e6 - nowUs()) / 1000)));
-  };
-  for (const fault of faults) {
-    after(fault.atSeconds, () => {
-      pending.delete(fault);
-      // The last worker first, and never the same one twice: a killed agent cannot be stopped.
-      const victim = agents.findLast((a) => a.role === 'worker' && a.alive && !a.broken);
-      if (victim === undefined) {
-        failures.push(`fault ${fault.fault} at ${fault.atSeconds} s: no unharmed worker agent was left`);
-        return;
-      }
-      victim.broken = true;
-      applied.push({ label: fault.fault, atUs: nowUs() });
-      if (fault.fault === 'kill-worker') {
-        victim.kill();
-        return;
-      }
-      victim.signal('SIGSTOP');
-      stalled.add(victim);
-      wakeAnyway(victim, fault.forSeconds);
-      after(fault.atSeconds + fault.forSeconds, () => {
-        applied.push({ label: 'stall-worker ends', atUs: nowUs() });
-        stalled.delete(victim);
-        victim.signal('SIGCONT');
+/** Sets every fault of a scenario to its instant. The producers commit late by themselves: that is only noted here. */
+export function scheduleFaults(faults: readonly Fault[], victims: Victims): FaultSchedule {
+  return new Schedule(faults, victims);
+}
+
+class Schedule implements FaultSchedule {
+  readonly applied: AppliedFault[] = [];
+  readonly failures: string[] = [];
+  readonly #victims: Victims;
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #pending: Set<Fault>;
+  readonly #stalled = new Set<AgentProcess>();
+  /** Transactions that are open, or on their way to be; each resolves, whatever became of it. */
+  readonly #held = new Map<Fault, Promise<AsyncDisposable | undefined>>();
+
+  constructor(faults: readonly Fault[], victims: Victims) {
+    this.#victims = victims;
+    this.#pending = new Set(faults);
+    for (const fault of faults) {
+      this.#at(fault.atSeconds, () => {
+        this.#pending.delete(fault);
+        this.#strike(fault);
       });
+    }
+  }
+
+  async undo(): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const fault of this.#pending) this.#failed(fault, 'the load ended before it');
+    this.#pending.clear();
+    for (const agent of this.#stalled) agent.signal('SIGCONT');
+    this.#stalled.clear();
+    await Promise.all([...this.#held.keys()].map((fault) => this.#release(fault)));
+  }
+
+  #at(seconds: number, act: () => void): void {
+    const ms = (this.#victims.startUs + seconds * 1e6 - nowUs()) / 1000;
+    this.#timers.push(setTimeout(act, Math.max(0, ms)));
+  }
+
+  #strike(fault: Fault): void {
+    if (fault.fault === 'hold-xmin') this.#hold(fault);
+    else if (fault.fault === 'late-commit') {
+      this.#note('late-commit');
+      this.#at(fault.atSeconds + fault.forSeconds, () => this.#note('late-commit ends'));
+    } else this.#hurt(fault);
+  }
+
+  #hurt(fault: Extract<Fault, { fault: 'kill-worker' | 'stall-worker' }>): void {
+    // The last worker first, and never the same one twice: a killed agent cannot be stopped.
+    const victim = this.#victims.agents.findLast((a) => a.role === 'worker' && a.alive && !a.broken);
+    if (victim === undefined) {
+      this.#failed(fault, 'no unharmed worker agent was left');
+      return;
+    }
+    victim.broken = true;
+    this.#note(fault.fault);
+    if (fault.fault === 'kill-worker') {
+      victim.kill();
+      return;
+    }
+    victim.signal('SIGSTOP');
+    this.#stalled.add(victim);
+    wakeAnyway(victim, fault.forSeconds);
+    this.#at(fault.atSeconds + fault.forSeconds, () => {
+      this.#note('stall-worker ends');
+      this.#stalled.delete(victim);
+      victim.signal('SIGCONT');
     });
   }
-  const cancel = (): void => {
-    for (const timer of timers) clearTimeout(timer);
-  };
-  return {
-    applied,
-    failures,
-    async undo() {
-      cancel();
-      for (const fault of pending)
-        failures.push(`fault ${fault.fault} at ${fault.atSeconds} s: the load ended before it`);
-      for (const agent of stalled) agent.signal('SIGCONT');
-      stalled.clear();
-    },
-    cancel,
-  };
+
+  #hold(fault: Extract<Fault, { fault: 'hold-xmin' }>): void {
+    const { connection } = this.#victims;
+    if (connection === undefined) {
+      this.#failed(fault, 'the contender has no database');
+      return;
+    }
+    const held = holdXmin(connection, fault.by).then(
+      (holder) => {
+        this.#note(`hold-xmin by a ${fault.by}`);
+        return holder;
+      },
+      (error: unknown) => {
+        this.#failed(fault, oneLine(error));
+        return undefined;
+      },
+    );
+    this.#held.set(fault, held);
+    this.#at(fault.atSeconds + fault.forSeconds, () => {
+      // Never rejects: a failure is kept.
+      void this.#release(fault).then(() => this.#note('hold-xmin ends'));
+    });
+  }
+
+  async #release(fault: Fault): Promise<void> {
+    const held = this.#held.get(fault);
+    this.#held.delete(fault);
+    try {
+      await (await held)?.[Symbol.asyncDispose]();
+    } catch (error) {
+      this.#failed(fault, `its transaction did not last: ${oneLine(error)}`);
+    }
+  }
+
+  #note(label: string): void {
+    this.applied.push({ label, atUs: nowUs() });
+  }
+
+  #failed({ fault, atSeconds }: Fault, why: string): void {
+    this.failures.push(`fault ${fault} at ${atSeconds} s: ${why}`);
+  }
 }

@@ -9,7 +9,7 @@ import type { Pacing } from './alarm.ts';
 import { arrivals, shareOf } from './arrivals.ts';
 import { arrivalPhases, clientPhases } from './phases.ts';
 import type { Priority } from './priority.ts';
-import type { Assignment, ProducerClients, ProducerRole, ProducerSchedule } from './protocol.ts';
+import type { Assignment, LateCommit, ProducerClients, ProducerRole, ProducerSchedule } from './protocol.ts';
 
 /** The agents' assignments. */
 export interface AgentPlan {
@@ -40,6 +40,7 @@ export function planAgents(
       priority: load.loop === 'open' ? priority : 'normal',
       load,
       firstKey: nextKey,
+      lateCommits: agent === 0 ? lateCommitsOf(scenario) : [],
     };
     nextKey += load.loop === 'open' ? countArrivals(load) : load.maxJobs;
     assignments.push({ ...common, agent, ledgerPath: join(scratch, `agent-${agent}.ledger`), role });
@@ -77,6 +78,12 @@ export function* scheduledJobs(plan: CellPlan): Generator<{ readonly key: number
       key += 1;
     }
   }
+}
+
+function lateCommitsOf({ faults }: Scenario): readonly LateCommit[] {
+  return faults
+    .flatMap((fault) => (fault.fault === 'late-commit' ? [fault] : []))
+    .sort((x, y) => x.atSeconds - y.atSeconds);
 }
 
 function jobShape(scenario: Scenario): Pick<Assignment, 'payloadBytes' | 'priorities' | 'delaysMs'> {

@@ -79,11 +79,13 @@ export class LoadRun implements AsyncDisposable {
   readonly #agents: AgentProcess[];
   readonly #assigned: AgentPlan;
   readonly #rates = new RateMeter();
+  readonly #connection: Target['connection'];
   #faults: ReturnType<typeof scheduleFaults> | undefined;
   #startUs = 0;
 
   constructor(options: AgentOptions) {
     this.#plan = options.plan;
+    this.#connection = options.target.connection;
     this.#assigned = planAgents(
       options.plan,
       options.target,
@@ -127,7 +129,11 @@ export class LoadRun implements AsyncDisposable {
     this.#startUs = nowUs() + START_DELAY_US;
     const loadEndUs = this.#startUs + totalSeconds(scenario) * 1e6;
     for (const agent of this.#agents) agent.start(this.#startUs, loadEndUs, options.queueOffsetUs);
-    this.#faults = scheduleFaults(scenario.faults, this.#agents, this.#startUs);
+    this.#faults = scheduleFaults(scenario.faults, {
+      agents: this.#agents,
+      connection: this.#connection,
+      startUs: this.#startUs,
+    });
     const openLoop = this.#producers().length > 0;
     await this.#wait(options, 'running', loadEndUs, () => !openLoop && this.#allFinished());
     if (!openLoop) return;
@@ -188,7 +194,7 @@ export class LoadRun implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#faults?.cancel();
+    await this.#faults?.undo();
     await Promise.all(this.#agents.filter((a) => a.alive).map((a) => a.killed()));
   }
 

@@ -30,6 +30,7 @@ async function produced(t: TestContext, connections: number): Promise<AgentCount
       pacing: 'thread',
       priority: 'normal',
       firstKey: 0,
+      lateCommits: [],
       load: {
         loop: 'open',
         phases: arrivalPhases({

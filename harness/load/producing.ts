@@ -10,7 +10,7 @@ import { runClients } from './clients.ts';
 import { nowUs } from './clock.ts';
 import type { Delays, Eligibility } from './delays.ts';
 import { type Due, pace } from './pacer.ts';
-import type { ProducerClients, ProducerRole, ProducerSchedule } from './protocol.ts';
+import type { LateCommit, ProducerClients, ProducerRole, ProducerSchedule } from './protocol.ts';
 import type { OwnShape, Workload } from './workload.ts';
 
 /** Enqueues that may be under way at once; a job that is due beyond them is skipped, and counted as such. */
@@ -29,9 +29,14 @@ export interface Producing {
   readonly onError: (error: unknown) => void;
 }
 
-/** Sends every job at its instant; resolves when all answers are in. */
+/**
+ * Sends every job at its instant; resolves when all answers are in.
+ * @throws Error when a job is to commit late and cannot, or none was due.
+ */
 export async function produce(options: Producing): Promise<void> {
-  const { load } = options.role;
+  const { load, lateCommits } = options.role;
+  if (lateCommits.length > 0 && options.producer.enqueueLate === undefined)
+    throw new Error('the contender cannot hold an enqueue open: leave the fault late-commit out');
   const sending = new Sending(options);
   if (load.loop === 'open') await produceScheduled(options, load, sending);
   else await produceClosed(options, load, sending);
@@ -48,6 +53,9 @@ async function produceScheduled(options: Producing, load: ProducerSchedule, send
     send: (first, due) => sending.together(first, due),
   });
   await sending.answered();
+  const missing = sending.lateCommitsLeft[0];
+  if (missing !== undefined && !options.signal.aborted)
+    throw new Error(`fault late-commit at ${missing.atSeconds} s: no job was due after it`);
 }
 
 /** Each client waits for its own answers. There is no schedule to be late on: a job is intended when its client sends it. */
@@ -79,9 +87,16 @@ class Sending {
   readonly #options: Producing;
   #outstanding = 0;
   #allAnswered: (() => void) | undefined;
+  readonly #lateCommits: LateCommit[];
 
   constructor(options: Producing) {
     this.#options = options;
+    this.#lateCommits = [...options.role.lateCommits];
+  }
+
+  /** Those for which no job has come yet. */
+  get lateCommitsLeft(): readonly LateCommit[] {
+    return this.#lateCommits;
   }
 
   /**
@@ -128,7 +143,9 @@ class Sending {
     const job = workload.job(key, intendedUs + (eligibility?.delayUs ?? 0), own);
     const sentUs = nowUs();
     try {
-      await producer.enqueue(eligibility === undefined ? job : { ...job, runAtMs: eligibility.runAtMs });
+      const sent = eligibility === undefined ? job : { ...job, runAtMs: eligibility.runAtMs };
+      const holdMs = this.#takeHoldMs(intendedUs);
+      await (holdMs === undefined ? producer.enqueue(sent) : producer.enqueueLate?.(sent, holdMs));
       ledger.append(RECORD.enqueueDone, 0, 0, key, nowUs(), sentUs, 0);
       counters.enqueued += 1;
     } catch (error) {
@@ -139,6 +156,14 @@ class Sending {
       this.#outstanding -= 1;
       if (this.#outstanding === 0) this.#allAnswered?.();
     }
+  }
+
+  /** How long the job that was intended for that instant is to be held back; undefined for not at all. */
+  #takeHoldMs(intendedUs: number): number | undefined {
+    const next = this.#lateCommits[0];
+    if (next === undefined || intendedUs < this.#options.startUs + next.atSeconds * 1e6) return undefined;
+    this.#lateCommits.shift();
+    return next.forSeconds * 1000;
   }
 }
 

@@ -31,6 +31,14 @@ export interface ProducerRole {
   readonly load: ProducerSchedule | ProducerClients;
   /** The n-th job has the key `firstKey + n`. */
   readonly firstKey: number;
+  /** In the order of time: for each, the next job that is due commits late. Of one producer only. */
+  readonly lateCommits: readonly LateCommit[];
+}
+
+/** Instants in seconds from the start of the load. */
+export interface LateCommit {
+  readonly atSeconds: number;
+  readonly forSeconds: number;
 }
 
 /** One producer's part of an open loop's arrivals, with what makes it repeatable. */

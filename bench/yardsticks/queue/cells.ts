@@ -1,0 +1,142 @@
+// How does a yardstick of the queue load it? By cells of the harness, so that no figure is shown of jobs that went wrong.
+
+import { type CellContext, runCell } from '../../../harness/cell.ts';
+import type { CellOutcome } from '../../../harness/cell-result.ts';
+import { parseContender } from '../../../harness/contenders/index.ts';
+import { oneLine } from '../../../harness/errors.ts';
+import { planPriority } from '../../../harness/load/priority.ts';
+import type { PostgresServer } from '../../../harness/server/server.ts';
+import { mergeHistograms, readIntervals } from '../../../reports/hlog.ts';
+import { type ScenarioInput, scenarioSchema } from '../../../scenarios/scenario.ts';
+import { spread } from '../../../stats/spread.ts';
+import type { Bench } from '../../yardstick.ts';
+
+/** Where cells run. */
+export interface Place {
+  readonly bench: Bench;
+  readonly server: PostgresServer;
+  /** For the agents' ledgers. */
+  readonly folder: string;
+}
+
+/** A cell that is to be measured. */
+export interface Wanted {
+  readonly scenario: ScenarioInput;
+  /** As on the command line. */
+  readonly contender: string;
+  readonly round: number;
+}
+
+/** A valid cell, or why there is none. */
+export type Measured = { readonly outcome: CellOutcome } | { readonly problem: string };
+
+/**
+ * An invalid cell is measured once more, since the machine may have been busy (in a smoke run it need not be valid). An
+ * incorrect one is what it is, and a contender that fails has no cell. Rejects only when it is aborted.
+ */
+export async function measured(place: Place, wanted: Wanted): Promise<Measured> {
+  try {
+    return await tried(place, wanted);
+  } catch (error) {
+    place.bench.signal.throwIfAborted();
+    return { problem: `failed: ${oneLine(error)}` };
+  }
+}
+
+async function tried(place: Place, wanted: Wanted): Promise<Measured> {
+  const first = await once(place, wanted);
+  if (first.cell.verdict !== 'invalid' || place.bench.smoke) return judged(first);
+  place.bench.say(`${wanted.contender} in ${wanted.scenario.name}, once more: ${first.cell.reasons[0]}`);
+  return judged(await once(place, wanted));
+}
+
+function judged(outcome: CellOutcome): Measured {
+  const { verdict, reasons } = outcome.cell;
+  return verdict === 'valid' ? { outcome } : { problem: `${verdict}: ${reasons.join('; ')}` };
+}
+
+function once(
+  { bench, server, folder }: Place,
+  { scenario, contender, round }: Wanted,
+): Promise<CellOutcome> {
+  const context: CellContext = {
+    server,
+    scratchDir: folder,
+    signal: bench.signal,
+    ceilingFor: async () => undefined,
+    onProgress: () => undefined,
+    producerPriority: planPriority('auto'),
+  };
+  return runCell(
+    {
+      ...{ id: `${scenario.name}.${round}`, block: round, order: 0, repeat: round, seed: round },
+      scenario: scenarioSchema.parse(scenario),
+      contender: parseContender(contender, () => ''),
+    },
+    context,
+  );
+}
+
+/** What a cell shows of one stretch of its load. */
+export interface Stretch {
+  readonly settledPerSec: number;
+  /** Of the jobs that were picked up in the stretch, ms from their intended instants. NaN when there was none. */
+  readonly pickupP50Ms: number;
+  readonly pickupP99Ms: number;
+  readonly pickups: number;
+}
+
+/** Figures of the whole seconds from `fromSeconds` to before `toSeconds` of a load, out of its intervals. */
+export function stretchOf(
+  { samples, histogramLog }: Pick<CellOutcome, 'samples' | 'histogramLog'>,
+  fromSeconds: number,
+  toSeconds: number,
+): Stretch {
+  const seconds = readIntervals(histogramLog, new Set(['pickup'])).filter(
+    ({ startSeconds }) => startSeconds >= fromSeconds && startSeconds < toSeconds,
+  );
+  const pickups = mergeHistograms(seconds.map(({ histogram }) => histogram));
+  const at = (percent: number): number =>
+    pickups === undefined ? Number.NaN : pickups.getValueAtPercentile(percent) / 1000;
+  let settled = 0;
+  for (const sample of samples)
+    if (sample.kind === 'load' && sample.t > fromSeconds && sample.t <= toSeconds) settled += sample.settled;
+  return {
+    settledPerSec: settled / (toSeconds - fromSeconds),
+    pickupP50Ms: at(50),
+    pickupP99Ms: at(99),
+    pickups: pickups?.totalCount ?? 0,
+  };
+}
+
+/** What the rounds of one figure gave. */
+export class Rounds {
+  readonly #values: number[] = [];
+  readonly #problems = new Set<string>();
+
+  add(value: number): void {
+    this.#values.push(value);
+  }
+
+  /** A round that gave no value: the figure is missed, with the reason. */
+  failed(problem: string): void {
+    this.#problems.add(problem);
+  }
+
+  /** Median, and in the note their range; NaN where a round was void. */
+  reading(): { readonly value: number; readonly note: string } {
+    const all = spread(this.#values);
+    const range = all === undefined ? [] : [`median of ${all.n} [${brief(all.min)}–${brief(all.max)}]`];
+    return {
+      value: this.#problems.size > 0 ? Number.NaN : (all?.median ?? Number.NaN),
+      note: [...range, ...[...this.#problems].map((problem) => `void: ${problem}`)].join('; '),
+    };
+  }
+}
+
+/** Three digits, or whole numbers above a thousand. */
+export function brief(value: number): string {
+  return Math.abs(value) >= 1_000
+    ? Math.round(value).toLocaleString('en')
+    : String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,118 @@
+// Does more claimers help, or at least not hurt?
+
+import { openScratch } from '../../../harness/scratch.ts';
+import { startEmbedded } from '../../../harness/server/embedded.ts';
+import type { StrategyFactory } from '../../../queue/index.ts';
+import type { ScenarioInput } from '../../../scenarios/scenario.ts';
+import type { Figure, Yardstick } from '../../yardstick.ts';
+import { brief, measured, type Place, Rounds } from './cells.ts';
+import { contestants, defaultBatch } from './contestants.ts';
+
+const CONNECTIONS = [1, 2, 4, 8, 16, 32, 64];
+/** A worker agent of more sessions may be the bound itself. */
+const SESSIONS_PER_AGENT = 32;
+const TARGET = 0.7;
+const ROUNDS = 3;
+const JOBS_MIN = 30_000;
+const JOBS_MAX = 1_000_000;
+
+/** Of one drain. */
+interface Size {
+  readonly preloadJobs: number;
+  readonly warmupSeconds: number;
+  readonly seconds: number;
+}
+
+/** What a strategy is first drained of, to learn how many jobs its cells need. */
+const PILOT: Size = { preloadJobs: 60_000, warmupSeconds: 0.2, seconds: 2 };
+/** Sessions open one after the other: 64 take their time. */
+const USUAL = { warmupSeconds: 1, seconds: 3 };
+const SMOKE: Size = { preloadJobs: 40_000, warmupSeconds: 0.1, seconds: 1 };
+
+/** Drain throughput by the number of worker connections. */
+export const claimers: Yardstick = {
+  name: 'claimers',
+  question: 'does a strategy keep its throughput with 64 claimers?',
+  async run(bench) {
+    await using scratch = await openScratch();
+    // Agents' sessions, their support, and the harness: the default 100 would not do.
+    await using server = await startEmbedded({ signal: bench.signal, settings: { max_connections: '200' } });
+    const place = { bench, server, folder: scratch.path };
+    const counts = bench.smoke ? [1, 4] : CONNECTIONS;
+    const all: Series[] = [];
+    for (const factory of contestants(bench)) all.push(await seriesOf(place, factory, counts));
+    for (let round = 0; round < (bench.smoke ? 1 : (bench.rounds ?? ROUNDS)); round += 1) {
+      // First goes first in one round, last in the next.
+      const cells = counts.flatMap((count) => all.map((series) => ({ count, series })));
+      for (const { count, series } of round % 2 === 0 ? cells : cells.toReversed())
+        await measure(place, series, count, round);
+    }
+    return all.map((series) => figureOf(series, counts));
+  },
+};
+
+interface Series {
+  readonly factory: StrategyFactory;
+  readonly size: Size;
+  /** By the number of connections, jobs/s. */
+  readonly rates: ReadonlyMap<number, Rounds>;
+}
+
+async function seriesOf(place: Place, factory: StrategyFactory, counts: readonly number[]): Promise<Series> {
+  const rates = new Map(counts.map((count) => [count, new Rounds()]));
+  if (place.bench.smoke) return { factory, size: SMOKE, rates };
+  const pilot = await measured(place, {
+    scenario: scenarioOf(8, PILOT),
+    contender: factory.strategyName,
+    round: 0,
+  });
+  // A pilot that is void says nothing: its cells are sized for a fast one, and tell the reason themselves.
+  const rate = 'outcome' in pilot ? (pilot.outcome.cell.throughput?.settledPerSec ?? 0) : JOBS_MAX;
+  const wanted = Math.ceil(rate * (USUAL.seconds + USUAL.warmupSeconds) * 2);
+  const preloadJobs = Math.min(JOBS_MAX, Math.max(JOBS_MIN, wanted));
+  return { factory, size: { ...USUAL, preloadJobs }, rates };
+}
+
+function scenarioOf(connections: number, { preloadJobs, warmupSeconds, seconds }: Size): ScenarioInput {
+  const agents = Math.ceil(connections / SESSIONS_PER_AGENT);
+  return {
+    name: 'claimers',
+    question: 'How many jobs per second do so many sessions claim and settle?',
+    preloadJobs,
+    workers: { agents, connections: connections / agents },
+    ...{ warmupSeconds, warmupCapSeconds: warmupSeconds },
+    phases: [{ label: 'drain', seconds: seconds + warmupSeconds }],
+  };
+}
+
+async function measure(place: Place, series: Series, count: number, round: number): Promise<void> {
+  const { factory, size, rates } = series;
+  const cell = await measured(place, {
+    scenario: scenarioOf(count, size),
+    contender: factory.strategyName,
+    round,
+  });
+  if ('problem' in cell) {
+    rates.get(count)?.failed(`${count} connections: ${cell.problem}`);
+    return;
+  }
+  const rate = cell.outcome.cell.throughput?.settledPerSec ?? Number.NaN;
+  rates.get(count)?.add(rate);
+  place.bench.say(`${factory.strategyName}, ${count} connections: ${brief(rate)} jobs/s`);
+}
+
+function figureOf({ factory, rates }: Series, counts: readonly number[]): Figure {
+  const readings = counts.map((count) => ({ count, ...(rates.get(count) ?? new Rounds()).reading() }));
+  const most = readings.at(-1);
+  // A void cell makes a peak of NaN, and so a figure that is missed.
+  const peak = Math.max(...readings.map(({ value }) => value));
+  const voids = readings.flatMap(({ value, note }) => (Number.isNaN(value) ? [note] : []));
+  const table = readings.map(({ count, value }) => `${count}: ${brief(value)}`).join(', ');
+  return {
+    what: `${factory.strategyName}, ${most?.count} connections ÷ its own peak, batch ${defaultBatch(factory)}`,
+    value: (most?.value ?? Number.NaN) / peak,
+    unit: '',
+    ...(factory.control === true ? {} : { target: { atLeast: TARGET } }),
+    note: [`jobs/s by connections: ${table}`, ...voids].join('; '),
+  };
+}

@@ -1,0 +1,211 @@
+// Does a claim cost more where more jobs wait?
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { oneLine } from '../../../harness/errors.ts';
+import { Workload } from '../../../harness/load/workload.ts';
+import { startEmbedded } from '../../../harness/server/embedded.ts';
+import type { PostgresServer } from '../../../harness/server/server.ts';
+import {
+  type ClaimStrategy,
+  type Driver,
+  type NewJob,
+  pgDriver,
+  type StrategyFactory,
+  type WorkerSession,
+} from '../../../queue/index.ts';
+import { median } from '../../../stats/spread.ts';
+import type { Bench, Figure, Yardstick } from '../../yardstick.ts';
+import { brief } from './cells.ts';
+import { contestants } from './contestants.ts';
+
+const SHALLOW = 10_000;
+const DEEP = 1_000_000;
+/** With CLAIMBENCH_FULL=1: as many as the target speaks of. They take hours. */
+const FULL = 10_000_000;
+const SMOKE = { shallow: 1_000, deep: 5_000 };
+const TARGET = 1.5;
+/** Claims at either depth, in turn; the first are for the plans to settle: a generic one comes after five. */
+const CLAIMS = 200;
+const UNCOUNTED = 20;
+const LEASE_MS = 3_600_000;
+const QUEUE = 'bench';
+const PAYLOAD_BYTES = 100;
+const FILL_CHUNK = 5_000;
+const FILLERS = 2;
+/** How often an empty claim is asked again, where jobs become ready with time; then the strategy is stuck. */
+const EMPTY_MAX = 500;
+const EMPTY_WAIT_MS = 10;
+
+/** The time of one claim of the default batch among few ready jobs and among many, in turn. */
+export const depth: Yardstick = {
+  name: 'depth',
+  question: 'does a claim take as long among millions of ready jobs as among thousands?',
+  async run(bench) {
+    const shallow = bench.smoke ? SMOKE.shallow : SHALLOW;
+    const deep = bench.smoke ? SMOKE.deep : process.env['CLAIMBENCH_FULL'] === '1' ? FULL : DEEP;
+    await using server = await startEmbedded({ signal: bench.signal });
+    const figures: Figure[] = [];
+    for (const factory of contestants(bench))
+      figures.push(...(await figuresOf(bench, server, factory, { shallow, deep })));
+    return figures;
+  },
+};
+
+interface Depths {
+  readonly shallow: number;
+  readonly deep: number;
+}
+
+async function figuresOf(
+  bench: Bench,
+  server: PostgresServer,
+  factory: StrategyFactory,
+  depths: Depths,
+): Promise<Figure[]> {
+  const where = `${factory.strategyName}, claim at ${brief(depths.deep)} ready jobs ÷ at ${brief(depths.shallow)}`;
+  const target = factory.control === true ? {} : { target: { atMost: TARGET } };
+  try {
+    const { shallow, deep, fillSeconds } = await compare(bench, server, factory, depths);
+    const ratio = (of: 'serverMs' | 'clientMs', side: string): Figure => ({
+      what: `${where}, ${side}`,
+      value: deep[of] / shallow[of],
+      unit: '',
+      ...target,
+      note: `medians of ${CLAIMS - UNCOUNTED} claims of ${brief(deep.jobs)} jobs: ${brief(deep[of])} and ${brief(shallow[of])} ms`,
+    });
+    return [
+      ratio('serverMs', 'at the server'),
+      ratio('clientMs', 'at the client'),
+      {
+        what: `${factory.strategyName}, filling with ${brief(depths.deep)} jobs`,
+        value: fillSeconds,
+        unit: 's',
+      },
+    ];
+  } catch (error) {
+    bench.signal.throwIfAborted();
+    return [{ what: where, value: Number.NaN, unit: '', ...target, note: `failed: ${oneLine(error)}` }];
+  }
+}
+
+async function compare(bench: Bench, server: PostgresServer, factory: StrategyFactory, depths: Depths) {
+  await using shallow = await Site.open(server, factory);
+  await using deep = await Site.open(server, factory);
+  await shallow.fill(depths.shallow, bench.signal);
+  const startMs = performance.now();
+  await deep.fill(depths.deep, bench.signal);
+  const fillSeconds = (performance.now() - startMs) / 1000;
+  bench.say(`${factory.strategyName}: filled with ${brief(depths.deep)} jobs in ${brief(fillSeconds)} s`);
+  const found: { shallow: Claim[]; deep: Claim[] } = { shallow: [], deep: [] };
+  for (let i = 0; i < CLAIMS; i += 1) {
+    bench.signal.throwIfAborted();
+    found.shallow.push(await shallow.claim());
+    found.deep.push(await deep.claim());
+  }
+  return { shallow: mediansOf(found.shallow), deep: mediansOf(found.deep), fillSeconds };
+}
+
+interface Claim {
+  readonly serverMs: number;
+  readonly clientMs: number;
+  readonly jobs: number;
+}
+
+function mediansOf(claims: readonly Claim[]): Claim {
+  const counted = claims.slice(UNCOUNTED);
+  const of = (key: keyof Claim): number => median(counted.map((claim) => claim[key])) ?? Number.NaN;
+  return { serverMs: of('serverMs'), clientMs: of('clientMs'), jobs: of('jobs') };
+}
+
+/** Statements of this connection and of reading them are known by this mark, and left out. */
+const MARK = '/* claimbench depth */';
+const SPENT = `
+SELECT ${MARK} coalesce(sum(total_exec_time), 0)::float8 AS ms
+FROM pg_stat_statements
+WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND query NOT LIKE '%claimbench depth%'`;
+
+/** One strategy in a database of its own, that always holds as many ready jobs. */
+class Site implements AsyncDisposable {
+  readonly #strategy: ClaimStrategy;
+  readonly #driver: Driver;
+  readonly #session: WorkerSession;
+  readonly #close: AsyncDisposableStack;
+  readonly #workload = new Workload(PAYLOAD_BYTES, [0]);
+  #keys = 0;
+
+  static async open(server: PostgresServer, factory: StrategyFactory): Promise<Site> {
+    await using opening = new AsyncDisposableStack();
+    const database = opening.use(await server.openDatabase('depth'));
+    const driver = opening.use(pgDriver({ ...database.connection, max: FILLERS }));
+    const strategy = factory.create({ schema: database.schema });
+    await strategy.install(driver);
+    const session = opening.use(await strategy.openWorker(await driver.connect('depth'), 'depth'));
+    return new Site(strategy, driver, session, opening.move());
+  }
+
+  private constructor(
+    strategy: ClaimStrategy,
+    driver: Driver,
+    session: WorkerSession,
+    close: AsyncDisposableStack,
+  ) {
+    this.#strategy = strategy;
+    this.#driver = driver;
+    this.#session = session;
+    this.#close = close;
+  }
+
+  /** Then the statistics are right and nothing is left to be written, as before every cell. */
+  async fill(jobs: number, signal: AbortSignal): Promise<void> {
+    const enqueue = async (): Promise<void> => {
+      while (this.#keys < jobs) {
+        signal.throwIfAborted();
+        await this.#strategy.enqueue(this.#driver, this.#next(Math.min(FILL_CHUNK, jobs - this.#keys)));
+      }
+    };
+    await Promise.all(Array.from({ length: FILLERS }, enqueue));
+    const { ready } = await this.#strategy.stats(this.#driver, QUEUE);
+    if (ready !== jobs) throw new Error(`${ready} jobs are ready after ${jobs} were enqueued`);
+    await this.#driver.query({ text: 'ANALYZE' });
+    await this.#driver.query({ text: 'CHECKPOINT' });
+  }
+
+  /** One claim, timed; what it took is settled and replaced outside that time. */
+  async claim(): Promise<Claim> {
+    const { batch } = this.#strategy.workerDefaults;
+    for (let empty = 0; empty < EMPTY_MAX; empty += 1) {
+      await this.#strategy.upkeep?.run(this.#driver);
+      const before = await this.#spentMs();
+      const startMs = performance.now();
+      const jobs = await this.#session.claim(QUEUE, batch, LEASE_MS);
+      const clientMs = performance.now() - startMs;
+      const serverMs = (await this.#spentMs()) - before;
+      if (jobs.length > 0) {
+        await this.#session.settle(jobs.map((job) => ({ kind: 'ack', job })));
+        await this.#strategy.enqueue(this.#driver, this.#next(jobs.length));
+        return { serverMs, clientMs, jobs: jobs.length };
+      }
+      await sleep(EMPTY_WAIT_MS);
+    }
+    throw new Error(`${EMPTY_MAX} claims in a row were empty`);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#close.disposeAsync();
+  }
+
+  #next(count: number): NewJob[] {
+    return Array.from({ length: count }, () => {
+      const { payload } = this.#workload.job(this.#keys, 0);
+      this.#keys += 1;
+      return { queue: QUEUE, payload };
+    });
+  }
+
+  /** Of all statements in this database so far. */
+  async #spentMs(): Promise<number> {
+    const { rows } = await this.#driver.query<{ readonly ms: number }>({ text: SPENT });
+    return rows[0]?.ms ?? Number.NaN;
+  }
+}
