@@ -29,6 +29,25 @@ const deviations: Readonly<Record<string, readonly Deviation[]>> = {
     'reap is bounded and leaves living leases alone',
     'a heartbeat keeps a lease, and names those that were lost',
   ].map((test) => ({ test, reason: SESSION_ENDS })),
+  'visibility-timeout': [
+    TIMED,
+    {
+      test: 'jobs come by priority, then in the order of their enqueue',
+      reason: 'it has no priorities, and jobs come in the order in which they become visible',
+    },
+    {
+      test: 'reap is bounded and leaves living leases alone',
+      reason:
+        'a job whose lease has ended is ready by itself: reap buries, and reports that there are such jobs',
+    },
+    {
+      test: 'promote is bounded, and says that there is more',
+      reason:
+        'a due job is ready by itself: promote only reports that there are some, and when the next will be',
+    },
+  ],
+  'table-move': [TIMED],
+  sharded: [TIMED],
 };
 
 let database: TestDatabase;

@@ -5,7 +5,19 @@ import { advisory } from './advisory.ts';
 import { batch } from './batch.ts';
 import { rangeLease } from './range-lease.ts';
 import { ring } from './ring.ts';
+import { sharded } from './sharded.ts';
 import { skipLocked } from './skip-locked.ts';
+import { tableMove } from './table-move.ts';
+import { visibilityTimeout } from './visibility-timeout.ts';
 
 /** Every built-in strategy, the reference first. A user's own needs no entry: hand its factory to `createQueue`. */
-export const strategies: readonly StrategyFactory[] = [skipLocked, batch, advisory, rangeLease, ring];
+export const strategies: readonly StrategyFactory[] = [
+  skipLocked,
+  batch,
+  advisory,
+  visibilityTimeout,
+  tableMove,
+  rangeLease,
+  ring,
+  sharded,
+];

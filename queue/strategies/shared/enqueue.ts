@@ -42,13 +42,24 @@ FROM unnest($1::text[], $2::smallint[], $3::smallint[], $4::text[], $5::timestam
 RETURNING id::text AS id`;
 }
 
+/** The statements of an enqueue, for whatever tables. Their parameters and rows are those of the ones above. */
+export interface EnqueueTexts {
+  readonly one: string;
+  readonly many: string;
+}
+
 /**
  * Makes the enqueue of `table`. A job of a transaction that commits late becomes visible below the ids that were
  * claimed meanwhile: claims walk the index from its start, so it is found, and found first.
  */
 export function enqueueInto(table: JobsTable): Enqueue {
-  const one = prepared(insertOne(table));
-  const many = prepared(insertMany(table));
+  return enqueueWith({ one: insertOne(table), many: insertMany(table) });
+}
+
+/** Makes the enqueue that sends `texts`. */
+export function enqueueWith(texts: EnqueueTexts): Enqueue {
+  const one = prepared(texts.one);
+  const many = prepared(texts.many);
   return async (db, jobs) => {
     const [first] = jobs;
     if (first === undefined) return [];

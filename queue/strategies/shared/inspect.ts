@@ -45,7 +45,12 @@ export async function readStats(
   queue: string,
   held: HeldRule = NEVER_HELD,
 ): Promise<QueueStats> {
-  const { rows } = await db.query<StatsRow>({ text: statsSql(table, held), values: [queue] });
+  return statsWith(db, statsSql(table, held), queue);
+}
+
+/** The standing of one queue as `text` reads it: one row (ready, delayed, leased, dead, oldest_ms) for the queue $1. */
+export async function statsWith(db: Database, text: string, queue: string): Promise<QueueStats> {
+  const { rows } = await db.query<StatsRow>({ text, values: [queue] });
   const row = rows[0];
   if (row === undefined) return { ready: 0, delayed: 0, leased: 0, dead: 0 };
   const counts = { ready: row.ready, delayed: row.delayed, leased: row.leased, dead: row.dead };
@@ -87,9 +92,16 @@ export async function readContents(
   limit: number,
   held: HeldRule = NEVER_HELD,
 ): Promise<readonly StoredJob[]> {
-  const { rows } = await db.query<StoredJob>({
-    text: contentsSql(table, held),
-    values: [afterId ?? '0', limit],
-  });
+  return contentsWith(db, contentsSql(table, held), afterId, limit);
+}
+
+/** A page as `text` reads it: rows (id, state, payload) after the id $1, at most $2. */
+export async function contentsWith(
+  db: Database,
+  text: string,
+  afterId: JobId | undefined,
+  limit: number,
+): Promise<readonly StoredJob[]> {
+  const { rows } = await db.query<StoredJob>({ text, values: [afterId ?? '0', limit] });
   return rows;
 }

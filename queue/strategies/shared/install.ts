@@ -9,7 +9,7 @@ export interface Installation {
   /** Unqualified names of relations. */
   readonly relations: readonly string[];
   /** Qualified, with their argument types, as `to_regprocedure` takes them. */
-  readonly routines: readonly string[];
+  readonly routines?: readonly string[];
   /** Each does nothing where its object exists. */
   readonly statements: readonly string[];
 }
@@ -26,7 +26,7 @@ const INSTALL_LOCK_TIMEOUT = '5s';
  * statement block, thus one transaction, under a lock: CREATE … IF NOT EXISTS by two sessions at once fails on the
  * catalogue's unique indexes.
  */
-export async function installOnce(db: Database, installation: Installation): Promise<void> {
+export async function installRelations(db: Database, installation: Installation): Promise<void> {
   if (await isInstalled(db, installation)) return;
   const statements = [
     `SELECT pg_advisory_xact_lock(${INSTALL_LOCK})`,
@@ -49,7 +49,7 @@ SELECT (
 )::integer AS missing`,
     values: [
       installation.relations.map((relation) => qualify(installation.schema, relation)),
-      installation.routines,
+      installation.routines ?? [],
     ],
   });
   return rows[0]?.missing === 0;

@@ -31,7 +31,7 @@ export type Settle = (connection: Connection, outcomes: readonly Outcome[]) => P
 const NOTHING: SettleResult = { acked: 0, retried: 0, deadLettered: 0, released: 0, stale: [] };
 
 /** One ack, the shape of an unbatched worker: the row count says it all. */
-function ackOne(table: JobsTable, rules: SettleRules): string {
+export function ackOne(table: JobsTable, rules: Pick<SettleRules, 'owned'>): string {
   return `
 DELETE FROM ${table.jobs} AS job
 USING (VALUES ($1::bigint, $2::integer)) AS outcome (id, fence)
@@ -39,7 +39,7 @@ WHERE job.id = outcome.id AND ${rules.owned}`;
 }
 
 /** Acks only. The stale ids are looked for only when the count says that there are some. */
-function ackMany(table: JobsTable, rules: SettleRules): string {
+export function ackMany(table: JobsTable, rules: Pick<SettleRules, 'owned'>): string {
   return `
 WITH acked AS (
   DELETE FROM ${table.jobs} AS job
@@ -118,20 +118,39 @@ function storableError(error: string): string {
   return error.toWellFormed().replaceAll('\0', '\u{FFFD}');
 }
 
+/** The statements of a settle, for whatever tables. Their parameters and rows are those of the ones above. */
+export interface SettleTexts {
+  readonly ackOne: string;
+  readonly ackMany: string;
+  readonly mixed: string;
+  /** The fence that a claimed job's token carries, as the statement's integer. */
+  fence(outcome: Outcome): number;
+}
+
 /** Makes the settle of `table` under `rules`. */
 export function settleOn(table: JobsTable, rules: SettleRules): Settle {
-  const one = prepared(ackOne(table, rules));
-  const acks = prepared(ackMany(table, rules));
-  const mixed = prepared(settleMixed(table, rules));
+  return settleWith({
+    ackOne: ackOne(table, rules),
+    ackMany: ackMany(table, rules),
+    mixed: settleMixed(table, rules),
+    fence: rules.fence,
+  });
+}
+
+/** Makes the settle that sends `texts`. */
+export function settleWith(texts: SettleTexts): Settle {
+  const one = prepared(texts.ackOne);
+  const acks = prepared(texts.ackMany);
+  const mixed = prepared(texts.mixed);
   return async (connection, outcomes) => {
     const [first] = outcomes;
     if (first === undefined) return NOTHING;
     if (outcomes.length === 1 && first.kind === 'ack') {
-      const { rowCount } = await connection.query(one([first.job.id, rules.fence(first)]));
+      const { rowCount } = await connection.query(one([first.job.id, texts.fence(first)]));
       return { ...NOTHING, acked: rowCount, stale: rowCount === 1 ? [] : [first.job.id] };
     }
     const ids: JobId[] = outcomes.map((outcome) => outcome.job.id);
-    const fences = outcomes.map((outcome) => rules.fence(outcome));
+    const fences = outcomes.map((outcome) => texts.fence(outcome));
     const statement = outcomes.every((outcome) => outcome.kind === 'ack')
       ? acks([ids, fences])
       : mixed([

@@ -1,8 +1,9 @@
 // Which tables and indexes do the single-table strategies share?
 
 import type { Database } from '../../drivers/driver.ts';
-import { qualify, quoteIdentifier } from '../../sql.ts';
+import { qualify } from '../../sql.ts';
 import type { StrategyOptions } from '../../strategy.ts';
+import { installRelations } from './install.ts';
 
 /** The qualified, quoted names of one schema's relations. */
 export interface JobsTable {
@@ -11,6 +12,8 @@ export interface JobsTable {
   readonly fillfactor: number;
   readonly jobs: string;
   readonly dead: string;
+  /** Which lane a job lies in: SQL over `id`, a smallint. Absent: the table has no lanes. */
+  readonly lane?: string;
 }
 
 /** Unqualified names of what `installJobsTable` creates, indexes included. */
@@ -50,7 +53,7 @@ CREATE TABLE IF NOT EXISTS ${table.jobs} (
   fence            integer     NOT NULL DEFAULT 0,
   attempt          smallint    NOT NULL DEFAULT 0,
   max_attempts     smallint    NOT NULL,
-  priority         smallint    NOT NULL,
+  priority         smallint    NOT NULL,${laneColumn(table)}
   state            "char"      NOT NULL CHECK (state IN ('r', 'd', 'l')),
   queue            text        NOT NULL,
   worker           text,
@@ -59,14 +62,25 @@ CREATE TABLE IF NOT EXISTS ${table.jobs} (
 ) WITH (fillfactor = ${table.fillfactor}, ${STORAGE})`;
 }
 
+function laneColumn({ lane }: JobsTable): string {
+  return lane === undefined
+    ? ''
+    : `\n  lane             smallint    NOT NULL GENERATED ALWAYS AS (${lane}) STORED,`;
+}
+
+/** What the ready index is sorted by: the order of a claim's walk, in each lane where there are lanes. */
+function readyKey({ lane }: JobsTable): string {
+  return lane === undefined ? '(queue, priority, id)' : '(queue, lane, priority, id)';
+}
+
 /**
- * - fillfactor is 100 unless asked for: \`state\` is in every index predicate, so no claim can be a HOT update, and spare room would only
+ * - fillfactor is 100 unless asked for: `state` is in every index predicate, so no claim can be a HOT update, and spare room would only
  *   make the table longer.
  * - A queue turns its whole content over while its size stays the same: a share of the table says nothing about the
  *   number of dead rows, so autovacuum counts rows alone, and does not pause.
  * - Inserted rows are deleted soon: vacuuming for inserts would freeze what is about to die.
  */
-const STORAGE = `
+export const STORAGE = `
   autovacuum_vacuum_scale_factor = 0,
   autovacuum_vacuum_threshold = 5000,
   autovacuum_vacuum_insert_threshold = -1,
@@ -74,7 +88,8 @@ const STORAGE = `
   autovacuum_analyze_threshold = 20000,
   autovacuum_vacuum_cost_delay = 0`;
 
-function createDead(table: JobsTable): string {
+/** Dead letters rest in a table of their own, of the same shape for all. */
+export function createDead(table: JobsTable): string {
   return `
 CREATE TABLE IF NOT EXISTS ${table.dead} (
   id           bigint      PRIMARY KEY,
@@ -89,59 +104,25 @@ CREATE TABLE IF NOT EXISTS ${table.dead} (
 )`;
 }
 
-/** Any fixed number will do: it only keeps two installers apart. */
-const INSTALL_LOCK = 7_020_170_001;
-
-/** How long an installer waits for a lock that the queue's users hold, before it gives up instead of stopping them all. */
-const INSTALL_LOCK_TIMEOUT = '5s';
-
-/**
- * Creates schema, tables, indexes and `extra` statements; sends nothing but one look where all of `relations` (and
- * `routine`) exist: CREATE INDEX IF NOT EXISTS locks its table before it looks, and behind that lock every enqueue
- * and claim would wait for the longest open transaction. One statement block, thus one transaction, under a lock:
- * CREATE … IF NOT EXISTS by two sessions at once fails on the catalogue's unique indexes.
- */
-export async function installJobsTable(
+/** Creates schema, tables, indexes and `extra` statements; sends nothing but one look where all of it exists. */
+export function installJobsTable(
   db: Database,
   table: JobsTable,
   extra: readonly string[] = [],
   relations: readonly string[] = JOBS_RELATIONS,
   routine?: string,
 ): Promise<void> {
-  if (await isInstalled(db, table, relations, routine)) return;
-  const statements = [
-    `SELECT pg_advisory_xact_lock(${INSTALL_LOCK})`,
-    // Quiet about what exists already: NOTICEs of an idempotent install are noise in the log.
-    'SET LOCAL client_min_messages = warning',
-    `SET LOCAL lock_timeout = '${INSTALL_LOCK_TIMEOUT}'`,
-    `CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(table.schema)}`,
-    createJobs(table),
-    `CREATE INDEX IF NOT EXISTS jobs_ready ON ${table.jobs} (queue, priority, id) WHERE state = 'r'`,
-    `CREATE INDEX IF NOT EXISTS jobs_delayed ON ${table.jobs} (run_at) WHERE state = 'd'`,
-    `CREATE INDEX IF NOT EXISTS jobs_leased ON ${table.jobs} (lease_expires_at) WHERE state = 'l'`,
-    createDead(table),
-    ...extra,
-  ];
-  // Without parameters this is one message of the simple protocol, which the server runs as one transaction.
-  await db.query({ text: statements.join(';\n') });
-}
-
-async function isInstalled(
-  db: Database,
-  table: JobsTable,
-  relations: readonly string[],
-  routine: string | undefined,
-): Promise<boolean> {
-  const { rows } = await db.query<{ readonly missing: number }>({
-    text: `
-SELECT (
-  (SELECT count(*) FROM unnest($1::text[]) AS relation (name) WHERE to_regclass(name) IS NULL)
-  + (SELECT count(*) FROM unnest($2::text[]) AS routine (name) WHERE to_regprocedure(name) IS NULL)
-)::integer AS missing`,
-    values: [
-      relations.map((relation) => qualify(table.schema, relation)),
-      routine === undefined ? [] : [routine],
+  return installRelations(db, {
+    schema: table.schema,
+    relations,
+    ...(routine === undefined ? {} : { routines: [routine] }),
+    statements: [
+      createJobs(table),
+      `CREATE INDEX IF NOT EXISTS jobs_ready ON ${table.jobs} ${readyKey(table)} WHERE state = 'r'`,
+      `CREATE INDEX IF NOT EXISTS jobs_delayed ON ${table.jobs} (run_at) WHERE state = 'd'`,
+      `CREATE INDEX IF NOT EXISTS jobs_leased ON ${table.jobs} (lease_expires_at) WHERE state = 'l'`,
+      createDead(table),
+      ...extra,
     ],
   });
-  return rows[0]?.missing === 0;
 }

@@ -33,10 +33,15 @@ SELECT
 
 /** The delay capability of every strategy on this table. */
 export function delayOn(table: JobsTable): Delay {
+  return delayWith((limit) => promoteSql(table, limit));
+}
+
+/** The delay capability that sends `promote`, made for a limit. It returns one row: (promoted, next_ms). */
+export function delayWith(promote: (limit: number) => string): Delay {
   return {
     async promote(db, limit) {
       const { rows } = await db.query<{ readonly promoted: number; readonly next_ms: number | null }>({
-        text: promoteSql(table, bounded(limit)),
+        text: promote(bounded(limit)),
       });
       const promoted = rows[0]?.promoted ?? 0;
       // A full page says nothing about what is behind it: the caller looks again at once.
@@ -79,8 +84,17 @@ SELECT ((SELECT count(*) FROM revived) + (SELECT count(*) FROM removed))::intege
 }
 
 /** Ends at most `limit` expired leases; returns how many. */
-export async function reapExpired(db: Database, table: JobsTable, limit: number): Promise<number> {
-  const { rows } = await db.query<{ readonly reaped: number }>({ text: reapSql(table, bounded(limit)) });
+export function reapExpired(db: Database, table: JobsTable, limit: number): Promise<number> {
+  return reapWith(db, (most) => reapSql(table, most), limit);
+}
+
+/** Sends `reap`, made for a limit. It returns one row: (reaped). */
+export async function reapWith(
+  db: Database,
+  reap: (limit: number) => string,
+  limit: number,
+): Promise<number> {
+  const { rows } = await db.query<{ readonly reaped: number }>({ text: reap(bounded(limit)) });
   return rows[0]?.reaped ?? 0;
 }
 

@@ -2,7 +2,7 @@
 
 import type { Connection } from '../../../drivers/driver.ts';
 import type { ClaimStrategy, Delay, StrategyOptions, WorkerDefaults } from '../../../strategy.ts';
-import { installOnce } from '../install.ts';
+import { installRelations } from '../install.ts';
 import { PRIORITIES } from '../lease-strategy.ts';
 import { keepIndexPlans } from '../planner.ts';
 import { Books } from './books.ts';
@@ -47,7 +47,7 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
     priorities: PRIORITIES,
     delay: delayOf(tables),
     install: (db) =>
-      installOnce(db, {
+      installRelations(db, {
         schema: tables.schema,
         relations: rangeRelations(tables),
         routines: routines.map((routine) => routine.signature),
