@@ -18,17 +18,21 @@ const ONE_LEASE = {
   reason: 'one lease covers a claim: a heartbeat for one of its jobs keeps the others too',
 };
 
+/** Excuses from what leases that end with their session cannot show. */
+const BY_SESSION: readonly Deviation[] = [
+  'an expired lease is reaped, its job runs again, and the late settle is stale',
+  'a lease that expires in the last attempt makes a dead letter',
+  'reap is bounded and leaves living leases alone',
+  'a heartbeat keeps a lease, and names those that were lost',
+].map((test) => ({ test, reason: SESSION_ENDS }));
+
+const ONE_JOB = 'a session holds one job at a time, in the one transaction that it can have open';
+
 const deviations: Readonly<Record<string, readonly Deviation[]>> = {
   'skip-locked': [TIMED],
   batch: [TIMED],
   'range-lease': [TIMED, ONE_LEASE],
   ring: [TIMED, ONE_LEASE],
-  advisory: [
-    'an expired lease is reaped, its job runs again, and the late settle is stale',
-    'a lease that expires in the last attempt makes a dead letter',
-    'reap is bounded and leaves living leases alone',
-    'a heartbeat keeps a lease, and names those that were lost',
-  ].map((test) => ({ test, reason: SESSION_ENDS })),
   'visibility-timeout': [
     TIMED,
     {
@@ -48,6 +52,17 @@ const deviations: Readonly<Record<string, readonly Deviation[]>> = {
   ],
   'table-move': [TIMED],
   sharded: [TIMED],
+  advisory: BY_SESSION,
+  'advisory-candidates': BY_SESSION,
+  'held-transaction': [
+    ...BY_SESSION,
+    { test: 'overlapping claims of one session hand out different jobs', reason: ONE_JOB },
+    { test: 'outcomes of every kind are settled together', reason: ONE_JOB },
+    { test: 'a settle names exactly the stale ones among many', reason: ONE_JOB },
+  ],
+  blocking: [TIMED],
+  nowait: [TIMED],
+  optimistic: [TIMED],
 };
 
 let database: TestDatabase;

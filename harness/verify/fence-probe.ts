@@ -20,23 +20,26 @@ const POLL_MS = 20;
 /**
  * Enqueues two jobs, claims both with one session, lets its lease end (by time, or with its connection), claims both
  * with another, and then settles with the first: one ack and one retry. Both must be stale, and the second session's
- * acks must count. Leaves nothing behind when the fence holds.
+ * acks must count. Of a strategy whose sessions hold one job at a time one job is asked, and its ack is what is late.
+ * Leaves nothing behind when the fence holds.
  */
 export async function probeFence(strategy: ClaimStrategy, driver: Driver): Promise<FenceReport> {
-  await strategy.enqueue(driver, [probeJob(1), probeJob(2)]);
+  const count = strategy.fixed?.batch === undefined ? 2 : Math.min(2, strategy.workerDefaults.batch);
+  await strategy.enqueue(driver, [1, 2].slice(0, count).map(probeJob));
   const { guarantees } = strategy;
   const firstConnection = await driver.connect('fence probe');
   const { backendPid } = firstConnection;
   await using first = await strategy.openWorker(firstConnection, 'fence-probe-1');
   await using second = await strategy.openWorker(await driver.connect('fence probe'), 'fence-probe-2');
-  const held = await claimTwo(strategy, driver, (limit) => first.claim(QUEUE, limit, LEASE_MS));
-  if (held.length !== 2) return problem(`two jobs were enqueued, a claim of two got ${held.length}`);
+  const held = await claimAll(strategy, driver, count, (limit) => first.claim(QUEUE, limit, LEASE_MS));
+  if (held.length !== count)
+    return problem(`${count} jobs were enqueued, a claim of them got ${held.length}`);
   if (guarantees.lease === 'timed') await sleep(LEASE_MS + POLL_MS);
   else await driver.query({ text: 'SELECT pg_terminate_backend($1)', values: [backendPid] });
-  const again = await redelivered(strategy, driver, second);
-  if (again.length !== 2) {
+  const again = await redelivered(strategy, driver, count, second);
+  if (again.length !== count) {
     return problem(
-      `of two jobs whose lease had ended, ${again.length} came back within ${REDELIVERED_WITHIN_MS / 1000} s`,
+      `of ${count} jobs whose lease had ended, ${again.length} came back within ${REDELIVERED_WITHIN_MS / 1000} s`,
     );
   }
   const late = await settleLate(first, held);
@@ -46,11 +49,11 @@ export async function probeFence(strategy: ClaimStrategy, driver: Driver): Promi
     return {
       accepted,
       refused: late.stale.length,
-      problem: `${accepted} of 2 settles under a stale lease were accepted`,
+      problem: `${accepted} of ${count} settles under a stale lease were accepted`,
     };
   }
-  if (rest.acked !== 2)
-    return problem(`the present holder's own settle was refused: ${rest.acked} of 2 acks counted`);
+  if (rest.acked !== count)
+    return problem(`the present holder's own settle was refused: ${rest.acked} of ${count} acks counted`);
   return { accepted: 0, refused: late.stale.length };
 }
 
@@ -58,25 +61,31 @@ function probeJob(n: number) {
   return { queue: QUEUE, payload: { probe: n } };
 }
 
-function redelivered(strategy: ClaimStrategy, driver: Driver, session: WorkerSession): Promise<ClaimedJob[]> {
-  return claimTwo(strategy, driver, async (limit) => {
+function redelivered(
+  strategy: ClaimStrategy,
+  driver: Driver,
+  count: number,
+  session: WorkerSession,
+): Promise<ClaimedJob[]> {
+  return claimAll(strategy, driver, count, async (limit) => {
     await strategy.reap(driver, 100);
     return session.claim(QUEUE, limit, 30_000);
   });
 }
 
-/** Claims until there are two, or time is up. What is ready only after upkeep is waited for. */
-async function claimTwo(
+/** Claims until there are `count`, or time is up. What is ready only after upkeep is waited for. */
+async function claimAll(
   { upkeep }: ClaimStrategy,
   driver: Driver,
+  count: number,
   claim: (limit: number) => Promise<readonly ClaimedJob[]>,
 ): Promise<ClaimedJob[]> {
   const jobs: ClaimedJob[] = [];
   const deadline = performance.now() + REDELIVERED_WITHIN_MS;
   for (;;) {
     await upkeep?.run(driver);
-    jobs.push(...(await claim(2 - jobs.length)));
-    if (jobs.length === 2 || performance.now() > deadline) return jobs;
+    jobs.push(...(await claim(count - jobs.length)));
+    if (jobs.length === count || performance.now() > deadline) return jobs;
     await sleep(POLL_MS);
   }
 }

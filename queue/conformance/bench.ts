@@ -46,6 +46,29 @@ export async function claimOne(session: WorkerSession, leaseMs = LEASE_MS): Prom
   return job;
 }
 
+/** A job and the session that claimed it. */
+export interface Taken {
+  readonly job: ClaimedJob;
+  readonly session: WorkerSession;
+}
+
+/**
+ * Claims until `count` jobs are in hand, by one session where it can hold them all; where it answers empty before, as one
+ * does that holds a single job at a time, by one more each time. In the order of the claims.
+ */
+export async function claimInTurn(bench: Bench, count: number): Promise<readonly Taken[]> {
+  const taken: Taken[] = [];
+  let session = await bench.open();
+  for (let fresh = true; ; ) {
+    const jobs = await session.claim(QUEUE, 10, LEASE_MS);
+    taken.push(...jobs.map((job) => ({ job, session })));
+    if (taken.length >= count) return taken;
+    assert(jobs.length > 0 || !fresh, `${taken.length} of ${count} jobs were claimed, and no more are ready`);
+    fresh = jobs.length === 0;
+    if (fresh) session = await bench.open();
+  }
+}
+
 /** States of the stored jobs, in the order of their ids. */
 export async function storedStates({ strategy, driver }: Bench): Promise<readonly string[]> {
   return (await strategy.contents(driver, undefined, 100)).map((job) => job.state);

@@ -84,7 +84,8 @@ export const settling: Readonly<Record<string, Check>> = {
       { runAt: new Date(Date.now() - 1000), queue: 'past' },
     );
     const session = await bench.open();
-    assert.equal((await session.claim('past', 5, LEASE_MS)).length, 1);
+    const past = await session.claim('past', 5, LEASE_MS);
+    assert.equal((await session.settle(past.map(ack))).acked, 1);
     assert.deepEqual(await session.claim(QUEUE, 5, LEASE_MS), []);
     const { delay } = strategy;
     await eventually(async () => (await delay.promote(driver, 10)).promoted === 1, 'a due job');
@@ -117,7 +118,9 @@ export const settling: Readonly<Record<string, Check>> = {
     const [early] = await bench.enqueue({ payload: 'early' });
     assert(BigInt(lateId) < BigInt(early ?? 0));
     const [first] = await session.claim(QUEUE, 5, LEASE_MS);
-    assert.equal(first?.id, early);
+    assert(first);
+    assert.equal(first.id, early);
+    await session.settle([ack(first)]);
     committing.resolve();
     await late;
     assert.deepEqual(ids(await session.claim(QUEUE, 5, LEASE_MS)), [lateId]);

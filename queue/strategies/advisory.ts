@@ -2,181 +2,50 @@
 //
 // What it is: a claim walks the ready jobs in order and tries the advisory lock of each; what it gets is leased for as
 //   long as the connection lives. The row stays as it is until the job is settled.
-// Who uses it: Que (row by row, as here); GoodJob tests the locks of a list of candidates.
+// Who uses it: Que, row by row as here; GoodJob's way is advisory-candidates.
 // Guarantees: at least once; order of priority, then enqueue; a dead session frees its jobs at once, and its crash
 //   costs no attempt, since attempts are counted when a job fails.
 // Where it breaks: held jobs stay at the head of the ready index, and every claim walks past them, so claims get dearer
 //   with the jobs in flight; a lock belongs to a server connection, so no pooler in transaction mode; a hung worker that
 //   keeps its connection keeps its jobs; locks live in shared memory, bounded by max_locks_per_transaction.
 
-import type { Connection } from '../drivers/driver.ts';
-import { prepared } from '../sql.ts';
-import type {
-  ClaimedJob,
-  ClaimStrategy,
-  JobId,
-  Outcome,
-  SettleResult,
-  StrategyFactory,
-  StrategyOptions,
-  WorkerSession,
-} from '../strategy.ts';
-import {
-  advisoryRelations,
-  claimCallSql,
-  heldRule,
-  installAdvisory,
-  unlockSql,
-  unlockStraySql,
-} from './shared/advisory-sql.ts';
-import { type ClaimedRow, toClaimedJob } from './shared/claimed-row.ts';
-import { enqueueInto } from './shared/enqueue.ts';
-import { readContents, readStats } from './shared/inspect.ts';
-import { PRIORITIES } from './shared/lease-strategy.ts';
-import { keepIndexPlans } from './shared/planner.ts';
-import { settleOn } from './shared/settle.ts';
-import { type JobsTable, jobsTable } from './shared/table.ts';
-import { delayOn } from './shared/upkeep.ts';
+import type { StrategyFactory } from '../strategy.ts';
+import { type LockSearch, tryLock } from './shared/advisory-sql.ts';
+import { advisoryStrategy } from './shared/advisory-strategy.ts';
+import type { JobsTable } from './shared/table.ts';
 
 /**
- * Jobs that one session holds at most. All sessions of a server share one lock table, of about 64 entries for each
- * allowed connection; when it is full nobody can lock anything, nor log in.
+ * A recursive query that steps from one row to the next by keyset, and tries one lock at each step. Its LIMIT ends it:
+ * no row is looked at beyond the last one that was wanted.
  */
-const MAX_HELD = 1_000;
-
-/** What the sessions of one strategy share. */
-function sessionStatements(table: JobsTable) {
-  return {
-    claim: prepared(claimCallSql(table)),
-    unlock: prepared(unlockSql(table)),
-    unlockStray: prepared(unlockStraySql(table)),
-    settle: settleOn(table, {
-      // The lock proves the ownership; the state only guards against a row that somebody changed by hand. Not
-      // `state = 'r'`: that would let the planner walk the index of all ready jobs once for each outcome.
-      owned: `job.state NOT IN ('d', 'l')`,
-      attemptAfterFailure: '(job.attempt + 1)::smallint',
-      attemptAfterRelease: 'job.attempt',
-      fence: () => 0,
-    }),
-  };
-}
-
-type Statements = ReturnType<typeof sessionStatements>;
-
-class AdvisorySession implements WorkerSession {
-  readonly #connection: Connection;
-  readonly #statements: Statements;
-  /** Fencing tokens of the jobs whose lock this session holds. */
-  readonly #held = new Map<JobId, string>();
-  #lastClaim: Promise<unknown> = Promise.resolve();
-  #lastSettle: Promise<unknown> = Promise.resolve();
-
-  constructor(connection: Connection, statements: Statements) {
-    this.#connection = connection;
-    this.#statements = statements;
-  }
-
-  /**
-   * One claim at a time: a session is granted a lock again that it holds, so a second claim must know what the first
-   * one got before it walks.
-   */
-  async claim(queue: string, limit: number): Promise<readonly ClaimedJob[]> {
-    const claim = this.#lastClaim.then(() => this.#walk(queue, limit));
-    this.#lastClaim = claim.catch(() => undefined);
-    return claim;
-  }
-
-  async #walk(queue: string, limit: number): Promise<readonly ClaimedJob[]> {
-    // A settle that is under way opens locks: an empty answer now would send the worker to sleep beside a full queue.
-    if (this.#held.size >= MAX_HELD) await this.#lastSettle;
-    const allowed = Math.min(limit, MAX_HELD - this.#held.size);
-    if (allowed < 1) return [];
-    let rows: readonly ClaimedRow[];
-    try {
-      const values = [queue, allowed, [...this.#held.keys()]];
-      rows = (await this.#connection.query<ClaimedRow>(this.#statements.claim(values))).rows;
-    } catch (error) {
-      // Session locks survive a rollback: what the failed walk had locked would be lost to all until we disconnect.
-      if (!this.#connection.closed) await this.#dropStrays();
-      throw error;
-    }
-    const jobs = rows.map((row) => toClaimedJob(queue, row));
-    for (const job of jobs) this.#held.set(job.id, job.lease.fencingToken);
-    return jobs;
-  }
-
-  /** When even that fails, as with a full lock table, only the end of the connection frees what was locked. */
-  async #dropStrays(): Promise<void> {
-    try {
-      await this.#connection.query(this.#statements.unlockStray([[...this.#held.keys()]]));
-    } catch {
-      this.#held.clear();
-      await this.#connection[Symbol.asyncDispose]();
-    }
-  }
-
-  /** Stale is what this session does not hold under this token, and everything once the connection is gone. */
-  async settle(outcomes: readonly Outcome[]): Promise<SettleResult> {
-    const mine = this.#connection.closed ? [] : outcomes.filter((outcome) => this.#owns(outcome.job));
-    const stale =
-      mine.length === outcomes.length ? [] : outcomes.filter((outcome) => !mine.includes(outcome));
-    const staleIds = stale.map((outcome) => outcome.job.id);
-    if (mine.length === 0) return { acked: 0, retried: 0, deadLettered: 0, released: 0, stale: staleIds };
-    const ids = mine.map((outcome) => outcome.job.id);
-    // Sent back to back, executed in order, each in a transaction of its own: the lock opens only when what it guarded
-    // is committed. Should the settle fail, the jobs are unlocked and ready, and somebody runs them again.
-    const settling = this.#statements.settle(this.#connection, mine);
-    const unlocking = this.#connection.query(this.#statements.unlock([ids]));
-    const ended = Promise.allSettled([settling, unlocking]).then(([settle]) => {
-      for (const id of ids) this.#held.delete(id);
-      return settle;
-    });
-    this.#lastSettle = ended;
-    const settled = await ended;
-    if (settled.status === 'rejected') throw settled.reason;
-    return { ...settled.value, stale: [...settled.value.stale, ...staleIds] };
-  }
-
-  #owns(job: ClaimedJob): boolean {
-    return this.#held.get(job.id) === job.lease.fencingToken;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#held.clear();
-    await this.#connection[Symbol.asyncDispose]();
-  }
-}
-
-function create(options: StrategyOptions): ClaimStrategy {
-  const table = jobsTable(options);
-  const statements = sessionStatements(table);
-  const held = heldRule(table);
-  return {
-    name: 'advisory',
-    workerDefaults: { batch: 1, prefetch: 0, settle: 'each' },
-    guarantees: {
-      delivery: 'at-least-once',
-      order: 'priority-then-enqueue',
-      lease: 'session',
-      crashCountsAttempt: false,
-      transactionPooler: false,
-    },
-    fixed: { leaseMs: 'a lease lasts as long as its session' },
-    relations: advisoryRelations,
-    priorities: PRIORITIES,
-    delay: delayOn(table),
-    install: (db) => installAdvisory(db, table),
-    enqueue: enqueueInto(table),
-    async openWorker(connection) {
-      await keepIndexPlans(connection);
-      return new AdvisorySession(connection, statements);
-    },
-    // The server ends a session's leases with the session.
-    reap: async () => 0,
-    stats: (db, queue) => readStats(db, table, queue, held),
-    contents: (db, afterId, limit) => readContents(db, table, afterId, limit, held),
-  };
-}
+const walk: LockSearch = {
+  routine: 'claim_by_lock',
+  find: (table: JobsTable) => `
+    WITH RECURSIVE walk AS (
+      SELECT first.priority, first.id, ${tryLock(table, 'first.id')} AS got
+      FROM (
+        SELECT job.priority, job.id
+        FROM ${table.jobs} AS job
+        WHERE job.state = 'r' AND job.queue = wanted_queue AND job.id <> ALL (held)
+        ORDER BY job.priority, job.id
+        LIMIT 1
+      ) AS first
+      UNION ALL
+      SELECT next.priority, next.id, ${tryLock(table, 'next.id')}
+      FROM walk
+      CROSS JOIN LATERAL (
+        SELECT job.priority, job.id
+        FROM ${table.jobs} AS job
+        WHERE job.state = 'r' AND job.queue = wanted_queue AND job.id <> ALL (held)
+          AND (job.priority, job.id) > (walk.priority, walk.id)
+        ORDER BY job.priority, job.id
+        LIMIT 1
+      ) AS next
+    )
+    SELECT coalesce(array_agg(id), '{}') INTO locked
+    FROM (SELECT walk.id FROM walk WHERE walk.got LIMIT wanted) AS mine;
+    EXIT WHEN locked = '{}';`,
+};
 
 /** Session advisory locks, one job per claim. */
 export const advisory: StrategyFactory = {
@@ -184,5 +53,5 @@ export const advisory: StrategyFactory = {
   summary: 'claims by session advisory lock, row by row, without writing',
   usedBy: 'Que',
   breaks: 'claims walk past the jobs in flight; no pooler in transaction mode; a hung worker keeps its jobs',
-  create,
+  create: (options) => advisoryStrategy('advisory', options, walk),
 };

@@ -2,7 +2,12 @@
 
 import type { StrategyFactory } from '../strategy.ts';
 import { advisory } from './advisory.ts';
+import { advisoryCandidates } from './advisory-candidates.ts';
 import { batch } from './batch.ts';
+import { blocking } from './blocking.ts';
+import { heldTransaction } from './held-transaction.ts';
+import { nowait } from './nowait.ts';
+import { optimistic } from './optimistic.ts';
 import { rangeLease } from './range-lease.ts';
 import { ring } from './ring.ts';
 import { sharded } from './sharded.ts';
@@ -15,6 +20,11 @@ export const strategies: readonly StrategyFactory[] = [
   skipLocked,
   batch,
   advisory,
+  advisoryCandidates,
+  blocking,
+  nowait,
+  optimistic,
+  heldTransaction,
   visibilityTimeout,
   tableMove,
   rangeLease,

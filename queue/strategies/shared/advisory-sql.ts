@@ -2,11 +2,25 @@
 
 import type { Database } from '../../drivers/driver.ts';
 import { digest, qualify } from '../../sql.ts';
+import { createClaimNumber, NUMBERED_RELATIONS, nameLiteral, nextClaimNumber } from './claim-number.ts';
 import type { HeldRule } from './inspect.ts';
-import { installJobsTable, JOBS_RELATIONS, type JobsTable } from './table.ts';
+import { installJobsTable, type JobsTable } from './table.ts';
 
-/** Relations of the strategy: the shared ones, and the sequence of its fencing tokens. */
-export const advisoryRelations: readonly string[] = [...JOBS_RELATIONS, 'jobs_claim_number'];
+/**
+ * How a claim looks for jobs whose lock is free. PL/pgSQL within a function whose parameters are `wanted_queue`,
+ * `wanted` (a number of jobs) and `held` (ids that the session has already).
+ */
+export interface LockSearch {
+  /** Name of the function, unqualified: two searches never share one. */
+  readonly routine: string;
+  /** Declarations of what `find` needs beside `locked bigint[]`. */
+  readonly declare?: string;
+  /**
+   * Tries locks until `wanted` are got or no candidate is left, none of them twice, and sets `locked` to the ids whose
+   * locks it has: to '{}' at the end, where it leaves the loop it stands in.
+   */
+  readonly find: (table: JobsTable) => string;
+}
 
 /**
  * Advisory locks of one database share one space of 64 bits. The high bits name the table (19 bits of its oid), the
@@ -18,37 +32,34 @@ function lockKey(table: JobsTable, id: string): string {
 
 /** The table's share of the key. Shifts and bit operators have one precedence in PostgreSQL: parentheses throughout. */
 function tableKey(table: JobsTable): string {
-  return `(${literal(table.jobs)}::regclass::oid::bigint & 524287)`;
+  return `(${nameLiteral(table.jobs)}::regclass::oid::bigint & 524287)`;
 }
 
-/** A string literal for a quoted identifier, which may hold any character. */
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
+/** Tries the lock of a job; true when this session has it now, once more when it had it before. */
+export function tryLock(table: JobsTable, id: string): string {
+  return `pg_try_advisory_lock(${lockKey(table, id)})`;
 }
 
-function functionName(table: JobsTable): string {
-  return qualify(table.schema, 'claim_by_lock');
+function functionName(table: JobsTable, search: LockSearch): string {
+  return qualify(table.schema, search.routine);
 }
 
 /**
- * Walks the ready jobs of a queue in order, in one round trip:
+ * Claims ready jobs of a queue in order, in one round trip:
  *
  * - `held` leaves out what the session has already, since a session is granted its own lock again.
- * - The walk sees a snapshot. A job that somebody settled after it was taken can still be locked here, as its lock is
+ * - The search sees a snapshot. A job that somebody settled after it was taken can still be locked here, as its lock is
  *   free: so what was locked is read again. Each statement of a volatile function has a snapshot of its own, and a
  *   settle is committed before its lock opens, hence the second look cannot miss it.
  * - That look goes by id and sorts the few it found: by the order of the ready index it would read all of it.
  * - Nothing stays locked that is not returned.
- * - The token is drawn after the locks are held, so that a job's later claim always has the greater one. The sequence
- *   writes WAL once in 32 claims; an empty claim draws nothing.
- * - The walk is a recursive query that steps from one row to the next by keyset, and tries one lock at each step. Its
- *   LIMIT ends it: no row is looked at beyond the last one that was wanted.
+ * - The token is drawn after the locks are held; an empty claim draws nothing.
  */
-function createClaim(table: JobsTable): string {
+function createClaim(table: JobsTable, search: LockSearch): string {
   // A tag that no schema's name can hold, so that no name can end the body.
   const tag = `$claim_${digest(table.jobs)}$`;
   return `
-CREATE OR REPLACE FUNCTION ${functionName(table)}(wanted_queue text, wanted integer, held bigint[])
+CREATE OR REPLACE FUNCTION ${functionName(table, search)}(wanted_queue text, wanted integer, held bigint[])
 RETURNS TABLE (id bigint, priority smallint, attempt smallint, max_attempts smallint, token bigint, payload jsonb)
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
@@ -60,38 +71,16 @@ DECLARE
   locked bigint[];
   number bigint;
   returned integer;
+  ${search.declare ?? ''}
 BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE EXCEPTION 'a claim by advisory lock needs READ COMMITTED: ALTER ROLE … SET default_transaction_isolation'
       USING ERRCODE = 'invalid_transaction_state';
   END IF;
   LOOP
-    WITH RECURSIVE walk AS (
-      SELECT first.priority, first.id, pg_try_advisory_lock(${lockKey(table, 'first.id')}) AS got
-      FROM (
-        SELECT job.priority, job.id
-        FROM ${table.jobs} AS job
-        WHERE job.state = 'r' AND job.queue = wanted_queue AND job.id <> ALL (held)
-        ORDER BY job.priority, job.id
-        LIMIT 1
-      ) AS first
-      UNION ALL
-      SELECT next.priority, next.id, pg_try_advisory_lock(${lockKey(table, 'next.id')})
-      FROM walk
-      CROSS JOIN LATERAL (
-        SELECT job.priority, job.id
-        FROM ${table.jobs} AS job
-        WHERE job.state = 'r' AND job.queue = wanted_queue AND job.id <> ALL (held)
-          AND (job.priority, job.id) > (walk.priority, walk.id)
-        ORDER BY job.priority, job.id
-        LIMIT 1
-      ) AS next
-    )
-    SELECT coalesce(array_agg(id), '{}') INTO locked
-    FROM (SELECT walk.id FROM walk WHERE walk.got LIMIT wanted) AS mine;
-    EXIT WHEN locked = '{}';
+    ${search.find(table)}
 
-    number := nextval(${literal(sequence(table))});
+    number := ${nextClaimNumber(table)};
     RETURN QUERY
       WITH mine AS MATERIALIZED (
         SELECT job.id, job.priority, (job.attempt + 1)::smallint AS attempt, job.max_attempts, job.payload
@@ -116,26 +105,22 @@ END
 ${tag}`;
 }
 
-function sequence(table: JobsTable): string {
-  return qualify(table.schema, 'jobs_claim_number');
-}
-
 /** Creates what the strategy needs beside the shared tables. */
-export function installAdvisory(db: Database, table: JobsTable): Promise<void> {
+export function installAdvisory(db: Database, table: JobsTable, search: LockSearch): Promise<void> {
   return installJobsTable(
     db,
     table,
-    [`CREATE SEQUENCE IF NOT EXISTS ${sequence(table)}`, createClaim(table)],
-    [...JOBS_RELATIONS, 'jobs_claim_number'],
-    `${functionName(table)}(text, integer, bigint[])`,
+    [createClaimNumber(table), createClaim(table, search)],
+    NUMBERED_RELATIONS,
+    `${functionName(table, search)}(text, integer, bigint[])`,
   );
 }
 
 /** Parameters: queue, limit, ids held. The function returns rows in the guaranteed order. */
-export function claimCallSql(table: JobsTable): string {
+export function claimCallSql(table: JobsTable, search: LockSearch): string {
   return `
 SELECT id::text AS id, priority, attempt, max_attempts, token::text AS fence, NULL AS expires_ms, payload
-FROM ${functionName(table)}($1, $2, $3::bigint[])`;
+FROM ${functionName(table, search)}($1, $2, $3::bigint[])`;
 }
 
 /** Parameter: the ids to unlock. */

@@ -1,4 +1,4 @@
-// How is a batch of ready jobs claimed with an UPDATE that skips locked rows, and how is such a lease kept?
+// How is a batch of ready jobs claimed with an UPDATE of rows that were locked first, and how is such a lease kept?
 
 import type { Connection, Statement } from '../../drivers/driver.ts';
 import { prepared } from '../../sql.ts';
@@ -8,6 +8,51 @@ import { keepIndexPlans } from './planner.ts';
 import { type Settle, settleOn } from './settle.ts';
 import type { JobsTable } from './table.ts';
 
+/** One claim: who asks, on which connection, for what. */
+export interface ClaimRequest {
+  readonly connection: Connection;
+  readonly queue: string;
+  readonly limit: number;
+  readonly leaseMs: number;
+  readonly workerId: string;
+}
+
+/** Marks at most `limit` ready rows as leased and commits. Empty when none is ready. */
+export type ClaimRows = (request: ClaimRequest) => Promise<readonly ClaimedRow[]>;
+
+/** How a claim locks its candidates: around those of others, behind them, or not at all when there are some. */
+export type RowLock = 'FOR UPDATE SKIP LOCKED' | 'FOR UPDATE' | 'FOR UPDATE NOWAIT';
+
+/** Where a claim statement finds the lease's length in ms and the worker's name, and by which clock the lease begins. */
+interface LeaseTerms {
+  readonly leaseMs: string;
+  readonly worker: string;
+  /** The time of the statement's start, or of the row's update: a claim that may wait must not spend the lease on that. */
+  readonly clock: 'now()' | 'clock_timestamp()';
+}
+
+/** What a claim writes into the rows of `job`, for the SET of its UPDATE. */
+export function leaseColumns({ leaseMs, worker, clock }: LeaseTerms): string {
+  return `
+    state = 'l',
+    attempt = job.attempt + 1,
+    fence = job.fence + 1,
+    lease_expires_at = ${clock} + ${leaseMs}::float8 * interval '1 ms',
+    worker = ${worker}
+  `;
+}
+
+/** What a claim answers of its updated rows. RETURNING has no order: the guaranteed one is made outside, by `CLAIMED`. */
+export const LEASED =
+  'job.id, job.priority, job.attempt, job.max_attempts, job.fence, job.lease_expires_at, job.payload';
+
+/** The claimed rows out of the CTE `claimed`, which returned `LEASED`. */
+export const CLAIMED = `
+SELECT id::text AS id, priority, attempt, max_attempts, fence::text AS fence,
+  extract(epoch FROM lease_expires_at)::float8 * 1000 AS expires_ms, payload
+FROM claimed
+ORDER BY priority, claimed.id`;
+
 /**
  * - The candidates stand in a MATERIALIZED CTE: evaluated once, so that it never locks more than the limit. The same
  *   SELECT in `WHERE id IN (…)` may be run again and over-claim (queue_classic #320).
@@ -15,9 +60,9 @@ import type { JobsTable } from './table.ts';
  *   planned as a join over the whole table. A row that moved between snapshot and lock is simply not updated.
  * - LIMIT and the state are literals: a parameter would hide the size of the batch, or the partial index, from the
  *   planner. Hence one prepared statement per batch size.
- * - RETURNING has no order: the guaranteed one is made outside.
  */
-function claimSql(table: JobsTable, limit: number): string {
+function claimSql(table: JobsTable, limit: number, lock: RowLock): string {
+  const clock = lock === 'FOR UPDATE' ? 'clock_timestamp()' : 'now()';
   return `
 WITH candidate AS MATERIALIZED (
   SELECT ctid
@@ -25,22 +70,38 @@ WITH candidate AS MATERIALIZED (
   WHERE state = 'r' AND queue = $1
   ORDER BY priority, id
   LIMIT ${limit}
-  FOR UPDATE SKIP LOCKED
+  ${lock}
 ), claimed AS (
-  UPDATE ${table.jobs}
-  SET
-    state = 'l',
-    attempt = attempt + 1,
-    fence = fence + 1,
-    lease_expires_at = now() + $2::float8 * interval '1 ms',
-    worker = $3
-  WHERE ctid = ANY (ARRAY (SELECT ctid FROM candidate))
-  RETURNING id, priority, attempt, max_attempts, fence, lease_expires_at, payload
+  UPDATE ${table.jobs} AS job
+  SET ${leaseColumns({ leaseMs: '$2', worker: '$3', clock })}
+  WHERE job.ctid = ANY (ARRAY (SELECT ctid FROM candidate))
+  RETURNING ${LEASED}
 )
-SELECT id::text AS id, priority, attempt, max_attempts, fence::text AS fence,
-  extract(epoch FROM lease_expires_at)::float8 * 1000 AS expires_ms, payload
-FROM claimed
-ORDER BY priority, claimed.id`;
+${CLAIMED}`;
+}
+
+/** Statements by the size of their batch, each made when it is first asked for. */
+export function perLimit(
+  text: (limit: number) => string,
+): (limit: number) => (values: readonly unknown[]) => Statement {
+  const statements = new Map<number, (values: readonly unknown[]) => Statement>();
+  return (limit) => {
+    let statement = statements.get(limit);
+    if (statement === undefined) {
+      statement = prepared(text(limit));
+      statements.set(limit, statement);
+    }
+    return statement;
+  };
+}
+
+/** The claim in one statement that locks its candidates with `lock`. */
+export function lockingClaim(table: JobsTable, lock: RowLock = 'FOR UPDATE SKIP LOCKED'): ClaimRows {
+  const claim = perLimit((limit) => claimSql(table, limit, lock));
+  return async ({ connection, queue, limit, leaseMs, workerId }) => {
+    const { rows } = await connection.query<ClaimedRow>(claim(limit)([queue, leaseMs, workerId]));
+    return rows;
+  };
 }
 
 function extendSql(table: JobsTable): string {
@@ -57,25 +118,17 @@ EXCEPT ALL
 SELECT id::text FROM extended`;
 }
 
-/** Statements of the lease for one table, made once and shared by its sessions. */
+/** What the sessions of one table share. */
 export interface LeaseStatements {
-  claim(limit: number): (values: readonly unknown[]) => Statement;
+  readonly claim: ClaimRows;
   readonly extend: (values: readonly unknown[]) => Statement;
   readonly settle: Settle;
 }
 
-/** Makes the statements of `table`. */
-export function leaseStatements(table: JobsTable): LeaseStatements {
-  const claims = new Map<number, (values: readonly unknown[]) => Statement>();
+/** Makes the statements of `table`, whose jobs are claimed by `claim`. */
+export function leaseStatements(table: JobsTable, claim: ClaimRows = lockingClaim(table)): LeaseStatements {
   return {
-    claim(limit) {
-      let statement = claims.get(limit);
-      if (statement === undefined) {
-        statement = prepared(claimSql(table, limit));
-        claims.set(limit, statement);
-      }
-      return statement;
-    },
+    claim,
     extend: prepared(extendSql(table)),
     settle: settleOn(table, {
       // Not `state = 'l'`: that would let the planner walk the index of all leased jobs once for each outcome.
@@ -110,9 +163,7 @@ export async function openLeaseSession(
   return {
     heartbeat,
     async claim(queue, limit, leaseMs): Promise<readonly ClaimedJob[]> {
-      const { rows } = await connection.query<ClaimedRow>(
-        statements.claim(limit)([queue, leaseMs, workerId]),
-      );
+      const rows = await statements.claim({ connection, queue, limit, leaseMs, workerId });
       return rows.map((row) => toClaimedJob(queue, row));
     },
     settle: (outcomes) => statements.settle(connection, outcomes),

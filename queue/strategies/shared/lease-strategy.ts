@@ -3,21 +3,22 @@
 import type { ClaimStrategy, StrategyOptions, WorkerDefaults } from '../../strategy.ts';
 import { enqueueInto } from './enqueue.ts';
 import { readContents, readStats } from './inspect.ts';
-import { leaseStatements, openLeaseSession } from './lease-claim.ts';
-import { installJobsTable, JOBS_RELATIONS, jobsTable } from './table.ts';
+import { type ClaimRows, leaseStatements, lockingClaim, openLeaseSession } from './lease-claim.ts';
+import { installJobsTable, JOBS_RELATIONS, type JobsTable, jobsTable } from './table.ts';
 import { delayOn, reapExpired } from './upkeep.ts';
 
 /** Range of the column `priority`, a smallint. */
 export const PRIORITIES = { min: -32_768, max: 32_767 } as const;
 
-/** Builds such a strategy. */
+/** Builds such a strategy, which claims as `claimOn` says: by rows that nobody else has locked when it says nothing. */
 export function leaseStrategy(
   name: string,
   options: StrategyOptions,
   workerDefaults: WorkerDefaults,
+  claimOn: (table: JobsTable) => ClaimRows = lockingClaim,
 ): ClaimStrategy {
   const table = jobsTable(options);
-  const statements = leaseStatements(table);
+  const statements = leaseStatements(table, claimOn(table));
   return {
     name,
     workerDefaults,

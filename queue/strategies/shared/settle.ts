@@ -16,6 +16,17 @@ export interface SettleRules {
   fence(outcome: Outcome): number;
 }
 
+/**
+ * For claims that write nothing. The claimer's lock proves the ownership; the state only guards against a row that somebody
+ * changed by hand. Not `state = 'r'`: that would let the planner walk the index of all ready jobs once for each outcome.
+ */
+export const UNWRITTEN: SettleRules = {
+  owned: `job.state NOT IN ('d', 'l')`,
+  attemptAfterFailure: '(job.attempt + 1)::smallint',
+  attemptAfterRelease: 'job.attempt',
+  fence: () => 0,
+};
+
 /** Counts as the statements return them; `stale` is NULL when every outcome found its row. */
 interface SettleRow {
   readonly acked: number;
