@@ -63,6 +63,7 @@ const deviations: Readonly<Record<string, readonly Deviation[]>> = {
   blocking: [TIMED],
   nowait: [TIMED],
   optimistic: [TIMED],
+  'packed-lease': [TIMED],
 };
 
 let database: TestDatabase;

@@ -8,6 +8,7 @@ import { blocking } from './blocking.ts';
 import { heldTransaction } from './held-transaction.ts';
 import { nowait } from './nowait.ts';
 import { optimistic } from './optimistic.ts';
+import { packedLease } from './packed-lease.ts';
 import { rangeLease } from './range-lease.ts';
 import { ring } from './ring.ts';
 import { sharded } from './sharded.ts';
@@ -27,6 +28,7 @@ export const strategies: readonly StrategyFactory[] = [
   heldTransaction,
   visibilityTimeout,
   tableMove,
+  packedLease,
   rangeLease,
   ring,
   sharded,

@@ -12,8 +12,9 @@
 import { prepared } from '../sql.ts';
 import type { StrategyFactory } from '../strategy.ts';
 import type { ClaimedRow } from './shared/claimed-row.ts';
+import { claimsByLimit } from './shared/claims-by-limit.ts';
 import { type Attempted, persistentClaim } from './shared/contended-claim.ts';
-import { CLAIMED, type ClaimRequest, LEASED, leaseColumns, perLimit } from './shared/lease-claim.ts';
+import { CLAIMED, type ClaimRequest, LEASED, leaseColumns } from './shared/lease-claim.ts';
 import { leaseStrategy } from './shared/lease-strategy.ts';
 import type { JobsTable } from './shared/table.ts';
 
@@ -51,7 +52,7 @@ interface SeenRow {
 
 /** One read and one swap. */
 function compareAndSwap(table: JobsTable): (request: ClaimRequest) => Promise<Attempted> {
-  const read = perLimit((limit) => readSql(table, limit));
+  const read = claimsByLimit((limit) => readSql(table, limit));
   const swap = prepared(swapSql(table));
   return async ({ connection, queue, limit, leaseMs, workerId }) => {
     const { rows: seen } = await connection.query<SeenRow>(read(limit)([queue]));

@@ -11,10 +11,9 @@
 
 import { prepared } from '../sql.ts';
 import type { ClaimStrategy, StrategyFactory, StrategyOptions } from '../strategy.ts';
-import { claimsByLimit } from './shared/claims-by-limit.ts';
 import { enqueueWith } from './shared/enqueue.ts';
 import { contentsWith, statsWith } from './shared/inspect.ts';
-import { type LeaseStatements, openLeaseSession } from './shared/lease-claim.ts';
+import { claimBy, type LeaseStatements, openLeaseSession } from './shared/lease-claim.ts';
 import { PRIORITIES } from './shared/lease-strategy.ts';
 import {
   ackManySql,
@@ -39,7 +38,7 @@ import { delayWith, reapWith } from './shared/upkeep.ts';
 
 function moveStatements(tables: MoveTables): LeaseStatements {
   return {
-    claim: claimsByLimit((limit) => claimSql(tables, limit)),
+    claim: claimBy((limit) => claimSql(tables, limit)),
     extend: prepared(extendSql(tables)),
     settle: settleWith({
       ackOne: ackOneSql(tables),

@@ -13,10 +13,9 @@
 
 import { prepared } from '../sql.ts';
 import type { ClaimStrategy, StrategyFactory, StrategyOptions } from '../strategy.ts';
-import { claimsByLimit } from './shared/claims-by-limit.ts';
 import { enqueueWith } from './shared/enqueue.ts';
 import { contentsWith, statsWith } from './shared/inspect.ts';
-import { type LeaseStatements, openLeaseSession } from './shared/lease-claim.ts';
+import { claimBy, type LeaseStatements, openLeaseSession } from './shared/lease-claim.ts';
 import { ackMany, ackOne, settleWith } from './shared/settle.ts';
 import { type JobsTable, jobsTable } from './shared/table.ts';
 import { delayWith, reapWith } from './shared/upkeep.ts';
@@ -38,7 +37,7 @@ const OWNED = 'job.fence = outcome.fence';
 
 function visibilityStatements(table: JobsTable): LeaseStatements {
   return {
-    claim: claimsByLimit((limit) => claimSql(table, limit)),
+    claim: claimBy((limit) => claimSql(table, limit)),
     extend: prepared(extendSql(table)),
     settle: settleWith({
       ackOne: ackOne(table, { owned: OWNED }),

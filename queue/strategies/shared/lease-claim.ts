@@ -4,6 +4,7 @@ import type { Connection, Statement } from '../../drivers/driver.ts';
 import { prepared } from '../../sql.ts';
 import type { ClaimedJob, Heartbeat, JobId, WorkerSession } from '../../strategy.ts';
 import { type ClaimedRow, toClaimedJob } from './claimed-row.ts';
+import { claimsByLimit } from './claims-by-limit.ts';
 import { keepIndexPlans } from './planner.ts';
 import { type Settle, settleOn } from './settle.ts';
 import type { JobsTable } from './table.ts';
@@ -80,28 +81,18 @@ WITH candidate AS MATERIALIZED (
 ${CLAIMED}`;
 }
 
-/** Statements by the size of their batch, each made when it is first asked for. */
-export function perLimit(
-  text: (limit: number) => string,
-): (limit: number) => (values: readonly unknown[]) => Statement {
-  const statements = new Map<number, (values: readonly unknown[]) => Statement>();
-  return (limit) => {
-    let statement = statements.get(limit);
-    if (statement === undefined) {
-      statement = prepared(text(limit));
-      statements.set(limit, statement);
-    }
-    return statement;
-  };
-}
-
-/** The claim in one statement that locks its candidates with `lock`. */
-export function lockingClaim(table: JobsTable, lock: RowLock = 'FOR UPDATE SKIP LOCKED'): ClaimRows {
-  const claim = perLimit((limit) => claimSql(table, limit, lock));
+/** The claim in one statement of parameters queue, ms and worker, whose limit stands in its text. */
+export function claimBy(text: (limit: number) => string): ClaimRows {
+  const claim = claimsByLimit(text);
   return async ({ connection, queue, limit, leaseMs, workerId }) => {
     const { rows } = await connection.query<ClaimedRow>(claim(limit)([queue, leaseMs, workerId]));
     return rows;
   };
+}
+
+/** The claim that locks its candidates with `lock`. */
+export function lockingClaim(table: JobsTable, lock: RowLock = 'FOR UPDATE SKIP LOCKED'): ClaimRows {
+  return claimBy((limit) => claimSql(table, limit, lock));
 }
 
 function extendSql(table: JobsTable): string {

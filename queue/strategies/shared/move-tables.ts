@@ -5,7 +5,8 @@ import { qualify } from '../../sql.ts';
 import type { StrategyOptions } from '../../strategy.ts';
 import type { EnqueueTexts } from './enqueue.ts';
 import { installRelations } from './install.ts';
-import { createDead, type JobsTable, jobsTable, STORAGE } from './table.ts';
+import { QUEUE_STORAGE } from './storage.ts';
+import { createDead, type JobsTable, jobsTable } from './table.ts';
 
 /** The qualified, quoted names of one schema's relations. */
 export interface MoveTables extends JobsTable {
@@ -62,7 +63,7 @@ CREATE TABLE IF NOT EXISTS ${tables.jobs} (
   queue        text        NOT NULL,
   last_error   text,
   payload      jsonb       NOT NULL
-) WITH (${STORAGE})`,
+) WITH (${QUEUE_STORAGE})`,
     `
 CREATE TABLE IF NOT EXISTS ${tables.ready} (
   job_id   bigint   NOT NULL,
@@ -71,7 +72,7 @@ CREATE TABLE IF NOT EXISTS ${tables.ready} (
   priority smallint NOT NULL,
   queue    text     NOT NULL,
   PRIMARY KEY (queue, priority, job_id)
-) WITH (${STORAGE})`,
+) WITH (${QUEUE_STORAGE})`,
     `
 CREATE TABLE IF NOT EXISTS ${tables.claimed} (
   job_id     bigint      PRIMARY KEY,
@@ -79,7 +80,7 @@ CREATE TABLE IF NOT EXISTS ${tables.claimed} (
   fence      integer     NOT NULL,
   attempt    smallint    NOT NULL,
   worker     text        NOT NULL
-) WITH (${STORAGE})`,
+) WITH (${QUEUE_STORAGE})`,
     `CREATE INDEX IF NOT EXISTS claimed_expiry ON ${tables.claimed} (expires_at)`,
     `
 CREATE TABLE IF NOT EXISTS ${tables.scheduled} (
@@ -87,7 +88,7 @@ CREATE TABLE IF NOT EXISTS ${tables.scheduled} (
   run_at  timestamptz NOT NULL,
   fence   integer     NOT NULL,
   attempt smallint    NOT NULL
-) WITH (${STORAGE})`,
+) WITH (${QUEUE_STORAGE})`,
     `CREATE INDEX IF NOT EXISTS scheduled_due ON ${tables.scheduled} (run_at)`,
     createDead(tables),
   ];

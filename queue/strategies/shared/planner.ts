@@ -18,14 +18,35 @@ import type { Connection } from '../../drivers/driver.ts';
  * give the role the same settings (ALTER ROLE … SET enable_seqscan = off) in such a set-up.
  */
 export async function keepIndexPlans(connection: Connection): Promise<void> {
+  await setForSession(connection, {
+    enable_seqscan: 'off',
+    enable_bitmapscan: 'off',
+    enable_hashjoin: 'off',
+    enable_mergejoin: 'off',
+    enable_sort: 'off',
+    jit: 'off',
+    default_transaction_isolation: 'read committed',
+  });
+}
+
+/**
+ * For statements whose one plan is right for all values: they are planned once per connection. Left to itself the server
+ * compares costs, and a parameter that is an array counts for ten elements where it is not known: a statement that is
+ * given one or two would be planned anew each time it runs.
+ */
+export async function planOnce(connection: Connection): Promise<void> {
+  await setForSession(connection, { plan_cache_mode: 'force_generic_plan' });
+}
+
+async function setForSession(
+  connection: Connection,
+  settings: Readonly<Record<string, string>>,
+): Promise<void> {
   await connection.query({
     text: `
 SELECT set_config(setting, value, false)
-FROM (VALUES
-  ('enable_seqscan', 'off'), ('enable_bitmapscan', 'off'), ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'),
-  ('enable_sort', 'off'), ('jit', 'off'), ('default_transaction_isolation', 'read committed')
-) AS wanted (setting, value)
-WHERE pg_backend_pid() = $1`,
-    values: [connection.backendPid],
+FROM unnest($1::text[], $2::text[]) AS wanted (setting, value)
+WHERE pg_backend_pid() = $3`,
+    values: [Object.keys(settings), Object.values(settings), connection.backendPid],
   });
 }

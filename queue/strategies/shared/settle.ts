@@ -125,7 +125,7 @@ function toResult(row: SettleRow | undefined): SettleResult {
 }
 
 /** Text that `text` columns can hold: NUL cannot be stored, and an error must not keep its job from being settled. */
-function storableError(error: string): string {
+export function storableError(error: string): string {
   return error.toWellFormed().replaceAll('\0', '\u{FFFD}');
 }
 

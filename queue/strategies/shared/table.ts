@@ -4,6 +4,7 @@ import type { Database } from '../../drivers/driver.ts';
 import { qualify } from '../../sql.ts';
 import type { StrategyOptions } from '../../strategy.ts';
 import { installRelations } from './install.ts';
+import { QUEUE_STORAGE } from './storage.ts';
 
 /** The qualified, quoted names of one schema's relations. */
 export interface JobsTable {
@@ -59,7 +60,7 @@ CREATE TABLE IF NOT EXISTS ${table.jobs} (
   worker           text,
   last_error       text,
   payload          jsonb       NOT NULL
-) WITH (fillfactor = ${table.fillfactor}, ${STORAGE})`;
+) WITH (fillfactor = ${table.fillfactor}, ${QUEUE_STORAGE})`;
 }
 
 function laneColumn({ lane }: JobsTable): string {
@@ -72,21 +73,6 @@ function laneColumn({ lane }: JobsTable): string {
 function readyKey({ lane }: JobsTable): string {
   return lane === undefined ? '(queue, priority, id)' : '(queue, lane, priority, id)';
 }
-
-/**
- * - fillfactor is 100 unless asked for: `state` is in every index predicate, so no claim can be a HOT update, and spare room would only
- *   make the table longer.
- * - A queue turns its whole content over while its size stays the same: a share of the table says nothing about the
- *   number of dead rows, so autovacuum counts rows alone, and does not pause.
- * - Inserted rows are deleted soon: vacuuming for inserts would freeze what is about to die.
- */
-export const STORAGE = `
-  autovacuum_vacuum_scale_factor = 0,
-  autovacuum_vacuum_threshold = 5000,
-  autovacuum_vacuum_insert_threshold = -1,
-  autovacuum_analyze_scale_factor = 0,
-  autovacuum_analyze_threshold = 20000,
-  autovacuum_vacuum_cost_delay = 0`;
 
 /** Dead letters rest in a table of their own, of the same shape for all. */
 export function createDead(table: JobsTable): string {

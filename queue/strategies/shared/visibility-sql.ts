@@ -2,8 +2,9 @@
 
 import type { Database } from '../../drivers/driver.ts';
 import { installRelations } from './install.ts';
+import { QUEUE_STORAGE } from './storage.ts';
 import type { JobsTable } from './table.ts';
-import { createDead, STORAGE } from './table.ts';
+import { createDead } from './table.ts';
 
 /** Unqualified names of what `installVisibility` creates, indexes included. */
 export const VISIBILITY_RELATIONS: readonly string[] = [
@@ -37,7 +38,7 @@ CREATE TABLE IF NOT EXISTS ${table.jobs} (
   worker       text,
   last_error   text,
   payload      jsonb       NOT NULL
-) WITH (fillfactor = ${table.fillfactor}, ${STORAGE})`;
+) WITH (fillfactor = ${table.fillfactor}, ${QUEUE_STORAGE})`;
 }
 
 /** A job that waits for its instant, or has waited and is not yet claimed: never one that was ready from the start. */
