@@ -15,6 +15,7 @@ async function handOuts(strategy: StrategyFactory, settings: Parameters<typeof p
   await using queue = createQueue({ driver, strategy, wakeup: 'poll' });
   await queue.install();
   await queue.enqueueMany(Array.from({ length: JOBS }, (_, n) => ({ queue: 'q', payload: { n } })));
+  await queue.strategy.upkeep?.run(driver);
   const seen = new Map<string, number>();
   const claimers = Array.from({ length: CLAIMERS }, async (_, n) => {
     await using session = await queue.strategy.openWorker(await driver.connect('claimer'), `w${n}`);

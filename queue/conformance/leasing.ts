@@ -72,6 +72,7 @@ export const leasing: Readonly<Record<string, Check>> = {
     const [theirs] = await other.enqueue(bench.driver, [{ queue: QUEUE, payload: {} }]);
     assert.equal(mine, theirs, 'both count from one');
     await claimOne(await bench.open());
+    await other.upkeep?.run(bench.driver);
     await using session = await other.openWorker(await bench.driver.connect('sibling'), 'tester');
     assert.equal((await other.stats(bench.driver, QUEUE)).ready, 1);
     assert.deepEqual(ids(await session.claim(QUEUE, 2, LEASE_MS)), [theirs]);

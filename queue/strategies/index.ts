@@ -14,6 +14,7 @@ import { ring } from './ring.ts';
 import { sharded } from './sharded.ts';
 import { skipLocked } from './skip-locked.ts';
 import { tableMove } from './table-move.ts';
+import { tickLog } from './tick-log.ts';
 import { visibilityTimeout } from './visibility-timeout.ts';
 
 /** Every built-in strategy, the reference first. A user's own needs no entry: hand its factory to `createQueue`. */
@@ -32,4 +33,5 @@ export const strategies: readonly StrategyFactory[] = [
   rangeLease,
   ring,
   sharded,
+  tickLog,
 ];
