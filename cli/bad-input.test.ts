@@ -190,3 +190,12 @@ test('report: a folder that is none, a bundle that is broken', async (t) => {
   assert.notEqual(broken.code, 0);
   assert.doesNotMatch(broken.stderr, /\n\s+at /);
 });
+
+test('a client library that is none of ours', async () => {
+  await refused(['run', ...SMALL, '--driver', 'mysql'], 1, /--driver mysql.*pg, postgres/);
+  await refused(
+    ['run', '--scenario', 'drain', '--contender', 'batch?driver=mysql'],
+    1,
+    /axis driver: mysql is neither pg nor postgres/,
+  );
+});

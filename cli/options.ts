@@ -1,6 +1,7 @@
 // Which options do several commands share, and how is each read?
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { DRIVER_NAMES } from '../harness/contender.ts';
 import { UsageError } from '../harness/errors.ts';
 import { parseServerAddress } from '../harness/server/server-address.ts';
 
@@ -55,7 +56,12 @@ export function serverOptions(command: Command): Command {
         '18',
       ]),
     )
-    .addOption(new Option('--driver <name>', 'PostgreSQL client library').choices(['pg']).default('pg'));
+    .addOption(
+      new Option(
+        '--driver <name>',
+        'client library of each contender that has the choice, as ?driver=… behind its name (default: pg)',
+      ).choices(DRIVER_NAMES),
+    );
 }
 
 /** Refuses a `--server` that cannot be read, without a look at the server. Never repeats it: it may hold a password. */

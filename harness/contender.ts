@@ -15,7 +15,15 @@ export interface Axes {
   /** Goes over the scenario's. */
   readonly leaseMs?: number;
   readonly fillfactor?: number;
+  /** The client library. */
+  readonly driver?: DriverName;
+  /** Whether statements that are issued together travel together, or each waits for the answer to the one before it. */
+  readonly pipeline?: 'on' | 'off';
 }
+
+/** The client libraries that the reference queue can stand on. */
+export const DRIVER_NAMES = ['pg', 'postgres'] as const;
+export type DriverName = (typeof DRIVER_NAMES)[number];
 
 /** Which queue system, with which settings: plain data, so that it can be sent to an agent process. */
 export interface ContenderSpec {

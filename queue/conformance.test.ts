@@ -1,10 +1,10 @@
-// Does every built-in strategy keep the contract?
+// Does every built-in strategy keep the contract, over every driver?
 
-import { after, before } from 'node:test';
+import { after, before, describe } from 'node:test';
 import { type TestDatabase, testDatabase } from '../testing/database.ts';
+import { driverKinds } from './conformance/drivers.ts';
 import { type Deviation, describeConformance } from './conformance/suite.ts';
 import type { Driver } from './drivers/driver.ts';
-import { pgDriver } from './drivers/pg.ts';
 import { strategies } from './strategies/index.ts';
 
 const SESSION_ENDS = 'its leases end with the session, not by the clock: no lease can expire';
@@ -78,18 +78,31 @@ const deviations: Readonly<Record<string, readonly Deviation[]>> = {
   ],
 };
 
-let database: TestDatabase;
-let driver: Driver;
+/** Deviations of a driver, by its label: none so far. */
+const driverDeviations: Readonly<Record<string, readonly Deviation[]>> = {};
 
-before(async () => {
-  database = await testDatabase();
-  driver = pgDriver({ ...database.settings, max: 4 });
+// postgres.js without pipeline is left to queue/drivers/drivers.test.ts: to a strategy it is like pg without.
+const kinds = driverKinds.filter(({ library, pipeline }) => library === 'pg' || pipeline);
+
+// Side by side, each in a database of its own: most of the suite is waiting for a clock.
+describe('conformance', { concurrency: kinds.length }, () => {
+  for (const kind of kinds) {
+    describe(`over ${kind.label}`, { concurrency: 1 }, () => {
+      let database: TestDatabase;
+      let driver: Driver;
+      before(async () => {
+        database = await testDatabase();
+        driver = kind.open({ ...database.settings, max: 4 });
+      });
+      after(async () => {
+        await driver[Symbol.asyncDispose]();
+        await database[Symbol.asyncDispose]();
+      });
+      for (const factory of strategies)
+        describeConformance(factory, () => driver, [
+          ...(deviations[factory.strategyName] ?? []),
+          ...(driverDeviations[kind.label] ?? []),
+        ]);
+    });
+  }
 });
-
-after(async () => {
-  await driver[Symbol.asyncDispose]();
-  await database[Symbol.asyncDispose]();
-});
-
-for (const factory of strategies)
-  describeConformance(factory, () => driver, deviations[factory.strategyName] ?? []);

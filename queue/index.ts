@@ -1,7 +1,10 @@
 // What does the queue offer to who uses it? Everything else under queue/ is its own affair.
 
 export type { Connection, Database, Driver, QueryResult, Statement } from './drivers/driver.ts';
-export { type PgAddress, type PgOptions, type PgSettings, pgDriver, pgTransaction } from './drivers/pg.ts';
+export type { DriverAddress, DriverOptions, DriverSettings, Sending } from './drivers/options.ts';
+export { pgDriver, pgTransaction } from './drivers/pg.ts';
+export { postgresDriver, postgresTransaction } from './drivers/postgres.ts';
+export type { DriverSession, OnSession } from './drivers/session.ts';
 export { InvalidArgumentError, UnsupportedError } from './errors.ts';
 export { encodePayload } from './payload.ts';
 export { createQueue, type EnqueueOptions, type Queue, type QueueOptions } from './queue.ts';

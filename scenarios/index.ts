@@ -60,4 +60,13 @@ export const SUITES: readonly Suite[] = [
     contenders: ['skip-locked', 'batch', 'advisory'],
     repeats: 1,
   },
+  {
+    name: 'drivers',
+    purpose: 'compares the client libraries, and pipelining with none; a report of their own',
+    scenarios: ['drain', 'steady'],
+    contenders: ['skip-locked', 'batch'].flatMap((name) =>
+      ['driver=pg', 'driver=pg&pipeline=off', 'driver=postgres'].map((axes) => `${name}?${axes}`),
+    ),
+    repeats: 3,
+  },
 ];

@@ -5,8 +5,8 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { BundleWriter } from '../../harness/bundle.ts';
-import type { ContenderSpec } from '../../harness/contender.ts';
-import { definitionOf, parseContender } from '../../harness/contenders/index.ts';
+import { type ContenderSpec, DRIVER_NAMES } from '../../harness/contender.ts';
+import { definitionOf, parseContender, withDriver } from '../../harness/contenders/index.ts';
 import { UsageError } from '../../harness/errors.ts';
 import { parsePinWish } from '../../harness/pinning.ts';
 import type { RunResult } from '../../harness/result.ts';
@@ -37,6 +37,7 @@ const optionsSchema = z.object({
   contender: z.array(z.string()).optional(),
   server: z.string(),
   pg: z.string().optional(),
+  driver: z.enum(DRIVER_NAMES).optional(),
   pin: z.string(),
   producerPriority: z.enum(['auto', 'normal']),
   repeats: z.number().optional(),
@@ -164,7 +165,7 @@ async function planOf(options: Options) {
   const scenarios = await Promise.all(
     scenarioNames.map(async (name) => adjusted(await loadScenario(name), options)),
   );
-  const contenders = numbered(contenderNames.map((text) => parseContender(text, suggestion)));
+  const asked = contenderNames.map((text) => parseContender(text, suggestion));
   if (options.rate !== undefined && scenarios.every((s) => s.phases.every((p) => p.arrival === undefined))) {
     throw new UsageError(
       '--rate: none of these scenarios has arrivals; a drain takes what there is, so leave it out',
@@ -175,7 +176,11 @@ async function planOf(options: Options) {
     scenarios.map((s) => s.name),
     'scenario',
   );
-  await tryOut(contenders);
+  await tryOut(asked);
+  const { driver } = options;
+  const contenders = numbered(
+    driver === undefined ? asked : await Promise.all(asked.map((spec) => withDriver(spec, driver))),
+  );
   const plan = {
     scenarios,
     contenders,

@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { suggestion } from '../../cli/suggest.ts';
 import { wakeups } from '../../queue/index.ts';
 import { UsageError } from '../errors.ts';
-import { CONTENDERS, definitionOf, parseContender } from './index.ts';
+import { CONTENDERS, definitionOf, parseContender, withDriver } from './index.ts';
 
 const parse = (text: string) => parseContender(text, suggestion);
 
@@ -78,6 +78,21 @@ test('a wrong value names its axis, itself, and what is allowed', () => {
   refused('batch?settle=bached', /axis settle: bached is neither each nor batched$/);
   refused('batch?pollMs=0', /axis pollMs: 0 is no number from 1 to 3600000$/);
   refused('batch?settleDelayMs=x', /axis settleDelayMs: x is no number from 0 to 10000$/);
+});
+
+test('a driver and its pipeline are chosen by their names, or not at all', async () => {
+  assert.deepEqual(parse('batch?driver=postgres&pipeline=off').axes, { driver: 'postgres', pipeline: 'off' });
+  refused('batch?driver=pq', /axis driver: pq is neither pg nor postgres$/);
+  refused('batch?pipeline=yes', /axis pipeline: yes is neither on nor off$/);
+  refused('null?driver=pg', /no axis driver; there are: batch/);
+});
+
+test('a driver for all goes to each contender that has the choice and was not given one', async () => {
+  const over = async (text: string) => await withDriver(parse(text), 'postgres');
+  assert.deepEqual(await over('batch'), parse('batch?driver=postgres'));
+  assert.deepEqual(await over('batch?batch=5'), parse('batch?batch=5&driver=postgres'));
+  for (const text of ['batch?driver=pg', 'null', 'null?batch=5'])
+    assert.deepEqual(await over(text), parse(text));
 });
 
 test('nothing that was written is dropped in silence', () => {

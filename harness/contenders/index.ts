@@ -5,7 +5,15 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { type StrategyFactory, strategies, wakeups } from '../../queue/index.ts';
-import type { Axes, Contender, ContenderDefinition, ContenderSpec, Target } from '../contender.ts';
+import {
+  type Axes,
+  type Contender,
+  type ContenderDefinition,
+  type ContenderSpec,
+  DRIVER_NAMES,
+  type DriverName,
+  type Target,
+} from '../contender.ts';
 import { oneLine, UsageError } from '../errors.ts';
 import { CONTRACT_CLASSES } from '../result.ts';
 import { nullContender } from './null.ts';
@@ -49,6 +57,8 @@ const axesSchema = z.object({
   pollMs: between(1, 3_600_000).optional(),
   leaseMs: whole(100, 86_400_000).optional(),
   fillfactor: whole(10, 100).optional(),
+  driver: z.enum(DRIVER_NAMES, { error: () => `is neither ${DRIVER_NAMES.join(' nor ')}` }).optional(),
+  pipeline: z.enum(['on', 'off'], { error: () => 'is neither on nor off' }).optional(),
 });
 
 /** How a wrong word is answered; the command line adds the nearest right one. */
@@ -94,6 +104,17 @@ export function parseContender(text: string, suggest: Suggest): ContenderSpec {
 }
 
 const REFERENCE_AXES = Object.keys(axesSchema.shape);
+
+/**
+ * The same contender over `driver`, as if that axis had been written behind its name; as it is where it was written, and
+ * where there is no such choice.
+ */
+export async function withDriver(spec: ContenderSpec, driver: DriverName): Promise<ContenderSpec> {
+  const { axes, fixed } = await definitionOf(spec);
+  if ('driver' in spec.axes || !axes.includes('driver') || fixed?.driver !== undefined) return spec;
+  const mark = spec.name.includes('?') ? '&' : '?';
+  return { ...spec, name: `${spec.name}${mark}driver=${driver}`, axes: { ...spec.axes, driver } };
+}
 
 function parseAxes(query: string, allowed: readonly string[], text: string, suggest: Suggest): Axes {
   const given: Record<string, string> = Object.create(null);

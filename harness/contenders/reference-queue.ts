@@ -1,7 +1,6 @@
 // How is the reference queue measured, with whichever strategy?
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import pgPackage from 'pg/package.json' with { type: 'json' };
 import {
   type ClaimedJob,
   type ClaimStrategy,
@@ -10,7 +9,6 @@ import {
   createWorker,
   type Driver,
   type NewJob,
-  pgDriver,
   type Queue,
   type StrategyFactory,
   strategies,
@@ -27,11 +25,13 @@ import type {
   ContenderDefinition,
   ContenderDelay,
   DeclaredSettings,
+  DriverName,
   HeldJob,
   Producer,
   SessionRole,
   Target,
 } from '../contender.ts';
+import { openDriver, versionOf } from '../drivers.ts';
 import { SessionWatch } from '../fairness/session-watch.ts';
 import { keyOf, recorded } from '../measure/recorded-strategy.ts';
 import type { ConnectionSettings } from '../server/server.ts';
@@ -81,6 +81,8 @@ export function referenceQueue(
       'pollMs',
       'leaseMs',
       'fillfactor',
+      'driver',
+      'pipeline',
     ],
     fixed: fixedAxes(factory),
     open: async (target, axes) => new ReferenceQueue(factory, target, { ...options.axes, ...axes }),
@@ -130,7 +132,7 @@ class ReferenceQueue implements Contender {
     return {
       strategy: this.#factory.strategyName,
       wakeup: this.#wakeup,
-      driver: this.#control.name,
+      driver: this.#driverName,
       batch: this.#axes.batch ?? workerDefaults.batch,
       ...(pollMs === undefined ? {} : { pollMs }),
       signalled,
@@ -141,12 +143,13 @@ class ReferenceQueue implements Contender {
         prefetch: this.#axes.prefetch ?? workerDefaults.prefetch,
         settle: this.#axes.settle ?? workerDefaults.settle,
         concurrency: this.#axes.concurrency ?? 1,
+        pipeline: this.#axes.pipeline ?? 'on',
       },
     };
   }
 
   async effective() {
-    return { driverVersion: `pg ${pgPackage.version}` };
+    return { driverVersion: `${this.#driverName} ${versionOf(this.#driverName)}` };
   }
 
   async install(): Promise<void> {
@@ -268,17 +271,22 @@ class ReferenceQueue implements Contender {
     return createQueue({ driver, strategy, schema, wakeup: this.#wakeup, ...fillfactorOf(this.#axes) });
   }
 
+  get #driverName(): DriverName {
+    return this.#axes.driver ?? 'pg';
+  }
+
   #driver(purpose: 'control' | 'producer' | 'worker', max: number): Driver {
     // The control driver installs, preloads and asks: what it runs is not the load.
     const observed = purpose !== 'control';
-    return pgDriver({
+    return openDriver(this.#driverName, {
       ...connectionOf(this.#target),
       max,
+      pipeline: this.#axes.pipeline !== 'off',
       applicationName: `claimbench ${purpose}`,
       ...(observed ? this.#plans.driverOptions() : {}),
-      onStatement: (statement, joined, session) => {
+      onStatement: (statement, { joined, described }, session) => {
         const ofJobs = purpose === 'producer' || session === WORKER_SESSION;
-        if (this.#watch.sent(statement, ofJobs) && !joined) this.#roundTrips += 1;
+        if (this.#watch.sent(statement, ofJobs)) this.#roundTrips += (joined ? 0 : 1) + (described ? 1 : 0);
         if (observed) this.#plans.sent(statement);
       },
     });
@@ -297,7 +305,14 @@ function wakeupName(name: string): WakeupName {
 }
 
 function workerAxes(axes: Axes) {
-  const { wakeup: _wakeup, fillfactor: _fillfactor, leaseMs: _leaseMs, ...rest } = axes;
+  const {
+    wakeup: _wakeup,
+    fillfactor: _fillfactor,
+    leaseMs: _leaseMs,
+    driver: _driver,
+    pipeline: _pipeline,
+    ...rest
+  } = axes;
   return rest;
 }
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { pgDriver, wakeups } from '../../queue/index.ts';
+import { pgDriver, postgresDriver, wakeups } from '../../queue/index.ts';
 import { testServer } from '../../testing/command.ts';
 import { SessionWatch } from './session-watch.ts';
 
@@ -38,33 +38,34 @@ test('statements that name a setting of durability are kept, the queue’s own l
   assert.deepEqual(watch.report().suspicious, ['SET LOCAL synchronous_commit = off']);
 });
 
-test('a session is read back as it is, at its opening and its end, and a pool session by session', async () => {
-  const watch = new SessionWatch();
-  const driver = pgDriver({
-    connectionString: testServer(),
-    max: 3,
-    applicationName: 'session watch',
-    onStatement: (statement) => watch.sent(statement, true),
+for (const open of [pgDriver, postgresDriver])
+  test(`${open.name}: a session is read back as it is, at its opening and its end, and a pool session by session`, async () => {
+    const watch = new SessionWatch();
+    const driver = open({
+      connectionString: testServer(),
+      max: 3,
+      applicationName: 'session watch',
+      onStatement: (statement) => watch.sent(statement, true),
+    });
+    after(() => driver[Symbol.asyncDispose]());
+    const session = await driver.connect('test');
+    await watch.read(session, 'opening');
+    assert.deepEqual(watch.report().settings['synchronous_commit'], ['on']);
+    await session.query({ text: 'SET synchronous_commit = off' });
+    await session.query({ text: 'SELECT 1', name: 'one' });
+    await watch.read(session, 'end');
+    await watch.readPool(driver, 3, 'before the load');
+    const report = watch.report();
+    assert.deepEqual(report.settings, {
+      synchronous_commit: ['off', 'on'],
+      fsync: ['on'],
+      full_page_writes: ['on'],
+    });
+    assert.equal(report.leastPrepared, 1);
+    assert.equal(report.sessions, 4);
+    assert.equal(report.ownCommits, 2, 'those before the load are not the load’s');
+    assert.deepEqual(report.statements, { prepared: 1, extended: 0, simple: 0 });
+    await session[Symbol.asyncDispose]();
+    await watch.read(session, 'end');
+    assert.equal(watch.report().ownCommits, 2, 'a session that is gone is not read, and throws nothing');
   });
-  after(() => driver[Symbol.asyncDispose]());
-  const session = await driver.connect('test');
-  await watch.read(session, 'opening');
-  assert.deepEqual(watch.report().settings['synchronous_commit'], ['on']);
-  await session.query({ text: 'SET synchronous_commit = off' });
-  await session.query({ text: 'SELECT 1', name: 'one' });
-  await watch.read(session, 'end');
-  await watch.readPool(driver, 3, 'before the load');
-  const report = watch.report();
-  assert.deepEqual(report.settings, {
-    synchronous_commit: ['off', 'on'],
-    fsync: ['on'],
-    full_page_writes: ['on'],
-  });
-  assert.equal(report.leastPrepared, 1);
-  assert.equal(report.sessions, 4);
-  assert.equal(report.ownCommits, 2, 'those before the load are not the load’s');
-  assert.deepEqual(report.statements, { prepared: 1, extended: 0, simple: 0 });
-  await session[Symbol.asyncDispose]();
-  await watch.read(session, 'end');
-  assert.equal(watch.report().ownCommits, 2, 'a session that is gone is not read, and throws nothing');
-});

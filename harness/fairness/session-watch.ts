@@ -129,7 +129,7 @@ export class SessionWatch {
   }
 }
 
-/** As the `pg` package decides: a name makes a prepared statement, values the extended protocol, text alone the simple one. */
+/** As every driver decides: a name makes a prepared statement, values the extended protocol, text alone the simple one. */
 function modeOf({ name, values }: Statement): StatementMode {
   if (name !== undefined && name !== '') return 'prepared';
   return values !== undefined && values.length > 0 ? 'extended' : 'simple';

@@ -147,3 +147,41 @@ test('an empty claim proves nothing while a settle is under way: the strategy ma
   await session.claim('q', 1, 1_000);
   assert.deepEqual(empty, [undefined, 7]);
 });
+
+test('a settle and a claim that are answered together are told of in that order', async () => {
+  const settling = Promise.withResolvers<SettleResult>();
+  const claiming = Promise.withResolvers<readonly ClaimedJob[]>();
+  const strategy = recorded(
+    {
+      strategyName: 'fake',
+      summary: 'A fake.',
+      create: () =>
+        ({
+          openWorker: async () => ({ claim: () => claiming.promise, settle: () => settling.promise }),
+        }) as unknown as ClaimStrategy,
+    },
+    {
+      connections: 1,
+      leaseMs: 1_000,
+      firstClaimer: 0,
+      keys: { first: 0, stride: 1, end: 0 },
+      nowUs: () => 7,
+      handler: () => undefined,
+      events: {
+        settling: () => 1,
+        settled: () => undefined,
+        emptyClaim: () => undefined,
+      } as unknown as ConsumerEvents,
+    },
+  ).create({ schema: 's' });
+  const session = await strategy.openWorker(new FakeConnection() as unknown as Connection, 'w');
+  const told: string[] = [];
+  const both = [
+    session.settle([]).then(() => told.push('settle')),
+    session.claim('q', 1, 1_000).then(() => told.push('claim')),
+  ];
+  settling.resolve({ acked: 0, retried: 0, deadLettered: 0, released: 0, stale: [] });
+  claiming.resolve([]);
+  await Promise.all(both);
+  assert.deepEqual(told, ['settle', 'claim']);
+});

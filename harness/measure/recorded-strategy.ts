@@ -7,6 +7,7 @@ import type {
   Outcome,
   SettleResult,
   StrategyFactory,
+  Turn,
   WorkerSession,
 } from '../../queue/index.ts';
 import { CLAIMERS_PER_AGENT, type ConsumerOptions } from '../contender.ts';
@@ -109,24 +110,24 @@ function recordedSession(
     }
   };
 
-  /** Books a settle around `send`, which returns its result with whatever came along. */
-  const settling = async <T>(
-    outcomes: readonly Outcome[],
-    send: () => Promise<{ readonly settled: SettleResult; readonly along: T }>,
-  ): Promise<{ readonly settled: SettleResult; readonly along: T }> => {
+  /** Books a settle that is about to be sent, and how it ended. */
+  const settling = (outcomes: readonly Outcome[]) => {
     const kinds = outcomes.map((o) => o.kind);
     const number = events.settling(claimer, outcomes.map(keyOfOutcome), kinds);
-    try {
-      const result = await send();
-      events.settled(claimer, number, staleKeys(outcomes, result.settled));
-      return result;
-    } catch (error) {
-      events.settleFailed(claimer, number, error);
-      throw error;
-    } finally {
-      // Until it is answered a strategy may count the jobs as held, and be at a limit of its own.
+    // Until it is answered a strategy may count the jobs as held, and be at a limit of its own.
+    const letGo = (): void => {
       held = Math.max(0, held - outcomes.length);
-    }
+    };
+    return {
+      settled(result: SettleResult): void {
+        events.settled(claimer, number, staleKeys(outcomes, result));
+        letGo();
+      },
+      failed(error: unknown): void {
+        events.settleFailed(claimer, number, error);
+        letGo();
+      },
+    };
   };
 
   return {
@@ -137,12 +138,19 @@ function recordedSession(
       claimed(requestedUs, idle, limit, jobs);
       return jobs;
     },
+    // One promise deep, as `claim` is: a settle and a claim that were sent together are often answered together, and a
+    // worker that hears of the claim first sends the next one alone, and so on for ever, in twice the round trips.
     async settle(outcomes) {
-      const { settled } = await settling(outcomes, async () => ({
-        settled: await session.settle(outcomes),
-        along: undefined,
-      }));
-      return settled;
+      const booked = settling(outcomes);
+      let result: SettleResult;
+      try {
+        result = await session.settle(outcomes);
+      } catch (error) {
+        booked.failed(error);
+        throw error;
+      }
+      booked.settled(result);
+      return result;
     },
     ...(heartbeat === undefined ? {} : { heartbeat }),
     ...(turn === undefined
@@ -153,12 +161,17 @@ function recordedSession(
               // The settle comes first: with what it settles gone, the session may hold no other job.
               const idle = held === outcomes.length;
               const requestedUs = nowUs();
-              const { settled, along } = await settling(outcomes, async () => {
-                const turned = await turn.settleAndClaim(outcomes, queue, limit, leaseMs);
-                return { settled: turned.settled, along: turned.jobs };
-              });
-              claimed(requestedUs, idle, limit, along);
-              return { settled, jobs: along };
+              const booked = settling(outcomes);
+              let answer: Awaited<ReturnType<Turn['settleAndClaim']>>;
+              try {
+                answer = await turn.settleAndClaim(outcomes, queue, limit, leaseMs);
+              } catch (error) {
+                booked.failed(error);
+                throw error;
+              }
+              booked.settled(answer.settled);
+              claimed(requestedUs, idle, limit, answer.jobs);
+              return answer;
             },
           },
         }),

@@ -5,7 +5,7 @@ import { nowUs } from '../load/clock.ts';
 import { isPlan, parsePlan, shapeOf } from './plan-shape.ts';
 import { OWN_MARK } from './sampler-statements.ts';
 
-/** What this needs of a driver: options of queue/drivers/pg.ts, by their names. */
+/** What this needs of a driver: options of queue/drivers/options.ts, by their names. */
 export interface ObservedDriver {
   readonly sessionOptions?: string;
   readonly onSession?: (session: Session) => (message: string) => void;

@@ -2,61 +2,21 @@
 
 import assert from 'node:assert/strict';
 import pg from 'pg';
-import { InvalidArgumentError } from '../errors.ts';
 import type { Connection, Database, Driver, QueryResult, Statement } from './driver.ts';
-import { type OnSession, watchSession } from './pg-session.ts';
-
-/** Where the server is: its parts, or one `postgres://…` string. */
-export type PgAddress =
-  | {
-      readonly host: string;
-      readonly port: number;
-      readonly user: string;
-      readonly password: string;
-      readonly database: string;
-      readonly ssl?: boolean | { readonly ca?: string; readonly rejectUnauthorized?: boolean };
-    }
-  | { readonly connectionString: string };
-
-/** Options of `pgDriver` beside the address. */
-export interface PgSettings {
-  /** Connections in the pool, 1…1,000; default 10. Connections from `connect` are counted apart. */
-  readonly max?: number;
-  /** What `pg_stat_activity.application_name` shows; default `claimbench`. `connect` appends its purpose. */
-  readonly applicationName?: string;
-  /** Time to get a connection before the attempt fails, in ms; default 10,000. */
-  readonly connectTimeoutMs?: number;
-  /**
-   * Called for each statement sent, on whatever connection of this driver, BEGIN and COMMIT included. `joined` tells that
-   * it left together with the one before it on its connection, so that both cost one round trip; `purpose` is what
-   * `connect` was called with, absent for the pool. Must not throw.
-   */
-  readonly onStatement?: (statement: Statement, joined: boolean, purpose?: string) => void;
-  /** Told of an idle pooled connection that died; the pool replaces it. Default: ignored. */
-  readonly onIdleError?: (error: Error) => void;
-  /**
-   * Command-line options that the server gives every session of this driver as it starts, as libpq's `options`:
-   * `-c work_mem=8MB`. They come after those of PGOPTIONS, and so go over them. A setting that the role may not make
-   * refuses the connection.
-   */
-  readonly sessionOptions?: string;
-  /**
-   * Called with each connection before anything is sent on it, and told of the messages on it (NOTICE, INFO, WARNING).
-   * Default: they are ignored.
-   */
-  readonly onSession?: OnSession;
-}
-
-export type PgOptions = PgAddress & PgSettings;
-
-/** A PostgreSQL identifier keeps 63 bytes, and so does application_name; the server would cut it with a notice. */
-const APPLICATION_NAME_BYTES = 63;
-const KEEP_ALIVE_DELAY_MS = 10_000;
-
-type Observe = (statement: Statement, joined: boolean) => void;
-
-/** Connections that have sent something in the present turn of the event loop: what follows at once travels along. */
-const sending = new WeakSet<object>();
+import { type OneByOne, oneByOne } from './one-by-one.ts';
+import {
+  applicationName,
+  connectTimeoutMs,
+  type DriverOptions,
+  KEEP_ALIVE_DELAY_MS,
+  type Observe,
+  observer,
+  poolSize,
+  sessionOptions,
+} from './options.ts';
+import { sentTogether } from './sent-together.ts';
+import { type OnSession, watchSession } from './session.ts';
+import { type Answer, inTransaction } from './transaction.ts';
 
 /**
  * Whether `client` has just sent something that this statement joins. A pool is no connection: it joins nothing. What is
@@ -64,23 +24,15 @@ const sending = new WeakSet<object>();
  */
 function joins(client: object): boolean {
   if (!(client instanceof pg.Client)) return false;
-  if (sending.has(client)) return true;
-  sending.add(client);
   const { stream } = client.connection;
+  if (sentTogether(client, () => stream.uncork())) return true;
   stream.cork();
-  queueMicrotask(() => {
-    sending.delete(client);
-    stream.uncork();
-  });
   return false;
 }
 
 type Config = pg.ClientConfig & { readonly pipeline: boolean };
 
-function clientConfig(options: PgOptions, purpose?: string): Config {
-  const name = [options.applicationName ?? 'claimbench', purpose]
-    .filter((part) => part !== undefined)
-    .join(' ');
+function clientConfig(options: DriverOptions, purpose?: string): Config {
   const address =
     'connectionString' in options
       ? { connectionString: options.connectionString }
@@ -94,15 +46,13 @@ function clientConfig(options: PgOptions, purpose?: string): Config {
         };
   return {
     ...address,
-    application_name: Buffer.from(name).subarray(0, APPLICATION_NAME_BYTES).toString(),
-    connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
+    application_name: applicationName(options, purpose),
+    connectionTimeoutMillis: connectTimeoutMs(options),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
     // Statements issued without awaiting travel together: a settle and the next claim share one flush.
-    pipeline: true,
-    ...(options.sessionOptions === undefined
-      ? {}
-      : { options: `${process.env['PGOPTIONS'] ?? ''} ${options.sessionOptions}`.trim() }),
+    pipeline: options.pipeline ?? true,
+    ...(options.sessionOptions === undefined ? {} : { options: sessionOptions(options) }),
   };
 }
 
@@ -115,19 +65,38 @@ function toQuery(statement: Statement): pg.QueryConfig {
   };
 }
 
+/** How the statements of one connection go: who is told of each, and the turns that they take when they are kept apart. */
+interface Way {
+  readonly observe?: Observe | undefined;
+  readonly turns?: OneByOne | undefined;
+}
+
+function wayOf(options: DriverOptions, purpose?: string): Way {
+  return {
+    observe: observer(options, purpose),
+    // pg itself warns of a statement that is issued while another waits.
+    turns: options.pipeline === false ? oneByOne() : undefined,
+  };
+}
+
 /** `Row` is the caller's claim about its own SQL: the one place where the driver takes its word for it. */
-async function run<Row>(
+function run<Row>(
   client: pg.ClientBase | pg.Pool,
   statement: Statement,
-  observe?: Observe,
-): Promise<QueryResult<Row>> {
-  const joined = joins(client);
-  observe?.(statement, joined);
-  const result =
-    client instanceof pg.Client
-      ? await send<Row & pg.QueryResultRow>(client, statement)
-      : await client.query<Row & pg.QueryResultRow>(toQuery(statement));
-  return { rows: result.rows, rowCount: result.rowCount ?? 0 };
+  { observe, turns }: Way,
+): Promise<Answer<Row>> {
+  const go = async (): Promise<Answer<Row>> => {
+    const joined = turns === undefined && joins(client);
+    observe?.(statement, { joined, described: false });
+    const result =
+      client instanceof pg.Client
+        ? await send<Row & pg.QueryResultRow>(client, statement)
+        : await client.query<Row & pg.QueryResultRow>(toQuery(statement));
+    // A text of several statements is answered by a list, whatever the types say.
+    const last: pg.QueryResult<Row & pg.QueryResultRow> = Array.isArray(result) ? result.at(-1) : result;
+    return { rows: last.rows, rowCount: last.rowCount ?? 0, command: last.command };
+  };
+  return turns === undefined ? go() : turns(go);
 }
 
 /**
@@ -161,17 +130,33 @@ function processId(client: pg.Client): number {
   return client.processID;
 }
 
+function watchClient(
+  client: pg.ClientBase,
+  purpose: string | undefined,
+  onSession: OnSession | undefined,
+): Promise<void> {
+  return watchSession(
+    {
+      send: (text) => client.query(text),
+      onIdle: (idle) => client.on('drain', () => client.getTransactionStatus() === 'I' && idle()),
+      onNotice: (notice) => client.on('notice', ({ message }) => notice(message ?? '')),
+    },
+    purpose,
+    onSession,
+  );
+}
+
 class PgConnection implements Connection {
   readonly backendPid: number;
   readonly ended: AbortSignal;
   readonly #client: pg.Client;
   readonly #ended = new AbortController();
-  readonly #observe: Observe | undefined;
+  readonly #way: Way;
   readonly #listeners = new Map<string, (payload: string) => void>();
 
-  constructor(client: pg.Client, observe: Observe | undefined) {
+  constructor(client: pg.Client, way: Way) {
     this.#client = client;
-    this.#observe = observe;
+    this.#way = way;
     this.ended = this.#ended.signal;
     this.backendPid = processId(client);
     // An 'error' without a listener would end the process; pg rejects the statements in flight by itself.
@@ -190,7 +175,7 @@ class PgConnection implements Connection {
 
   async query<Row = Record<string, unknown>>(statement: Statement): Promise<QueryResult<Row>> {
     if (this.ended.aborted) throw this.ended.reason;
-    return run<Row>(this.#client, statement, this.#observe);
+    return run<Row>(this.#client, statement, this.#way);
   }
 
   async listen(channel: string, onNotify: (payload: string) => void): Promise<void> {
@@ -209,20 +194,26 @@ class PgConnection implements Connection {
 
 class PgDriver implements Driver {
   readonly name = 'pg';
-  readonly #options: PgOptions;
+  readonly #options: DriverOptions;
   readonly #pool: pg.Pool;
+  readonly #way: Way;
   readonly #connections = new Set<PgConnection>();
   #closed = false;
 
-  constructor(options: PgOptions) {
+  constructor(options: DriverOptions) {
     this.#options = options;
-    this.#pool = new pg.Pool({ ...clientConfig(options), max: options.max ?? 10 });
+    // Statements of the pool never share a connection: nothing is to be kept apart.
+    this.#way = { observe: observer(options) };
+    this.#pool = new pg.Pool({
+      ...clientConfig(options),
+      max: poolSize(options),
+      onConnect: (client) => watchClient(client, undefined, options.onSession),
+    });
     this.#pool.on('error', (error) => options.onIdleError?.(error));
-    this.#pool.on('connect', (client) => watchSession(client, undefined, options.onSession));
   }
 
   query<Row = Record<string, unknown>>(statement: Statement): Promise<QueryResult<Row>> {
-    return run<Row>(this.#pool, statement, this.#options.onStatement);
+    return run<Row>(this.#pool, statement, this.#way);
   }
 
   async connect(purpose: string): Promise<Connection> {
@@ -232,12 +223,9 @@ class PgDriver implements Driver {
     const ignore = (): void => undefined;
     client.on('error', ignore);
     await client.connect();
-    watchSession(client, purpose, this.#options.onSession);
-    const { onStatement } = this.#options;
-    const observe: Observe | undefined =
-      onStatement && ((statement, joined) => onStatement(statement, joined, purpose));
-    const connection = new PgConnection(client, observe);
+    const connection = new PgConnection(client, wayOf(this.#options, purpose));
     client.off('error', ignore);
+    await watchClient(client, purpose, this.#options.onSession);
     this.#connections.add(connection);
     connection.ended.addEventListener('abort', () => this.#connections.delete(connection), { once: true });
     return connection;
@@ -245,7 +233,7 @@ class PgDriver implements Driver {
 
   async transaction<T>(work: (tx: Database) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
-    const observe = this.#options.onStatement;
+    const way = wayOf(this.#options);
     let broken: Error | undefined;
     const onError = (error: Error): void => {
       broken = error;
@@ -253,25 +241,7 @@ class PgDriver implements Driver {
     // A checked-out client reports its death to us, not to the pool.
     client.on('error', onError);
     try {
-      // BEGIN travels with the first statement of the work. It fails only with the connection, and then so does the rest.
-      const [, result] = await Promise.all([
-        run(client, { text: 'BEGIN' }, observe),
-        work({ query: (statement) => run(client, statement, observe) }),
-      ]);
-      observe?.({ text: 'COMMIT' }, false);
-      const { command } = await client.query('COMMIT');
-      // The server answers the COMMIT of a transaction that failed with ROLLBACK, and no error.
-      if (command !== 'COMMIT') {
-        throw new Error(
-          'the transaction was rolled back: a statement in it had failed, and its error was caught',
-        );
-      }
-      return result;
-    } catch (error) {
-      await run(client, { text: 'ROLLBACK' }, observe).catch((failure: Error) => {
-        broken = failure;
-      });
-      throw error;
+      return await inTransaction((statement) => run(client, statement, way), work, onError);
     } finally {
       client.off('error', onError);
       // A connection that could not even roll back must not return to the pool.
@@ -291,10 +261,7 @@ class PgDriver implements Driver {
  * A driver over the `pg` package. Opens nothing until it is used. bigint columns arrive as strings.
  * Throws InvalidArgumentError when `max` lies outside 1…1,000.
  */
-export function pgDriver(options: PgOptions): Driver {
-  const max = options.max ?? 10;
-  if (!Number.isInteger(max) || max < 1 || max > 1000)
-    throw new InvalidArgumentError(`max is ${max}: give 1…1,000 pooled connections`);
+export function pgDriver(options: DriverOptions): Driver {
   return new PgDriver(options);
 }
 
@@ -303,5 +270,5 @@ export function pgDriver(options: PgOptions): Driver {
  * `await queue.enqueue(job, { tx: pgTransaction(client) })`. The caller has sent BEGIN and will send COMMIT.
  */
 export function pgTransaction(client: pg.ClientBase): Database {
-  return { query: (statement) => run(client, statement) };
+  return { query: (statement) => run(client, statement, {}) };
 }

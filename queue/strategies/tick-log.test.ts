@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { testDatabase } from '../../testing/database.ts';
 import type { Driver } from '../drivers/driver.ts';
-import { type PgSettings, pgDriver } from '../drivers/pg.ts';
+import type { DriverSettings } from '../drivers/options.ts';
+import { pgDriver } from '../drivers/pg.ts';
 import { eventually } from '../eventually.ts';
 import type { ClaimedJob, Database, Outcome, WorkerSession } from '../strategy.ts';
 import { tickLog } from './tick-log.ts';
@@ -14,7 +15,7 @@ const ack = (job: ClaimedJob): Outcome => ({ kind: 'ack', job });
 const ids = (jobs: readonly ClaimedJob[]): readonly string[] => jobs.map((job) => job.id);
 const idsOf = (stored: readonly { readonly id: string }[]): readonly string[] => stored.map((job) => job.id);
 
-async function openLog(t: TestContext, settings: PgSettings = {}) {
+async function openLog(t: TestContext, settings: DriverSettings = {}) {
   const { settings: address } = await testDatabase(t);
   const driver = pgDriver({ ...address, ...settings });
   t.after(() => driver[Symbol.asyncDispose]());

@@ -1,10 +1,10 @@
-// Does the pg driver send together what belongs together, and reject as pg itself would?
+// Does the pg driver write together what belongs together, on a client of the caller's as well?
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import pg from 'pg';
 import { testServer } from '../../testing/command.ts';
-import { pgDriver, pgTransaction } from './pg.ts';
+import { pgTransaction } from './pg.ts';
 
 /** A client whose writes to the socket are counted. */
 async function counted(t: TestContext) {
@@ -42,44 +42,6 @@ test('statements issued without awaiting leave in one write; awaited ones in one
   await db.query(two);
   assert.equal(writes.count, 3);
   assert.equal(client.connection.stream.writableCorked, 0);
-});
-
-test('a statement that joins another is counted as joined, and the first is not', async () => {
-  const seen: boolean[] = [];
-  await using driver = pgDriver({
-    connectionString: testServer(),
-    onStatement: (_statement, joined) => void seen.push(joined),
-  });
-  await using connection = await driver.connect('test');
-  await Promise.all([connection.query(one), connection.query(two)]);
-  await connection.query(one);
-  assert.deepEqual(seen, [false, true, false]);
-});
-
-test('statements are told by what their connection was opened for', async () => {
-  const seen: (string | undefined)[] = [];
-  await using driver = pgDriver({
-    connectionString: testServer(),
-    onStatement: (_statement, _joined, purpose) => void seen.push(purpose),
-  });
-  await using connection = await driver.connect('test');
-  await connection.query(one);
-  await driver.query(two);
-  assert.deepEqual(seen, ['test', undefined]);
-});
-
-test('a refused statement rejects with the SQLSTATE and a stack that leads here; its companion is answered', async (t) => {
-  const { client } = await counted(t);
-  const db = pgTransaction(client);
-  const ask = async (): Promise<unknown> => db.query({ text: 'SELECT 1/$1::integer', values: [0] });
-  const [refused, answered] = await Promise.allSettled([ask(), db.query<{ n: number }>(two)]);
-  assert.equal(refused.status, 'rejected');
-  const error: unknown = refused.reason;
-  assert.ok(error instanceof Error && 'code' in error);
-  assert.equal(error.code, '22012');
-  assert.match(error.stack ?? '', /pg\.test\.ts/);
-  assert.equal(answered.status, 'fulfilled');
-  assert.deepEqual(answered.value.rows, [{ n: 2 }]);
 });
 
 test('what is asked of a connection that has ended rejects', async () => {

@@ -1,0 +1,124 @@
+// How does the queue talk to PostgreSQL through the `postgres` package (postgres.js)?
+
+import type postgres from 'postgres';
+import { quoteIdentifier } from '../sql.ts';
+import type { Connection, Database, Driver, QueryResult, Statement } from './driver.ts';
+import type { DriverOptions } from './options.ts';
+import { PostgresClient } from './postgres-client.ts';
+import { PostgresPool } from './postgres-pool.ts';
+import { foreignParameter } from './postgres-values.ts';
+import { inTransaction } from './transaction.ts';
+
+class PostgresConnection implements Connection {
+  readonly backendPid: number;
+  readonly ended: AbortSignal;
+  readonly #client: PostgresClient;
+  readonly #listeners = new Map<string, (payload: string) => void>();
+
+  constructor(client: PostgresClient) {
+    this.#client = client;
+    this.ended = client.ended;
+    this.backendPid = client.backendPid;
+    client.onNotification = (channel, payload) => this.#listeners.get(channel)?.(payload);
+  }
+
+  get closed(): boolean {
+    return this.ended.aborted;
+  }
+
+  query<Row = Record<string, unknown>>(statement: Statement): Promise<QueryResult<Row>> {
+    return this.#client.run<Row>(statement);
+  }
+
+  async listen(channel: string, onNotify: (payload: string) => void): Promise<void> {
+    this.#listeners.set(channel, onNotify);
+    await this.query({ text: `LISTEN ${quoteIdentifier(channel)}` });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#client.close();
+  }
+}
+
+class PostgresDriver implements Driver {
+  readonly name = 'postgres';
+  readonly #options: DriverOptions;
+  readonly #pool: PostgresPool;
+  readonly #connections = new Set<PostgresConnection>();
+  #closed = false;
+
+  constructor(options: DriverOptions) {
+    this.#options = options;
+    this.#pool = new PostgresPool(options);
+  }
+
+  async query<Row = Record<string, unknown>>(statement: Statement): Promise<QueryResult<Row>> {
+    const client = await this.#pool.acquire();
+    try {
+      return await client.run<Row>(statement);
+    } finally {
+      this.#pool.release(client);
+    }
+  }
+
+  async connect(purpose: string): Promise<Connection> {
+    if (this.#closed) throw new Error('the driver is disposed');
+    const connection = new PostgresConnection(await PostgresClient.open(this.#options, purpose));
+    this.#connections.add(connection);
+    connection.ended.addEventListener('abort', () => this.#connections.delete(connection), { once: true });
+    return connection;
+  }
+
+  async transaction<T>(work: (tx: Database) => Promise<T>): Promise<T> {
+    const client = await this.#pool.acquire();
+    let broken = false;
+    const onBroken = (): void => {
+      broken = true;
+    };
+    try {
+      return await inTransaction((statement) => client.run(statement), work, onBroken);
+    } finally {
+      // A connection that could not even roll back must not return to the pool.
+      if (broken) await client.close();
+      this.#pool.release(client);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.all([...this.#connections].map((connection) => connection[Symbol.asyncDispose]()));
+    await this.#pool.close();
+  }
+}
+
+/**
+ * A driver over the `postgres` package. Opens nothing until it is used. bigint columns arrive as strings. postgres.js
+ * prepares by text, once per connection. A statement that is in flight while the server ends its session rejects with
+ * the code `CONNECTION_CLOSED` and no SQLSTATE: postgres.js does not pass on the server's last word.
+ * Throws InvalidArgumentError when `max` lies outside 1…1,000.
+ */
+export function postgresDriver(options: DriverOptions): Driver {
+  return new PostgresDriver(options);
+}
+
+/**
+ * The caller's own transaction of postgres.js as a `Database`, so that a job is enqueued in it:
+ * `await sql.begin(async (tx) => queue.enqueue(job, { tx: postgresTransaction(tx) }))`. Types that the caller has
+ * defined are kept, but bigint arrives as a string, as everywhere in the queue; columns must not be renamed.
+ */
+export function postgresTransaction(sql: Pick<postgres.ISql<Record<string, unknown>>, 'unsafe'>): Database {
+  return {
+    async query<Row>({ text, values = [], name }: Statement) {
+      const how = { prepare: name !== undefined, simple: name === undefined && values.length === 0 };
+      const result = await sql.unsafe<(Row & postgres.Row)[]>(text, values.map(foreignParameter), how);
+      return { rows: result.map(withoutBigInt), rowCount: result.count ?? 0 };
+    },
+  };
+}
+
+function withoutBigInt<Row extends object>(row: Row): Row {
+  for (const [column, value] of Object.entries(row))
+    if (typeof value === 'bigint') Object.assign(row, { [column]: String(value) });
+  return row;
+}
