@@ -1,82 +1,14 @@
 // Does every built-in strategy keep the contract, over every driver?
 
-import { after, before, describe } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { type TestDatabase, testDatabase } from '../testing/database.ts';
+import { openBench } from './conformance/bench.ts';
+import { type Deviation, deviationsOf } from './conformance/deviations.ts';
 import { driverKinds } from './conformance/drivers.ts';
-import { type Deviation, describeConformance } from './conformance/suite.ts';
+import { describeConformance } from './conformance/suite.ts';
+import { HELD_TEN_SECONDS, holdEnqueueOpen } from './conformance/transactions.ts';
 import type { Driver } from './drivers/driver.ts';
 import { strategies } from './strategies/index.ts';
-
-const SESSION_ENDS = 'its leases end with the session, not by the clock: no lease can expire';
-const TIMED = {
-  test: 'when a session dies its jobs come back at once, and its settle is stale',
-  reason: 'its leases end by the clock: a dead session keeps them until they expire',
-};
-
-const ONE_LEASE = {
-  test: 'a heartbeat keeps a lease, and names those that were lost',
-  reason: 'one lease covers a claim: a heartbeat for one of its jobs keeps the others too',
-};
-
-/** Excuses from what leases that end with their session cannot show. */
-const BY_SESSION: readonly Deviation[] = [
-  'an expired lease is reaped, its job runs again, and the late settle is stale',
-  'a lease that expires in the last attempt makes a dead letter',
-  'reap is bounded and leaves living leases alone',
-  'a heartbeat keeps a lease, and names those that were lost',
-].map((test) => ({ test, reason: SESSION_ENDS }));
-
-const ONE_JOB = 'a session holds one job at a time, in the one transaction that it can have open';
-
-const deviations: Readonly<Record<string, readonly Deviation[]>> = {
-  'skip-locked': [TIMED],
-  batch: [TIMED],
-  'range-lease': [TIMED, ONE_LEASE],
-  ring: [TIMED, ONE_LEASE],
-  'visibility-timeout': [
-    TIMED,
-    {
-      test: 'jobs come by priority, then in the order of their enqueue',
-      reason: 'it has no priorities, and jobs come in the order in which they become visible',
-    },
-    {
-      test: 'reap is bounded and leaves living leases alone',
-      reason:
-        'a job whose lease has ended is ready by itself: reap buries, and reports that there are such jobs',
-    },
-    {
-      test: 'promote is bounded, and says that there is more',
-      reason:
-        'a due job is ready by itself: promote only reports that there are some, and when the next will be',
-    },
-  ],
-  'table-move': [TIMED],
-  sharded: [TIMED],
-  advisory: BY_SESSION,
-  'advisory-candidates': BY_SESSION,
-  'held-transaction': [
-    ...BY_SESSION,
-    { test: 'overlapping claims of one session hand out different jobs', reason: ONE_JOB },
-    { test: 'outcomes of every kind are settled together', reason: ONE_JOB },
-    { test: 'a settle names exactly the stale ones among many', reason: ONE_JOB },
-  ],
-  blocking: [TIMED],
-  nowait: [TIMED],
-  optimistic: [TIMED],
-  'packed-lease': [TIMED],
-  'tick-log': [
-    TIMED,
-    {
-      test: 'jobs come by priority, then in the order of their enqueue',
-      reason: 'a log has one order: it has no priorities',
-    },
-    {
-      test: 'a heartbeat keeps a lease, and names those that were lost',
-      reason:
-        "a lease is the chunk's: to keep it for one job keeps it for all. tick-log.test.ts asks the same of two chunks",
-    },
-  ],
-};
 
 /** Deviations of a driver, by its label: none so far. */
 const driverDeviations: Readonly<Record<string, readonly Deviation[]>> = {};
@@ -85,7 +17,7 @@ const driverDeviations: Readonly<Record<string, readonly Deviation[]>> = {};
 const kinds = driverKinds.filter(({ library, pipeline }) => library === 'pg' || pipeline);
 
 // Side by side, each in a database of its own: most of the suite is waiting for a clock.
-describe('conformance', { concurrency: kinds.length }, () => {
+describe('conformance', { concurrency: kinds.length + 1 }, () => {
   for (const kind of kinds) {
     describe(`over ${kind.label}`, { concurrency: 1 }, () => {
       let database: TestDatabase;
@@ -100,9 +32,30 @@ describe('conformance', { concurrency: kinds.length }, () => {
       });
       for (const factory of strategies)
         describeConformance(factory, () => driver, [
-          ...(deviations[factory.strategyName] ?? []),
+          ...deviationsOf(factory),
           ...(driverDeviations[kind.label] ?? []),
         ]);
     });
   }
+
+  // All at once, since each of them mostly waits.
+  test(HELD_TEN_SECONDS, { timeout: 60_000, concurrency: true }, async (t) => {
+    const database = await testDatabase(t);
+    const [kind] = kinds;
+    if (kind === undefined) throw new Error('there is no driver');
+    const driver = kind.open({ ...database.settings, max: 4 });
+    t.after(() => driver[Symbol.asyncDispose]());
+    await Promise.all(
+      strategies.map((factory) => {
+        const reason = deviationsOf(factory).find((deviation) => deviation.test === HELD_TEN_SECONDS)?.reason;
+        return t.test(factory.strategyName, { skip: reason ?? false }, async () => {
+          await using closing = new AsyncDisposableStack();
+          await holdEnqueueOpen(
+            await openBench(factory, driver, `held ${factory.strategyName}`, closing),
+            10_000,
+          );
+        });
+      }),
+    );
+  });
 });

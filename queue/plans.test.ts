@@ -1,262 +1,160 @@
-// Do the hot statements keep their index plans, whatever the size of the queue when they were planned and run?
+// Does what a session sends touch as little of a long queue as of a short one, whenever its plans were made?
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { testDatabase } from '../testing/database.ts';
-import type { Connection, Database, Driver, Statement } from './drivers/driver.ts';
+import scansTable from '../testing/planted/scans-table.ts';
+import sortsTheBacklog from '../testing/planted/sorts-the-backlog.ts';
+import { deviationsIn } from './conformance/deviations.ts';
+import type { Driver } from './drivers/driver.ts';
 import { pgDriver } from './drivers/pg.ts';
+import { wholeNumber } from './model/environment.ts';
+import { exercise, hold, LASTING, plainJobs, type Seen, type Yard } from './plans/exercise.ts';
+import { PlanReader, type Touched } from './plans/touched.ts';
+import { qualify } from './sql.ts';
 import { strategies } from './strategies/index.ts';
-import { jobsTable } from './strategies/shared/table.ts';
-import type { StrategyFactory, WorkerSession } from './strategy.ts';
+import type { ClaimStrategy, StrategyFactory, WorkerSession } from './strategy.ts';
 
 const SCHEMA = 'plans';
-const table = jobsTable({ schema: SCHEMA });
-const SIZES = [0, 1, 1000, 200_000];
-const LIMITS = [1, 100];
-/** A prepared statement may get its generic plan from the sixth execution on. */
-const EXECUTIONS = 6;
+/** Ready jobs at the end: as many as a minute's outage leaves. A million under `CLAIMBENCH_PLANS_READY=1000000`. */
+const DEEP = wholeNumber('CLAIMBENCH_PLANS_READY') ?? 200_000;
+const SHALLOW = 1_000;
+/** Jobs in somebody else's hands meanwhile, at the head of the queue. */
+const HELD = 500;
+const CHUNK = 5_000;
 
-/** Strategies on the shared table whose claims are statements. */
-const CLAIM_STATEMENTS = ['skip-locked', 'batch', 'blocking', 'nowait', 'optimistic', 'held-transaction'];
-/** Strategies on the shared table whose claims are functions: their plans are not to be seen, but what they read. */
-const CLAIM_FUNCTIONS = ['advisory', 'advisory-candidates'];
+/** A deep queue may cost this many times what a shallow one does (an index has a level more), and this much beside. */
+const ROWS = { times: 2, more: 50 };
+const BUFFERS = { times: 3, more: 200 };
 
-async function fill(db: Database, ready: number): Promise<void> {
-  await db.query({
-    text: `INSERT INTO ${table.jobs} (queue, priority, max_attempts, state, payload)
-      SELECT 'q', 0, 20, 'r', '{"n": 1}' FROM generate_series(1, ${ready} - (SELECT count(*) FROM ${table.jobs}))`,
-  });
-}
-
-/** The plan in use for a prepared statement of this connection, one node per line. */
-async function planOf(connection: Connection, { name }: Statement, args: string): Promise<string> {
-  const { rows } = await connection.query<{ readonly 'QUERY PLAN': string }>({
-    text: `EXPLAIN (COSTS OFF) EXECUTE ${name}(${args})`,
-  });
-  return rows.map((row) => row['QUERY PLAN']).join('\n');
-}
-
-/** What a session sends, recorded on its way. */
-function recording(connection: Connection, sent: Statement[]): Connection {
-  return new Proxy(connection, {
-    get(target, property) {
-      if (property === 'query') {
-        return (statement: Statement) => {
-          sent.push(statement);
-          return target.query(statement);
-        };
-      }
-      const value: unknown = Reflect.get(target, property, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-}
-
-/** A statement's values as SQL literals, for EXECUTE. */
-function literals(values: readonly unknown[] | undefined): string {
-  const one = (value: unknown): string => {
-    if (!Array.isArray(value)) return typeof value === 'number' ? String(value) : `'${String(value)}'`;
-    return `'{${value.map((item) => (item === null ? 'NULL' : `"${String(item)}"`)).join(',')}}'`;
-  };
-  return (values ?? []).map(one).join(', ');
-}
-
-/** A session of a strategy, and what it sends on its connection. */
-interface Claimer {
+interface Table {
   readonly name: string;
-  readonly connection: Connection;
-  readonly session: WorkerSession;
-  readonly sent: Statement[];
-  /** What its claims have sent so far, by the statements' names: some is sent only when nothing is ready. */
-  readonly prepared: Map<string, Statement>;
 }
 
-function named(names: readonly string[]): readonly StrategyFactory[] {
-  const found = strategies.filter(({ strategyName }) => names.includes(strategyName));
-  assert.equal(found.length, names.length);
-  return found;
+async function tables(driver: Driver): Promise<readonly string[]> {
+  const { rows } = await driver.query<Table>({
+    text: `SELECT relname AS name FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r'`,
+    values: [SCHEMA],
+  });
+  return rows.map(({ name }) => name);
 }
 
-async function openClaimers(driver: Driver, names: readonly string[]): Promise<readonly Claimer[]> {
-  return Promise.all(
-    named(names).map(async (factory) => {
-      const sent: Statement[] = [];
-      const connection = recording(await driver.connect('claimer'), sent);
-      const session = await factory.create({ schema: SCHEMA }).openWorker(connection, 'w');
-      return { name: factory.strategyName, connection, session, sent, prepared: new Map() };
-    }),
+/** As a queue is when nobody has looked at it since it was empty: no statistics, and nobody who will make them. */
+async function forgetStatistics(driver: Driver): Promise<void> {
+  for (const name of await tables(driver)) {
+    await driver.query({ text: `ALTER TABLE ${qualify(SCHEMA, name)} SET (autovacuum_enabled = off)` });
+    await driver.query({ text: `ANALYZE ${qualify(SCHEMA, name)}` });
+  }
+}
+
+/** Tables of which a job, or its place in the queue, is a row. */
+async function longTables(driver: Driver): Promise<ReadonlySet<string>> {
+  const long = new Set<string>();
+  for (const name of await tables(driver)) {
+    const { rows } = await driver.query<{ readonly rows: number }>({
+      text: `SELECT count(*)::float8 AS rows FROM ${qualify(SCHEMA, name)}`,
+    });
+    // Partitions share the jobs among them.
+    if ((rows[0]?.rows ?? 0) > SHALLOW * 2) long.add(name);
+  }
+  return long;
+}
+
+async function fill(strategy: ClaimStrategy, driver: Driver, ready: number): Promise<void> {
+  for (let left = ready; left > 0; left -= CHUNK)
+    await strategy.enqueue(driver, plainJobs(Math.min(left, CHUNK)));
+  // Whatever makes them ready has no more to do after that.
+  for (let runs = 0; runs < 5; runs += 1) await strategy.upkeep?.run(driver);
+}
+
+/** What two sessions touched: one whose plans are as old as the queue, and one that has just come. */
+interface Sight {
+  readonly ready: number;
+  readonly old: Seen;
+  readonly fresh: Seen;
+}
+
+async function look(
+  yard: Yard,
+  filler: Driver,
+  old: WorkerSession,
+  ready: number,
+  closing: AsyncDisposableStack,
+): Promise<Sight> {
+  const { strategy, driver } = yard;
+  await fill(strategy, filler, ready);
+  const open = async (purpose: string) =>
+    closing.use(await strategy.openWorker(await driver.connect(purpose), purpose));
+  const holder = await open('holder');
+  const held = ready > HELD ? await hold(holder, HELD) : [];
+  const sight = { ready, old: await exercise(yard, old), fresh: await exercise(yard, await open('fresh')) };
+  await holder.settle(held.map((job) => ({ kind: 'release', job })));
+  return sight;
+}
+
+function describe({ rows, sorted, buffers, seqScans, plans }: Touched): string {
+  return `${rows} rows, ${sorted} sorted, ${buffers} buffers, whole tables: ${seqScans}\n${plans.join('\n')}`;
+}
+
+/** Fails where a step of the deep sight cost more than the shallow one's allows. */
+function judge(shallow: Seen, deep: Seen, excused: ReadonlySet<string>): void {
+  for (const [step, { rows, sorted, buffers, ...more }] of deep) {
+    const before = shallow.get(step);
+    if (excused.has(step) || before === undefined) continue;
+    const said = `${step}\nshort queue: ${describe(before)}\nlong queue: ${describe({ rows, sorted, buffers, ...more })}`;
+    assert(rows <= before.rows * ROWS.times + ROWS.more, `rows looked at: ${said}`);
+    assert(sorted <= before.sorted * ROWS.times + ROWS.more, `rows sorted: ${said}`);
+    assert(buffers <= before.buffers * BUFFERS.times + BUFFERS.more, `buffers: ${said}`);
+  }
+}
+
+async function holdPlans(t: TestContext, factory: StrategyFactory, deepest: number): Promise<void> {
+  const excused = new Set(deviationsIn('plans', factory).map(({ test: step }) => step));
+  const database = await testDatabase(t);
+  const reader = new PlanReader();
+  await using filler = pgDriver({ ...database.settings, max: 2 });
+  await using driver = pgDriver({ ...database.settings, max: 1, ...reader.options });
+  await using closing = new AsyncDisposableStack();
+  const strategy = factory.create({ schema: SCHEMA });
+  await strategy.install(filler);
+  await forgetStatistics(filler);
+  const yard = { strategy, driver, reader };
+  const old = closing.use(await strategy.openWorker(await driver.connect('old'), 'old'));
+  const sights: Sight[] = [];
+  for (const ready of [0, 1, SHALLOW, deepest]) sights.push(await look(yard, filler, old, ready, closing));
+  const long = await longTables(filler);
+  assert(long.size > 0, 'no table holds the jobs');
+  for (const { ready, ...sessions } of sights)
+    for (const [which, seen] of Object.entries(sessions))
+      for (const [step, touched] of seen) {
+        const whole = [...new Set(touched.seqScans)].filter((table) => long.has(table));
+        if (excused.has(step) || (ready < deepest && !LASTING.has(step))) continue;
+        assert.deepEqual(
+          whole,
+          [],
+          `${step} reads tables whole, ${which} session, ${ready} ready: ${describe(touched)}`,
+        );
+      }
+  const [shallow, deep] = sights.slice(-2);
+  assert(shallow && deep);
+  for (const step of ['claim one', 'claim many', 'ack one'] as const)
+    assert(deep.fresh.get(step)?.plans.length, `no plan of "${step}" was seen`);
+  judge(shallow.old, deep.old, excused);
+  judge(shallow.fresh, deep.fresh, excused);
+}
+
+for (const factory of strategies) {
+  test(
+    `${factory.strategyName}: ${DEEP} ready jobs cost no more than ${SHALLOW}, with old plans and new`,
+    {
+      timeout: 170_000,
+    },
+    (t) => holdPlans(t, factory, DEEP),
   );
 }
 
-/** Installs what the strategies need. Only the test decides when there are statistics. */
-async function installAll(driver: Driver, names: readonly string[]): Promise<void> {
-  for (const factory of named(names)) await factory.create({ schema: SCHEMA }).install(driver);
-  await driver.query({ text: `ALTER TABLE ${table.jobs} SET (autovacuum_enabled = off)` });
-}
+test('a claim that walks the table is noticed', (t) =>
+  assert.rejects(holdPlans(t, scansTable, 20_000), /claim/));
 
-/** Claims and gives everything back, so that the number of ready jobs stays. */
-async function claimAndRelease({ session, sent, prepared }: Claimer, limit: number): Promise<void> {
-  sent.length = 0;
-  const jobs = await session.claim('q', limit, 60_000);
-  for (const statement of sent) if (statement.name !== undefined) prepared.set(statement.name, statement);
-  const settled = await session.settle(jobs.map((job) => ({ kind: 'release', job })));
-  assert.equal(settled.released, jobs.length);
-}
-
-function assertIndexPlan(plan: string, what: string): void {
-  const [top, ...below] = plan.split('\n');
-  const told = `${what}\n${plan}`;
-  // The ready jobs by their index, or rows that it has found by where or which they are.
-  assert.match(plan, /Index (Only )?Scan using (jobs_ready|jobs_pkey) on jobs/, told);
-  assert.doesNotMatch(plan, /Seq Scan|Bitmap|Hash Join|Merge/, told);
-  if (/Index Scan using jobs_ready/.test(plan) && /Update/.test(plan))
-    assert.match(plan, /Tid Scan on jobs/, told);
-  if (/jobs_pkey/.test(plan)) assert.doesNotMatch(plan, /jobs_ready/, told);
-  // One sort at most, at the top: that of the few returned rows.
-  if (/Sort/.test(plan)) {
-    assert.match(top ?? '', /^Sort/, told);
-    assert.match(plan, /CTE Scan on claimed/, told);
-  }
-  assert(!below.some((line) => /->\s+(Incremental )?Sort/.test(line)), told);
-}
-
-/** Claims six times by each limit, and looks at the plans of everything that its claims have ever sent under a name. */
-async function assertIndexPlans(claimer: Claimer, what: string): Promise<void> {
-  const { name, connection, prepared } = claimer;
-  for (const limit of LIMITS) for (let i = 0; i < EXECUTIONS; i += 1) await claimAndRelease(claimer, limit);
-  assert.ok(prepared.size > 0, `${name}: no statement of a claim was seen`);
-  for (const statement of prepared.values()) {
-    const plan = await planOf(connection, statement, literals(statement.values));
-    assertIndexPlan(plan, `${name}, ${what}: ${statement.text}`);
-  }
-}
-
-test('a claim walks the partial index at every size, with old plans and new', async (t) => {
-  const database = await testDatabase(t);
-  await using driver = pgDriver(database.settings);
-  await installAll(driver, CLAIM_STATEMENTS);
-  const old = await openClaimers(driver, CLAIM_STATEMENTS);
-  for (const claimer of old) await assertIndexPlans(claimer, 'before all');
-  for (const size of SIZES) {
-    await fill(driver, size);
-    for (const claimer of old) await assertIndexPlans(claimer, `old plan, ${size} ready`);
-    for (const claimer of await openClaimers(driver, CLAIM_STATEMENTS)) {
-      await assertIndexPlans(claimer, `new plan, ${size} ready`);
-      await claimer.session[Symbol.asyncDispose]();
-    }
-  }
-});
-
-test('a plan made right after VACUUM ANALYZE of the empty table serves a full one', async (t) => {
-  const database = await testDatabase(t);
-  await using driver = pgDriver(database.settings);
-  await installAll(driver, CLAIM_STATEMENTS);
-  await driver.query({ text: `VACUUM ANALYZE ${table.jobs}` });
-  const claimers = await openClaimers(driver, CLAIM_STATEMENTS);
-  for (const claimer of claimers) await assertIndexPlans(claimer, 'empty');
-  await fill(driver, 20_000);
-  for (const claimer of claimers) await assertIndexPlans(claimer, 'planned while empty');
-});
-
-/** Rows of the jobs table that a claim reads by index, and its sequential scans; all in one transaction, as they are counted so. */
-async function readsOf({ session, connection }: Claimer, limit: number) {
-  const count = async () => {
-    const { rows } = await connection.query<{ readonly fetched: number; readonly scans: number }>({
-      text: `SELECT idx_tup_fetch::float8 AS fetched, seq_scan::float8 AS scans
-        FROM pg_stat_xact_user_tables WHERE relid = '${table.jobs}'::regclass`,
-    });
-    return rows[0] ?? { fetched: 0, scans: 0 };
-  };
-  await connection.query({ text: 'BEGIN' });
-  const before = await count();
-  const jobs = await session.claim('q', limit, 60_000);
-  const after = await count();
-  await connection.query({ text: 'COMMIT' });
-  await session.settle(jobs.map((job) => ({ kind: 'release', job })));
-  return {
-    claimed: jobs.length,
-    fetched: after.fetched - before.fetched,
-    scans: after.scans - before.scans,
-  };
-}
-
-test('a claim function reads its candidates by index and nothing beyond them, with old plans and new', async (t) => {
-  const database = await testDatabase(t);
-  await using driver = pgDriver(database.settings);
-  await installAll(driver, CLAIM_FUNCTIONS);
-  const old = await openClaimers(driver, CLAIM_FUNCTIONS);
-  for (const claimer of old)
-    for (let i = 0; i < EXECUTIONS; i += 1) await claimAndRelease(claimer, LIMITS[i % 2] ?? 1);
-  for (const size of SIZES) {
-    await fill(driver, size);
-    const fresh = await openClaimers(driver, CLAIM_FUNCTIONS);
-    for (const claimer of [...old, ...fresh]) {
-      for (const limit of LIMITS) {
-        const what = `${claimer.name}, ${size} ready, limit ${limit}`;
-        const candidates = claimer.name === 'advisory' ? limit : 1_000;
-        for (let i = 0; i < EXECUTIONS; i += 1) {
-          const { claimed, fetched, scans } = await readsOf(claimer, limit);
-          assert.equal(claimed, Math.min(limit, size), what);
-          assert.equal(scans, 0, what);
-          // Each candidate, each claimed row once more; and as many again that a release has just moved.
-          assert.ok(fetched <= 2 * (Math.min(candidates, size) + limit), `${what}: ${fetched} rows read`);
-        }
-      }
-    }
-    for (const { session } of fresh) await session[Symbol.asyncDispose]();
-  }
-});
-
-/** Settles of every shape, and a heartbeat where there is one. */
-async function settleEach(session: WorkerSession, sent: Statement[]): Promise<void> {
-  const jobs = await session.claim('q', 50, 60_000);
-  sent.length = 0;
-  await session.settle(jobs.slice(0, 1).map((job) => ({ kind: 'ack', job })));
-  await session.settle(jobs.slice(1, 20).map((job) => ({ kind: 'ack', job })));
-  await session.settle(jobs.slice(20, 30).map((job) => ({ kind: 'retry', job, delayMs: 9e6, error: 'x' })));
-  await session.heartbeat?.extend(jobs.slice(30), 60_000);
-}
-
-/** The same for a session that holds one job at a time. */
-async function settleOneByOne(session: WorkerSession, sent: Statement[]): Promise<void> {
-  const acked = await session.claim('q', 1, 60_000);
-  sent.length = 0;
-  await session.settle(acked.map((job) => ({ kind: 'ack', job })));
-  const retried = await session.claim('q', 1, 60_000);
-  await session.settle(retried.map((job) => ({ kind: 'retry', job, delayMs: 9e6, error: 'x' })));
-}
-
-for (const strategy of strategies) {
-  test(`${strategy.strategyName}: a settle finds its jobs by their ids, however many are leased or ready`, async (t) => {
-    const database = await testDatabase(t);
-    await using driver = pgDriver(database.settings);
-    const { install, openWorker, enqueue, fixed } = strategy.create({ schema: SCHEMA });
-    const oneByOne = fixed?.batch !== undefined;
-    await install(driver);
-    await driver.query({ text: `ALTER TABLE ${table.jobs} SET (autovacuum_enabled = off)` });
-    const payloads = Array.from({ length: 3_000 }, () => ({ queue: 'q', payload: {} }));
-    await enqueue(driver, payloads);
-    const sent: Statement[] = [];
-    const connection = recording(await driver.connect('settler'), sent);
-    await using session = await openWorker(connection, 'w');
-    const plans = new Map<string, string>();
-    const remember = async (): Promise<void> => {
-      for (const statement of sent.splice(0)) {
-        if (!/DELETE|UPDATE/.test(statement.text) || statement.text.includes('candidate')) continue;
-        plans.set(statement.name ?? '', await planOf(connection, statement, literals(statement.values)));
-        sent.length = 0;
-      }
-    };
-    // Once over few leased jobs and once over many; six times each, for the generic plan.
-    for (let round = 0; round < 2 * EXECUTIONS; round += 1) {
-      await (oneByOne ? settleOneByOne : settleEach)(session, sent);
-      if (round >= EXECUTIONS) await remember();
-      if (round === EXECUTIONS && !oneByOne) await session.claim('q', 1_000, 60_000);
-    }
-    assert.ok(plans.size >= (oneByOne ? 2 : 3), 'the settles were not seen');
-    for (const plan of plans.values()) {
-      assert.match(plan, /Index Scan using (jobs|claimed)_pkey on /, plan);
-      assert.doesNotMatch(plan, /jobs_leased|jobs_ready|jobs_visible|claimed_expiry|Seq Scan|Bitmap/, plan);
-    }
-  });
-}
+test('a sort of the whole queue is noticed, though an index is there', (t) =>
+  assert.rejects(holdPlans(t, sortsTheBacklog, 20_000), /rows (looked at|sorted): claim/));

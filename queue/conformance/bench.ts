@@ -21,8 +21,8 @@ export interface Bench {
   sibling(): ClaimStrategy;
   /** A session that is disposed when the test ends. */
   open(): Promise<WorkerSession>;
-  /** A session, and the process id of its backend to end it by. */
-  openOn(): Promise<{ readonly session: WorkerSession; readonly pid: number }>;
+  /** A session, the same without upkeep before its claims, and the process id of its backend to end it by. */
+  openOn(): Promise<{ readonly session: WorkerSession; readonly bare: WorkerSession; readonly pid: number }>;
   enqueue(...jobs: readonly Partial<NewJob>[]): Promise<readonly string[]>;
 }
 
@@ -107,8 +107,8 @@ export async function openBench(
   await strategy.install(driver);
   const openOn = async () => {
     const connection = await driver.connect('conformance');
-    const session = closing.use(await strategy.openWorker(connection, 'tester'));
-    return { session: withUpkeep(session, strategy, driver), pid: connection.backendPid };
+    const bare = closing.use(await strategy.openWorker(connection, 'tester'));
+    return { session: withUpkeep(bare, strategy, driver), bare, pid: connection.backendPid };
   };
   return {
     driver,

@@ -1,8 +1,7 @@
 // Does a claim hand out the right jobs, in order, once, and as they went in?
 
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { ack, type Check, claimInTurn, LEASE_MS, QUEUE } from './bench.ts';
+import { type Check, claimInTurn, LEASE_MS, QUEUE } from './bench.ts';
 
 /** This part of the suite, by the names of its tests. */
 export const claiming: Readonly<Record<string, Check>> = {
@@ -61,25 +60,6 @@ export const claiming: Readonly<Record<string, Check>> = {
     for (const payload of ['nul \u0000', { key: '\ud800' }, undefined, 1n])
       await assert.rejects(bench.enqueue({ payload: 1 }, { payload }), { name: 'InvalidArgumentError' });
     assert.deepEqual(await bench.strategy.contents(bench.driver, undefined, 10), []);
-  },
-
-  'eight claimers never get more than asked for, nor the same job': async (bench) => {
-    const total = 4000;
-    const enqueued = await bench.enqueue(...Array.from({ length: total }, () => ({})));
-    const seen = new Map<string, number>();
-    const drain = async (limit: number): Promise<void> => {
-      const session = await bench.open();
-      while (seen.size < total) {
-        const jobs = await session.claim(QUEUE, limit, LEASE_MS);
-        assert(jobs.length <= limit, `asked for ${limit}, got ${jobs.length}`);
-        for (const job of jobs) seen.set(job.id, (seen.get(job.id) ?? 0) + 1);
-        assert.equal((await session.settle(jobs.map(ack))).acked, jobs.length);
-        if (jobs.length === 0) await sleep(1);
-      }
-    };
-    await Promise.all([1, 1, 2, 3, 4, 5, 7, 16].map(drain));
-    assert.deepEqual([...seen.keys()].sort(), [...enqueued].sort());
-    assert.deepEqual(new Set(seen.values()), new Set([1]));
   },
 
   'overlapping claims of one session hand out different jobs': async (bench) => {

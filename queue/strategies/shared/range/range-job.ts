@@ -36,6 +36,8 @@ export class TakenRange {
   /** 1 for a place whose settle was answered, or is under way. */
   readonly #settled: Uint8Array;
   #left: number;
+  /** Outcomes of this range that were answered one by one. */
+  alone = 0;
 
   constructor(queue: string, row: RangeRow) {
     this.lease = Number(row.lease);

@@ -228,3 +228,19 @@ async function heldBy(db: Driver | Connection, work: Promise<unknown> | undefine
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
   });
 }
+
+for (const factory of [rangeLease, ring])
+  test(`${factory.strategyName}: a lease of which another session has settled a job is not settled whole`, async (t) => {
+    const { driver, strategy, open } = await bench(t, factory);
+    await strategy.enqueue(driver, jobs(3));
+    const { session } = await open();
+    const other = await open();
+    const [first, second, third] = await session.claim('q', 3, LEASE_MS);
+    assert(first && second && third);
+    const retry = { kind: 'retry', job: second, delayMs: 0, error: 'no' } as const;
+    assert.equal((await other.session.settle([retry])).retried, 1);
+    const { acked, stale } = await session.settle(acks([first, second, third]));
+    assert.deepEqual([acked, stale], [2, [second.id]]);
+    const [again] = await session.claim('q', 3, LEASE_MS);
+    assert.deepEqual([again?.id, again?.attempt], [second.id, 2]);
+  });

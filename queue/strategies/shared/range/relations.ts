@@ -181,10 +181,12 @@ export function createRelations(tables: RangeTables): readonly string[] {
   floor    regclass NOT NULL,
   UNIQUE (queue, priority)
 )`,
-    // `expires_at` lies in no index, so that a settle and a heartbeat are HOT updates; NULL says settled.
+    // `expires_at` lies in no index, so that a settle and a heartbeat are HOT updates; NULL says settled. `alone`
+    // counts the outcomes that named one job each, whoever sent them.
     `CREATE TABLE IF NOT EXISTS ${spans} (
   lane       integer  NOT NULL,
   crashes    smallint NOT NULL,
+  alone      smallint NOT NULL DEFAULT 0,
   lo         bigint   NOT NULL,
   hi         bigint   NOT NULL,
   base       bigint   NOT NULL,

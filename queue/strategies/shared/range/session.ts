@@ -29,7 +29,7 @@ export interface RangeStatements {
 export function rangeStatements(tables: RangeTables, take: Routine): RangeStatements {
   return {
     take: prepared(
-      `SELECT kind, lease::text, lane, priority, base::text, lo::text, hi::text, expires_ms, crashes, details, payloads FROM ${take.name}($1, $2, $3, $4, $5)`,
+      `SELECT kind, lease::text, lane, priority, base::text, lo::text, hi::text, expires_ms, crashes, details, payloads FROM ${take.name}($1, $2, $3, $4, $5, $6)`,
     ),
     settleSome: prepared(settleSomeSql(tables)),
     extend: prepared(extendSql(tables)),
@@ -39,6 +39,8 @@ export function rangeStatements(tables: RangeTables, take: Routine): RangeStatem
 const NOTHING: SettleResult = { acked: 0, retried: 0, deadLettered: 0, released: 0, stale: [] };
 /** For a statement that only settles. */
 const NO_CLAIM = ['', 0, 0, ''] as const;
+/** For one that only claims. */
+const NO_PLAN = { whole: new Map() } as const;
 
 interface SomeRow {
   readonly acked: number;
@@ -89,18 +91,17 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
   }
 
   async claim(queue: string, limit: number, leaseMs: number): Promise<readonly ClaimedJob[]> {
-    return this.#taken(queue, await this.#take([], [queue, limit, leaseMs, this.#workerId]));
+    return this.#taken(queue, await this.#take(NO_PLAN, [queue, limit, leaseMs, this.#workerId]));
   }
 
   async settle(outcomes: readonly Outcome[]): Promise<SettleResult> {
     const plan = this.#plan(outcomes);
     return this.#settling(plan, async () => {
-      const closing = [...plan.whole.keys()].map((range) => range.lease);
-      const [rows, some] = await Promise.all([
-        closing.length === 0 ? [] : this.#take(closing, NO_CLAIM),
-        this.#settleSome(plan),
+      const [some, rows] = await Promise.all([
+        this.#settleSome(plan.some, plan.ending),
+        plan.whole.size === 0 ? [] : this.#take(plan, NO_CLAIM),
       ]);
-      return add(this.#closed(plan, rows), some);
+      return add(some, await this.#closed(plan, rows));
     });
   }
 
@@ -114,13 +115,12 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
     const plan = this.#plan(outcomes);
     let jobs: readonly ClaimedJob[] = [];
     const settled = await this.#settling(plan, async () => {
-      const closing = [...plan.whole.keys()].map((range) => range.lease);
       const [some, rows] = await Promise.all([
-        this.#settleSome(plan),
-        this.#take(closing, [queue, limit, leaseMs, this.#workerId]),
+        this.#settleSome(plan.some, plan.ending),
+        this.#take(plan, [queue, limit, leaseMs, this.#workerId]),
       ]);
       jobs = this.#taken(queue, rows);
-      return add(this.#closed(plan, rows), some);
+      return add(some, await this.#closed(plan, rows));
     });
     return { settled, jobs };
   }
@@ -141,8 +141,10 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
       .map(({ job }) => job.id);
   }
 
-  async #take(closing: readonly number[], claim: readonly unknown[]): Promise<readonly RangeRow[]> {
-    const { rows } = await this.#connection.query<RangeRow>(this.#statements.take([closing, ...claim]));
+  async #take({ whole }: Pick<Plan, 'whole'>, claim: readonly unknown[]): Promise<readonly RangeRow[]> {
+    const ranges = [...whole.keys()];
+    const closing = [ranges.map((range) => range.lease), ranges.map((range) => range.alone)];
+    const { rows } = await this.#connection.query<RangeRow>(this.#statements.take([...closing, ...claim]));
     return rows;
   }
 
@@ -198,27 +200,32 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
     }
   }
 
-  /** A lease that was reaped is not among the rows; one of which a part was reaped has become shorter. */
-  #closed({ whole }: Plan, rows: readonly RangeRow[]): SettleResult {
+  /**
+   * What became of leases that were to end whole. One of which a part was reaped has become shorter. One that is not among
+   * the rows was reaped, or somebody else has settled jobs of it: then each is asked for by itself.
+   */
+  async #closed({ whole }: Plan, rows: readonly RangeRow[]): Promise<SettleResult> {
     const closed = new Map(rows.filter((row) => row.kind === 'c').map((row) => [Number(row.lease), row]));
     let acked = 0;
     const stale: JobId[] = [];
+    const unclear: Placed[] = [];
     for (const [range, placed] of whole) {
       const row = closed.get(range.lease);
-      if (row !== undefined && row.lo === row.base && Number(row.hi) - range.lo + 1 === range.size) {
-        acked += placed.length;
+      if (row === undefined) {
+        unclear.push(...placed);
         continue;
       }
       for (const { outcome, place } of placed) {
         const number = range.lo + place;
-        if (row !== undefined && number >= Number(row.lo) && number <= Number(row.hi)) acked += 1;
+        if (number >= Number(row.lo) && number <= Number(row.hi)) acked += 1;
         else stale.push(outcome.job.id);
       }
     }
-    return { ...NOTHING, acked, stale };
+    const ending = [...new Set(unclear.map(({ lease }) => lease))];
+    return add({ ...NOTHING, acked, stale }, await this.#settleSome(unclear, ending));
   }
 
-  async #settleSome({ some, ending }: Plan): Promise<SettleResult> {
+  async #settleSome(some: readonly Placed[], ending: readonly number[]): Promise<SettleResult> {
     if (some.length === 0) return NOTHING;
     const { rows } = await this.#connection.query<SomeRow>(
       this.#statements.settleSome([
@@ -230,6 +237,10 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
         ending,
       ]),
     );
+    for (const { lease } of some) {
+      const range = this.#ranges.get(lease);
+      if (range !== undefined) range.alone += 1;
+    }
     const row = rows[0];
     if (row === undefined) return NOTHING;
     const { acked, retried, dead_lettered: deadLettered, released } = row;

@@ -19,7 +19,8 @@ WITH outcome AS MATERIALIZED (
     AS outcome (lease, place, kind, delay_ms, error)
 ), held AS MATERIALIZED (
   UPDATE ${spans} AS span
-  SET expires_at = CASE WHEN lease <> ALL ($6::bigint[]) THEN expires_at END
+  SET expires_at = CASE WHEN lease <> ALL ($6::bigint[]) THEN expires_at END,
+    alone = alone + (SELECT count(*) FROM outcome WHERE outcome.lease = span.lease)
   WHERE lease = ANY ($1::bigint[]) AND expires_at IS NOT NULL
   RETURNING lease, lane, lo, hi, base, crashes
 ), target AS MATERIALIZED (

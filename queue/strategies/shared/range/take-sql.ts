@@ -136,9 +136,10 @@ function closeSpans({ spans, jobs, rotates }: RangeTables): string {
       WHERE job.lane = closed.lane AND job.seq BETWEEN closed.lo AND closed.hi
     )`;
   return `WITH closed AS MATERIALIZED (
-      UPDATE ${spans} SET expires_at = NULL
-      WHERE lease = ANY (closing) AND expires_at IS NOT NULL
-      RETURNING lease, lane, lo, hi, base
+      UPDATE ${spans} AS span SET expires_at = NULL
+      FROM unnest(closing, alone_before) AS ours (lease, alone)
+      WHERE span.lease = ours.lease AND span.expires_at IS NOT NULL AND span.alone = ours.alone
+      RETURNING span.lease, span.lane, span.lo, span.hi, span.base
     )${gone}
     SELECT 'c'::"char", lease, lane, NULL::smallint, base, lo, hi, NULL::float8, NULL::smallint, NULL::text, NULL::text
     FROM closed`;
@@ -147,6 +148,8 @@ function closeSpans({ spans, jobs, rotates }: RangeTables): string {
 /**
  * Closes the leases of `closing` as settled, then takes the next jobs of a queue.
  *
+ * - A lease of which somebody else has settled jobs one by one is left as it is: whoever closes it whole would count them
+ *   once more. `alone_before` is how many the caller knows of.
  * - Lanes come in the order of their priority. A lane with nothing new and no gap costs a look at its sequences.
  * - The latch makes claimers of one lane take turns, for as long as it takes to find the end of their range and to move
  *   the cursor: it opens before the commit, so nobody waits for a disk. A statement under it has a snapshot of its own,
@@ -165,12 +168,12 @@ export function take(tables: RangeTables, adoptJobs: Routine): Routine {
   return routine(
     tables,
     'take',
-    `(closing bigint[], wanted_queue text, wanted integer, lease_ms float8, worker_name text)
+    `(closing bigint[], alone_before integer[], wanted_queue text, wanted integer, lease_ms float8, worker_name text)
 RETURNS TABLE (
   kind "char", lease bigint, lane integer, priority smallint, base bigint, lo bigint, hi bigint, expires_ms float8,
   crashes smallint, details text, payloads text
 )`,
-    'bigint[], text, integer, double precision, text',
+    'bigint[], integer[], text, integer, double precision, text',
     `DECLARE
   this record;
   gap record;

@@ -1,0 +1,363 @@
+// What does a queue promise, and did an answer keep it? A queue in memory, which is told what was asked and answered.
+//
+// It does not predict the answers: a claim may find less than there is, an expired lease may be noticed late. It knows what
+// an answer may not say, and takes over what it says. That nothing is lost is seen when the sequence is drained.
+
+import assert from 'node:assert/strict';
+import type { ClaimedJob, Guarantees, JobId, NewJob, Outcome, SettleResult, StoredJob } from '../strategy.ts';
+
+/** When a statement was sent and when its answer was there, in ms since the Unix epoch: server and client share a clock. */
+export interface Asked {
+  readonly sentMs: number;
+  readonly answeredMs: number;
+}
+
+/** A lease as it was given. */
+export interface ModelLease {
+  readonly job: ClaimedJob;
+  /** The session, by its number among all that were opened, and its place among those of the sequence. */
+  readonly session: number;
+  readonly place: number;
+  /** It was prolonged, or one of the same claim was, which some strategies cannot tell apart. */
+  batch: { extended: boolean };
+  /** Until then it holds for sure; minus infinity when its session crashed and took it along. */
+  liveUntilMs: number;
+}
+
+type State =
+  | { readonly kind: 'pending' | 'ready' | 'done' | 'dead' }
+  | { readonly kind: 'delayed'; readonly dueMs: number }
+  | { readonly kind: 'leased'; readonly lease: ModelLease };
+
+/** A job as the model knows it. */
+export interface ModelJob {
+  readonly id: JobId;
+  readonly spec: Required<Pick<NewJob, 'queue' | 'payload' | 'priority' | 'maxAttempts'>>;
+  /** Place in the order of the enqueues. */
+  readonly order: number;
+  /** Attempts used up. */
+  attempts: number;
+  token: bigint;
+  state: State;
+  /** Ready since its enqueue, which was committed at once: its place in the order is beyond doubt. */
+  plain: boolean;
+}
+
+/** A millisecond: instants are compared that were rounded. */
+const ROUNDING_MS = 1;
+/** Between the clock of the server and ours, read in turn. */
+const CLOCK_MS = 2;
+
+const KINDS: readonly (readonly [Outcome['kind'], Exclude<keyof SettleResult, 'stale'>])[] = [
+  ['ack', 'acked'],
+  ['retry', 'retried'],
+  ['dead-letter', 'deadLettered'],
+  ['release', 'released'],
+];
+
+export class Model {
+  readonly jobs = new Map<JobId, ModelJob>();
+  /** Every lease that was ever given, the oldest first. */
+  readonly leases: ModelLease[] = [];
+  readonly #guarantees: Guarantees;
+
+  constructor(guarantees: Guarantees) {
+    this.#guarantees = guarantees;
+  }
+
+  /** `runAt` is the earliest instant, absent for at once. `pending`: in a transaction that is still open. */
+  enqueued(specs: readonly NewJob[], ids: readonly JobId[], pending: boolean): void {
+    assert.equal(ids.length, specs.length, 'an enqueue returns one id per job');
+    for (const [i, spec] of specs.entries()) {
+      const id = ids[i] ?? '';
+      assert(!this.jobs.has(id), `the id ${id} was given twice`);
+      const { runAt, queue, payload, priority = 0, maxAttempts = 20 } = spec;
+      const due: State =
+        runAt === undefined ? { kind: 'ready' } : { kind: 'delayed', dueMs: runAt.getTime() };
+      this.jobs.set(id, {
+        id,
+        spec: { queue, payload, priority, maxAttempts },
+        order: this.jobs.size,
+        attempts: 0,
+        token: -1n,
+        state: pending ? { kind: 'pending' } : due,
+        plain: !pending && runAt === undefined,
+      });
+      if (pending) this.#whenCommitted.set(id, due);
+    }
+  }
+
+  readonly #whenCommitted = new Map<JobId, State>();
+
+  /** The open transaction has ended. */
+  ended(how: 'COMMIT' | 'ROLLBACK'): void {
+    for (const [id, due] of this.#whenCommitted)
+      this.#known(id).state = how === 'COMMIT' ? due : { kind: 'done' };
+    this.#whenCommitted.clear();
+  }
+
+  /** A claim was answered. `ordered`: nobody else was at work, so that the order can be judged. */
+  claimed(
+    ask: { readonly queue: string; readonly limit: number; readonly leaseMs: number },
+    by: { readonly session: number; readonly place: number },
+    jobs: readonly ClaimedJob[],
+    at: Asked,
+    ordered: boolean,
+  ): void {
+    assert(jobs.length <= ask.limit, `asked for ${ask.limit} jobs, got ${jobs.length}`);
+    assert.equal(new Set(jobs.map(({ id }) => id)).size, jobs.length, 'a claim returned a job twice');
+    if (ordered) this.#judgeOrder(ask.queue, jobs);
+    const batch = { extended: false };
+    for (const job of jobs) {
+      const known = this.#known(job.id);
+      this.#judgeHandedOut(known, job, ask.queue, at);
+      this.#judgeExpiry(job, ask.leaseMs, at);
+      const lease = { job, ...by, batch, liveUntilMs: job.lease.expiresAtMs };
+      known.token = BigInt(job.lease.fencingToken);
+      known.state = { kind: 'leased', lease };
+      known.plain = false;
+      this.leases.push(lease);
+    }
+  }
+
+  #known(id: JobId): ModelJob {
+    const known = this.jobs.get(id);
+    assert(known, `job ${id} was never enqueued`);
+    return known;
+  }
+
+  #judgeHandedOut(known: ModelJob, job: ClaimedJob, queue: string, { answeredMs }: Asked): void {
+    const { state, spec, id } = known;
+    if (state.kind === 'delayed')
+      assert(
+        answeredMs + ROUNDING_MS >= state.dueMs,
+        `job ${id} was handed out ${state.dueMs - answeredMs} ms early`,
+      );
+    else if (state.kind === 'leased') {
+      assert(
+        answeredMs + CLOCK_MS >= state.lease.liveUntilMs,
+        `job ${id} was handed out twice within its lease`,
+      );
+      // What the crash used up is known now that the job is back.
+      known.attempts = this.#attemptsAfterLoss(state.lease);
+    } else assert.equal(state.kind, 'ready', `job ${id} was handed out and is ${state.kind}`);
+    const { priority, payload, maxAttempts } = spec;
+    assert.deepEqual(
+      {
+        attempt: job.attempt,
+        queue: job.queue,
+        priority: job.priority,
+        payload: job.payload,
+        maxAttempts: job.maxAttempts,
+      },
+      { attempt: known.attempts + 1, queue, priority, payload, maxAttempts },
+      `job ${id} as it was handed out`,
+    );
+    assert.equal(queue, spec.queue, `job ${id} is of another queue`);
+    assert(job.attempt <= maxAttempts, `job ${id} in attempt ${job.attempt} of ${maxAttempts}`);
+    assert(BigInt(job.lease.fencingToken) > known.token, `the fencing token of job ${id} did not grow`);
+  }
+
+  #judgeExpiry({ id, lease }: ClaimedJob, leaseMs: number, { sentMs, answeredMs }: Asked): void {
+    if (this.#guarantees.lease === 'session') {
+      assert.equal(
+        lease.expiresAtMs,
+        Number.POSITIVE_INFINITY,
+        `job ${id}: the lease of a session has an end`,
+      );
+      return;
+    }
+    const [from, to] = [sentMs + leaseMs - CLOCK_MS, answeredMs + leaseMs + CLOCK_MS];
+    const said = `the lease of job ${id} ends at ${lease.expiresAtMs}, not in ${from}…${to}`;
+    assert(lease.expiresAtMs >= from && lease.expiresAtMs <= to, said);
+  }
+
+  #attemptsAfterLoss({ job }: ModelLease): number {
+    return this.#guarantees.crashCountsAttempt ? job.attempt : job.attempt - 1;
+  }
+
+  /** Whether a lost lease was the last attempt's, so that its job is a dead letter as soon as that is noticed. */
+  #exhausted(lease: ModelLease): boolean {
+    return this.#attemptsAfterLoss(lease) >= lease.job.maxAttempts;
+  }
+
+  #judgeOrder(queue: string, claimed: readonly ClaimedJob[]): void {
+    const { order } = this.#guarantees;
+    if (order === 'none' || claimed.length === 0) return;
+    const priority = (job: ModelJob): number => (order === 'enqueue' ? 0 : job.spec.priority);
+    const before = (a: ModelJob, b: ModelJob): boolean =>
+      priority(a) !== priority(b) ? priority(a) < priority(b) : a.plain && b.plain && a.order < b.order;
+    const jobs = claimed.map(({ id }) => this.#known(id));
+    for (const [i, job] of jobs.entries()) {
+      const next = jobs[i + 1];
+      assert(next === undefined || !before(next, job), `job ${job.id} came before job ${next?.id}`);
+    }
+    const ids = new Set(claimed.map(({ id }) => id));
+    const waiting = [...this.jobs.values()].filter(
+      (job) => job.plain && job.state.kind === 'ready' && job.spec.queue === queue && !ids.has(job.id),
+    );
+    for (const left of waiting)
+      for (const job of jobs)
+        assert(
+          !before(left, job),
+          `job ${job.id} was handed out, and job ${left.id}, which goes first, was not`,
+        );
+  }
+
+  /** What the settle of a lease, sent by the session at `place`, may be answered: `either` where a lost lease may be noticed late. */
+  #settleMay(
+    lease: ModelLease,
+    session: number,
+    place: number,
+    { answeredMs }: Asked,
+  ): 'count' | 'stale' | 'either' {
+    const { state } = this.#known(lease.job.id);
+    if (state.kind !== 'leased' || state.lease !== lease) return 'stale';
+    if (this.#guarantees.lease === 'session') return lease.session === session ? 'count' : 'stale';
+    if (answeredMs + CLOCK_MS >= lease.liveUntilMs) return 'either';
+    // A session that was opened for a lost one, under its name, settles for it; nobody else need be able to.
+    return lease.place === place ? 'count' : 'either';
+  }
+
+  /** A settle was answered. `leases` are those of the outcomes, in their order. */
+  settled(
+    leases: readonly ModelLease[],
+    outcomes: readonly Outcome[],
+    by: { readonly session: number; readonly place: number },
+    result: SettleResult,
+    at: Asked,
+  ): void {
+    const stale = new Set(result.stale);
+    assert.equal(stale.size, result.stale.length, 'a settle names a stale job twice');
+    const counts = { acked: 0, retried: 0, deadLettered: 0, released: 0 };
+    for (const [i, outcome] of outcomes.entries()) {
+      const lease = leases[i];
+      assert(lease);
+      const { id } = lease.job;
+      const may = this.#settleMay(lease, by.session, by.place, at);
+      const isStale = stale.delete(id);
+      assert(may !== 'stale' || isStale, `the ${outcome.kind} of job ${id} took effect under a lost lease`);
+      assert(
+        may !== 'count' || !isStale,
+        `the ${outcome.kind} of job ${id} was called stale under a living lease`,
+      );
+      if (isStale) continue;
+      for (const [kind, counted] of KINDS) if (kind === outcome.kind) counts[counted] += 1;
+      this.#take(this.#known(id), outcome, at);
+    }
+    assert.deepEqual([...stale], [], 'a settle names jobs stale that were not in it');
+    const { acked, retried, deadLettered, released } = result;
+    assert.deepEqual({ acked, retried, deadLettered, released }, counts, 'what a settle says it did');
+  }
+
+  #take(job: ModelJob, outcome: Outcome, { sentMs }: Asked): void {
+    switch (outcome.kind) {
+      case 'ack':
+        job.state = { kind: 'done' };
+        break;
+      case 'dead-letter':
+        job.state = { kind: 'dead' };
+        break;
+      case 'retry':
+        job.attempts = outcome.job.attempt;
+        job.state =
+          outcome.delayMs > 0 ? { kind: 'delayed', dueMs: sentMs + outcome.delayMs } : { kind: 'ready' };
+        break;
+      case 'release':
+        job.attempts = outcome.job.attempt - 1;
+        job.state = { kind: 'ready' };
+    }
+  }
+
+  /** A heartbeat of `leaseMs` was answered with the ids of lost leases. */
+  extended(
+    leases: readonly ModelLease[],
+    by: { readonly session: number; readonly place: number },
+    leaseMs: number,
+    lost: readonly JobId[],
+    at: Asked,
+  ): void {
+    const missing = new Set(lost);
+    for (const lease of leases) {
+      const { id } = lease.job;
+      const may = this.#settleMay(lease, by.session, by.place, at);
+      const isLost = missing.delete(id);
+      assert(may !== 'stale' || isLost, `a heartbeat kept the lost lease of job ${id}`);
+      assert(may !== 'count' || !isLost, `a heartbeat called the living lease of job ${id} lost`);
+      lease.batch.extended = true;
+      if (!isLost) lease.liveUntilMs = Math.max(lease.liveUntilMs, at.sentMs + leaseMs);
+    }
+    assert.deepEqual([...missing], [], 'a heartbeat names jobs lost that were not in it');
+  }
+
+  /** A session's connection is gone. */
+  crashed(session: number): void {
+    if (this.#guarantees.lease === 'timed') return;
+    for (const lease of this.leases)
+      if (lease.session === session) lease.liveUntilMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** At most so many jobs can a reap that was answered then have found. */
+  reapable(answeredMs: number): number {
+    return this.#count(
+      ({ state }) => state.kind === 'leased' && state.lease.liveUntilMs <= answeredMs + CLOCK_MS,
+    );
+  }
+
+  /** At most so many jobs can a promotion that was answered then have found. */
+  promotable(answeredMs: number): number {
+    return this.#count(({ state }) => state.kind === 'delayed' && state.dueMs <= answeredMs + ROUNDING_MS);
+  }
+
+  #count(test: (job: ModelJob) => boolean): number {
+    return [...this.jobs.values()].filter(test).length;
+  }
+
+  /** Contents that were read then hold exactly what they must, each where it must be. */
+  holds(stored: readonly StoredJob[], { answeredMs }: Asked): void {
+    const found = new Map(stored.map((job) => [job.id, job]));
+    assert.equal(found.size, stored.length, 'the contents list a job twice');
+    for (const job of this.jobs.values()) {
+      const states = this.#statesOf(job, answeredMs);
+      const present = found.get(job.id);
+      found.delete(job.id);
+      const state = present?.state ?? 'absent';
+      assert(states.includes(state), `job ${job.id} is ${state} and should be ${states.join(' or ')}`);
+      if (present !== undefined)
+        assert.deepEqual(present.payload, job.spec.payload, `payload of job ${job.id}`);
+    }
+    assert.deepEqual([...found.keys()], [], 'the contents hold jobs that nobody enqueued');
+  }
+
+  #statesOf({ state }: ModelJob, atMs: number): readonly (StoredJob['state'] | 'absent')[] {
+    switch (state.kind) {
+      case 'pending':
+      case 'done':
+        return ['absent'];
+      case 'delayed':
+        return atMs + ROUNDING_MS < state.dueMs ? ['delayed'] : ['delayed', 'ready'];
+      case 'leased':
+        if (atMs + CLOCK_MS < state.lease.liveUntilMs) return ['leased'];
+        return this.#exhausted(state.lease) ? ['leased', 'ready', 'dead'] : ['leased', 'ready'];
+      default:
+        return [state.kind];
+    }
+  }
+
+  /** Jobs that somebody must still work off, or that must be found dead; none when the sequence is drained. */
+  unsettled(): readonly ModelJob[] {
+    return [...this.jobs.values()].filter(({ state }) => state.kind !== 'done' && state.kind !== 'dead');
+  }
+
+  /** Leases that end by themselves at the latest when they say so. */
+  endsByItself(lease: ModelLease): boolean {
+    return this.#guarantees.lease === 'session' ? lease.liveUntilMs < 0 : !lease.batch.extended;
+  }
+
+  /** A job in the contents is dead whose lease was lost in its last attempt: so it is. */
+  foundDead(id: JobId): void {
+    const job = this.#known(id);
+    const { state } = job;
+    if (state.kind === 'leased' && this.#exhausted(state.lease)) job.state = { kind: 'dead' };
+  }
+}
