@@ -25,7 +25,7 @@ const CHUNK = 5_000;
 
 /** A deep queue may cost this many times what a shallow one does (an index has a level more), and this much beside. */
 const ROWS = { times: 2, more: 50 };
-const BUFFERS = { times: 3, more: 200 };
+const BUFFERS = { times: 3, more: 2 * HELD };
 
 interface Table {
   readonly name: string;
@@ -138,7 +138,7 @@ async function holdPlans(t: TestContext, factory: StrategyFactory, deepest: numb
   const [shallow, deep] = sights.slice(-2);
   assert(shallow && deep);
   for (const step of ['claim one', 'claim many', 'ack one'] as const)
-    assert(deep.fresh.get(step)?.plans.length, `no plan of "${step}" was seen`);
+    assert(excused.has(step) || deep.fresh.get(step)?.plans.length, `no plan of "${step}" was seen`);
   judge(shallow.old, deep.old, excused);
   judge(shallow.fresh, deep.fresh, excused);
 }

@@ -56,6 +56,9 @@ const HEARTBEAT = 'a heartbeat keeps a lease, and names those that were lost';
 const ONE_LEASE =
   'one lease covers a claim: a heartbeat for one of its jobs keeps the others too, as range.test.ts and tick-log.test.ts show';
 const ONE_JOB = 'a session holds one job at a time, in the one transaction that it can have open';
+const CANDIDATES =
+  'a claim lists a thousand candidates where there are as many, and the short queue holds fewer';
+const TOLD_LATER = 'the plan of a claim is told when its transaction goes on: it is judged with the settle';
 const VISIBLE = 'a due job, and one whose lease has ended, is ready by itself';
 
 /** By strategy. */
@@ -63,7 +66,13 @@ const declared: Readonly<Record<string, readonly Deviation[]>> = {
   'range-lease': [{ test: HEARTBEAT, reason: ONE_LEASE }],
   ring: [{ test: HEARTBEAT, reason: ONE_LEASE }],
   'tick-log': [{ test: HEARTBEAT, reason: ONE_LEASE }],
+  'advisory-candidates': [
+    { test: 'plans: claim one', reason: CANDIDATES },
+    { test: 'plans: claim many', reason: CANDIDATES },
+  ],
   'held-transaction': [
+    { test: 'plans: claim one', reason: TOLD_LATER },
+    { test: 'plans: claim many', reason: TOLD_LATER },
     { test: 'overlapping claims of one session hand out different jobs', reason: ONE_JOB },
     { test: 'outcomes of every kind are settled together', reason: ONE_JOB },
     { test: 'a settle names exactly the stale ones among many', reason: ONE_JOB },

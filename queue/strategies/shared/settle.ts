@@ -69,7 +69,10 @@ SELECT
 FROM acked`;
 }
 
-/** Every kind. A job is in at most one of the two data-modifying branches, as each takes its own kinds. */
+/**
+ * Every kind. A job is in at most one of the two data-modifying branches, as each takes its own kinds. A delay begins by
+ * the clock, since a transaction that was held while its job ran began when that was claimed.
+ */
 function settleMixed(table: JobsTable, rules: SettleRules): string {
   return `
 WITH outcome AS MATERIALIZED (
@@ -91,7 +94,7 @@ WITH outcome AS MATERIALIZED (
   UPDATE ${table.jobs} AS job
   SET
     state = CASE WHEN outcome.delay_ms > 0 THEN 'd'::"char" ELSE 'r'::"char" END,
-    run_at = CASE WHEN outcome.kind = 'retry' THEN now() + outcome.delay_ms * interval '1 ms' ELSE job.run_at END,
+    run_at = CASE WHEN outcome.kind = 'retry' THEN clock_timestamp() + outcome.delay_ms * interval '1 ms' ELSE job.run_at END,
     attempt = CASE WHEN outcome.kind = 'retry' THEN ${rules.attemptAfterFailure} ELSE ${rules.attemptAfterRelease} END,
     last_error = CASE WHEN outcome.kind = 'retry' THEN outcome.error ELSE job.last_error END,
     lease_expires_at = NULL,

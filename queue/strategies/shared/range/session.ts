@@ -126,19 +126,14 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
   }
 
   async extend(jobs: readonly ClaimedJob[], leaseMs: number): Promise<readonly JobId[]> {
-    const placed = jobs.map((job) => ({ job, ...placeOf(job) }));
-    const leases = [...new Set(placed.map(({ lease }) => lease))];
-    const { rows } = await this.#connection.query<{ lease: string; first: number; last: number }>(
-      this.#statements.extend([leases, leaseMs]),
+    const placed = jobs.map(placeOf);
+    const { rows } = await this.#connection.query<{ readonly lost: number }>(
+      this.#statements.extend([placed.map(({ lease }) => lease), placed.map(({ place }) => place), leaseMs]),
     );
-    const kept = new Map(rows.map((row) => [Number(row.lease), row]));
-    for (const lease of leases) if (!kept.has(lease)) this.#ranges.delete(lease);
-    return placed
-      .filter(({ lease, place }) => {
-        const row = kept.get(lease);
-        return row === undefined || place < row.first || place > row.last;
-      })
-      .map(({ job }) => job.id);
+    const lost = rows.map((row) => row.lost).sort((one, other) => one - other);
+    // Whoever lost a job to a reaper settles the rest of its lease job by job.
+    for (const index of lost) this.#ranges.delete(placed[index]?.lease ?? 0);
+    return lost.flatMap((index) => jobs[index]?.id ?? []);
   }
 
   async #take({ whole }: Pick<Plan, 'whole'>, claim: readonly unknown[]): Promise<readonly RangeRow[]> {

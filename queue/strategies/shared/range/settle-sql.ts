@@ -72,11 +72,24 @@ SELECT
 FROM removed`;
 }
 
-/** A lease is prolonged as a whole. Parameters: leases, ms. Returns what is left of each. */
-export function extendSql({ spans }: RangeTables): string {
+/**
+ * A lease is prolonged as a whole. Parameters: a lease and a place for each job, and ms. Returns which of them, from 0, were
+ * lost: their lease has ended, or they were settled by themselves, as then the job is gone.
+ */
+export function extendSql({ spans, jobs }: RangeTables): string {
   return `
-UPDATE ${spans}
-SET expires_at = now() + $2::float8 * interval '1 ms'
-WHERE lease = ANY ($1::bigint[]) AND expires_at IS NOT NULL
-RETURNING lease::text AS lease, (lo - base)::float8 AS first, (hi - base)::float8 AS last`;
+WITH kept AS (
+  UPDATE ${spans}
+  SET expires_at = now() + $3::float8 * interval '1 ms'
+  WHERE lease = ANY ($1::bigint[]) AND expires_at IS NOT NULL
+  RETURNING lease, lane, lo, hi, base
+)
+SELECT position::integer - 1 AS lost
+FROM unnest($1::bigint[], $2::integer[]) WITH ORDINALITY AS asked (lease, place, position)
+WHERE NOT EXISTS (
+  SELECT
+  FROM kept
+  JOIN ${jobs} AS job ON job.lane = kept.lane AND job.seq = kept.base + asked.place
+  WHERE kept.lease = asked.lease AND job.seq BETWEEN kept.lo AND kept.hi
+)`;
 }

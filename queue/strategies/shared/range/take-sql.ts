@@ -159,6 +159,8 @@ function closeSpans({ spans, jobs, rotates }: RangeTables): string {
  * - Only a run without holes is taken, so that a lease names its jobs exactly by its ends, and a job that commits late
  *   can never lie within it. Numbers that are not there when the cursor passes become a gap. A job draws its number after
  *   its transaction has an id, hence it ends before the horizon of the gap has passed.
+ * - A claim whose run ends at a hole comes back short, and takes nothing of a less urgent lane: what lies beyond the hole goes
+ *   first. Most holes are commits under way, and filled when the next claim comes; only that one notes a gap.
  * - Gaps are looked at after the lane, so that no job overtakes one whose enqueue was confirmed before its own began, and
  *   come first in what is returned.
  */
@@ -185,6 +187,7 @@ RETURNS TABLE (
   new_count integer;
   taken integer := 0;
   has_gaps boolean;
+  broken boolean := false;
   los bigint[];
   his bigint[];
   deaths smallint[];
@@ -202,7 +205,7 @@ BEGIN
   FOR this IN
     SELECT * FROM ${lanes} AS lane WHERE lane.queue = wanted_queue ORDER BY lane.priority
   LOOP
-    EXIT WHEN taken >= wanted;
+    EXIT WHEN taken >= wanted OR broken;
     has_gaps := EXISTS (SELECT FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > ${lowest});
     CONTINUE WHEN NOT has_gaps AND ${positionSql('this.numbers')} <= ${positionSql('this.cursor')};
     los := '{}';
@@ -236,7 +239,8 @@ ${rotates ? `      SELECT last_value INTO turn FROM ${turns};\n` : ''}      ${by
         END IF;
       END IF;
       IF new_count > 0 THEN
-        IF new_last - new_first + 1 > new_count THEN
+        broken := new_last - new_first + 1 > new_count;
+        IF broken THEN
           ${byTurn(tables, (live) => runEnd(following(live, 'new_count'), 'new_first', 'new_last'))}
         END IF;
         IF new_first > place + 1 THEN
