@@ -2,18 +2,14 @@
 
 import type { Database } from '../../../drivers/driver.ts';
 import type { JobId, QueueStats, StoredJob } from '../../../strategy.ts';
-import { idSql, positionSql, type RangeTables, SEQ_BITS } from './relations.ts';
+import { floorOf, idSql, type RangeTables, SEQ_BITS } from './relations.ts';
 
 /**
- * Rows of jobs that are not settled, with the `span` that covers each. A row that no span covers is ready: it lies above
- * the cursor, in a gap, or in a range that a claim was cut off over. Where ranges are left to rotation the settled ones
- * are still there, and leave out whole leases at once.
+ * Joins the `span` that covers each `job`. A row that no span covers is ready: it lies above the cursor, in a gap, or in a
+ * range that a claim was cut off over. Where ranges are left to rotation the settled ones are still there.
  */
-function living({ jobs, lanes, spans }: RangeTables): string {
-  return `
-  ${lanes} AS lane
-  JOIN ${jobs} AS job ON job.lane = lane.id AND job.seq > ${positionSql('lane.floor')}
-  LEFT JOIN LATERAL (
+function covering({ spans }: RangeTables): string {
+  return `LEFT JOIN LATERAL (
     SELECT span.expires_at, span.hi
     FROM ${spans} AS span
     WHERE span.lane = job.lane AND span.lo <= job.seq
@@ -25,11 +21,14 @@ function living({ jobs, lanes, spans }: RangeTables): string {
 const NOT_SETTLED = '(span.hi IS NULL OR span.expires_at IS NOT NULL)';
 
 function statsSql(tables: RangeTables): string {
-  const { inbox, delayed, dead } = tables;
+  const { jobs, lanes, inbox, delayed, dead } = tables;
   return `
 WITH living AS MATERIALIZED (
   SELECT job.since, span.hi IS NOT NULL AS leased
-  FROM ${living(tables)}
+  FROM ${lanes} AS lane
+  ${floorOf('lane')}
+  JOIN ${jobs} AS job ON job.lane = lane.id AND job.seq > floor.position
+  ${covering(tables)}
   WHERE lane.queue = $1 AND ${NOT_SETTLED}
   UNION ALL
   SELECT since, false FROM ${inbox} WHERE queue = $1
@@ -59,26 +58,41 @@ export async function readRangeStats(db: Database, tables: RangeTables, queue: s
   return oldestReadyAgeMs === null ? counts : { ...counts, oldestReadyAgeMs };
 }
 
-/** A job's own number gives its id, unless it was appended anew: those are found by the index of their ids. */
+/**
+ * A job's own number gives its id, unless it was appended anew: those are found by the index of their ids. Each lane gives
+ * at most a page, from where the last one ended.
+ */
 function contentsSql(tables: RangeTables): string {
-  const { inbox, delayed, dead } = tables;
+  const { jobs, lanes, inbox, delayed, dead } = tables;
   const state = `CASE WHEN span.hi IS NULL THEN 'ready' ELSE 'leased' END`;
+  const afterLane = `($1::bigint >> ${SEQ_BITS})::integer`;
+  const afterSeq = `($1::bigint & ((1::bigint << ${SEQ_BITS}) - 1))`;
   return `
 SELECT id::text AS id, state, payload
 FROM (
-  (
+  SELECT own.id, own.state, own.payload
+  FROM ${lanes} AS lane
+  ${floorOf('lane')}
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN lane.id = ${afterLane} THEN greatest(${afterSeq}, floor.position) ELSE floor.position END AS place OFFSET 0
+  ) AS after
+  CROSS JOIN LATERAL (
     SELECT ${idSql('job')} AS id, ${state} AS state, job.payload
-    FROM ${living(tables)}
-    WHERE job.origin IS NULL AND ${NOT_SETTLED}
-      AND (job.lane, job.seq) > (($1::bigint >> ${SEQ_BITS})::integer, $1::bigint & ((1::bigint << ${SEQ_BITS}) - 1))
-    ORDER BY job.lane, job.seq
+    FROM ${jobs} AS job
+    ${covering(tables)}
+    WHERE job.lane = lane.id AND job.seq > after.place AND job.origin IS NULL AND ${NOT_SETTLED}
+    ORDER BY job.seq
     LIMIT $2::bigint
-  )
+  ) AS own
+  WHERE lane.id >= ${afterLane}
   UNION ALL
   (
     SELECT job.origin, ${state}, job.payload
-    FROM ${living(tables)}
-    WHERE job.origin > $1::bigint AND ${NOT_SETTLED}
+    FROM ${jobs} AS job
+    JOIN ${lanes} AS lane ON lane.id = job.lane
+    ${floorOf('lane')}
+    ${covering(tables)}
+    WHERE job.origin > $1::bigint AND job.seq > floor.position AND ${NOT_SETTLED}
     ORDER BY job.origin
     LIMIT $2::bigint
   )

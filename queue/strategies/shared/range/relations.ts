@@ -232,6 +232,11 @@ export function positionSql(sequence: string): string {
   return `coalesce(pg_sequence_last_value(${sequence}), 0)`;
 }
 
+/** Joins the floor of a lane as `floor.position`: read once for each lane, so that it can bound an index. */
+export function floorOf(lane: string): string {
+  return `CROSS JOIN LATERAL (SELECT ${positionSql(`${lane}.floor`)} AS position OFFSET 0) AS floor`;
+}
+
 /** The slot of new jobs, as an expression; `undefined` where there is but one table. */
 export function slotSql({ rotates, turns }: RangeTables): string | undefined {
   return rotates ? `((SELECT last_value FROM ${turns}) % 3)::smallint` : undefined;

@@ -1,6 +1,6 @@
 // How do three tables take turns, so that settled jobs leave by TRUNCATE and no version of them is ever vacuumed?
 
-import { positionSql, type RangeTables } from './relations.ts';
+import { floorOf, type RangeTables } from './relations.ts';
 import { type Routine, routine } from './take-sql.ts';
 
 /** Bytes of the present table from which on the next takes over. */
@@ -10,9 +10,8 @@ const TURN_BYTES = 16 * 1024 * 1024;
 function holdsLiving(slot: string, lanes: string): string {
   return `EXISTS (
         SELECT FROM ${lanes} AS lane
-        WHERE EXISTS (
-          SELECT FROM ${slot} AS job WHERE job.lane = lane.id AND job.seq > ${positionSql('lane.floor')}
-        )
+        ${floorOf('lane')}
+        WHERE EXISTS (SELECT FROM ${slot} AS job WHERE job.lane = lane.id AND job.seq > floor.position)
       )`;
 }
 

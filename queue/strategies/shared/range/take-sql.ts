@@ -166,7 +166,6 @@ function closeSpans({ spans, jobs, rotates }: RangeTables): string {
  */
 export function take(tables: RangeTables, adoptJobs: Routine): Routine {
   const { jobs, lanes, spans, gaps, inbox, leases, locks, rotates, turns } = tables;
-  const lowest = positionSql('this.floor');
   return routine(
     tables,
     'take',
@@ -180,6 +179,7 @@ RETURNS TABLE (
   this record;
   gap record;
   place bigint;
+  floor_at bigint;
   first bigint;
   last bigint;
   new_first bigint;
@@ -206,7 +206,9 @@ BEGIN
     SELECT * FROM ${lanes} AS lane WHERE lane.queue = wanted_queue ORDER BY lane.priority
   LOOP
     EXIT WHEN taken >= wanted OR broken;
-    has_gaps := EXISTS (SELECT FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > ${lowest});
+    -- Read once, so that it bounds the index: dead gaps below the floor are not walked over.
+    floor_at := ${positionSql('this.floor')};
+    has_gaps := EXISTS (SELECT FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > floor_at);
     CONTINUE WHEN NOT has_gaps AND ${positionSql('this.numbers')} <= ${positionSql('this.cursor')};
     los := '{}';
     his := '{}';
@@ -222,7 +224,7 @@ ${rotates ? `      SELECT last_value INTO turn FROM ${turns};\n` : ''}      ${by
     )}
       IF has_gaps THEN
         FOR gap IN
-          SELECT * FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > ${lowest} ORDER BY gap.lo FOR UPDATE SKIP LOCKED
+          SELECT * FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > floor_at ORDER BY gap.lo FOR UPDATE SKIP LOCKED
         LOOP
           EXIT WHEN taken >= wanted;
           ${takeFromGap(tables)}

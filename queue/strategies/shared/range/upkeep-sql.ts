@@ -1,6 +1,6 @@
 // How do dead workers' ranges come back, delayed jobs become due, and books stay short?
 
-import { idSql, positionSql, type RangeTables, slotSql } from './relations.ts';
+import { floorOf, idSql, positionSql, type RangeTables, slotSql } from './relations.ts';
 import { type Routine, routine } from './take-sql.ts';
 
 /**
@@ -25,7 +25,8 @@ BEGIN
   FOR span IN
     SELECT span.*, lane.queue, lane.priority
     FROM ${lanes} AS lane
-    JOIN ${spans} AS span ON span.lane = lane.id AND span.lo > ${positionSql('lane.floor')}
+    ${floorOf('lane')}
+    JOIN ${spans} AS span ON span.lane = lane.id AND span.lo > floor.position
     WHERE span.expires_at <= now()
     ORDER BY span.expires_at
     FOR UPDATE OF span SKIP LOCKED
