@@ -203,7 +203,10 @@ class ReferenceQueue implements Contender {
       connections: options.connections,
       // A lease that lasts as long as its session is nothing to choose.
       ...(this.promises.lease === 'timed' ? { leaseMs: options.leaseMs } : {}),
-      handler: (job) => options.handler(payloadOf(job)),
+      handler: (job) => {
+        look(job);
+        return options.handler(payloadOf(job));
+      },
       ...workerAxes(this.#axes),
       events: {
         error: (error) => options.events.error(error),
@@ -328,6 +331,11 @@ function toNewJob(job: BenchJob): NewJob {
     ...(priority === 0 ? {} : { priority }),
     ...(runAtMs === undefined ? {} : { runAt: new Date(runAtMs) }),
   };
+}
+
+/** As any real handler does: a strategy that makes ids and leases only when asked for pays for them, too. */
+function look({ id, lease }: ClaimedJob): void {
+  if (id.length + lease.fencingToken.length === 0) throw new Error('a job without an id');
 }
 
 function payloadOf(job: ClaimedJob): BenchPayload {

@@ -83,6 +83,8 @@ export interface Stretch {
   /** Of the jobs that were picked up in the stretch, ms from their intended instants. NaN when there was none. */
   readonly pickupP50Ms: number;
   readonly pickupP99Ms: number;
+  /** The longest but `left` longer ones. */
+  readonly pickupLongestButMs: (left: number) => number;
   readonly pickups: number;
 }
 
@@ -105,6 +107,7 @@ export function stretchOf(
     settledPerSec: settled / (toSeconds - fromSeconds),
     pickupP50Ms: at(50),
     pickupP99Ms: at(99),
+    pickupLongestButMs: (left) => at(Math.max(0, (1 - left / (pickups?.totalCount ?? 1)) * 100)),
     pickups: pickups?.totalCount ?? 0,
   };
 }

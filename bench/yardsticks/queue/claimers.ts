@@ -9,8 +9,8 @@ import { brief, measured, type Place, Rounds } from './cells.ts';
 import { contestants, defaultBatch } from './contestants.ts';
 
 const CONNECTIONS = [1, 2, 4, 8, 16, 32, 64];
-/** A worker agent of more sessions may be the bound itself. */
-const SESSIONS_PER_AGENT = 32;
+/** The same for all counts but one connection: with more of them at the end, the client would grow with the claimers. */
+const AGENTS = 2;
 const TARGET = 0.7;
 const ROUNDS = 3;
 const JOBS_MIN = 30_000;
@@ -74,7 +74,7 @@ async function seriesOf(place: Place, factory: StrategyFactory, counts: readonly
 }
 
 function scenarioOf(connections: number, { preloadJobs, warmupSeconds, seconds }: Size): ScenarioInput {
-  const agents = Math.ceil(connections / SESSIONS_PER_AGENT);
+  const agents = Math.min(AGENTS, connections);
   return {
     name: 'claimers',
     question: 'How many jobs per second do so many sessions claim and settle?',
@@ -97,6 +97,10 @@ async function measure(place: Place, series: Series, count: number, round: numbe
     return;
   }
   const rate = cell.outcome.cell.throughput?.settledPerSec ?? Number.NaN;
+  if (cell.outcome.cell.jobs.inFlight === 0 && !place.bench.smoke) {
+    rates.get(count)?.failed(`${count} connections: the backlog ran dry`);
+    return;
+  }
   rates.get(count)?.add(rate);
   place.bench.say(`${factory.strategyName}, ${count} connections: ${brief(rate)} jobs/s`);
 }

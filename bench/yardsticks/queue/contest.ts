@@ -12,6 +12,8 @@ export interface Standing {
   readonly perSec: ReadonlyMap<number, number>;
   /** Of its void cells: with one of them no figure of it counts. */
   readonly problems: readonly string[];
+  /** Of those that were incorrect: whoever has one has failed. */
+  readonly incorrect: readonly string[];
   readonly generatorBound: boolean;
 }
 
@@ -21,7 +23,7 @@ export async function contest(
   entrants: readonly Entrant[],
   rounds: number,
 ): Promise<readonly Standing[]> {
-  const random = randomStream(entrants.length, 'order');
+  const random = randomStream(Date.now() % 2 ** 31, 'order');
   const found = new Map(entrants.map((entrant) => [entrant, new Map<number, Drained>()]));
   for (let round = 0; round < rounds; round += 1) {
     for (const entrant of shuffled(entrants, random))
@@ -33,15 +35,22 @@ export async function contest(
 function standingOf(entrant: Entrant, drained: ReadonlyMap<number, Drained>): Standing {
   const perSec = new Map<number, number>();
   const problems = new Set<string>();
+  const incorrect = new Set<string>();
   let generatorBound = false;
   for (const [round, one] of drained) {
-    if ('problem' in one) problems.add(one.problem);
+    if ('problem' in one) (one.incorrect ? incorrect : problems).add(one.problem);
     else {
       perSec.set(round, one.perSec);
       generatorBound ||= one.generatorBound;
     }
   }
-  return { entrant, perSec, problems: [...problems], generatorBound };
+  return {
+    entrant,
+    perSec,
+    problems: [...incorrect, ...problems],
+    incorrect: [...incorrect],
+    generatorBound,
+  };
 }
 
 /** The one with the highest median among those without a void cell. */
@@ -52,8 +61,8 @@ export function fastestOf(standings: readonly Standing[]): Standing | undefined 
     .toSorted((a, b) => rate(b) - rate(a))[0];
 }
 
-/** Its rate, which nobody judges. */
-export function rateFigure({ entrant, perSec, problems, generatorBound }: Standing): Figure {
+/** Its rate, which nobody judges, unless it handed out a job wrongly: that misses whatever was asked. */
+export function rateFigure({ entrant, perSec, problems, incorrect, generatorBound }: Standing): Figure {
   const rates = spread([...perSec.values()]);
   const range =
     rates === undefined
@@ -62,8 +71,9 @@ export function rateFigure({ entrant, perSec, problems, generatorBound }: Standi
   const bound = generatorBound ? ['perhaps generator-bound'] : [];
   return {
     what: `drain, ${labelOf(entrant)}`,
-    value: rates?.median,
+    value: incorrect.length > 0 ? Number.NaN : rates?.median,
     unit: 'jobs/s',
+    ...(incorrect.length > 0 ? { target: { atLeast: 0 } } : {}),
     note: [range, ...bound, ...problems].join('; '),
   };
 }
@@ -83,7 +93,12 @@ export function ratioFigure(above: Standing, below: Standing, atLeast: number): 
     const other = below.perSec.get(round);
     return other === undefined ? [] : [Math.log(rate / other)];
   });
-  const note = `median of ${ratio.n} rounds [${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)}]`;
+  const bound = [above, below].filter((side) => side.generatorBound).map((side) => labelOf(side.entrant));
+  const note = [
+    `median of ${ratio.n} rounds [${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)}]`,
+    ...(bound.length === 0 ? [] : [`perhaps generator-bound: ${bound.join(', ')}`]),
+    'burst of a few seconds, no lasting state',
+  ].join('; ');
   // One round has no interval, and is judged as it is.
   if (logs.length < 2) return { what, value: ratio.median, unit: '', target, note };
   const { low, high } = bootstrapInterval(logs, (values) => median(values) ?? 0, {

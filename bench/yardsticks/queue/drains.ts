@@ -55,7 +55,7 @@ export function entrantOf(name: string, wanted: Readonly<Record<string, string |
 /** Jobs per second, or why there is no such figure. */
 export type Drained =
   | { readonly perSec: number; readonly generatorBound: boolean }
-  | { readonly problem: string };
+  | { readonly problem: string; readonly incorrect?: true };
 
 type Scratch = Awaited<ReturnType<typeof openScratch>>;
 
@@ -96,7 +96,7 @@ export class Drains implements AsyncDisposable {
       const cell = await this.#cell(entrant, scenario, round);
       if ('problem' in cell) return cell;
       const problem = `${label} was ${cell.verdict}: ${cell.reasons.join('; ')}`;
-      if (cell.verdict === 'incorrect') return { problem };
+      if (cell.verdict === 'incorrect') return { problem, incorrect: true };
       const perSec = cell.throughput?.settledPerSec ?? 0;
       this.#seen.set(label, Math.max(perSec, this.#seen.get(label) ?? 0));
       const ranDry = cell.jobs.inFlight === 0;

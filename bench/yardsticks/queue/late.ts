@@ -7,7 +7,8 @@ import type { Figure, Yardstick } from '../../yardstick.ts';
 import { brief, measured, type Place, Rounds, stretchOf } from './cells.ts';
 import { contestants } from './contestants.ts';
 
-const TARGET = 1.5;
+/** Of the longest pickup, in ms: who waits for an open transaction waits for a minute, who is only unlucky for far less. */
+const TARGET_MS = 1_000;
 /** Low: what is asked is who waits for whom, not what dead rows cost. */
 const RATE_PER_SEC = 300;
 const WARMUP_SECONDS = 2;
@@ -88,8 +89,9 @@ async function measure(place: Place, one: Try, length: Length, round: number): P
   // A pickup counts in the second in which it happens, and a delayed one happens later: the pause belongs to what it follows.
   const during = stretchOf(cell.outcome, lateAt, writerAt);
   const writer = stretchOf(cell.outcome, writerAt, end + 1);
-  one.lateCommit.add(during.pickupP99Ms / without.pickupP99Ms);
-  one.writer.add(writer.pickupP99Ms / without.pickupP99Ms);
+  // The late job itself waits for its commit.
+  one.lateCommit.add(during.pickupLongestButMs(1));
+  one.writer.add(writer.pickupLongestButMs(0));
   place.bench.say(
     `${one.name}: pickup p99 ${brief(without.pickupP99Ms)} ms without, ${brief(during.pickupP99Ms)} ms during a late commit, ${brief(writer.pickupP99Ms)} ms beside an idle writer`,
   );
@@ -104,9 +106,9 @@ function undelivered(jobs: { readonly offered: number; readonly settled: number 
 
 function figuresOf({ name, lateCommit, writer }: Try, { holdSeconds }: Length): Figure[] {
   const figure = (beside: string, rounds: Rounds): Figure => ({
-    what: `${name}, pickup p99 beside ${beside} of ${holdSeconds} s ÷ without`,
-    unit: '',
-    target: { atMost: TARGET },
+    what: `${name}, longest pickup of another job beside ${beside} of ${holdSeconds} s`,
+    unit: 'ms',
+    target: { atMost: TARGET_MS },
     ...rounds.reading(),
   });
   return [figure('an open transactional enqueue', lateCommit), figure('an idle writer', writer)];

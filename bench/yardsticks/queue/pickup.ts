@@ -104,14 +104,14 @@ async function idleFigure(
   seconds: number,
 ): Promise<Figure> {
   const figure = {
-    what: `${factory.strategyName}, statements of an idle worker, per session and second`,
+    what: `${factory.strategyName}, statements of an idle worker, all of its sessions, per second`,
     unit: '1/s',
     target: { atMost: IDLE_TARGET_PER_SEC },
   };
   try {
     const sent = await idleStatements(bench, server, factory, seconds);
     const note = `${sent} on all connections of a worker of ${SESSIONS} sessions in ${seconds} s`;
-    return { ...figure, value: sent / SESSIONS / seconds, note };
+    return { ...figure, value: sent / seconds, note };
   } catch (error) {
     bench.signal.throwIfAborted();
     return { ...figure, value: Number.NaN, note: `failed: ${oneLine(error)}` };
