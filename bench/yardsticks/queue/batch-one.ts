@@ -7,7 +7,7 @@ import { Drains, entrantOf } from './drains.ts';
 
 const REFERENCE = 'skip-locked';
 /** To find the best; the rounds that count come after. */
-const FIRST_ROUNDS = 3;
+const firstRounds = (rounds: number): number => Math.max(1, Math.floor(rounds / 3));
 const ROUNDS = 10;
 const TARGET = 1.5;
 const ALONE = { batch: 1, prefetch: 0, settle: 'each' };
@@ -25,7 +25,7 @@ export const batchOne: Yardstick = {
       return able;
     });
     const entrants = alone.map(({ strategyName }) => entrantOf(strategyName, ALONE));
-    const first = await contest(drains, entrants, Math.min(bench.rounds ?? FIRST_ROUNDS, FIRST_ROUNDS));
+    const first = await contest(drains, entrants, firstRounds(bench.rounds ?? ROUNDS));
     const isJobQueue = (name: string): boolean =>
       alone.some(
         ({ strategyName, contract }) => strategyName === name && (contract ?? 'job-queue') === 'job-queue',

@@ -8,7 +8,7 @@ import { Drains, type Entrant, entrantOf, isKnown } from './drains.ts';
 const BATCHES = [100, 500, 1_000, 2_000];
 const SMOKE_BATCHES = [100];
 /** To find each one's best batch; the rounds that count come after. */
-const GRID_ROUNDS = 3;
+const gridRounds = (rounds: number): number => Math.max(1, Math.floor(rounds / 3));
 const ROUNDS = 10;
 
 /** Of which the fastest must be that much faster than each of RIVALS. */
@@ -41,7 +41,7 @@ function isThere(bench: Bench, name: string): boolean {
 async function finalistsOf(bench: Bench, drains: Drains, names: readonly string[]): Promise<Entrant[]> {
   const grid = names.map((name) => ({ name, entrants: gridOf(bench, name) }));
   const contested = grid.flatMap(({ entrants }) => (entrants.length > 1 ? entrants : []));
-  const standings = await contest(drains, contested, Math.min(bench.rounds ?? GRID_ROUNDS, GRID_ROUNDS));
+  const standings = await contest(drains, contested, gridRounds(bench.rounds ?? ROUNDS));
   return grid.flatMap(({ name, entrants }) => {
     const best = fastestOf(standings.filter((standing) => standing.entrant.name === name));
     return best?.entrant ?? entrants[0] ?? [];
