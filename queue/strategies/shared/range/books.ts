@@ -1,9 +1,8 @@
 // How do jobs come back over which a claim moved the cursor, and then did not live to write their lease?
 
-import type { Database, Statement } from '../../../drivers/driver.ts';
-import type { RangeTables } from './relations.ts';
+import type { Database } from '../../../drivers/driver.ts';
+import { readCommitted } from '../read-committed.ts';
 import type { Routine } from './take-sql.ts';
-import { adoptOrphansSql } from './upkeep-sql.ts';
 
 /** Numbers below the cursor that the books do not know, and who was moving the cursor when they were missed. */
 interface Missing {
@@ -17,13 +16,8 @@ interface Missing {
 interface Routines {
   readonly reap: Routine;
   readonly tend: Routine;
+  readonly adoptOrphans: Routine;
   readonly rotate: Routine | undefined;
-}
-
-/** A row of both statements; `missing` is NULL when nothing is. */
-interface BooksRow {
-  readonly reaped: number;
-  readonly missing: readonly Missing[] | null;
 }
 
 /**
@@ -31,50 +25,54 @@ interface BooksRow {
  * transactions lives any more that were moving the lane's cursor then: whoever has a lease has committed it by now.
  */
 export class Books {
-  readonly #tables: RangeTables;
-  readonly #reap: string;
-  readonly #tend: string;
+  readonly #routines: Routines;
   #before: readonly Missing[] = [];
 
-  constructor(tables: RangeTables, { reap, tend, rotate }: Routines) {
-    this.#tables = tables;
-    const missing = `(
-  SELECT json_agg(json_build_object('lane', lane, 'lo', lo, 'hi', hi, 'movers', movers)) FROM ${tend.name}()
-)`;
-    this.#reap = `SELECT ${reap.name}($1) AS reaped, ${missing} AS missing`;
-    // The turn is handed on by what the floor has risen to just before.
-    const turned =
-      rotate === undefined
-        ? ''
-        : `, (SELECT ${rotate.name}() FROM (SELECT tended.missing OFFSET 0) AS after)`;
-    this.#tend = `SELECT 0 AS reaped, tended.missing${turned} FROM (SELECT ${missing} AS missing OFFSET 0) AS tended`;
+  constructor(routines: Routines) {
+    this.#routines = routines;
   }
 
   /** Ends expired leases and tends the books; returns how many jobs came back. */
-  reap(db: Database, most: number): Promise<number> {
-    return this.#look(db, { text: this.#reap, values: [most] });
+  async reap(db: Database, most: number): Promise<number> {
+    const books = readCommitted(db);
+    const reaped = await call<number>(books, this.#routines.reap, most);
+    // A transaction of its own: the floor rises over what is committed only.
+    const brought = await this.#bringBack(books);
+    return reaped + brought;
   }
 
   /** Tends the books, and lets tables take turns. */
   async tend(db: Database): Promise<{ readonly ready: boolean }> {
-    return { ready: (await this.#look(db, { text: this.#tend })) > 0 };
+    const books = readCommitted(db);
+    const brought = await this.#bringBack(books);
+    // The turn is handed on by what the floor has risen to just before.
+    if (this.#routines.rotate !== undefined) await call(books, this.#routines.rotate);
+    return { ready: brought > 0 };
   }
 
-  async #look(db: Database, statement: Statement): Promise<number> {
-    const { rows } = await db.query<BooksRow>(statement);
-    const now = rows[0]?.missing ?? [];
+  async #bringBack(db: Database): Promise<number> {
+    const { rows } = await db.query<{ lane: number; lo: string; hi: string; movers: string[] }>({
+      text: `SELECT lane, lo::text, hi::text, movers FROM ${this.#routines.tend.name}()`,
+    });
+    const now = rows.map((row) => ({ ...row, lo: Number(row.lo), hi: Number(row.hi) }));
     const before = this.#before;
     this.#before = now.map((missing) => older(missing, before));
-    let jobs = rows[0]?.reaped ?? 0;
-    for (const { lane, lo, hi } of orphaned(before, now)) {
-      const found = await db.query<{ readonly jobs: number }>({
-        text: adoptOrphansSql(this.#tables),
-        values: [lane, lo, hi],
-      });
-      jobs += found.rows[0]?.jobs ?? 0;
-    }
+    let jobs = 0;
+    for (const { lane, lo, hi } of orphaned(before, now))
+      jobs += await call<number>(db, this.#routines.adoptOrphans, lane, lo, hi);
     return jobs;
   }
+}
+
+async function call<T>(db: Database, routine: Routine, ...values: readonly number[]): Promise<T> {
+  const parameters = values.map((_, index) => `$${index + 1}`).join(', ');
+  const { rows } = await db.query<{ readonly answer: T }>({
+    text: `SELECT ${routine.name}(${parameters}) AS answer`,
+    values,
+  });
+  const [row] = rows;
+  if (row === undefined) throw new Error(`${routine.name} answered nothing`);
+  return row.answer;
 }
 
 /** What was missing before with nobody of then left to claim it. */

@@ -1,9 +1,10 @@
 // How do jobs get their numbers?
 
-import type { Database, Driver } from '../../../drivers/driver.ts';
+import type { Database } from '../../../drivers/driver.ts';
 import { encodePayload } from '../../../payload.ts';
 import { prepared } from '../../../sql.ts';
 import type { JobId, NewJob } from '../../../strategy.ts';
+import { isDriver } from '../read-committed.ts';
 import { idOf, type RangeTables, slotSql } from './relations.ts';
 import type { Routine } from './take-sql.ts';
 
@@ -214,9 +215,4 @@ function numbersOf({ first, count, numbers }: AppendedRow): readonly number[] | 
   if (count === 0) return undefined;
   if (numbers !== null) return numbers.split(',').map(Number);
   return Array.from({ length: count }, (_, index) => Number(first) + index);
-}
-
-/** Whether statements on `db` are transactions of their own. */
-function isDriver(db: Database): db is Driver {
-  return 'transaction' in db;
 }

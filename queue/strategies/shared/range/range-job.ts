@@ -60,6 +60,11 @@ export class TakenRange {
     return this.#left;
   }
 
+  /** Whether `more` jobs are all whose settle was not answered: others may be under way, and may fail. */
+  endsWith(more: number): boolean {
+    return this.alone + more >= this.size;
+  }
+
   /** Marks a place; false when it was marked before. */
   mark(place: number): boolean {
     if (this.#settled[place] !== 0) return false;
@@ -78,7 +83,8 @@ export class TakenRange {
 
 /** A range as the server returns it. Numbers stay far below 2^53. */
 export interface RangeRow {
-  readonly kind: 'l' | 'c';
+  /** A lease, a range that was closed, or the time in ms (`expires_ms`) that was spent on many gaps. */
+  readonly kind: 'l' | 'c' | 'g';
   readonly lease: string;
   readonly lane: number;
   readonly priority: number;

@@ -24,7 +24,7 @@ async function bench(t: TestContext, factory = rangeLease) {
     const connection = await driver.connect('tester');
     return { connection, session: await strategy.openWorker(connection, 'w') };
   };
-  return { driver, strategy, open };
+  return { driver, strategy, open, settings: database.settings };
 }
 
 const jobs = (count: number, from = 0) =>
@@ -244,3 +244,135 @@ for (const factory of [rangeLease, ring])
     const [again] = await session.claim('q', 3, LEASE_MS);
     assert.deepEqual([again?.id, again?.attempt], [second.id, 2]);
   });
+
+/** A transaction with an id of its own, and nothing else. */
+async function withId(driver: Driver) {
+  const connection = await driver.connect('writer');
+  await connection.query({ text: 'BEGIN' });
+  await connection.query({ text: 'SELECT pg_current_xact_id()' });
+  return connection;
+}
+
+for (const factory of [rangeLease, ring]) {
+  const name = factory.strategyName;
+
+  test(`${name}: a late job whose transaction has the highest id of all is not taken for one that cannot come`, async (t) => {
+    const { driver, strategy, open } = await bench(t, factory);
+    await strategy.enqueue(driver, jobs(1));
+    const { session } = await open();
+    await session.settle(acks(await session.claim('q', 1, LEASE_MS)));
+    // The second number commits before the first, in a transaction with the lower id; after that nothing is given an id.
+    const early = await withId(driver);
+    const late = await withId(driver);
+    await strategy.enqueue(late, jobs(1, 100));
+    await strategy.enqueue(early, jobs(1, 200));
+    await early.query({ text: 'COMMIT' });
+    assert.deepEqual(payloads(await session.claim('q', 5, LEASE_MS)), [200]);
+    for (let looks = 0; looks < 4; looks += 1) {
+      await strategy.reap(driver, 100);
+      await strategy.upkeep?.run(driver);
+    }
+    await late.query({ text: 'COMMIT' });
+    assert.deepEqual(payloads(await session.claim('q', 5, LEASE_MS)), [100]);
+  });
+
+  test(`${name}: what a reap has not committed does not carry the floor`, async (t) => {
+    const { driver, strategy, open } = await bench(t, factory);
+    await strategy.enqueue(driver, [{ queue: 'q', payload: 'last', maxAttempts: 1 }]);
+    const { session } = await open();
+    await session.claim('q', 1, 1);
+    await sleep(20);
+    await assert.rejects(
+      driver.transaction(async (tx) => {
+        await strategy.reap(tx, 10);
+        throw new Error('the server stops');
+      }),
+      /the server stops/,
+    );
+    await strategy.reap(driver, 10);
+    const [dead] = await strategy.contents(driver, undefined, 10);
+    assert.deepEqual([dead?.state, dead?.payload], ['dead', 'last']);
+  });
+
+  test(`${name}: orphans that two have found are brought back once`, async (t) => {
+    const { driver, strategy, open } = await bench(t, factory);
+    await strategy.enqueue(driver, jobs(4));
+    const { connection, session } = await open();
+    await connection.query({ text: 'BEGIN' });
+    await session.claim('q', 4, LEASE_MS);
+    await connection.query({ text: 'ROLLBACK' });
+    const other = factory.create({ schema: SCHEMA });
+    await Promise.all([strategy.reap(driver, 10), other.reap(driver, 10)]);
+    await Promise.all([strategy.reap(driver, 10), other.reap(driver, 10)]);
+    await strategy.reap(driver, 10);
+    const claimed = await session.claim('q', 9, LEASE_MS);
+    assert.deepEqual(payloads(claimed), [0, 1, 2, 3]);
+    await session.settle(acks(claimed));
+    for (let looks = 0; looks < 3; looks += 1) await other.reap(driver, 10);
+    assert.deepEqual(await session.claim('q', 9, LEASE_MS), []);
+    assert.equal(await count(driver, 'gaps'), 0);
+  });
+
+  test(`${name}: a lease goes on while a job of it is not settled, whatever was under way`, async (t) => {
+    const { driver, strategy, open } = await bench(t, factory);
+    await strategy.enqueue(driver, jobs(3));
+    const { session } = await open();
+    const [first, second, third] = await session.claim('q', 3, 300);
+    assert(first && second && third);
+    const [failed] = await Promise.allSettled([
+      session.settle([{ kind: 'retry', job: first, delayMs: 1e18, error: 'x' }]),
+      session.settle([
+        { kind: 'ack', job: second },
+        { kind: 'release', job: third },
+      ]),
+    ]);
+    assert.equal(failed.status, 'rejected');
+    await sleep(400);
+    await strategy.reap(driver, 10);
+    const again = await session.claim('q', 9, LEASE_MS);
+    assert.deepEqual(payloads(again).sort(), [0, 2]);
+  });
+
+  test(`${name}: its maintenance works under a stricter default isolation`, async (t) => {
+    const { driver, strategy, open, settings } = await bench(t, factory);
+    const { rows } = await driver.query<{ name: string }>({ text: 'SELECT current_database() AS name' });
+    await driver.query({
+      text: `ALTER DATABASE ${rows[0]?.name} SET default_transaction_isolation = 'serializable'`,
+    });
+    await using strict = pgDriver({ ...settings, max: 2 });
+    await strategy.enqueue(strict, jobs(2));
+    const { session } = await open();
+    await session.claim('q', 2, 1);
+    await sleep(20);
+    assert.equal(await strategy.reap(strict, 10), 2);
+    await strategy.upkeep?.run(strict);
+    assert.equal((await session.claim('q', 2, LEASE_MS)).length, 2);
+  });
+}
+
+test('ring: a job that commits after its table has left the claims is found, in a lane where nothing else comes', async (t) => {
+  const { driver, strategy, open } = await bench(t, ring);
+  const { session } = await open();
+  await strategy.enqueue(driver, jobs(1));
+  await session.settle(acks(await session.claim('q', 1, LEASE_MS)));
+  const late = await driver.connect('late');
+  await late.query({ text: 'BEGIN' });
+  await strategy.enqueue(late, jobs(1, 7));
+  await driver.query({ text: `SELECT setval('${SCHEMA}.turns', 2)` });
+  await late.query({ text: 'COMMIT' });
+  assert.deepEqual(payloads(await session.claim('q', 1, LEASE_MS)), [7]);
+});
+
+test('ring: a claim leaves the table alone whose turn to be truncated it is', async (t) => {
+  const { driver, strategy, open } = await bench(t, ring);
+  await strategy.enqueue(driver, jobs(3));
+  const { connection, session } = await open();
+  await connection.query({ text: 'BEGIN' });
+  assert.equal((await session.claim('q', 3, LEASE_MS)).length, 3);
+  const { rows } = await connection.query({
+    text: `SELECT relation::regclass::text AS name FROM pg_locks
+      WHERE pid = pg_backend_pid() AND relation IN ('${SCHEMA}.jobs_1'::regclass, '${SCHEMA}.jobs'::regclass)`,
+  });
+  assert.deepEqual(rows, []);
+  await connection.query({ text: 'COMMIT' });
+});

@@ -201,7 +201,7 @@ export function createRelations(tables: RangeTables): readonly string[] {
   crashes smallint NOT NULL,
   lo      bigint   NOT NULL,
   hi      bigint   NOT NULL,
-  horizon xid8     NOT NULL,
+  horizon xid8,
   PRIMARY KEY (lane, lo)
 ) WITH (${VACUUM} 200)`,
     `CREATE TABLE IF NOT EXISTS ${inbox} (${WAITING}, PRIMARY KEY (queue, id)) WITH (${VACUUM} 200)`,

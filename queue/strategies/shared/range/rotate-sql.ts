@@ -6,6 +6,9 @@ import { type Routine, routine } from './take-sql.ts';
 /** Bytes of the present table from which on the next takes over. */
 const TURN_BYTES = 16 * 1024 * 1024;
 
+/** How often the lock is tried for, some milliseconds apart: somebody may be in the way for a moment. */
+const TRIES = 5;
+
 /** Whether a table holds a job that is not settled for good. */
 function holdsLiving(slot: string, lanes: string): string {
   return `EXISTS (
@@ -31,7 +34,15 @@ export function rotate(tables: RangeTables): Routine {
     const [nextSlot, present, before] = [slots[next], slots[(next + 2) % 3], slots[(next + 1) % 3]];
     return `WHEN ${next} THEN
       IF pg_relation_size('${nextSlot?.replaceAll("'", "''")}'::regclass) > 0 THEN
-        LOCK TABLE ${nextSlot} IN ACCESS EXCLUSIVE MODE NOWAIT;
+        FOR try IN 1 .. ${TRIES} LOOP
+          BEGIN
+            LOCK TABLE ${nextSlot} IN ACCESS EXCLUSIVE MODE NOWAIT;
+            EXIT;
+          EXCEPTION WHEN lock_not_available THEN
+            IF try = ${TRIES} THEN RETURN false; END IF;
+            PERFORM pg_sleep(0.003);
+          END;
+        END LOOP;
         IF ${holdsLiving(nextSlot ?? '', lanes)} THEN RETURN false; END IF;
         TRUNCATE ${nextSlot};
       END IF;
@@ -46,6 +57,9 @@ export function rotate(tables: RangeTables): Routine {
     `DECLARE
   turn bigint;
 BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'the turns of a queue need READ COMMITTED' USING ERRCODE = 'invalid_transaction_state';
+  END IF;
   IF NOT pg_try_advisory_xact_lock(${locks.tending}, 1) THEN RETURN false; END IF;
   SELECT last_value INTO turn FROM ${turns};
   CASE (turn + 1) % 3
@@ -53,8 +67,6 @@ BEGIN
   END CASE;
   PERFORM setval('${turns.replaceAll("'", "''")}', turn + 1);
   RETURN true;
-EXCEPTION WHEN lock_not_available THEN
-  RETURN false;
 END`,
   );
 }

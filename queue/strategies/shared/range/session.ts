@@ -29,7 +29,7 @@ export interface RangeStatements {
 export function rangeStatements(tables: RangeTables, take: Routine): RangeStatements {
   return {
     take: prepared(
-      `SELECT kind, lease::text, lane, priority, base::text, lo::text, hi::text, expires_ms, crashes, details, payloads FROM ${take.name}($1, $2, $3, $4, $5, $6)`,
+      `SELECT kind, lease::text, lane, priority, base::text, lo::text, hi::text, expires_ms, crashes, details, payloads FROM ${take.name}($1, $2, $3, $4, $5, $6, $7)`,
     ),
     settleSome: prepared(settleSomeSql(tables)),
     extend: prepared(extendSql(tables)),
@@ -39,6 +39,8 @@ export function rangeStatements(tables: RangeTables, take: Routine): RangeStatem
 const NOTHING: SettleResult = { acked: 0, retried: 0, deadLettered: 0, released: 0, stale: [] };
 /** For a statement that only settles. */
 const NO_CLAIM = ['', 0, 0, ''] as const;
+/** Longest time without a look into gaps. */
+const MAX_GAPS_WAIT_MS = 500;
 /** For one that only claims. */
 const NO_PLAN = { whole: new Map() } as const;
 
@@ -75,6 +77,8 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
   readonly #workerId: string;
   /** Ranges of this session that are not settled. */
   readonly #ranges = new Map<number, TakenRange>();
+  /** While gaps are many, each look into them is followed by ten times as long without one. */
+  #lookIntoGapsMs = 0;
 
   constructor(connection: Connection, statements: RangeStatements, workerId: string) {
     this.#connection = connection;
@@ -105,7 +109,7 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
     });
   }
 
-  /** What ends leases whole is one statement with the claim; what has to be named goes before it, in the same flush. */
+  /** What ends leases whole is one statement with the claim; what has to be named goes before it. */
   async settleAndClaim(
     outcomes: readonly Outcome[],
     queue: string,
@@ -115,10 +119,9 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
     const plan = this.#plan(outcomes);
     let jobs: readonly ClaimedJob[] = [];
     const settled = await this.#settling(plan, async () => {
-      const [some, rows] = await Promise.all([
-        this.#settleSome(plan.some, plan.ending),
-        this.#take(plan, [queue, limit, leaseMs, this.#workerId]),
-      ]);
+      // One after the other: what is claimed beside a settle that fails would be nobody's until its lease ends.
+      const some = await this.#settleSome(plan.some, plan.ending);
+      const rows = await this.#take(plan, [queue, limit, leaseMs, this.#workerId]);
       jobs = this.#taken(queue, rows);
       return add(some, await this.#closed(plan, rows));
     });
@@ -139,8 +142,30 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
   async #take({ whole }: Pick<Plan, 'whole'>, claim: readonly unknown[]): Promise<readonly RangeRow[]> {
     const ranges = [...whole.keys()];
     const closing = [ranges.map((range) => range.lease), ranges.map((range) => range.alone)];
-    const { rows } = await this.#connection.query<RangeRow>(this.#statements.take([...closing, ...claim]));
+    const looks = performance.now() >= this.#lookIntoGapsMs;
+    let rows: readonly RangeRow[];
+    try {
+      ({ rows } = await this.#connection.query<RangeRow>(
+        this.#statements.take([...closing, ...claim, looks]),
+      ));
+    } catch (error) {
+      await this.#dropLatch();
+      throw error;
+    }
+    for (const row of rows)
+      if (row.kind === 'g')
+        this.#lookIntoGapsMs = performance.now() + Math.min(MAX_GAPS_WAIT_MS, row.expires_ms * 10);
     return rows;
+  }
+
+  /** A claim that is cancelled twice may leave its latch: the lane would wait for this connection's end. */
+  async #dropLatch(): Promise<void> {
+    if (this.#connection.closed) return;
+    try {
+      await this.#connection.query({ text: 'SELECT pg_advisory_unlock_all()' });
+    } catch {
+      await this.#connection[Symbol.asyncDispose]();
+    }
   }
 
   #taken(queue: string, rows: readonly RangeRow[]): readonly ClaimedJob[] {
@@ -159,22 +184,28 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
     const byRange = new Map<TakenRange, Placed[]>();
     const some: Placed[] = [];
     const again: JobId[] = [];
+    const named = new Set<string>();
     for (const outcome of outcomes) {
       const { lease, place } = placeOf(outcome.job);
       const range = this.#ranges.get(lease);
       const placed = { outcome, lease, place };
-      if (range === undefined) some.push(placed);
-      else if (!range.mark(place)) again.push(outcome.job.id);
+      if (range === undefined) {
+        const key = `${lease} ${place}`;
+        if (named.has(key)) again.push(outcome.job.id);
+        else some.push(placed);
+        named.add(key);
+      } else if (!range.mark(place)) again.push(outcome.job.id);
       else if (!byRange.get(range)?.push(placed)) byRange.set(range, [placed]);
     }
     const whole = new Map<TakenRange, Placed[]>();
     const ending: number[] = [];
     for (const [range, placed] of byRange) {
-      if (range.left === 0 && placed.every(({ outcome }) => outcome.kind === 'ack')) {
+      const ends = range.endsWith(placed.length);
+      if (ends && placed.every(({ outcome }) => outcome.kind === 'ack')) {
         whole.set(range, placed);
         continue;
       }
-      if (range.left === 0) ending.push(range.lease);
+      if (ends) ending.push(range.lease);
       for (const one of placed) some.push(one);
     }
     const undo = (): void => {

@@ -7,7 +7,8 @@ import { idSql, type RangeTables, slotSql } from './relations.ts';
  * reaped has none, and one that is being reaped is waited for. What is settled alone is deleted alone, also where ranges
  * are left to rotation, so that what returns of a lease that ends is only what was not settled.
  *
- * Parameters: leases, places, kinds, delays in ms, errors; and the leases that have no other job left.
+ * Parameters: leases, places, kinds, delays in ms, errors; and the leases that should have no other job left: one that has
+ * all the same goes on.
  */
 export function settleSomeSql(tables: RangeTables): string {
   const { jobs, lanes, spans, delayed, dead } = tables;
@@ -19,7 +20,13 @@ WITH outcome AS MATERIALIZED (
     AS outcome (lease, place, kind, delay_ms, error)
 ), held AS MATERIALIZED (
   UPDATE ${spans} AS span
-  SET expires_at = CASE WHEN lease <> ALL ($6::bigint[]) THEN expires_at END,
+  SET expires_at = CASE
+      WHEN lease <> ALL ($6::bigint[]) OR EXISTS (
+        SELECT FROM ${jobs} AS job
+        WHERE job.lane = span.lane AND job.seq BETWEEN span.lo AND span.hi
+          AND job.seq - span.base <> ALL (ARRAY (SELECT place FROM outcome WHERE outcome.lease = span.lease))
+      ) THEN expires_at
+    END,
     alone = alone + (SELECT count(*) FROM outcome WHERE outcome.lease = span.lease)
   WHERE lease = ANY ($1::bigint[]) AND expires_at IS NOT NULL
   RETURNING lease, lane, lo, hi, base, crashes

@@ -12,7 +12,7 @@ import { createRelations, type RangeTables, rangeRelations, rangeTables } from '
 import { rotate } from './rotate-sql.ts';
 import { RangeSession, rangeStatements } from './session.ts';
 import { adopt, openLane, take } from './take-sql.ts';
-import { promoteSql, reap, tend } from './upkeep-sql.ts';
+import { adoptOrphans, promoteSql, reap, tend } from './upkeep-sql.ts';
 
 /** What one of the two designs is called, and how its worker is set. */
 export interface RangeDesign {
@@ -30,9 +30,18 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
   const reaping = reap(tables);
   const tending = tend(tables);
   const rotating = design.rotates ? rotate(tables) : undefined;
-  const routines = [open, adoptJobs, taking, reaping, tending, ...(rotating === undefined ? [] : [rotating])];
   const statements = rangeStatements(tables, taking);
-  const books = new Books(tables, { reap: reaping, tend: tending, rotate: rotating });
+  const adopting = adoptOrphans(tables);
+  const routines = [
+    open,
+    adoptJobs,
+    taking,
+    reaping,
+    tending,
+    adopting,
+    ...(rotating === undefined ? [] : [rotating]),
+  ];
+  const books = new Books({ reap: reaping, tend: tending, adoptOrphans: adopting, rotate: rotating });
   return {
     name: design.name,
     workerDefaults: design.workerDefaults,

@@ -60,6 +60,9 @@ END`,
   );
 }
 
+/** Beyond as many gaps that were looked into in vain, a session leaves them alone for a while. */
+const FEW_GAPS = 64;
+
 /** Jobs that one claim moves out of the inbox at most. */
 const ADOPTED = 10_000;
 
@@ -117,16 +120,20 @@ function runEnd(numbers: string, first = 'first', last = 'last'): string {
         WHERE island = ${first} - 1;`;
 }
 
-/** One statement for each pair of slots that can be live, chosen by the turn. */
-function byTurn({ slots, rotates }: RangeTables, statement: (live: readonly string[]) => string): string {
+/** One statement for each pair of slots that can be live, chosen by the variable `view`: a turn, or EVERYWHERE. */
+function byView({ slots, rotates }: RangeTables, statement: (live: readonly string[]) => string): string {
   if (!rotates) return statement(slots);
   const [zero = '', one = '', two = ''] = slots;
-  return `CASE turn % 3
+  return `CASE view
       WHEN 0 THEN ${statement([two, zero])}
       WHEN 1 THEN ${statement([zero, one])}
-      ELSE ${statement([one, two])}
+      WHEN 2 THEN ${statement([one, two])}
+      ELSE ${statement(slots)}
       END CASE;`;
 }
+
+/** For what may lie in any slot. */
+const EVERYWHERE = 3;
 
 function closeSpans({ spans, jobs, rotates }: RangeTables): string {
   const gone = rotates
@@ -157,10 +164,13 @@ function closeSpans({ spans, jobs, rotates }: RangeTables): string {
  * - Moving the cursor outlives a rollback. `moving` is held until the transaction has ended, however it ends, so that a
  *   range without a lease is known for an orphan once none of those holds it who did when it was seen.
  * - Only a run without holes is taken, so that a lease names its jobs exactly by its ends, and a job that commits late
- *   can never lie within it. Numbers that are not there when the cursor passes become a gap. A job draws its number after
- *   its transaction has an id, hence it ends before the horizon of the gap has passed.
+ *   can never lie within it. Numbers that are not there when the cursor passes become a gap. Its horizon is set by `tend`, later:
+ *   a job draws its number after its transaction has an id, so every one that may still come has a lower id than any that is
+ *   given once the gap is seen.
  * - A claim whose run ends at a hole comes back short, and takes nothing of a less urgent lane: what lies beyond the hole goes
  *   first. Most holes are commits under way, and filled when the next claim comes; only that one notes a gap.
+ * - Where slots take turns and nothing new is seen although numbers were drawn, the job may have committed into a slot that
+ *   is no longer looked at: then all are.
  * - Gaps are looked at after the lane, so that no job overtakes one whose enqueue was confirmed before its own began, and
  *   come first in what is returned.
  */
@@ -169,12 +179,13 @@ export function take(tables: RangeTables, adoptJobs: Routine): Routine {
   return routine(
     tables,
     'take',
-    `(closing bigint[], alone_before integer[], wanted_queue text, wanted integer, lease_ms float8, worker_name text)
+    `(closing bigint[], alone_before integer[], wanted_queue text, wanted integer, lease_ms float8, worker_name text,
+  look_into_gaps boolean)
 RETURNS TABLE (
   kind "char", lease bigint, lane integer, priority smallint, base bigint, lo bigint, hi bigint, expires_ms float8,
   crashes smallint, details text, payloads text
 )`,
-    'bigint[], integer[], text, integer, double precision, text',
+    'bigint[], integer[], text, integer, double precision, text, boolean',
     `DECLARE
   this record;
   gap record;
@@ -191,8 +202,11 @@ RETURNS TABLE (
   los bigint[];
   his bigint[];
   deaths smallint[];
+  views integer[];
   number bigint;
-  turn bigint := 0;
+  view integer := 0;
+  probed integer := 0;
+  began timestamptz;
   until timestamptz := now() + lease_ms * interval '1 ms';
 BEGIN
   IF cardinality(closing) > 0 THEN
@@ -208,31 +222,53 @@ BEGIN
     EXIT WHEN taken >= wanted OR broken;
     -- Read once, so that it bounds the index: dead gaps below the floor are not walked over.
     floor_at := ${positionSql('this.floor')};
-    has_gaps := EXISTS (SELECT FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > floor_at);
+    has_gaps := look_into_gaps AND EXISTS (SELECT FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > floor_at);
     CONTINUE WHEN NOT has_gaps AND ${positionSql('this.numbers')} <= ${positionSql('this.cursor')};
     los := '{}';
     his := '{}';
     deaths := '{}';
+    views := '{}';
     PERFORM pg_advisory_xact_lock_shared(${locks.moving}, this.id);
     BEGIN
       PERFORM pg_advisory_lock(${locks.latch}, this.id);
       place := ${positionSql('this.cursor')};
-${rotates ? `      SELECT last_value INTO turn FROM ${turns};\n` : ''}      ${byTurn(
+${rotates ? `      SELECT last_value % 3 INTO view FROM ${turns};\n` : ''}      ${byView(
       tables,
       (live) => `SELECT min(seq), max(seq), count(*) INTO new_first, new_last, new_count
         FROM (${following(live, 'wanted - taken')}) AS present;`,
     )}
-      IF has_gaps THEN
+${
+  rotates
+    ? `      IF new_count = 0 AND ${positionSql('this.numbers')} > place THEN
+        view := ${EVERYWHERE};
+        SELECT min(seq), max(seq), count(*) INTO new_first, new_last, new_count
+        FROM (${following(tables.slots, 'wanted - taken')}) AS present;
+      END IF;\n`
+    : ''
+}      IF has_gaps THEN
+        began := clock_timestamp();
         FOR gap IN
-          SELECT * FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > floor_at ORDER BY gap.lo FOR UPDATE SKIP LOCKED
+          SELECT * FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > floor_at ORDER BY gap.lo
         LOOP
           EXIT WHEN taken >= wanted;
+          probed := probed + 1;
+          -- Only a gap in which there is something is locked: the others wait for their transactions, and may be many.
+          CONTINUE WHEN NOT EXISTS (
+            SELECT FROM ${jobs} AS job WHERE job.lane = this.id AND job.seq BETWEEN gap.lo AND gap.hi
+          );
+          PERFORM FROM ${gaps} AS held
+          WHERE held.lane = this.id AND held.lo = gap.lo AND held.hi = gap.hi FOR UPDATE SKIP LOCKED;
+          CONTINUE WHEN NOT FOUND;
           ${takeFromGap(tables)}
         END LOOP;
+        IF probed > ${FEW_GAPS} THEN
+          RETURN QUERY SELECT 'g'::"char", 0::bigint, this.id, this.priority, 0::bigint, 0::bigint, 0::bigint,
+            extract(epoch FROM clock_timestamp() - began)::float8 * 1000, 0::smallint, NULL::text, NULL::text;
+        END IF;
         IF new_count > wanted - taken THEN
           new_count := wanted - taken;
           IF new_count > 0 THEN
-            ${byTurn(
+            ${byView(
               tables,
               (live) => `SELECT min(seq), max(seq), count(*) INTO new_first, new_last, new_count
               FROM (${following(live, 'new_count')}) AS present;`,
@@ -243,16 +279,17 @@ ${rotates ? `      SELECT last_value INTO turn FROM ${turns};\n` : ''}      ${by
       IF new_count > 0 THEN
         broken := new_last - new_first + 1 > new_count;
         IF broken THEN
-          ${byTurn(tables, (live) => runEnd(following(live, 'new_count'), 'new_first', 'new_last'))}
+          ${byView(tables, (live) => runEnd(following(live, 'new_count'), 'new_first', 'new_last'))}
         END IF;
         IF new_first > place + 1 THEN
           INSERT INTO ${gaps} (lane, crashes, lo, hi, horizon)
-          VALUES (this.id, 0, place + 1, new_first - 1, pg_snapshot_xmax(pg_current_snapshot()));
+          VALUES (this.id, 0, place + 1, new_first - 1, NULL);
         END IF;
         PERFORM setval(this.cursor, new_last);
         los := los || new_first;
         his := his || new_last;
         deaths := deaths || 0::smallint;
+        views := views || view;
         taken := taken + (new_last - new_first + 1);
       END IF;
       PERFORM pg_advisory_unlock(${locks.latch}, this.id);
@@ -264,7 +301,8 @@ ${rotates ? `      SELECT last_value INTO turn FROM ${turns};\n` : ''}      ${by
       number := nextval(${literal(leases)});
       INSERT INTO ${spans} (lane, crashes, lo, hi, base, lease, expires_at, worker)
       VALUES (this.id, deaths[i], los[i], his[i], los[i], number, until, worker_name);
-      RETURN QUERY ${spanRows(jobs)};
+      view := views[i];
+      ${byView(tables, (live) => `RETURN QUERY ${spanRows(live)};`)}
     END LOOP;
   END LOOP;
 END`,
@@ -292,6 +330,7 @@ function takeFromGap({ jobs, gaps }: RangeTables): string {
             los := los || first;
             his := his || last;
             deaths := deaths || gap.crashes;
+            views := views || ${EVERYWHERE};
             taken := taken + (last - first + 1);
             gap.lo := last + 1;
             EXIT WHEN gap.lo > gap.hi;
@@ -303,21 +342,22 @@ function takeFromGap({ jobs, gaps }: RangeTables): string {
  * each. What is the same for every job of an ordinary range is left out of `details`, which is then the attempts
  * allowed; otherwise it is an array of [attempt, attempts allowed, id or null] for each.
  */
-function spanRows(jobs: string): string {
+function spanRows(live: readonly string[]): string {
+  const range = live
+    .map(
+      (slot) =>
+        `SELECT seq, attempt, max_attempts, origin, payload FROM ${slot} WHERE lane = this.id AND seq BETWEEN los[i] AND his[i]`,
+    )
+    .join(' UNION ALL ');
   return `SELECT 'l'::"char", number, this.id, this.priority, los[i], los[i], his[i],
         extract(epoch FROM until)::float8 * 1000, deaths[i],
         CASE
           WHEN max(attempt) = 0 AND count(origin) = 0 AND min(max_attempts) = max(max_attempts) THEN min(max_attempts)::text
           ELSE (
             SELECT '[' || string_agg(format('[%s,%s,%s]', attempt, max_attempts, coalesce('"' || origin || '"', 'null')), ',' ORDER BY seq) || ']'
-            FROM ${jobs} AS job WHERE job.lane = this.id AND job.seq BETWEEN los[i] AND his[i]
+            FROM (${range}) AS job
           )
         END,
         '[' || string_agg(payload::text, ',') || ']'
-      FROM (
-        SELECT attempt, max_attempts, origin, payload
-        FROM ${jobs} AS job
-        WHERE job.lane = this.id AND job.seq BETWEEN los[i] AND his[i]
-        ORDER BY job.seq
-      ) AS job`;
+      FROM (SELECT * FROM (${range}) AS live ORDER BY seq) AS job`;
 }

@@ -21,6 +21,7 @@ export function reap(tables: RangeTables): Routine {
   present integer;
   reaped integer := 0;
 BEGIN
+  ${READ_COMMITTED}
   IF NOT pg_try_advisory_xact_lock(${locks.tending}, 0) THEN RETURN 0; END IF;
   FOR span IN
     SELECT span.*, lane.queue, lane.priority
@@ -67,12 +68,34 @@ END`,
   );
 }
 
+/** Under a snapshot that is older than what is read beside it (REPEATABLE READ), none of what follows would be true. */
+const READ_COMMITTED = `IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'the books of a queue need READ COMMITTED' USING ERRCODE = 'invalid_transaction_state';
+  END IF;`;
+
+/** What is settled in a lane without a break from the floor on, as far as it is committed: its last number, or NULL. */
+function settledUpTo(spans: string): string {
+  return `SELECT max(run.hi)
+    FROM (
+      SELECT settled.hi, count(*) FILTER (WHERE settled.breaks) OVER (ORDER BY settled.lo) AS broken
+      FROM (
+        SELECT span.lo, span.hi, span.lo - 1 <> lag(span.hi, 1, floor_at) OVER (ORDER BY span.lo) AS breaks
+        FROM ${spans} AS span
+        WHERE span.lane = this.id AND span.lo > floor_at AND span.expires_at IS NULL
+      ) AS settled
+    ) AS run
+    WHERE run.broken = 0`;
+}
+
 /**
- * Keeps the books of every lane short:
+ * Keeps the books of every lane short. It must be a transaction of its own:
  *
+ * - Gaps without a horizon get one: an id that is given after they were seen, so that whoever drew a number in one of them
+ *   has a lower id. Hence it comes first, before anything else of this transaction has been given an id.
+ * - The floor rises over what is settled without a break, and what lies below it goes. As a floor outlives a rollback, it
+ *   rises over what was committed before only.
  * - A gap whose horizon has passed, and in which nothing is to be seen, stays empty: it counts as settled. Both are asked
  *   of one snapshot, in which every transaction below the horizon has ended.
- * - The floor rises over what is settled without a break, and the rows below it go.
  * - Above the floor, settled neighbours become one row, so that a job of an hour does not make a list of every claim.
  *
  * Returns the numbers below the cursor that no row covers, with the transactions that are moving the cursor at present.
@@ -90,9 +113,16 @@ export function tend(tables: RangeTables): Routine {
   this record;
   cursor_at bigint;
   floor_at bigint;
+  settled_to bigint;
   moving text[];
 BEGIN
+  ${READ_COMMITTED}
   IF NOT pg_try_advisory_xact_lock(${locks.tending}, 0) THEN RETURN; END IF;
+  IF pg_current_xact_id_if_assigned() IS NULL THEN
+    UPDATE ${gaps} SET horizon = pg_current_xact_id()
+    WHERE ctid = ANY (ARRAY (SELECT gap.ctid FROM ${gaps} AS gap WHERE gap.horizon IS NULL FOR UPDATE SKIP LOCKED))
+      AND horizon IS NULL;
+  END IF;
   FOR this IN SELECT * FROM ${lanes} AS lane ORDER BY lane.id LOOP
     cursor_at := ${positionSql('this.cursor')};
     floor_at := ${positionSql('this.floor')};
@@ -103,6 +133,13 @@ BEGIN
       WHERE locktype = 'advisory' AND objsubid = 2 AND classid = ${locks.moving} AND objid = this.id::oid AND granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
     );
+    settled_to := (${settledUpTo(spans)});
+    IF settled_to > floor_at THEN
+      PERFORM setval(this.floor, settled_to);
+      floor_at := settled_to;
+      DELETE FROM ${spans} AS span WHERE span.lane = this.id AND span.hi <= floor_at AND span.expires_at IS NULL;
+      DELETE FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.hi <= floor_at;
+    END IF;
     WITH closed AS (
       DELETE FROM ${gaps} AS gap
       WHERE ctid = ANY (ARRAY (
@@ -114,7 +151,8 @@ BEGIN
       RETURNING gap.lo, gap.hi
     )
     INSERT INTO ${spans} (lane, crashes, lo, hi, base, lease)
-    SELECT this.id, 0, closed.lo, closed.hi, closed.lo, 0 FROM closed;
+    SELECT this.id, 0, closed.lo, closed.hi, closed.lo, 0 FROM closed
+    ON CONFLICT DO NOTHING;
     WITH run AS MATERIALIZED (
       SELECT settled.lo, settled.hi,
         count(*) FILTER (WHERE settled.starts) OVER (ORDER BY settled.lo) AS number
@@ -130,50 +168,64 @@ BEGIN
       WHERE span.lane = this.id AND span.lo > merged.lo AND span.lo <= merged.hi
     )
     UPDATE ${spans} AS span SET hi = merged.hi FROM merged WHERE span.lane = this.id AND span.lo = merged.lo;
-    SELECT span.hi INTO floor_at
-    FROM ${spans} AS span
-    WHERE span.lane = this.id AND span.lo = floor_at + 1 AND span.expires_at IS NULL;
-    IF FOUND THEN
-      PERFORM setval(this.floor, floor_at);
-      DELETE FROM ${spans} AS span WHERE span.lane = this.id AND span.hi <= floor_at AND span.expires_at IS NULL;
-      -- What a floor that outlived its own transaction has passed.
-      DELETE FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.hi <= floor_at;
-    ELSE
-      floor_at := ${positionSql('this.floor')};
-    END IF;
     RETURN QUERY
       SELECT this.id, missing.lo, missing.hi, moving
-      FROM (
-        SELECT coalesce(lag(book.hi) OVER (ORDER BY book.lo), floor_at) + 1 AS lo, book.lo - 1 AS hi
-        FROM (
-          SELECT span.lo, span.hi FROM ${spans} AS span WHERE span.lane = this.id AND span.lo > floor_at
-          UNION ALL
-          SELECT gap.lo, gap.hi FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > floor_at
-          UNION ALL
-          SELECT cursor_at + 1, cursor_at + 1
-        ) AS book
-      ) AS missing
-      WHERE missing.lo <= missing.hi AND missing.hi <= cursor_at;
+      FROM (${uncovered(tables, 'floor_at', 'cursor_at')}) AS missing;
   END LOOP;
 END`,
   );
 }
 
+/** The runs of numbers above one and up to another that lie in no row of the books of the lane `this`. */
+function uncovered({ spans, gaps }: RangeTables, above: string, upTo: string): string {
+  return `SELECT hole.lo, hole.hi
+        FROM (
+          SELECT greatest(max(book.hi) OVER (ORDER BY book.lo ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), ${above}) + 1 AS lo,
+            least(book.lo - 1, ${upTo}) AS hi
+          FROM (
+            SELECT span.lo, span.hi FROM ${spans} AS span WHERE span.lane = this.id AND span.hi > ${above}
+            UNION ALL
+            SELECT gap.lo, gap.hi FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.hi > ${above}
+            UNION ALL
+            SELECT ${upTo} + 1, ${upTo} + 1
+          ) AS book
+        ) AS hole
+        WHERE hole.lo <= hole.hi`;
+}
+
 /**
- * Numbers that a claim was cut off over, after it had moved the cursor: they become a gap, so that the next claim takes
- * what is there. Parameters: lane, first, last number. Returns the jobs that this brings back.
+ * Numbers that a claim was cut off over, after it had moved the cursor, become a gap, so that the next claim takes what is
+ * there. Somebody else may have found them, too: what the books know by now, or the floor has passed, is left out.
+ * Returns the jobs that this brings back.
  */
-export function adoptOrphansSql({ jobs, gaps }: RangeTables): string {
-  return `
-WITH orphaned AS (
-  INSERT INTO ${gaps} (lane, crashes, lo, hi, horizon)
-  VALUES ($1::integer, 0, $2::bigint, $3::bigint, pg_snapshot_xmax(pg_current_snapshot()))
-  ON CONFLICT DO NOTHING
-  RETURNING lane, lo, hi
-)
-SELECT count(*)::integer AS jobs
-FROM orphaned
-JOIN ${jobs} AS job ON job.lane = orphaned.lane AND job.seq BETWEEN orphaned.lo AND orphaned.hi`;
+export function adoptOrphans(tables: RangeTables): Routine {
+  const { jobs, lanes, gaps, locks } = tables;
+  return routine(
+    tables,
+    'adopt_orphans',
+    '(of_lane integer, first bigint, last bigint) RETURNS integer',
+    'integer, bigint, bigint',
+    `DECLARE
+  this record;
+  above bigint;
+  found integer;
+BEGIN
+  ${READ_COMMITTED}
+  IF NOT pg_try_advisory_xact_lock(${locks.tending}, 0) THEN RETURN 0; END IF;
+  SELECT * INTO this FROM ${lanes} AS lane WHERE lane.id = of_lane;
+  above := greatest(first - 1, ${positionSql('this.floor')});
+  WITH orphaned AS (
+    INSERT INTO ${gaps} (lane, crashes, lo, hi)
+    SELECT this.id, 0, missing.lo, missing.hi
+    FROM (${uncovered(tables, 'above', 'last')}) AS missing
+    RETURNING lane, lo, hi
+  )
+  SELECT count(*) INTO found
+  FROM orphaned
+  JOIN ${jobs} AS job ON job.lane = orphaned.lane AND job.seq BETWEEN orphaned.lo AND orphaned.hi;
+  RETURN found;
+END`,
+  );
 }
 
 /** Appends due jobs to their lanes; those without one enter by the inbox. LIMIT is a literal for the planner's sake. */

@@ -1,0 +1,33 @@
+// How does maintenance get the isolation that it needs, where a role or a database defaults to a stricter one?
+
+import type { Database, Driver } from '../../drivers/driver.ts';
+
+/** What a routine raises that finds itself under another level: PostgreSQL's invalid_transaction_state. */
+const INVALID_STATE = '25000';
+
+/**
+ * The same database, on which a statement that was refused for its isolation is sent again in a transaction at READ
+ * COMMITTED. The usual case costs nothing: a SET at the start of each session would not survive a pooler, and a
+ * transaction around each statement would double the messages of an idle worker.
+ */
+export function readCommitted(db: Database): Database {
+  if (!isDriver(db)) return db;
+  return {
+    async query(statement) {
+      try {
+        return await db.query(statement);
+      } catch (error) {
+        if (!(error instanceof Error && 'code' in error && error.code === INVALID_STATE)) throw error;
+        return db.transaction(async (tx) => {
+          await tx.query({ text: 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED' });
+          return tx.query(statement);
+        });
+      }
+    },
+  };
+}
+
+/** Whether statements on `db` are transactions of their own. */
+export function isDriver(db: Database): db is Driver {
+  return 'transaction' in db;
+}
