@@ -1,5 +1,7 @@
 // How does an application use the queue? Orders, each with a job in the same transaction, worked off with a retry and a
-// dead letter. Run it against an empty database: DATABASE_URL=postgres://… node --import tsx examples/orders.ts
+// dead letter. Run it against an empty database, by the Node that npm has installed here whatever the system's own is:
+//
+// DATABASE_URL=postgres://… npx node --import tsx examples/orders.ts
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { testDatabase } from '../testing/database.ts';
-import { createQueue, pgDriver, type StrategyFactory, strategies } from './index.ts';
+import { eventually } from './eventually.ts';
+import { createQueue, type Driver, pgDriver, type Queue, type StrategyFactory, strategies } from './index.ts';
 
 const JOBS = 400;
 const CLAIMERS = 4;
@@ -28,7 +29,27 @@ async function handOuts(strategy: StrategyFactory, settings: Parameters<typeof p
     }
   });
   await Promise.all(claimers);
+  await maintained(queue, driver);
   return seen;
+}
+
+/** Maintenance runs on the pool, whose sessions are as the database has them. */
+async function maintained({ strategy }: Queue, driver: Driver): Promise<void> {
+  const { upkeep, delay, guarantees } = strategy;
+  if (delay !== undefined) await delay.promote(driver, 10);
+  await upkeep?.run(driver);
+  if (guarantees.lease !== 'timed') return;
+  await strategy.enqueue(driver, [{ queue: 'lost', payload: {} }]);
+  await using session = await strategy.openWorker(await driver.connect('claimer'), 'w');
+  const claim = async (leaseMs: number) => {
+    await upkeep?.run(driver);
+    return (await session.claim('lost', 1, leaseMs)).length === 1;
+  };
+  await eventually(() => claim(1), 'a job to lose');
+  await eventually(async () => {
+    await strategy.reap(driver, 10);
+    return claim(60_000);
+  }, 'the lost job once more');
 }
 
 for (const strategy of strategies) {

@@ -41,7 +41,7 @@ export const STRATEGY_CONTENDERS: readonly string[] = [
 export const SUITES: readonly Suite[] = [
   {
     name: 'bench',
-    purpose: 'compares four claim strategies in four minutes; what `npm run bench` runs',
+    purpose: 'compares three claim strategies and a wake-up in four minutes; what `npm run bench` runs',
     scenarios: ['drain', 'steady', 'burst'],
     contenders: ['skip-locked', 'batch', 'advisory', 'notify'],
     repeats: 3,

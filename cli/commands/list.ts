@@ -6,6 +6,7 @@ import { CONTENDERS } from '../../harness/contenders/index.ts';
 import { UsageError } from '../../harness/errors.ts';
 import { strategies } from '../../queue/index.ts';
 import { BUILT_IN_SCENARIOS, SUITES } from '../../scenarios/index.ts';
+import { COMMON_AXES, contenderRow } from '../contender-row.ts';
 import { EXIT } from '../exit.ts';
 import { strategyRow } from '../strategy-row.ts';
 import { suggestion } from '../suggest.ts';
@@ -16,15 +17,22 @@ interface Row {
   readonly text: string;
 }
 
-const SECTIONS: Readonly<Record<string, { title: string; rows: () => readonly Row[] }>> = {
+interface Section {
+  readonly title: string;
+  /** What holds for all rows; only for readers, not for `--json`. */
+  readonly note?: string;
+  readonly rows: () => readonly Row[];
+}
+
+const SECTIONS: Readonly<Record<string, Section>> = {
   scenarios: {
     title: 'Scenarios (--scenario)',
     rows: () => BUILT_IN_SCENARIOS.map((s) => ({ name: s.name, text: s.question })),
   },
   contenders: {
     title: 'Contenders (--contender, also name?axis=value&… or ./my-strategy.ts)',
-    rows: () =>
-      CONTENDERS.map((c) => ({ name: c.name, text: `${c.summary} [${c.class}] axes: ${c.axes.join(', ')}` })),
+    note: COMMON_AXES,
+    rows: () => CONTENDERS.map(contenderRow),
   },
   strategies: {
     title: 'Strategies of the reference queue, each a contender by its name',
@@ -55,26 +63,54 @@ export function listCommand(done: (code: number) => void): Command {
         const all = Object.fromEntries(chosen.map(([name, section]) => [name, section.rows()]));
         process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
       } else {
-        process.stdout.write(
-          chosen.map(([, section]) => sectionText(section.title, section.rows())).join('\n'),
-        );
+        process.stdout.write(chosen.map(([, section]) => sectionText(section, terminalWidth())).join('\n'));
       }
       done(EXIT.ok);
     });
 }
 
-const NAME_WIDTH = 21;
-const TEXT_WIDTH = 79;
+const PADDING = 2;
+const LEAST_WIDTH = 60;
+/** Longer lines are hard to read, however wide the terminal is. */
+const MOST_WIDTH = 100;
+/** Of a pipe or a file, which have no width. */
+const WIDTH_OF_NO_TERMINAL = 80;
 
-function sectionText(title: string, rows: readonly Row[]): string {
-  const table = new Table({
-    chars: plainBorders(),
-    style: { head: [], border: [], 'padding-left': 2, 'padding-right': 0 },
-    colWidths: [NAME_WIDTH, TEXT_WIDTH],
-    wordWrap: true,
-  });
-  for (const { name, text } of rows) table.push([name, text]);
-  return `${title}\n${table.toString()}\n`;
+/** What `list` prints for a terminal of `width` columns: no line is longer, and none ends in blanks. */
+export function listText(width: number): string {
+  return Object.values(SECTIONS)
+    .map((section) => sectionText(section, width))
+    .join('\n');
+}
+
+function terminalWidth(): number {
+  const columns = process.stdout.columns ?? WIDTH_OF_NO_TERMINAL;
+  return Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, columns));
+}
+
+function sectionText({ title, note, rows }: Section, width: number): string {
+  const all = rows();
+  const nameWidth = PADDING + Math.max(...all.map(({ name }) => name.length));
+  const table = textTable([nameWidth, width - nameWidth]);
+  for (const { name, text } of all) table.push([name, text]);
+  const heads = [
+    lineTable(title, width, 0),
+    ...(note === undefined ? [] : [lineTable(note, width, PADDING)]),
+  ];
+  const lines = [...heads, table].map(String);
+  // Cells are padded to their column.
+  return `${lines.join('\n').replace(/ +$/gm, '')}\n`;
+}
+
+function lineTable(text: string, width: number, padding: number) {
+  const table = textTable([width], padding);
+  table.push([text]);
+  return table;
+}
+
+function textTable(colWidths: number[], padding = PADDING) {
+  const style = { head: [], border: [], 'padding-left': padding, 'padding-right': 0 };
+  return new Table({ chars: plainBorders(), style, colWidths, wordWrap: true });
 }
 
 function plainBorders() {

@@ -19,6 +19,7 @@
 //   (ids, chunk numbers, the table to write to) only ever skip, or say where to write.
 
 import type { ClaimStrategy, StrategyFactory, StrategyOptions } from '../strategy.ts';
+import { readCommitted } from './shared/read-committed.ts';
 import { CLAIM_ARGUMENTS, createClaim } from './tick-log/claim-sql.ts';
 import { enqueueInto } from './tick-log/enqueue.ts';
 import { readContents, readStats } from './tick-log/inspect.ts';
@@ -51,7 +52,7 @@ function create({ schema }: StrategyOptions): ClaimStrategy {
     enqueue: enqueueInto(tables),
     openWorker: (connection, workerId) => openLogSession(statements, connection, workerId, ticks),
     async reap(db, limit) {
-      const { rows } = await db.query<{ readonly reaped: number }>(reapCall(tables, limit));
+      const { rows } = await readCommitted(db).query<{ readonly reaped: number }>(reapCall(tables, limit));
       return rows[0]?.reaped ?? 0;
     },
     stats: (db, queue) => readStats(db, tables, queue),

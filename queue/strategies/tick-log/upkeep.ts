@@ -3,7 +3,8 @@
 import type { Database } from '../../drivers/driver.ts';
 import { prepared } from '../../sql.ts';
 import type { Delay, Upkeep } from '../../strategy.ts';
-import { bodyTag, ROUTINE } from './claim-sql.ts';
+import { readCommitted } from '../shared/read-committed.ts';
+import { bodyTag, READ_COMMITTED_ONLY, ROUTINE } from './claim-sql.ts';
 import { presentSlot } from './enqueue.ts';
 import { placeOf, untaken } from './fragments.ts';
 import type { KnownTicks } from './known-ticks.ts';
@@ -113,9 +114,8 @@ DECLARE
   in_use boolean;
   emptied integer := 0;
 BEGIN
-  IF current_setting('transaction_isolation') <> 'read committed'
-    OR NOT pg_try_advisory_xact_lock(${tables.rotationKey} + 1)
-  THEN
+${READ_COMMITTED_ONLY}
+  IF NOT pg_try_advisory_xact_lock(${tables.rotationKey} + 1) THEN
     RETURN 0;
   END IF;
   SELECT last_value INTO present FROM ${tables.slotNumber};
@@ -165,7 +165,7 @@ export function upkeepOn(tables: LogTables, ticks: KnownTicks): Upkeep {
       ticks.newest = Math.max(ticks.newest, newest);
       if (performance.now() >= nextRotationMs) {
         nextRotationMs = performance.now() + ROTATE_EVERY_MS;
-        await db.query(rotate([]));
+        await readCommitted(db).query(rotate([]));
       }
       return { ready };
     },
