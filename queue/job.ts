@@ -1,6 +1,8 @@
 // Which jobs does a queue accept?
 
+import { isDate } from 'node:util/types';
 import { InvalidArgumentError, UnsupportedError } from './errors.ts';
+import { requireKnownKeys, requireObject, said } from './keys.ts';
 import type { ClaimStrategy, NewJob, StrategyAxis } from './strategy.ts';
 
 /** Bytes of a queue's name in UTF-8: it is stored with every job and travels as a NOTIFY payload. */
@@ -10,6 +12,8 @@ const MAX_ATTEMPTS_LIMIT = 32_767;
 
 /** Throws InvalidArgumentError when `name` is no queue name: 1…200 bytes of well-formed UTF-8 without NUL. */
 export function requireQueueName(name: string): void {
+  if (typeof name !== 'string')
+    throw new InvalidArgumentError(`queue is ${said(name)}: give the name of a queue, a string`);
   const bytes = Buffer.byteLength(name);
   if (bytes < 1 || bytes > QUEUE_NAME_BYTES)
     throw new InvalidArgumentError(`queue name has ${bytes} bytes: give 1…${QUEUE_NAME_BYTES}`);
@@ -19,12 +23,16 @@ export function requireQueueName(name: string): void {
     );
 }
 
+const JOB_KEYS: readonly (keyof NewJob)[] = ['queue', 'payload', 'priority', 'maxAttempts', 'runAt'];
+
 /**
- * Throws InvalidArgumentError for values out of range, UnsupportedError for a capability that `strategy` lacks. The
- * payload is checked where it is encoded.
+ * Throws InvalidArgumentError for values out of range or of another kind and for unknown keys, UnsupportedError for a
+ * capability that `strategy` lacks. The payload is checked where it is encoded.
  */
 export function validateJob(strategy: ClaimStrategy, job: NewJob): void {
+  requireObject('job', job);
   requireQueueName(job.queue);
+  requireKnownKeys('a job', job, JOB_KEYS);
   if (job.priority !== undefined && job.priority !== 0) requirePriority(strategy, job.priority);
   if (job.maxAttempts !== undefined) requireMaxAttempts(job.maxAttempts);
   if (job.runAt !== undefined) requireRunAt(strategy, job.runAt);
@@ -57,6 +65,7 @@ const YEAR_MAX = 9999;
 
 function requireRunAt({ name, delay }: ClaimStrategy, runAt: Date): void {
   if (delay === undefined) throw new UnsupportedError(name, 'delay', 'leave runAt out');
+  if (!isDate(runAt)) throw new InvalidArgumentError(`runAt is ${said(runAt)}: give a Date`);
   const year = runAt.getUTCFullYear();
   if (Number.isNaN(year) || year < 1 || year > YEAR_MAX)
     throw new InvalidArgumentError(`runAt is no date in the years 1…${YEAR_MAX}: give a valid Date`);

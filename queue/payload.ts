@@ -10,7 +10,7 @@ const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/;
 
 /**
  * The JSON text of `payload` as jsonb accepts it.
- * Throws InvalidArgumentError for what is no JSON value (undefined, functions, bigint, cycles) or cannot be stored.
+ * Throws InvalidArgumentError for what is no JSON value (undefined, functions, bigint, cycles, NaN) or cannot be stored.
  */
 export function encodePayload(payload: unknown): string {
   const text = stringify(payload);
@@ -29,6 +29,9 @@ function stringify(payload: unknown): string {
     const reason = error instanceof Error ? error.message : String(error);
     throw new InvalidArgumentError(`payload is no JSON value (${reason}): give plain data`);
   }
+  // NaN and the infinities would be stored as null. Deeper ones are JSON.stringify's affair: to look would cost every job.
+  if (text === 'null' && payload !== null && typeof payload === 'number')
+    throw new InvalidArgumentError(`payload is ${payload}: give a JSON value, null for none`);
   if (text === undefined)
     throw new InvalidArgumentError(`payload is ${typeof payload}: give a JSON value, null for none`);
   return text;

@@ -90,6 +90,8 @@ test('what is out of range is refused before anything is sent', async () => {
     { runAt: new Date(8.64e15) },
     { payload: '\0' },
     { payload: () => 1 },
+    { payload: Number.NaN },
+    { payload: -Infinity },
   ];
   for (const fault of bad)
     await assert.rejects(queue.enqueue({ queue: 'q', payload: 1, ...fault }), {
@@ -99,6 +101,39 @@ test('what is out of range is refused before anything is sent', async () => {
   assert.throws(() => createQueue({ driver, strategy: 'none' }), /skip-locked, batch, advisory/);
   assert.throws(() => createQueue({ driver, schema: '' }), { name: 'InvalidArgumentError' });
   assert.throws(() => createQueue({ driver, schema: 'é'.repeat(32) }), { name: 'InvalidArgumentError' });
+});
+
+/** What a caller without types may hand in. */
+const untyped = (value: unknown) => value as never;
+
+test('what is of another kind, or no option at all, is refused by its name before anything is sent', async () => {
+  await using queue = createQueue({ driver, schema: 'invalid' });
+  statements = [];
+  const refused = (asked: Promise<unknown>, message: RegExp) =>
+    assert.rejects(asked, { name: 'InvalidArgumentError', message });
+  const job = { queue: 'q', payload: 1 };
+  await refused(queue.enqueue(untyped({ payload: 1 })), /^queue is undefined: give the name of a queue/);
+  await refused(queue.enqueue(untyped({ ...job, queue: 5 })), /^queue is 5: give/);
+  await refused(queue.enqueue(untyped(undefined)), /^job is undefined/);
+  await refused(queue.enqueueMany([job, untyped({ ...job, runAt: '2030-01-01' })]), /^runAt is "2030-01-01"/);
+  await refused(queue.enqueue(untyped({ ...job, runAt: null })), /^runAt is null/);
+  await refused(queue.enqueue(untyped({ ...job, pirority: 1 })), /no option pirority: there are .*priority/);
+  for (const jobs of [[job], []])
+    await refused(
+      queue.enqueueMany(jobs, untyped({ transaction: driver })),
+      /no option transaction.*only tx/,
+    );
+  await refused(queue.stats(untyped(undefined)), /^queue is undefined/);
+  for (const limit of [0, 1.5, -1, Number.NaN, '5'])
+    await refused(queue.deadLetters(untyped({ limit })), /^limit is .*: give a whole number from 1 on/);
+  await refused(queue.deadLetters(untyped({ afterID: '1' })), /no option afterID/);
+  assert.deepEqual(statements, []);
+  assert.throws(() => createQueue(untyped({ driver, stratgey: 'ring' })), /no option stratgey/);
+  assert.throws(() => createQueue(untyped({})), /^InvalidArgumentError: driver is undefined/);
+  assert.throws(
+    () => createQueue(untyped({ driver, onSignalError: 1 })),
+    /onSignalError is 1: give a function/,
+  );
 });
 
 test('what a strategy does not offer is refused by name', async () => {

@@ -3,6 +3,7 @@
 import type { Database, Driver } from './drivers/driver.ts';
 import { InvalidArgumentError } from './errors.ts';
 import { requireOpenAxis, requireQueueName, validateJob } from './job.ts';
+import { requireFunction, requireKnownKeys, requireObject } from './keys.ts';
 import { encodePayload } from './payload.ts';
 import { strategies } from './strategies/index.ts';
 import type { ClaimStrategy, JobId, NewJob, QueueStats, StoredJob, StrategyFactory } from './strategy.ts';
@@ -36,7 +37,11 @@ export interface Queue extends AsyncDisposable {
   readonly schema: string;
   readonly strategy: ClaimStrategy;
   readonly wakeup: WakeupFactory;
-  /** Creates the schema and its relations; does nothing where they exist. */
+  /**
+   * Creates the schema and its relations; does nothing where they exist. Throws InvalidArgumentError when the schema holds
+   * the tables of a strategy that has others. Strategies that only claim otherwise may take over each other's tables;
+   * their workers must not run at the same time, as leases and advisory locks do not know of each other.
+   */
   install(): Promise<void>;
   /**
    * Enqueues one job. Durable when it resolves; with `tx`, when that commits.
@@ -54,10 +59,19 @@ export interface Queue extends AsyncDisposable {
    */
   signal(queue: string): void;
   stats(queue: string): Promise<QueueStats>;
-  /** Dead letters of all queues, in the order of their ids, after `afterId`; at most `limit` (default 100). */
+  /** Dead letters of all queues, in the order of their ids, after `afterId`; at most `limit`, from 1 on (default 100). */
   deadLetters(options?: { readonly afterId?: JobId; readonly limit?: number }): Promise<readonly StoredJob[]>;
 }
 
+const QUEUE_KEYS: readonly (keyof QueueOptions)[] = [
+  'driver',
+  'strategy',
+  'schema',
+  'fillfactor',
+  'wakeup',
+  'onSignalError',
+];
+const ENQUEUE_KEYS: readonly (keyof EnqueueOptions)[] = ['tx'];
 /** Jobs per statement: bounds the size of one message and of the arrays that the server unpacks. */
 const ENQUEUE_CHUNK = 5000;
 /** Rows per page while `deadLetters` looks through the contents. */
@@ -71,6 +85,9 @@ class StrategyQueue implements Queue {
   readonly #signaller;
 
   constructor(options: QueueOptions) {
+    requireKnownKeys('a queue', options, QUEUE_KEYS);
+    requireObject('driver', options.driver);
+    requireFunction('onSignalError', options.onSignalError);
     this.driver = options.driver;
     this.schema = options.schema ?? 'claimbench';
     this.strategy = makeStrategy(options.strategy ?? 'skip-locked', this.schema, options.fillfactor);
@@ -94,6 +111,8 @@ class StrategyQueue implements Queue {
   }
 
   async enqueueMany(jobs: readonly NewJob[], options: EnqueueOptions = {}): Promise<readonly JobId[]> {
+    // First of all: a misspelt tx would commit apart from the caller's transaction.
+    requireKnownKeys('an enqueue', options, ENQUEUE_KEYS);
     if (jobs.length === 0) return [];
     for (const job of jobs) validateJob(this.strategy, job);
     const queues = jobs.length === 1 ? [jobs[0]?.queue ?? ''] : [...new Set(jobs.map((job) => job.queue))];
@@ -131,7 +150,7 @@ class StrategyQueue implements Queue {
     this.#signaller.afterEnqueue?.([queue]);
   }
 
-  stats(queue: string): Promise<QueueStats> {
+  async stats(queue: string): Promise<QueueStats> {
     requireQueueName(queue);
     return this.strategy.stats(this.driver, queue);
   }
@@ -139,7 +158,10 @@ class StrategyQueue implements Queue {
   async deadLetters(
     options: { readonly afterId?: JobId; readonly limit?: number } = {},
   ): Promise<readonly StoredJob[]> {
+    requireKnownKeys('a list of dead letters', options, ['afterId', 'limit']);
     const { limit = 100 } = options;
+    if (!Number.isInteger(limit) || limit < 1)
+      throw new InvalidArgumentError(`limit is ${limit}: give a whole number from 1 on`);
     const found: StoredJob[] = [];
     let afterId = options.afterId;
     while (found.length < limit) {
@@ -185,7 +207,7 @@ function findWakeup(name: string): WakeupFactory {
   throw new InvalidArgumentError(`wakeup is "${name}": give one of ${names}`);
 }
 
-/** Opens a set of queues over `driver`. Sends nothing. Throws InvalidArgumentError for an unknown name or bad schema. */
+/** Opens a set of queues over `driver`. Sends nothing. Throws InvalidArgumentError for an unknown name or option, or a bad schema. */
 export function createQueue(options: QueueOptions): Queue {
   return new StrategyQueue(options);
 }

@@ -27,6 +27,11 @@ export function qualify(schema: string, relation: string): string {
   return `${quoteIdentifier(schema)}.${quoteIdentifier(relation)}`;
 }
 
+/** `text` as a string literal, for where no parameter may stand. Takes `standard_conforming_strings` to be on, as it is by default. */
+export function quoteLiteral(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
 /** Short, stable digest of a text: 16 hexadecimal digits. */
 export function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);

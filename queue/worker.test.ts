@@ -275,6 +275,38 @@ test('options out of range are refused', async () => {
     });
 });
 
+test('what is of another kind, or no option at all, is refused by its name', async () => {
+  await using queue = await openQueue();
+  const handler = () => undefined;
+  const refused = (options: unknown, message: RegExp) =>
+    // What a caller without types may hand in.
+    assert.throws(() => createWorker(queue, options as never), { name: 'InvalidArgumentError', message });
+  refused(undefined, /options of a worker is undefined/);
+  refused({ handler }, /^queue is undefined: give the name of a queue/);
+  refused({ queue: 7, handler }, /^queue is 7/);
+  refused({ queue: 'q' }, /^handler is undefined: give a function/);
+  for (const [fault, message] of [
+    [{ handler: 'work' }, /^handler is "work": give a function/],
+    [{ retry: { delayMs: 5 } }, /^retry is of the type object: give a function/],
+    [{ random: 4 }, /^random is 4/],
+    [{ settle: 'bached' }, /^settle is "bached": give each or batched/],
+    [{ workerId: 1 }, /^workerId is 1: give a string/],
+    [{ events: null }, /^events is null/],
+    [{ events: { claimed: true } }, /^events\.claimed is true: give a function/],
+    [{ events: { leaselost: handler } }, /^events has no option leaselost: there are .*leaseLost/],
+    [{ concurency: 5 }, /^a worker has no option concurency: there are .*concurrency/],
+  ] as const)
+    refused({ queue: 'q', handler, ...fault }, message);
+});
+
+test('a heartbeat is refused where leases have no length', async () => {
+  await using queue = await openQueue({ strategy: 'advisory' });
+  assert.throws(
+    () => createWorker(queue, { queue: 'q', heartbeatMs: 50, handler: () => undefined }),
+    /advisory has no choice of heartbeatMs: a lease lasts as long as its session; leave heartbeatMs out/,
+  );
+});
+
 test('an axis that the strategy does not leave open is refused, by its name and the reason', async () => {
   await using queue = await openQueue({ strategy: 'advisory' });
   assert.throws(

@@ -59,17 +59,24 @@ test('axes arrive as what they are: numbers, words', () => {
     assert.equal(parse(`batch?wakeup=${wakeupName}`).axes.wakeup, wakeupName);
 });
 
-test('a wrong name, axis or wake-up is answered with the nearest right one', () => {
+test('a wrong name or axis is answered with the nearest right one, a wrong wake-up with all of them', () => {
   refused('skip-lock', /no contender skip-lock; did you mean skip-locked\?/);
   refused('rabbitmq', /no contender rabbitmq; there are: skip-locked, /);
   refused('', /no contender/);
   refused('batch?bacth=5', /contender batch\?bacth=5: there is no axis bacth; did you mean batch\?/);
   refused('null?wakeup=poll', /no axis wakeup; there are: batch/);
-  refused('batch?wakeup=pol', /no wakeup pol; did you mean poll\?/);
+  refused('batch?wakeup=pol', /no wakeup pol; there are: poll, jitter, notify, coalesced$/);
 });
 
 test('a question mark with nothing behind it is no other contender', () => {
   for (const text of ['batch?', 'batch?&']) assert.deepEqual(parse(text), parse('batch'));
+});
+
+test('every axis that a strategy does not leave open is named at once', () => {
+  refused(
+    'held-transaction?batch=5&leaseMs=500&prefetch=3&concurrency=2',
+    /held-transaction has no choice of batch: .*; no choice of prefetch: .*; no choice of concurrency: .*; no choice of leaseMs: .*; leave batch and prefetch and concurrency and leaseMs out$/,
+  );
 });
 
 test('a wrong value names its axis, itself, and what is allowed', () => {

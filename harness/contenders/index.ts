@@ -89,11 +89,11 @@ export function parseContender(text: string, suggest: Suggest): ContenderSpec {
     );
   }
   const axes = parseAxes(query, definition?.axes ?? REFERENCE_AXES, text, suggest);
-  for (const [axis, reason] of Object.entries(definition?.fixed ?? {})) {
-    if (axis in axes)
-      throw new UsageError(
-        `contender ${text}: ${source} has no choice of ${axis}: ${reason}; leave ${axis} out`,
-      );
+  const closed = Object.entries(definition?.fixed ?? {}).filter(([axis]) => axis in axes);
+  if (closed.length > 0) {
+    const reasons = closed.map(([axis, reason]) => `no choice of ${axis}: ${reason}`);
+    const names = closed.map(([axis]) => axis).join(' and ');
+    throw new UsageError(`contender ${text}: ${source} has ${reasons.join('; ')}; leave ${names} out`);
   }
   return {
     // `batch?` is batch: reports would show two names for one.
@@ -129,7 +129,7 @@ function parseAxes(query: string, allowed: readonly string[], text: string, sugg
   const wakeup = given['wakeup'];
   const names = wakeups.map((w) => w.wakeupName);
   if (wakeup !== undefined && !names.some((name) => name === wakeup)) {
-    throw new UsageError(`contender ${text}: there is no wakeup ${wakeup}${suggest(wakeup, names)}`);
+    throw new UsageError(`contender ${text}: there is no wakeup ${wakeup}; there are: ${names.join(', ')}`);
   }
   const parsed = axesSchema.safeParse(given);
   if (!parsed.success) {

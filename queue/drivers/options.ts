@@ -1,6 +1,7 @@
 // What can be asked of any driver, whichever client library it stands on?
 
 import { InvalidArgumentError } from '../errors.ts';
+import { requireObject, said } from '../keys.ts';
 import type { Statement } from './driver.ts';
 import type { OnSession } from './session.ts';
 
@@ -93,6 +94,30 @@ export function poolSize(settings: DriverSettings): number {
   if (!Number.isInteger(max) || max < 1 || max > 1000)
     throw new InvalidArgumentError(`max is ${max}: give 1…1,000 pooled connections`);
   return max;
+}
+
+/**
+ * Throws InvalidArgumentError for options that say no address, of which the library would make one of its own
+ * (localhost), and for a `pipeline` that is no boolean.
+ */
+export function requireDriverOptions(options: DriverOptions): void {
+  requireObject('the options of a driver', options);
+  if ('connectionString' in options) requireText('connectionString', options.connectionString);
+  else if (options.host === undefined)
+    throw new InvalidArgumentError(
+      'there is neither connectionString nor host: give connectionString as postgres://user:password@host:port/database',
+    );
+  else requireText('host', options.host);
+  if (options.pipeline !== undefined && typeof options.pipeline !== 'boolean')
+    throw new InvalidArgumentError(`pipeline is ${said(options.pipeline)}: give true or false`);
+}
+
+function requireText(name: string, given: unknown): void {
+  if (typeof given === 'string' && given !== '') return;
+  const empty = given === '' ? 'empty' : said(given);
+  throw new InvalidArgumentError(
+    `${name} is ${empty}: give ${name === 'host' ? 'the name of the server' : 'postgres://user:password@host:port/database'}`,
+  );
 }
 
 /** Tells the observer of one connection what `onStatement` of its driver is told. */

@@ -12,6 +12,7 @@ import {
   type Observe,
   observer,
   poolSize,
+  requireDriverOptions,
   sessionOptions,
 } from './options.ts';
 import { sentTogether } from './sent-together.ts';
@@ -259,9 +260,10 @@ class PgDriver implements Driver {
 
 /**
  * A driver over the `pg` package. Opens nothing until it is used. bigint columns arrive as strings.
- * Throws InvalidArgumentError when `max` lies outside 1…1,000.
+ * Throws InvalidArgumentError when `max` lies outside 1…1,000, or no address is given.
  */
 export function pgDriver(options: DriverOptions): Driver {
+  requireDriverOptions(options);
   return new PgDriver(options);
 }
 

@@ -3,7 +3,7 @@
 import type postgres from 'postgres';
 import { quoteIdentifier } from '../sql.ts';
 import type { Connection, Database, Driver, QueryResult, Statement } from './driver.ts';
-import type { DriverOptions } from './options.ts';
+import { type DriverOptions, requireDriverOptions } from './options.ts';
 import { PostgresClient } from './postgres-client.ts';
 import { PostgresPool } from './postgres-pool.ts';
 import { foreignParameter } from './postgres-values.ts';
@@ -96,9 +96,10 @@ class PostgresDriver implements Driver {
  * A driver over the `postgres` package. Opens nothing until it is used. bigint columns arrive as strings. postgres.js
  * prepares by text, once per connection. A statement that is in flight while the server ends its session rejects with
  * the code `CONNECTION_CLOSED` and no SQLSTATE: postgres.js does not pass on the server's last word.
- * Throws InvalidArgumentError when `max` lies outside 1…1,000.
+ * Throws InvalidArgumentError when `max` lies outside 1…1,000, or no address is given.
  */
 export function postgresDriver(options: DriverOptions): Driver {
+  requireDriverOptions(options);
   return new PostgresDriver(options);
 }
 

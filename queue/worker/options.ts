@@ -1,7 +1,8 @@
 // What can a worker be told, and what does it do when it is told nothing?
 
-import { InvalidArgumentError } from '../errors.ts';
+import { InvalidArgumentError, UnsupportedError } from '../errors.ts';
 import { requireOpenAxis, requireQueueName } from '../job.ts';
+import { requireFunction, requireKnownKeys, requireObject, said } from '../keys.ts';
 import type { Queue } from '../queue.ts';
 import { exponentialRetry, type Random, type RetryPolicy } from '../retry.ts';
 import type { ClaimedJob, Outcome, SettleResult } from '../strategy.ts';
@@ -92,9 +93,62 @@ function whole(name: string, value: number, min: number, max: number): number {
   return value;
 }
 
-/** Checks and completes `options`. Throws InvalidArgumentError. */
-export function resolveOptions(queue: Queue, options: WorkerOptions): ResolvedOptions {
+const WORKER_KEYS: readonly (keyof WorkerOptions)[] = [
+  'queue',
+  'handler',
+  'connections',
+  'concurrency',
+  'batch',
+  'prefetch',
+  'settle',
+  'settleDelayMs',
+  'leaseMs',
+  'pollMs',
+  'retry',
+  'heartbeatMs',
+  'workerId',
+  'events',
+  'random',
+];
+
+const EVENT_KEYS: readonly (keyof WorkerEvents)[] = [
+  'claimed',
+  'emptyClaim',
+  'settled',
+  'settleFailed',
+  'leaseLost',
+  'error',
+  'stateChanged',
+];
+
+/** What is no number: of the wrong kind it would fail much later, or be called and fail each job. */
+function requireKinds(options: WorkerOptions): void {
+  requireKnownKeys('a worker', options, WORKER_KEYS);
   requireQueueName(options.queue);
+  if (options.handler === undefined) throw new InvalidArgumentError('handler is undefined: give a function');
+  for (const name of ['handler', 'retry', 'random'] as const) requireFunction(name, options[name]);
+  const { settle, events = {}, workerId } = options;
+  if (settle !== undefined && settle !== 'each' && settle !== 'batched')
+    throw new InvalidArgumentError(`settle is ${said(settle)}: give each or batched`);
+  if (workerId !== undefined && typeof workerId !== 'string')
+    throw new InvalidArgumentError(`workerId is ${said(workerId)}: give a string`);
+  requireObject('events', events);
+  requireKnownKeys('events', events, EVENT_KEYS);
+  for (const name of EVENT_KEYS) requireFunction(`events.${name}`, events[name]);
+}
+
+/** Throws UnsupportedError for a heartbeat where leases have no length to be prolonged. */
+function requireHeartbeat({ strategy }: Queue, heartbeatMs: number | undefined): void {
+  const reason = strategy.fixed?.leaseMs;
+  if (heartbeatMs !== undefined && reason !== undefined)
+    throw new UnsupportedError(strategy.name, 'choice of heartbeatMs', `${reason}; leave heartbeatMs out`);
+}
+
+/** Checks and completes `options`. Throws InvalidArgumentError; UnsupportedError for what the strategy leaves no choice of. */
+export function resolveOptions(queue: Queue, options: WorkerOptions): ResolvedOptions {
+  requireObject('the options of a worker', options);
+  requireKinds(options);
+  requireHeartbeat(queue, options.heartbeatMs);
   const { workerDefaults } = queue.strategy;
   for (const axis of ['batch', 'prefetch', 'settle', 'concurrency', 'leaseMs'] as const)
     requireOpenAxis(queue.strategy, axis, options[axis]);

@@ -153,6 +153,7 @@ CREATE TABLE IF NOT EXISTS ${tables.dead} (
 export function installPacked(db: Database, tables: PackedTables): Promise<void> {
   return installRelations(db, {
     schema: tables.schema,
+    layout: { name: 'packed-lease', relations: PACKED_RELATIONS },
     relations: PACKED_RELATIONS,
     routines: [],
     statements: [

@@ -98,6 +98,7 @@ CREATE TABLE IF NOT EXISTS ${tables.scheduled} (
 export function installMoveTables(db: Database, tables: MoveTables): Promise<void> {
   return installRelations(db, {
     schema: tables.schema,
+    layout: { name: 'table-move', relations: MOVE_RELATIONS },
     relations: MOVE_RELATIONS,
     statements: createTables(tables),
   });

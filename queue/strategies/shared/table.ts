@@ -93,7 +93,7 @@ CREATE TABLE IF NOT EXISTS ${table.dead} (
 )`;
 }
 
-/** Creates schema, tables, indexes and `extra` statements; sends nothing but one look where all of it exists. */
+/** Creates schema, tables, indexes and `extra` statements; sends nothing but one look where all of it exists. Throws as `installRelations` does. */
 export function installJobsTable(
   db: Database,
   table: JobsTable,
@@ -103,6 +103,8 @@ export function installJobsTable(
 ): Promise<void> {
   return installRelations(db, {
     schema: table.schema,
+    // Who only claims otherwise takes over the other one's jobs: one layout for all but the lanes.
+    layout: { name: table.lane === undefined ? 'skip-locked' : 'sharded', relations: JOBS_RELATIONS },
     relations,
     ...(routine === undefined ? {} : { routines: [routine] }),
     statements: [

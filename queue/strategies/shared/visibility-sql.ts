@@ -55,6 +55,7 @@ const LAST = 'attempt >= max_attempts AND worker IS NOT NULL';
 export function installVisibility(db: Database, table: JobsTable): Promise<void> {
   return installRelations(db, {
     schema: table.schema,
+    layout: { name: 'visibility-timeout', relations: VISIBILITY_RELATIONS },
     relations: VISIBILITY_RELATIONS,
     statements: [
       createJobs(table),

@@ -218,6 +218,7 @@ export function installLog(
 ): Promise<void> {
   return installRelations(db, {
     schema: tables.schema,
+    layout: { name: 'tick-log', relations: LOG_RELATIONS },
     relations: LOG_RELATIONS,
     routines: [last],
     statements: [

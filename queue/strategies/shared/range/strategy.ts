@@ -58,6 +58,7 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
     install: (db) =>
       installRelations(db, {
         schema: tables.schema,
+        layout: { name: design.name, relations: rangeRelations(tables) },
         relations: rangeRelations(tables),
         routines: routines.map((routine) => routine.signature),
         statements: [...createRelations(tables), ...routines.map((routine) => routine.create)],
