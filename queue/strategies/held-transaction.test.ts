@@ -27,7 +27,7 @@ async function openBench(t: TestContext, jobs: number): Promise<Bench> {
   const { settings } = await testDatabase(t);
   const driver = pgDriver({
     ...settings,
-    onStatement({ text }, joined, purpose) {
+    onStatement({ text }, { joined }, purpose) {
       if (purpose === 'worker') sent.push(`${joined ? '+' : ''}${/^\s*(\w+)/.exec(text)?.[1]}`);
     },
   });
