@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { testDatabase } from '../../../../testing/database.ts';
 import type { Connection, Driver } from '../../../drivers/driver.ts';
 import { pgDriver } from '../../../drivers/pg.ts';
+import { eventually } from '../../../eventually.ts';
 import type { ClaimedJob, ClaimStrategy, Outcome } from '../../../strategy.ts';
 import { rangeLease } from '../../range-lease.ts';
 import { ring } from '../../ring.ts';
@@ -109,9 +110,11 @@ for (const factory of [rangeLease, ring]) {
     const third = await session.claim('q', 2, LEASE_MS);
     assert.deepEqual(payloads(third), [102]);
     await session.settle(acks([...first, ...second, ...third]));
-    await reapTwice(strategy, driver);
-    assert.equal(await count(driver, 'gaps'), 0);
-    assert.equal(await count(driver, 'spans'), 0, 'everything is settled, so the floor has risen over all');
+    // Ids are the whole server's: somebody else's transaction may hold a horizon for a while.
+    await eventually(async () => {
+      await strategy.reap(driver, 10);
+      return (await count(driver, 'gaps')) === 0 && (await count(driver, 'spans')) === 0;
+    }, 'a floor over all that is settled');
     assert.deepEqual(await strategy.contents(driver, undefined, 10), []);
   });
 
