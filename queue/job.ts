@@ -9,6 +9,8 @@ import type { ClaimStrategy, NewJob, StrategyAxis } from './strategy.ts';
 const QUEUE_NAME_BYTES = 200;
 /** Range of the column `max_attempts`. */
 const MAX_ATTEMPTS_LIMIT = 32_767;
+/** Attempts of a job whose caller names none. */
+export const MAX_ATTEMPTS = 20;
 
 /** Throws InvalidArgumentError when `name` is no queue name: 1…200 bytes of well-formed UTF-8 without NUL. */
 export function requireQueueName(name: string): void {

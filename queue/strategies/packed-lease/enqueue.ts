@@ -1,13 +1,11 @@
 // How do jobs enter the tables of packed leases?
 
+import { MAX_ATTEMPTS } from '../../job.ts';
 import { encodePayload } from '../../payload.ts';
-import { prepared } from '../../sql.ts';
+import { prepared, quoteLiteral } from '../../sql.ts';
 import type { JobId, NewJob } from '../../strategy.ts';
 import type { Enqueue } from '../shared/enqueue.ts';
 import type { PackedTables } from './tables.ts';
-
-/** Attempts of a job whose caller names none. */
-const MAX_ATTEMPTS = 20;
 
 function insertOne(tables: PackedTables): string {
   return `
@@ -32,7 +30,7 @@ RETURNING id::text AS id`;
 function insertScheduled(tables: PackedTables): string {
   return `
 WITH job AS MATERIALIZED (
-  SELECT nextval('${tables.jobIds.replaceAll("'", "''")}') AS id, queue, priority, max_attempts, payload::json AS payload, run_at
+  SELECT nextval(${quoteLiteral(tables.jobIds)}) AS id, queue, priority, max_attempts, payload::json AS payload, run_at
   FROM unnest($1::text[], $2::smallint[], $3::smallint[], $4::text[], $5::timestamptz[])
     AS job (queue, priority, max_attempts, payload, run_at)
 ), waiting AS (

@@ -2,15 +2,8 @@
 
 import type { Database } from '../../drivers/driver.ts';
 import type { JobId, QueueStats, StoredJob } from '../../strategy.ts';
+import { contentsWith, statsWith } from '../shared/inspect.ts';
 import type { PackedTables } from './tables.ts';
-
-interface StatsRow {
-  readonly ready: number;
-  readonly delayed: number;
-  readonly leased: number;
-  readonly dead: number;
-  readonly oldest_ms: number | null;
-}
 
 function statsSql(tables: PackedTables): string {
   return `
@@ -25,16 +18,8 @@ WHERE queue = $1`;
 }
 
 /** The standing of one queue. Reads every ready row of the queue: for people and tests, not for a hot path. */
-export async function readPackedStats(
-  db: Database,
-  tables: PackedTables,
-  queue: string,
-): Promise<QueueStats> {
-  const { rows } = await db.query<StatsRow>({ text: statsSql(tables), values: [queue] });
-  const row = rows[0];
-  if (row === undefined) return { ready: 0, delayed: 0, leased: 0, dead: 0 };
-  const counts = { ready: row.ready, delayed: row.delayed, leased: row.leased, dead: row.dead };
-  return row.oldest_ms === null ? counts : { ...counts, oldestReadyAgeMs: row.oldest_ms };
+export function readPackedStats(db: Database, tables: PackedTables, queue: string): Promise<QueueStats> {
+  return statsWith(db, statsSql(tables), queue);
 }
 
 /** No index of a hot table is by id alone, so a page costs a look at every row: a price of inspection, not of claims. */
@@ -59,12 +44,11 @@ LIMIT $2::bigint`;
 }
 
 /** One page of what the tables hold, in the order of ids. */
-export async function readPackedContents(
+export function readPackedContents(
   db: Database,
   tables: PackedTables,
   afterId: JobId | undefined,
   limit: number,
 ): Promise<readonly StoredJob[]> {
-  const { rows } = await db.query<StoredJob>({ text: contentsSql(tables), values: [afterId ?? '0', limit] });
-  return rows;
+  return contentsWith(db, contentsSql(tables), afterId, limit);
 }

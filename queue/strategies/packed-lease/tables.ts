@@ -1,7 +1,7 @@
 // Which tables does a queue of packed leases stand on?
 
 import type { Database } from '../../drivers/driver.ts';
-import { qualify } from '../../sql.ts';
+import { qualify, quoteLiteral } from '../../sql.ts';
 import type { StrategyOptions } from '../../strategy.ts';
 import { installRelations } from '../shared/install.ts';
 import { QUEUE_STORAGE } from '../shared/storage.ts';
@@ -46,9 +46,8 @@ export function packedTables({ schema, fillfactor = 70 }: StrategyOptions): Pack
   };
 }
 
-/** A string literal of a quoted name, which may hold any character. */
 function regclass(name: string): string {
-  return `'${name.replaceAll("'", "''")}'::regclass`;
+  return `${quoteLiteral(name)}::regclass`;
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import type { Database } from '../../drivers/driver.ts';
 import type { Delay } from '../../strategy.ts';
+import { delayWith, reapWith } from '../shared/upkeep.ts';
 import type { PackedTables } from './tables.ts';
 
 /**
@@ -40,18 +41,7 @@ SELECT
 
 /** The delay capability. */
 export function delayOnPacked(tables: PackedTables): Delay {
-  return {
-    async promote(db, limit) {
-      const { rows } = await db.query<{ readonly promoted: number; readonly next_ms: number | null }>({
-        text: promoteSql(tables, bounded(limit)),
-      });
-      const promoted = rows[0]?.promoted ?? 0;
-      // A full page says nothing about what is behind it: the caller looks again at once.
-      if (promoted >= limit) return { promoted, nextDueInMs: 0 };
-      const nextMs = rows[0]?.next_ms ?? undefined;
-      return nextMs === undefined ? { promoted } : { promoted, nextDueInMs: Math.max(1, nextMs) };
-    },
-  };
+  return delayWith((limit) => promoteSql(tables, limit));
 }
 
 /**
@@ -119,12 +109,6 @@ SELECT count(*)::integer AS reaped FROM taken`;
 }
 
 /** Takes back at most `limit` jobs of expired leases; returns how many. */
-export async function reapPacked(db: Database, tables: PackedTables, limit: number): Promise<number> {
-  const { rows } = await db.query<{ readonly reaped: number }>({ text: reapSql(tables, bounded(limit)) });
-  return rows[0]?.reaped ?? 0;
-}
-
-/** A limit goes into the text: whatever arrives, only a whole number does. */
-function bounded(limit: number): number {
-  return Math.max(1, Math.trunc(limit));
+export function reapPacked(db: Database, tables: PackedTables, limit: number): Promise<number> {
+  return reapWith(db, (most) => reapSql(tables, most), limit);
 }

@@ -1,8 +1,8 @@
 // Which SQL do claims by advisory lock stand on?
 
 import type { Database } from '../../drivers/driver.ts';
-import { digest, qualify } from '../../sql.ts';
-import { createClaimNumber, NUMBERED_RELATIONS, nameLiteral, nextClaimNumber } from './claim-number.ts';
+import { digest, qualify, quoteLiteral } from '../../sql.ts';
+import { createClaimNumber, NUMBERED_RELATIONS, nextClaimNumber } from './claim-number.ts';
 import type { HeldRule } from './inspect.ts';
 import { installJobsTable, type JobsTable } from './table.ts';
 
@@ -32,7 +32,7 @@ function lockKey(table: JobsTable, id: string): string {
 
 /** The table's share of the key. Shifts and bit operators have one precedence in PostgreSQL: parentheses throughout. */
 function tableKey(table: JobsTable): string {
-  return `(${nameLiteral(table.jobs)}::regclass::oid::bigint & 524287)`;
+  return `(${quoteLiteral(table.jobs)}::regclass::oid::bigint & 524287)`;
 }
 
 /** Tries the lock of a job; true when this session has it now, once more when it had it before. */

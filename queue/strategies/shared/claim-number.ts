@@ -1,17 +1,12 @@
 // Which number tells a claim from an earlier one of the same job, where a claim writes no row?
 
-import { qualify } from '../../sql.ts';
+import { qualify, quoteLiteral } from '../../sql.ts';
 import { JOBS_RELATIONS, type JobsTable } from './table.ts';
 
 const SEQUENCE = 'jobs_claim_number';
 
 /** Relations of a strategy that draws claim numbers: the shared ones, and the sequence. */
 export const NUMBERED_RELATIONS: readonly string[] = [...JOBS_RELATIONS, SEQUENCE];
-
-/** A string literal for a quoted identifier, which may hold any character. */
-export function nameLiteral(name: string): string {
-  return `'${name.replaceAll("'", "''")}'`;
-}
 
 /** Creates the sequence where it is missing. */
 export function createClaimNumber(table: JobsTable): string {
@@ -23,5 +18,5 @@ export function createClaimNumber(table: JobsTable): string {
  * sequence is outside of transactions. It writes WAL once in 32 draws.
  */
 export function nextClaimNumber(table: JobsTable): string {
-  return `nextval(${nameLiteral(qualify(table.schema, SEQUENCE))})`;
+  return `nextval(${quoteLiteral(qualify(table.schema, SEQUENCE))})`;
 }

@@ -1,13 +1,11 @@
 // How do jobs enter the shared table?
 
 import type { Database } from '../../drivers/driver.ts';
+import { MAX_ATTEMPTS } from '../../job.ts';
 import { encodePayload } from '../../payload.ts';
 import { prepared } from '../../sql.ts';
 import type { JobId, NewJob } from '../../strategy.ts';
 import type { JobsTable } from './table.ts';
-
-/** Attempts of a job whose caller names none. */
-const MAX_ATTEMPTS = 20;
 
 /** The `enqueue` of every strategy on this table: one round trip, ids in the order of `jobs`. */
 export type Enqueue = (db: Database, jobs: readonly NewJob[]) => Promise<readonly JobId[]>;

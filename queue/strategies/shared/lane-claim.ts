@@ -2,7 +2,7 @@
 
 import { randomInt } from 'node:crypto';
 import type { Connection, Database } from '../../drivers/driver.ts';
-import { digest, prepared, qualify } from '../../sql.ts';
+import { digest, prepared, qualify, quoteLiteral } from '../../sql.ts';
 import type { ClaimedJob } from '../../strategy.ts';
 import { type ClaimedRow, toClaimedJob } from './claimed-row.ts';
 import { installJobsTable, JOBS_RELATIONS, type JobsTable } from './table.ts';
@@ -29,17 +29,12 @@ function functionName(table: JobsTable): string {
   return qualify(table.schema, 'claim_from_lanes');
 }
 
-/** A string literal for a quoted identifier, which may hold any character. */
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}
-
 /**
  * The lock of a lane, in the space of pairs, which the locks of single jobs never meet. The first number is the table's,
  * the second names queue and lane: two queues with one hash share their lanes' locks, and lose nothing but time.
  */
 function laneLock(table: JobsTable, queue: string, lane: string): string {
-  const tableKey = `(${literal(table.jobs)}::regclass::oid::bigint & 2147483647)::integer`;
+  const tableKey = `(${quoteLiteral(table.jobs)}::regclass::oid::bigint & 2147483647)::integer`;
   return `${tableKey}, hashtext(${queue}) # ${lane}`;
 }
 

@@ -40,8 +40,7 @@ export function jobsTable({ schema, fillfactor = 70 }: StrategyOptions): JobsTab
  * - Column order: fixed widths first, widest first, so that no byte is lost to alignment. `payload` is last: when a
  *   claim puts the new version on the same page, WAL leaves out the bytes that old and new tuple share at their end.
  * - fillfactor is 70 unless asked for: no claim can be a HOT update, as `state` is in every index predicate, but one that finds
- *   room on the job's own page leaves the payload out of WAL and locks no row a second time. A third more pages buy a tenth
- *   less WAL, at no rate that could be told from the noise.
+ *   room on the job's own page leaves the payload out of WAL and locks no row a second time.
  * - `state` is one byte: 'r' ready, 'd' delayed, 'l' leased. Each has a partial index of its own, so that a job lies
  *   in exactly one, and the ready index holds nothing that cannot run now.
  * - `fence` grows at each claim, and with `id` is the fencing token. It survives retries: an old token stays stale.

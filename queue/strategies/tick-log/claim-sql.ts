@@ -1,9 +1,9 @@
 // How is the next chunk of a queue taken?
 
-import { digest } from '../../sql.ts';
-import { MAX_ATTEMPTS } from './enqueue.ts';
+import { MAX_ATTEMPTS } from '../../job.ts';
+import { digest, quoteLiteral } from '../../sql.ts';
 import { BEGINNING } from './fragments.ts';
-import { type LogTables, literal } from './tables.ts';
+import type { LogTables } from './tables.ts';
 
 /** A tag that no schema's name can hold, so that no name can end the body of a function. */
 export function bodyTag(name: string): string {
@@ -162,7 +162,7 @@ ${gather(walkWithLate(tables))};
     RETURN;
   END IF;
 
-  number := nextval(${literal(tables.chunkId)});
+  number := nextval(${quoteLiteral(tables.chunkId)});
   ends := clock_timestamp() + lease_ms * interval '1 ms';
   INSERT INTO ${tables.chunk} (
     chunk_id, expires_at, floor, start_txid, start_id, stop_txid, stop_id, size, hi, late, queue, worker

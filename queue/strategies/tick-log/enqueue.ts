@@ -1,13 +1,11 @@
 // How do jobs enter the event log?
 
 import type { Database } from '../../drivers/driver.ts';
+import { MAX_ATTEMPTS } from '../../job.ts';
 import { encodePayload } from '../../payload.ts';
-import { prepared } from '../../sql.ts';
+import { prepared, quoteLiteral } from '../../sql.ts';
 import type { ClaimStrategy, JobId, NewJob } from '../../strategy.ts';
-import { type LogTables, literal } from './tables.ts';
-
-/** Attempts of a job whose caller names none: what NULL stands for in the tables. */
-export const MAX_ATTEMPTS = 20;
+import type { LogTables } from './tables.ts';
 
 /** The table that is written at present. A sequence, so that reading it waits for nobody and sees the newest value. */
 export function presentSlot(tables: LogTables): string {
@@ -43,7 +41,7 @@ RETURNING id::text AS id`;
 function insertTimed(tables: LogTables): string {
   return `
 WITH job AS MATERIALIZED (
-  SELECT nextval(${literal(tables.eventId)}) AS id, queue, max_attempts, payload, run_at, place
+  SELECT nextval(${quoteLiteral(tables.eventId)}) AS id, queue, max_attempts, payload, run_at, place
   FROM unnest($1::text[], $2::smallint[], $3::text[], $4::timestamptz[])
     WITH ORDINALITY AS job (queue, max_attempts, payload, run_at, place)
 ), waiting AS (

@@ -2,16 +2,9 @@
 
 import type { Database } from '../../drivers/driver.ts';
 import type { JobId, QueueStats, StoredJob } from '../../strategy.ts';
+import { contentsWith, statsWith } from '../shared/inspect.ts';
 import { eventsOf, placeOf, untaken } from './fragments.ts';
 import type { LogTables } from './tables.ts';
-
-interface StatsRow {
-  readonly ready: number;
-  readonly delayed: number;
-  readonly leased: number;
-  readonly dead: number;
-  readonly oldest_ms: number | null;
-}
 
 function statsSql(tables: LogTables): string {
   return `
@@ -29,17 +22,15 @@ SELECT
     SELECT coalesce(sum(size - coalesce(bit_count(done), 0)), 0) FROM ${tables.chunk} WHERE queue = $1
   )::float8 AS leased,
   (SELECT count(*) FROM ${tables.dead} WHERE queue = $1)::float8 AS dead,
-  extract(epoch FROM clock_timestamp() - ready.since)::float8 * 1000 AS oldest_ms
+  CASE WHEN ready.count > 0
+    THEN extract(epoch FROM greatest('0', clock_timestamp() - ready.since))::float8 * 1000
+  END AS oldest_ms
 FROM ready`;
 }
 
 /** The standing of one queue: reads what is not taken, by index. Ready counts what the next ticks will show, too. */
-export async function readStats(db: Database, tables: LogTables, queue: string): Promise<QueueStats> {
-  const { rows } = await db.query<StatsRow>({ text: statsSql(tables), values: [queue] });
-  const row = rows[0];
-  if (row === undefined) return { ready: 0, delayed: 0, leased: 0, dead: 0 };
-  const counts = { ready: row.ready, delayed: row.delayed, leased: row.leased, dead: row.dead };
-  return row.oldest_ms === null ? counts : { ...counts, oldestReadyAgeMs: Math.max(0, row.oldest_ms) };
+export function readStats(db: Database, tables: LogTables, queue: string): Promise<QueueStats> {
+  return statsWith(db, statsSql(tables), queue);
 }
 
 function contentsSql(tables: LogTables): string {
@@ -75,12 +66,11 @@ LIMIT $2::bigint`;
  * One page of what the log holds, in the order of ids. The log has no index by id: each page reads all that is not taken,
  * for people and tests, not for a hot path.
  */
-export async function readContents(
+export function readContents(
   db: Database,
   tables: LogTables,
   afterId: JobId | undefined,
   limit: number,
 ): Promise<readonly StoredJob[]> {
-  const { rows } = await db.query<StoredJob>({ text: contentsSql(tables), values: [afterId ?? '0', limit] });
-  return rows;
+  return contentsWith(db, contentsSql(tables), afterId, limit);
 }

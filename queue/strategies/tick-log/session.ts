@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import type { Connection } from '../../drivers/driver.ts';
+import { MAX_ATTEMPTS } from '../../job.ts';
 import { prepared } from '../../sql.ts';
 import type {
   ClaimedJob,
@@ -12,17 +13,12 @@ import type {
   Turn,
   WorkerSession,
 } from '../../strategy.ts';
+import { PLACES } from '../shared/place-token.ts';
 import { keepIndexPlans } from '../shared/planner.ts';
-import { MAX_ATTEMPTS } from './enqueue.ts';
+import { storableError } from '../shared/settle.ts';
 import { EmptyQueues, type KnownTicks } from './known-ticks.ts';
 import { extendSql, settleCall } from './settle-sql.ts';
 import type { LogTables } from './tables.ts';
-
-/**
- * A fencing token is its chunk's id times this, plus the job's place in the chunk: more than a claim may ask for. It
- * grows with the chunk, and says all that a settle needs, whichever session sends it.
- */
-const PLACES = 16_384;
 
 const CLAIM_TYPES = ['text', 'integer', 'double precision', 'text'];
 /** Parameters of a settle, which stand before those of the claim in a turn. */
@@ -160,11 +156,6 @@ function staleIndexes(parts: readonly Share[], stale: readonly string[]): number
     }
   }
   return found;
-}
-
-/** Text that `text` columns can hold: NUL cannot be stored, and an error must not keep its job from being settled. */
-function storableError(error: string): string {
-  return error.toWellFormed().replaceAll('\0', '\u{FFFD}');
 }
 
 /** A settle on its way: the statement's values, and how to read the answer. */

@@ -1,8 +1,9 @@
 // How does a lease on a chunk end: event by event, all at once, or by the clock?
 
 import type { Statement } from '../../drivers/driver.ts';
+import { MAX_ATTEMPTS } from '../../job.ts';
 import { bodyTag, READ_COMMITTED_ONLY, ROUTINE } from './claim-sql.ts';
-import { MAX_ATTEMPTS, presentSlot } from './enqueue.ts';
+import { presentSlot } from './enqueue.ts';
 import { eventsOf } from './fragments.ts';
 import type { LogTables } from './tables.ts';
 

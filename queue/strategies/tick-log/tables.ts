@@ -1,8 +1,9 @@
 // Which relations does the event log stand on?
 
 import type { Database } from '../../drivers/driver.ts';
-import { digest, qualify } from '../../sql.ts';
+import { digest, qualify, quoteLiteral } from '../../sql.ts';
 import { installRelations } from '../shared/install.ts';
+import { vacuumedAfter } from '../shared/storage.ts';
 
 /** Tables that the events go round in: one is written, one is read, one is being emptied. */
 const SLOTS = [0, 1, 2] as const;
@@ -61,11 +62,6 @@ function lockNumber(what: string): string {
   return `(${BigInt.asIntN(64, BigInt(`0x${digest(what)}`))})::bigint`;
 }
 
-/** A string literal for a quoted identifier, which may hold any character. */
-export function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}
-
 /** Unqualified names of what is created, indexes included. */
 export const LOG_RELATIONS: readonly string[] = [
   'event',
@@ -102,7 +98,7 @@ function createEvents(tables: LogTables): string[] {
     `
 CREATE TABLE IF NOT EXISTS ${tables.event} (
   txid         xid8        NOT NULL DEFAULT pg_current_xact_id(),
-  id           bigint      NOT NULL DEFAULT nextval(${literal(tables.eventId)}),
+  id           bigint      NOT NULL DEFAULT nextval(${quoteLiteral(tables.eventId)}),
   created_at   timestamptz NOT NULL DEFAULT now(),
   slot         smallint    NOT NULL,
   attempt      smallint,
@@ -124,14 +120,8 @@ CREATE TABLE IF NOT EXISTS ${tables.event} (
   ];
 }
 
-/** A table of a few living rows whose content turns over: autovacuum counts rows, and does not pause. */
-const STORAGE = `
-  autovacuum_vacuum_scale_factor = 0,
-  autovacuum_vacuum_threshold = 2000,
-  autovacuum_vacuum_insert_threshold = -1,
-  autovacuum_analyze_scale_factor = 0,
-  autovacuum_analyze_threshold = 20000,
-  autovacuum_vacuum_cost_delay = 0`;
+/** Of tables of a few living rows whose content turns over. */
+const STORAGE = vacuumedAfter(2000);
 
 /**
  * - `tick`: one living row, the newest snapshot. What came before is not needed: a batch is what this snapshot sees and

@@ -1,14 +1,15 @@
 // Who makes new events visible in batches, empties tables that are done with, and lets delayed jobs in?
 
 import type { Database } from '../../drivers/driver.ts';
-import { prepared } from '../../sql.ts';
+import { prepared, quoteLiteral } from '../../sql.ts';
 import type { Delay, Upkeep } from '../../strategy.ts';
 import { readCommitted } from '../shared/read-committed.ts';
+import { delayWith } from '../shared/upkeep.ts';
 import { bodyTag, READ_COMMITTED_ONLY, ROUTINE } from './claim-sql.ts';
 import { presentSlot } from './enqueue.ts';
 import { placeOf, untaken } from './fragments.ts';
 import type { KnownTicks } from './known-ticks.ts';
-import { type LogTables, literal } from './tables.ts';
+import type { LogTables } from './tables.ts';
 
 /** Mean wait between two looks of one worker: half of it is the price of a batch, in pickup latency. */
 const TICK_EVERY_MS = 100;
@@ -108,7 +109,7 @@ ${ROUTINE}
 SET lock_timeout = '200ms'
 AS ${tag}
 DECLARE
-  slots constant text[] := ARRAY[${tables.slots.map(literal).join(', ')}];
+  slots constant text[] := ARRAY[${tables.slots.map(quoteLiteral).join(', ')}];
   present integer;
   following integer;
   in_use boolean;
@@ -139,7 +140,7 @@ ${READ_COMMITTED_ONLY}
   IF pg_relation_size(slots[following + 1]::regclass) = 0
     AND pg_table_size(slots[present + 1]::regclass) >= enough_bytes
   THEN
-    PERFORM setval(${literal(tables.slotNumber)}, following);
+    PERFORM setval(${quoteLiteral(tables.slotNumber)}, following);
   END IF;
   RETURN emptied;
 END
@@ -200,16 +201,5 @@ SELECT
 
 /** Delayed jobs and retries: appended to the log when they are due. */
 export function delayOn(tables: LogTables): Delay {
-  return {
-    async promote(db, limit) {
-      const bounded = Math.max(1, Math.trunc(limit));
-      const { rows } = await db.query<{ readonly promoted: number; readonly next_ms: number | null }>({
-        text: promoteSql(tables, bounded),
-      });
-      const promoted = rows[0]?.promoted ?? 0;
-      if (promoted >= bounded) return { promoted, nextDueInMs: 0 };
-      const nextMs = rows[0]?.next_ms ?? undefined;
-      return nextMs === undefined ? { promoted } : { promoted, nextDueInMs: Math.max(1, nextMs) };
-    },
-  };
+  return delayWith((limit) => promoteSql(tables, limit));
 }

@@ -2,7 +2,7 @@
 
 import type { Database } from '../../../drivers/driver.ts';
 import { readCommitted } from '../read-committed.ts';
-import type { Routine } from './take-sql.ts';
+import type { Routine } from './routine.ts';
 
 /** Numbers below the cursor that the books do not know, and who was moving the cursor when they were missed. */
 interface Missing {

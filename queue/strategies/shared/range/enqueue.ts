@@ -1,15 +1,13 @@
 // How do jobs get their numbers?
 
 import type { Database } from '../../../drivers/driver.ts';
+import { MAX_ATTEMPTS } from '../../../job.ts';
 import { encodePayload } from '../../../payload.ts';
-import { prepared } from '../../../sql.ts';
+import { prepared, quoteLiteral } from '../../../sql.ts';
 import type { JobId, NewJob } from '../../../strategy.ts';
 import { isDriver } from '../read-committed.ts';
 import { idOf, type RangeTables, slotSql } from './relations.ts';
-import type { Routine } from './take-sql.ts';
-
-/** Attempts of a job whose caller names none. */
-const MAX_ATTEMPTS = 20;
+import type { Routine } from './routine.ts';
 
 /** A lane that exists for everybody, as committed. */
 interface Lane {
@@ -84,7 +82,7 @@ FROM appended`;
 function depositSql({ inbox, delayed, ids }: RangeTables): string {
   return `
 WITH job AS MATERIALIZED (
-  SELECT nextval('${ids.replaceAll("'", "''")}') AS id, queue, priority, max_attempts, payload, run_at
+  SELECT nextval(${quoteLiteral(ids)}) AS id, queue, priority, max_attempts, payload, run_at
   FROM unnest($1::text[], $2::smallint[], $3::smallint[], $4::text[], $5::timestamptz[])
     AS job (queue, priority, max_attempts, payload, run_at)
 ), waiting AS (

@@ -2,6 +2,7 @@
 
 import type { Database } from '../../../drivers/driver.ts';
 import type { JobId, QueueStats, StoredJob } from '../../../strategy.ts';
+import { contentsWith, statsWith } from '../inspect.ts';
 import { floorOf, idSql, type RangeTables, SEQ_BITS } from './relations.ts';
 
 /**
@@ -41,21 +42,9 @@ SELECT
   (SELECT extract(epoch FROM clock_timestamp() - min(since))::float8 * 1000 FROM living WHERE NOT leased) AS oldest_ms`;
 }
 
-interface StatsRow {
-  readonly ready: number;
-  readonly delayed: number;
-  readonly leased: number;
-  readonly dead: number;
-  readonly oldest_ms: number | null;
-}
-
 /** The standing of one queue. Reads every row of the queue: for people and tests, not for a hot path. */
-export async function readRangeStats(db: Database, tables: RangeTables, queue: string): Promise<QueueStats> {
-  const { rows } = await db.query<StatsRow>({ text: statsSql(tables), values: [queue] });
-  const row = rows[0];
-  if (row === undefined) return { ready: 0, delayed: 0, leased: 0, dead: 0 };
-  const { oldest_ms: oldestReadyAgeMs, ...counts } = row;
-  return oldestReadyAgeMs === null ? counts : { ...counts, oldestReadyAgeMs };
+export function readRangeStats(db: Database, tables: RangeTables, queue: string): Promise<QueueStats> {
+  return statsWith(db, statsSql(tables), queue);
 }
 
 /**
@@ -108,15 +97,11 @@ LIMIT $2::bigint`;
 }
 
 /** One page of what the tables hold, in the order of ids. */
-export async function readRangeContents(
+export function readRangeContents(
   db: Database,
   tables: RangeTables,
   afterId: JobId | undefined,
   limit: number,
 ): Promise<readonly StoredJob[]> {
-  const { rows } = await db.query<StoredJob>({
-    text: contentsSql(tables),
-    values: [afterId ?? '0', limit],
-  });
-  return rows;
+  return contentsWith(db, contentsSql(tables), afterId, limit);
 }

@@ -1,25 +1,14 @@
 // What does a session remember of the ranges that it took, and what does it hand out of them?
 
 import type { ClaimedJob, JobId, Lease } from '../../../strategy.ts';
+import { tokenOf } from '../place-token.ts';
 import { idOf } from './relations.ts';
-
-/** Places in a lease that a fencing token can tell apart: more than a claim may ask for. */
-const PLACES = 16_384;
-
-/** The job's lease and its place in it, as one growing number: a later lease has the greater token. */
-function tokenOf(lease: number, place: number): string {
-  const token = lease * PLACES + place;
-  return Number.isSafeInteger(token) ? String(token) : String(BigInt(lease) * BigInt(PLACES) + BigInt(place));
-}
-
-/** The way back, for jobs that another session handed out. */
-export function leaseAndPlace(token: string): { readonly lease: number; readonly place: number } {
-  const value = BigInt(token);
-  return { lease: Number(value / BigInt(PLACES)), place: Number(value % BigInt(PLACES)) };
-}
 
 /** What is not the same for all jobs of a range: [attempts before, attempts allowed, id if not by number]. */
 export type Detail = readonly [attempt: number, maxAttempts: number, id: string | null];
+
+/** How the settle of a place stands. */
+const [OPEN, UNDER_WAY, ANSWERED] = [0, 1, 2];
 
 /** A range under one lease. */
 export class TakenRange {
@@ -33,11 +22,8 @@ export class TakenRange {
   readonly crashes: number;
   readonly maxAttempts: number;
   readonly details: readonly Detail[] | undefined;
-  /** 1 for a place whose settle was answered, or is under way. */
-  readonly #settled: Uint8Array;
-  #left: number;
-  /** Outcomes of this range that were answered one by one. */
-  alone = 0;
+  readonly #places: Uint8Array;
+  #answered = 0;
 
   constructor(queue: string, row: RangeRow) {
     this.lease = Number(row.lease);
@@ -51,33 +37,36 @@ export class TakenRange {
     const plain = !row.details.startsWith('[');
     this.maxAttempts = plain ? Number(row.details) : 0;
     this.details = plain ? undefined : JSON.parse(row.details);
-    this.#settled = new Uint8Array(this.size);
-    this.#left = this.size;
+    this.#places = new Uint8Array(this.size);
   }
 
-  /** Jobs whose settle is neither answered nor under way. */
-  get left(): number {
-    return this.#left;
+  /** Whether the settle of every job was answered. */
+  get isOver(): boolean {
+    return this.#answered === this.size;
   }
 
   /** Whether `more` jobs are all whose settle was not answered: others may be under way, and may fail. */
   endsWith(more: number): boolean {
-    return this.alone + more >= this.size;
+    return this.#answered + more === this.size;
   }
 
-  /** Marks a place; false when it was marked before. */
-  mark(place: number): boolean {
-    if (this.#settled[place] !== 0) return false;
-    this.#settled[place] = 1;
-    this.#left -= 1;
+  /** A settle of the place is about to be sent; false when one is under way, or was answered. */
+  begin(place: number): boolean {
+    if (this.#places[place] !== OPEN) return false;
+    this.#places[place] = UNDER_WAY;
     return true;
   }
 
-  /** Takes a mark back, when what it stood for did not happen. */
-  unmark(place: number): void {
-    if (this.#settled[place] !== 1) return;
-    this.#settled[place] = 0;
-    this.#left += 1;
+  /** The settle of the place was answered, whatever the answer: nobody need send it again. */
+  answer(place: number): void {
+    if (this.#places[place] !== UNDER_WAY) return;
+    this.#places[place] = ANSWERED;
+    this.#answered += 1;
+  }
+
+  /** It is unknown what became of the settle: it may be sent again, unless it was answered. */
+  undo(place: number): void {
+    if (this.#places[place] === UNDER_WAY) this.#places[place] = OPEN;
   }
 }
 
@@ -88,7 +77,6 @@ export interface RangeRow {
   readonly lease: string;
   readonly lane: number;
   readonly priority: number;
-  readonly base: string;
   readonly lo: string;
   readonly hi: string;
   readonly expires_ms: number;

@@ -379,3 +379,31 @@ test('ring: a claim leaves the table alone whose turn to be truncated it is', as
   assert.deepEqual(rows, []);
   await connection.query({ text: 'COMMIT' });
 });
+
+for (const factory of [rangeLease, ring])
+  test(`${factory.strategyName}: outcomes that are sent again after a turn failed do not settle their neighbours`, async (t) => {
+    const { driver, strategy, open } = await bench(t, factory);
+    await strategy.enqueue(driver, jobs(3));
+    const { connection, session } = await open();
+    const [first, second, running] = await session.claim('q', 3, 300);
+    assert(first && second && running && session.turn);
+    const retry = { kind: 'retry', job: first, delayMs: 60_000, error: 'x' } as const;
+    // The settle of a turn succeeds and its claim does not: the worker sends the outcomes once more.
+    await strategy.enqueue(driver, [{ queue: 'q', payload: 'more' }]);
+    await connection.query({ text: `SET statement_timeout = '200ms'` });
+    const blocker = await driver.connect('blocker');
+    const { rows } = await blocker.query<{ id: number }>({ text: `SELECT id FROM ${SCHEMA}.lanes` });
+    const { latch } = rangeTables({ schema: SCHEMA }, false).locks;
+    await blocker.query({ text: `SELECT pg_advisory_lock(${latch}, ${rows[0]?.id})` });
+    await assert.rejects(session.turn.settleAndClaim([retry], 'q', 1, LEASE_MS), /statement timeout/);
+    await blocker.query({ text: `SELECT pg_advisory_unlock(${latch}, ${rows[0]?.id})` });
+    assert.deepEqual((await session.settle([retry])).stale, [first.id]);
+    assert.equal((await session.settle(acks([second]))).acked, 1);
+    await sleep(400);
+    await strategy.reap(driver, 10);
+    assert.deepEqual(
+      payloads(await session.claim('q', 9, LEASE_MS)),
+      [2, 'more'],
+      'the running job comes back',
+    );
+  });

@@ -14,6 +14,7 @@
 import { createHash } from 'node:crypto';
 import { qualify } from '../../../sql.ts';
 import type { StrategyOptions } from '../../../strategy.ts';
+import { vacuumedAfter } from '../storage.ts';
 
 /** The qualified, quoted names of one schema's relations, and what tells the two designs apart. */
 export interface RangeTables {
@@ -103,18 +104,10 @@ export function rangeRelations({ rotates }: RangeTables): readonly string[] {
   return [...shared, 'turns', ...slots];
 }
 
-/** Queue tables turn over while their size stays the same: autovacuum counts rows, not shares, and does not pause. */
-const VACUUM = `
-  autovacuum_vacuum_scale_factor = 0,
-  autovacuum_vacuum_insert_threshold = -1,
-  autovacuum_vacuum_cost_delay = 0,
-  autovacuum_analyze_scale_factor = 0,
-  autovacuum_analyze_threshold = 20000,
-  autovacuum_vacuum_threshold =`;
-
 /**
- * A job: fixed widths first. Nothing of it is ever updated. `since` is when it could first run: its enqueue, or what it waited for. `origin` is the id of a job that was appended anew; for all
- * others the id follows from lane and number. `json`, not `jsonb`: nobody looks inside, so nobody has to take it apart.
+ * A job: fixed widths first. Nothing of it is ever updated. `since` is when it could first run: its enqueue, or what it
+ * waited for. `origin` is the id of a job that was appended anew; for all others the id follows from lane and number.
+ * `json`, not `jsonb`: nobody looks inside, so nobody has to take it apart.
  */
 function jobColumns({ rotates }: RangeTables): string {
   return `
@@ -132,7 +125,7 @@ function createJobs(tables: RangeTables): readonly string[] {
   const { jobs, slots, rotates } = tables;
   if (!rotates) {
     return [
-      `CREATE TABLE IF NOT EXISTS ${jobs} (${jobColumns(tables)}) WITH (${VACUUM} 5000)`,
+      `CREATE TABLE IF NOT EXISTS ${jobs} (${jobColumns(tables)}) WITH (${vacuumedAfter(5000)})`,
       `CREATE UNIQUE INDEX IF NOT EXISTS jobs_place ON ${jobs} (lane, seq)`,
       `CREATE INDEX IF NOT EXISTS jobs_origin ON ${jobs} (origin) WHERE origin IS NOT NULL`,
     ];
@@ -142,7 +135,7 @@ function createJobs(tables: RangeTables): readonly string[] {
     `CREATE INDEX IF NOT EXISTS jobs_place ON ${jobs} (lane, seq)`,
     `CREATE INDEX IF NOT EXISTS jobs_origin ON ${jobs} (origin) WHERE origin IS NOT NULL`,
     ...slots.flatMap((slot, index) => [
-      `CREATE TABLE IF NOT EXISTS ${slot} PARTITION OF ${jobs} FOR VALUES IN (${index}) WITH (${VACUUM} 50000)`,
+      `CREATE TABLE IF NOT EXISTS ${slot} PARTITION OF ${jobs} FOR VALUES IN (${index}) WITH (${vacuumedAfter(50000)})`,
       // Made with the partition under names of the server's choosing, which are renamed to ours.
       renameIndex(tables, index, 'lane_seq', 'place'),
       renameIndex(tables, index, 'origin', 'origin'),
@@ -194,7 +187,7 @@ export function createRelations(tables: RangeTables): readonly string[] {
   expires_at timestamptz,
   worker     text,
   PRIMARY KEY (lane, lo)
-) WITH (fillfactor = ${fillfactor}, ${VACUUM} 1000)`,
+) WITH (fillfactor = ${fillfactor}, ${vacuumedAfter(1000)})`,
     `CREATE INDEX IF NOT EXISTS spans_lease ON ${spans} (lease)`,
     `CREATE TABLE IF NOT EXISTS ${gaps} (
   lane    integer  NOT NULL,
@@ -203,9 +196,9 @@ export function createRelations(tables: RangeTables): readonly string[] {
   hi      bigint   NOT NULL,
   horizon xid8,
   PRIMARY KEY (lane, lo)
-) WITH (${VACUUM} 200)`,
-    `CREATE TABLE IF NOT EXISTS ${inbox} (${WAITING}, PRIMARY KEY (queue, id)) WITH (${VACUUM} 200)`,
-    `CREATE TABLE IF NOT EXISTS ${delayed} (run_at timestamptz NOT NULL, ${WAITING}, PRIMARY KEY (id)) WITH (${VACUUM} 5000)`,
+) WITH (${vacuumedAfter(200)})`,
+    `CREATE TABLE IF NOT EXISTS ${inbox} (${WAITING}, PRIMARY KEY (queue, id)) WITH (${vacuumedAfter(200)})`,
+    `CREATE TABLE IF NOT EXISTS ${delayed} (run_at timestamptz NOT NULL, ${WAITING}, PRIMARY KEY (id)) WITH (${vacuumedAfter(5000)})`,
     `CREATE INDEX IF NOT EXISTS delayed_due ON ${delayed} (run_at)`,
     `CREATE TABLE IF NOT EXISTS ${dead} (died_at timestamptz NOT NULL DEFAULT now(), ${WAITING}, PRIMARY KEY (id))`,
     `CREATE SEQUENCE IF NOT EXISTS ${ids}`,

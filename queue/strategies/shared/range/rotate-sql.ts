@@ -1,7 +1,8 @@
 // How do three tables take turns, so that settled jobs leave by TRUNCATE and no version of them is ever vacuumed?
 
+import { quoteLiteral } from '../../../sql.ts';
 import { floorOf, type RangeTables } from './relations.ts';
-import { type Routine, routine } from './take-sql.ts';
+import { type Routine, routine } from './routine.ts';
 
 /** Bytes of the present table from which on the next takes over. */
 const TURN_BYTES = 16 * 1024 * 1024;
@@ -33,7 +34,7 @@ export function rotate(tables: RangeTables): Routine {
   const branch = (next: number): string => {
     const [nextSlot, present, before] = [slots[next], slots[(next + 2) % 3], slots[(next + 1) % 3]];
     return `WHEN ${next} THEN
-      IF pg_relation_size('${nextSlot?.replaceAll("'", "''")}'::regclass) > 0 THEN
+      IF pg_relation_size(${quoteLiteral(nextSlot ?? '')}::regclass) > 0 THEN
         FOR try IN 1 .. ${TRIES} LOOP
           BEGIN
             LOCK TABLE ${nextSlot} IN ACCESS EXCLUSIVE MODE NOWAIT;
@@ -46,7 +47,7 @@ export function rotate(tables: RangeTables): Routine {
         IF ${holdsLiving(nextSlot ?? '', lanes)} THEN RETURN false; END IF;
         TRUNCATE ${nextSlot};
       END IF;
-      IF pg_relation_size('${present?.replaceAll("'", "''")}'::regclass) < ${TURN_BYTES} THEN RETURN false; END IF;
+      IF pg_relation_size(${quoteLiteral(present ?? '')}::regclass) < ${TURN_BYTES} THEN RETURN false; END IF;
       IF ${holdsLiving(before ?? '', lanes)} THEN RETURN false; END IF;`;
   };
   return routine(
@@ -65,7 +66,7 @@ BEGIN
   CASE (turn + 1) % 3
     ${[0, 1, 2].map(branch).join('\n    ')}
   END CASE;
-  PERFORM setval('${turns.replaceAll("'", "''")}', turn + 1);
+  PERFORM setval(${quoteLiteral(turns)}, turn + 1);
   RETURN true;
 END`,
   );

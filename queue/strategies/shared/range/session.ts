@@ -11,10 +11,12 @@ import type {
   Turn,
   WorkerSession,
 } from '../../../strategy.ts';
-import { jobsOf, leaseAndPlace, RangeJob, type RangeRow, TakenRange } from './range-job.ts';
+import { placeOfToken } from '../place-token.ts';
+import { storableError } from '../settle.ts';
+import { jobsOf, RangeJob, type RangeRow, TakenRange } from './range-job.ts';
 import type { RangeTables } from './relations.ts';
+import type { Routine } from './routine.ts';
 import { extendSql, settleSomeSql } from './settle-sql.ts';
-import type { Routine } from './take-sql.ts';
 
 type Prepared = ReturnType<typeof prepared>;
 
@@ -29,7 +31,7 @@ export interface RangeStatements {
 export function rangeStatements(tables: RangeTables, take: Routine): RangeStatements {
   return {
     take: prepared(
-      `SELECT kind, lease::text, lane, priority, base::text, lo::text, hi::text, expires_ms, crashes, details, payloads FROM ${take.name}($1, $2, $3, $4, $5, $6, $7)`,
+      `SELECT kind, lease::text, lane, priority, lo::text, hi::text, expires_ms, crashes, details, payloads FROM ${take.name}($1, $2, $3, $4, $5, $6, $7)`,
     ),
     settleSome: prepared(settleSomeSql(tables)),
     extend: prepared(extendSql(tables)),
@@ -67,7 +69,7 @@ interface Plan {
   readonly ending: readonly number[];
   /** Jobs that this session has settled, or is settling, already. */
   readonly again: readonly JobId[];
-  /** Takes the marks back, so that the outcomes can be sent once more. */
+  /** Lets what was not answered be sent once more. */
   undo(): void;
 }
 
@@ -141,7 +143,7 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
 
   async #take({ whole }: Pick<Plan, 'whole'>, claim: readonly unknown[]): Promise<readonly RangeRow[]> {
     const ranges = [...whole.keys()];
-    const closing = [ranges.map((range) => range.lease), ranges.map((range) => range.alone)];
+    const closing = [ranges.map((range) => range.lease), [...whole.values()].map((placed) => placed.length)];
     const looks = performance.now() >= this.#lookIntoGapsMs;
     let rows: readonly RangeRow[];
     try {
@@ -194,7 +196,7 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
         if (named.has(key)) again.push(outcome.job.id);
         else some.push(placed);
         named.add(key);
-      } else if (!range.mark(place)) again.push(outcome.job.id);
+      } else if (!range.begin(place)) again.push(outcome.job.id);
       else if (!byRange.get(range)?.push(placed)) byRange.set(range, [placed]);
     }
     const whole = new Map<TakenRange, Placed[]>();
@@ -209,7 +211,7 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
       for (const one of placed) some.push(one);
     }
     const undo = (): void => {
-      for (const [range, placed] of byRange) for (const { place } of placed) range.unmark(place);
+      for (const [range, placed] of byRange) for (const { place } of placed) range.undo(place);
     };
     return { whole, some, ending, again, undo };
   }
@@ -218,7 +220,7 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
   async #settling(plan: Plan, send: () => Promise<SettleResult>): Promise<SettleResult> {
     try {
       const result = await send();
-      for (const [lease, range] of this.#ranges) if (range.left === 0) this.#ranges.delete(lease);
+      for (const [lease, range] of this.#ranges) if (range.isOver) this.#ranges.delete(lease);
       return plan.again.length === 0 ? result : { ...result, stale: [...result.stale, ...plan.again] };
     } catch (error) {
       plan.undo();
@@ -227,28 +229,22 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
   }
 
   /**
-   * What became of leases that were to end whole. One of which a part was reaped has become shorter. One that is not among
-   * the rows was reaped, or somebody else has settled jobs of it: then each is asked for by itself.
+   * What became of leases that were to end whole. One that is not among the rows was reaped, or others have settled jobs of
+   * it: then each job is asked for by itself.
    */
   async #closed({ whole }: Plan, rows: readonly RangeRow[]): Promise<SettleResult> {
-    const closed = new Map(rows.filter((row) => row.kind === 'c').map((row) => [Number(row.lease), row]));
+    const closed = new Set(rows.filter((row) => row.kind === 'c').map((row) => Number(row.lease)));
     let acked = 0;
-    const stale: JobId[] = [];
     const unclear: Placed[] = [];
     for (const [range, placed] of whole) {
-      const row = closed.get(range.lease);
-      if (row === undefined) {
-        unclear.push(...placed);
-        continue;
-      }
-      for (const { outcome, place } of placed) {
-        const number = range.lo + place;
-        if (number >= Number(row.lo) && number <= Number(row.hi)) acked += 1;
-        else stale.push(outcome.job.id);
+      if (!closed.has(range.lease)) unclear.push(...placed);
+      else {
+        acked += placed.length;
+        for (const { place } of placed) range.answer(place);
       }
     }
     const ending = [...new Set(unclear.map(({ lease }) => lease))];
-    return add({ ...NOTHING, acked, stale }, await this.#settleSome(unclear, ending));
+    return add({ ...NOTHING, acked }, await this.#settleSome(unclear, ending));
   }
 
   async #settleSome(some: readonly Placed[], ending: readonly number[]): Promise<SettleResult> {
@@ -259,14 +255,11 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
         some.map(({ place }) => place),
         some.map(({ outcome }) => outcome.kind),
         some.map(({ outcome }) => (outcome.kind === 'retry' ? outcome.delayMs : 0)),
-        some.map(({ outcome }) => ('error' in outcome ? storable(outcome.error) : null)),
+        some.map(({ outcome }) => ('error' in outcome ? storableError(outcome.error) : null)),
         ending,
       ]),
     );
-    for (const { lease } of some) {
-      const range = this.#ranges.get(lease);
-      if (range !== undefined) range.alone += 1;
-    }
+    for (const { lease, place } of some) this.#ranges.get(lease)?.answer(place);
     const row = rows[0];
     if (row === undefined) return NOTHING;
     const { acked, retried, dead_lettered: deadLettered, released } = row;
@@ -282,12 +275,7 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
 function placeOf(job: ClaimedJob): { readonly lease: number; readonly place: number } {
   return job instanceof RangeJob
     ? { lease: job.range.lease, place: job.place }
-    : leaseAndPlace(job.lease.fencingToken);
-}
-
-/** Text that `text` columns can hold: NUL cannot be stored, and an error must not keep its job from being settled. */
-function storable(error: string): string {
-  return error.toWellFormed().replaceAll('\0', '\u{FFFD}');
+    : placeOfToken(job.lease.fencingToken);
 }
 
 function add(one: SettleResult, other: SettleResult): SettleResult {

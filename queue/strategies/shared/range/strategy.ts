@@ -1,17 +1,19 @@
 // What is a strategy whose claims are ranges of a log, apart from what becomes of settled ranges?
 
 import type { Connection } from '../../../drivers/driver.ts';
-import type { ClaimStrategy, Delay, StrategyOptions, WorkerDefaults } from '../../../strategy.ts';
+import type { ClaimStrategy, StrategyOptions, WorkerDefaults } from '../../../strategy.ts';
 import { installRelations } from '../install.ts';
 import { PRIORITIES } from '../lease-strategy.ts';
 import { keepIndexPlans } from '../planner.ts';
+import { delayWith } from '../upkeep.ts';
 import { Books } from './books.ts';
 import { enqueueRanges } from './enqueue.ts';
 import { readRangeContents, readRangeStats } from './inspect.ts';
-import { createRelations, type RangeTables, rangeRelations, rangeTables } from './relations.ts';
+import { adopt, openLane } from './lanes-sql.ts';
+import { createRelations, rangeRelations, rangeTables } from './relations.ts';
 import { rotate } from './rotate-sql.ts';
 import { RangeSession, rangeStatements } from './session.ts';
-import { adopt, openLane, take } from './take-sql.ts';
+import { take } from './take-sql.ts';
 import { adoptOrphans, promoteSql, reap, tend } from './upkeep-sql.ts';
 
 /** What one of the two designs is called, and how its worker is set. */
@@ -54,7 +56,7 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
     },
     relations: rangeRelations(tables),
     priorities: PRIORITIES,
-    delay: delayOf(tables),
+    delay: delayWith((limit) => promoteSql(tables, limit)),
     install: (db) =>
       installRelations(db, {
         schema: tables.schema,
@@ -77,19 +79,3 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
 
 /** Mean wait between two looks at the books of a worker whose lease is long, in ms. */
 const TEND_EVERY_MS = 10_000;
-
-function delayOf(tables: RangeTables): Delay {
-  return {
-    async promote(db, limit) {
-      const most = Math.max(1, Math.trunc(limit));
-      const { rows } = await db.query<{ readonly promoted: number; readonly next_ms: number | null }>({
-        text: promoteSql(tables, most),
-      });
-      const promoted = rows[0]?.promoted ?? 0;
-      // A full page says nothing about what is behind it: the caller looks again at once.
-      if (promoted >= limit) return { promoted, nextDueInMs: 0 };
-      const nextMs = rows[0]?.next_ms ?? undefined;
-      return nextMs === undefined ? { promoted } : { promoted, nextDueInMs: Math.max(1, nextMs) };
-    },
-  };
-}

@@ -1,105 +1,11 @@
 // How is the next range of a queue's jobs taken, and a finished one closed, in one statement?
 
-import { digest, qualify } from '../../../sql.ts';
-import { positionSql, type RangeTables, slotSql } from './relations.ts';
-
-/** A server-side function: its qualified name with argument types, and the statement that creates it. */
-export interface Routine {
-  readonly name: string;
-  readonly signature: string;
-  readonly create: string;
-}
-
-/** The name carries a digest of the body: workers of two versions each call their own. */
-export function routine(
-  tables: RangeTables,
-  verb: string,
-  args: string,
-  types: string,
-  body: string,
-): Routine {
-  const text = `${args} ${body}`;
-  const name = qualify(tables.schema, `${verb}_${digest(text)}`);
-  const tag = `$range_${digest(tables.jobs)}$`;
-  return {
-    name,
-    signature: `${name}(${types})`,
-    create: `CREATE OR REPLACE FUNCTION ${name}${args}\nLANGUAGE plpgsql VOLATILE AS ${tag}\n#variable_conflict use_column\n${body}\n${tag}`,
-  };
-}
-
-/** A string literal, for names inside a body. */
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}
-
-/** Makes the lane of a queue and priority, unless somebody else has. Its sequences are named by its number. */
-export function openLane(tables: RangeTables): Routine {
-  const sequences = ['numbers', 'cursor', 'floor'];
-  const schema = literal(tables.schema);
-  return routine(
-    tables,
-    'open_lane',
-    '(wanted_queue text, wanted_priority smallint) RETURNS void',
-    'text, smallint',
-    `DECLARE
-  number integer;
-BEGIN
-  PERFORM pg_advisory_xact_lock(${tables.locks.opening}, 0);
-  IF EXISTS (SELECT FROM ${tables.lanes} WHERE queue = wanted_queue AND priority = wanted_priority) THEN
-    RETURN;
-  END IF;
-  number := nextval(pg_get_serial_sequence(${literal(tables.lanes)}, 'id'));
-${sequences.map((name) => `  EXECUTE format('CREATE SEQUENCE %I.%I', ${schema}, format('lane_%s_${name}', number));`).join('\n')}
-  INSERT INTO ${tables.lanes} (id, priority, queue, numbers, cursor, floor)
-  OVERRIDING SYSTEM VALUE
-  VALUES (number, wanted_priority, wanted_queue${sequences
-    .map((name) => `,\n    format('%I.%I', ${schema}, format('lane_%s_${name}', number))::regclass`)
-    .join('')});
-END`,
-  );
-}
+import { quoteLiteral } from '../../../sql.ts';
+import { positionSql, type RangeTables } from './relations.ts';
+import { type Routine, routine } from './routine.ts';
 
 /** Beyond as many gaps that were looked into in vain, a session leaves them alone for a while. */
 const FEW_GAPS = 64;
-
-/** Jobs that one claim moves out of the inbox at most. */
-const ADOPTED = 10_000;
-
-/**
- * Numbers the jobs that waited for their lane to exist: those of the first transactions of a queue or priority, whose
- * lane could not be made inside them, as everybody else's first job would have waited for their commit.
- */
-export function adopt(tables: RangeTables, open: Routine): Routine {
-  const slot = slotSql(tables);
-  return routine(
-    tables,
-    'adopt',
-    '(wanted_queue text) RETURNS void',
-    'text',
-    `BEGIN
-  PERFORM pg_advisory_xact_lock(${tables.locks.opening}, 1);
-  PERFORM ${open.name}(wanted_queue, priority)
-  FROM (SELECT DISTINCT priority FROM ${tables.inbox} WHERE queue = wanted_queue) AS newcomer
-  WHERE NOT EXISTS (
-    SELECT FROM ${tables.lanes} AS lane WHERE lane.queue = wanted_queue AND lane.priority = newcomer.priority
-  );
-  WITH moved AS MATERIALIZED (
-    DELETE FROM ${tables.inbox} AS job
-    WHERE ctid = ANY (ARRAY (
-      SELECT ctid FROM ${tables.inbox} WHERE queue = wanted_queue ORDER BY id LIMIT ${ADOPTED} FOR UPDATE SKIP LOCKED
-    ))
-    RETURNING job.*
-  )
-  INSERT INTO ${tables.jobs}
-    (lane, seq, origin, attempt, max_attempts, since, last_error, payload${slot === undefined ? '' : ', slot'})
-  SELECT lane.id, nextval(lane.numbers), job.id, job.attempt, job.max_attempts, job.since, job.last_error, job.payload
-    ${slot === undefined ? '' : `, ${slot}`}
-  FROM (SELECT * FROM moved ORDER BY id) AS job
-  JOIN ${tables.lanes} AS lane ON lane.queue = job.queue AND lane.priority = job.priority;
-END`,
-  );
-}
 
 /**
  * The numbers above `after` in a lane, in order, as a subquery. Where slots take turns new jobs lie in the present one or
@@ -144,19 +50,19 @@ function closeSpans({ spans, jobs, rotates }: RangeTables): string {
     )`;
   return `WITH closed AS MATERIALIZED (
       UPDATE ${spans} AS span SET expires_at = NULL
-      FROM unnest(closing, alone_before) AS ours (lease, alone)
-      WHERE span.lease = ours.lease AND span.expires_at IS NOT NULL AND span.alone = ours.alone
-      RETURNING span.lease, span.lane, span.lo, span.hi, span.base
+      FROM unnest(closing, settling) AS ours (lease, jobs)
+      WHERE span.lease = ours.lease AND span.expires_at IS NOT NULL AND span.hi - span.lo + 1 - span.alone = ours.jobs
+      RETURNING span.lease, span.lane, span.lo, span.hi
     )${gone}
-    SELECT 'c'::"char", lease, lane, NULL::smallint, base, lo, hi, NULL::float8, NULL::smallint, NULL::text, NULL::text
+    SELECT 'c'::"char", lease, lane, NULL::smallint, lo, hi, NULL::float8, NULL::smallint, NULL::text, NULL::text
     FROM closed`;
 }
 
 /**
  * Closes the leases of `closing` as settled, then takes the next jobs of a queue.
  *
- * - A lease of which somebody else has settled jobs one by one is left as it is: whoever closes it whole would count them
- *   once more. `alone_before` is how many the caller knows of.
+ * - A lease is closed whole only if `settling`, the number of jobs that the caller settles with it, is what is left of it by
+ *   the server's own count: others may have settled some, or a reaper have taken a part.
  * - Lanes come in the order of their priority. A lane with nothing new and no gap costs a look at its sequences.
  * - The latch makes claimers of one lane take turns, for as long as it takes to find the end of their range and to move
  *   the cursor: it opens before the commit, so nobody waits for a disk. A statement under it has a snapshot of its own,
@@ -179,10 +85,10 @@ export function take(tables: RangeTables, adoptJobs: Routine): Routine {
   return routine(
     tables,
     'take',
-    `(closing bigint[], alone_before integer[], wanted_queue text, wanted integer, lease_ms float8, worker_name text,
+    `(closing bigint[], settling integer[], wanted_queue text, wanted integer, lease_ms float8, worker_name text,
   look_into_gaps boolean)
 RETURNS TABLE (
-  kind "char", lease bigint, lane integer, priority smallint, base bigint, lo bigint, hi bigint, expires_ms float8,
+  kind "char", lease bigint, lane integer, priority smallint, lo bigint, hi bigint, expires_ms float8,
   crashes smallint, details text, payloads text
 )`,
     'bigint[], integer[], text, integer, double precision, text, boolean',
@@ -262,7 +168,7 @@ ${
           ${takeFromGap(tables)}
         END LOOP;
         IF probed > ${FEW_GAPS} THEN
-          RETURN QUERY SELECT 'g'::"char", 0::bigint, this.id, this.priority, 0::bigint, 0::bigint, 0::bigint,
+          RETURN QUERY SELECT 'g'::"char", 0::bigint, this.id, this.priority, 0::bigint, 0::bigint,
             extract(epoch FROM clock_timestamp() - began)::float8 * 1000, 0::smallint, NULL::text, NULL::text;
         END IF;
         IF new_count > wanted - taken THEN
@@ -298,7 +204,7 @@ ${
       RAISE;
     END;
     FOR i IN 1 .. cardinality(los) LOOP
-      number := nextval(${literal(leases)});
+      number := nextval(${quoteLiteral(leases)});
       INSERT INTO ${spans} (lane, crashes, lo, hi, base, lease, expires_at, worker)
       VALUES (this.id, deaths[i], los[i], his[i], los[i], number, until, worker_name);
       view := views[i];
@@ -349,7 +255,7 @@ function spanRows(live: readonly string[]): string {
         `SELECT seq, attempt, max_attempts, origin, payload FROM ${slot} WHERE lane = this.id AND seq BETWEEN los[i] AND his[i]`,
     )
     .join(' UNION ALL ');
-  return `SELECT 'l'::"char", number, this.id, this.priority, los[i], los[i], his[i],
+  return `SELECT 'l'::"char", number, this.id, this.priority, los[i], his[i],
         extract(epoch FROM until)::float8 * 1000, deaths[i],
         CASE
           WHEN max(attempt) = 0 AND count(origin) = 0 AND min(max_attempts) = max(max_attempts) THEN min(max_attempts)::text

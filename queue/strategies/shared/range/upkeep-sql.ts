@@ -1,7 +1,7 @@
 // How do dead workers' ranges come back, delayed jobs become due, and books stay short?
 
 import { floorOf, idSql, positionSql, type RangeTables, slotSql } from './relations.ts';
-import { type Routine, routine } from './take-sql.ts';
+import { type Routine, routine } from './routine.ts';
 
 /**
  * Ends expired leases, `most` jobs at most, in place: the range becomes a gap whose jobs count one crash more, and the
@@ -208,7 +208,7 @@ export function adoptOrphans(tables: RangeTables): Routine {
     `DECLARE
   this record;
   above bigint;
-  found integer;
+  orphans integer;
 BEGIN
   ${READ_COMMITTED}
   IF NOT pg_try_advisory_xact_lock(${locks.tending}, 0) THEN RETURN 0; END IF;
@@ -220,10 +220,10 @@ BEGIN
     FROM (${uncovered(tables, 'above', 'last')}) AS missing
     RETURNING lane, lo, hi
   )
-  SELECT count(*) INTO found
+  SELECT count(*) INTO orphans
   FROM orphaned
   JOIN ${jobs} AS job ON job.lane = orphaned.lane AND job.seq BETWEEN orphaned.lo AND orphaned.hi;
-  RETURN found;
+  RETURN orphans;
 END`,
   );
 }
