@@ -1,6 +1,6 @@
 // How does an application put jobs into a queue?
 
-import type { Database, Driver } from './drivers/driver.ts';
+import type { Database, Driver, Transactor } from './drivers/driver.ts';
 import { InvalidArgumentError } from './errors.ts';
 import { requireOpenAxis, requireQueueName, validateJob } from './job.ts';
 import { requireFunction, requireKnownKeys, requireObject } from './keys.ts';
@@ -119,11 +119,20 @@ class StrategyQueue implements Queue {
     if (options.tx !== undefined) return this.#send(options.tx, jobs, queues);
     // One statement is its own transaction; more than one, the signal's included, needs a real one.
     const single = jobs.length <= ENQUEUE_CHUNK && this.#signaller.insideEnqueue === undefined;
-    const ids = single
-      ? await this.#send(this.driver, jobs, queues)
-      : await this.driver.transaction((tx) => this.#send(tx, jobs, queues));
+    if (!single) {
+      const ids = await this.driver.transaction((tx) => this.#send(tx, jobs, queues));
+      this.#signaller.afterEnqueue?.(queues);
+      return ids;
+    }
+    const signalling = this.#signalling(queues);
+    if (signalling !== undefined) return this.strategy.enqueue(signalling, jobs);
+    const ids = await this.strategy.enqueue(this.driver, jobs);
     this.#signaller.afterEnqueue?.(queues);
     return ids;
+  }
+
+  #signalling([queue, ...others]: readonly string[]): Transactor | undefined {
+    return queue === undefined || others.length > 0 ? undefined : this.#signaller.behindEnqueue?.(queue);
   }
 
   async #send(db: Database, jobs: readonly NewJob[], queues: readonly string[]): Promise<readonly JobId[]> {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type TestDatabase, testDatabase } from '../testing/database.ts';
+import type { Sending } from './drivers/options.ts';
 import { eventually } from './eventually.ts';
 import {
   createQueue,
@@ -71,6 +72,23 @@ for (const { wakeupName } of wakeups) {
     }
   });
 }
+
+test('coalesced: the signal of a lone enqueue travels right behind it, on its connection', async () => {
+  const sendings: Sending[] = [];
+  await using own = pgDriver({
+    ...database.settings,
+    onStatement: (_text, sending) => sendings.push(sending),
+  });
+  await using queue = await openQueue({ driver: own });
+  await queue.enqueue({ queue: 'q', payload: 1 });
+  await sleep(50);
+  sendings.length = 0;
+  await queue.enqueue({ queue: 'q', payload: 1 });
+  assert.deepEqual(
+    sendings.map(({ joined }) => joined),
+    [false, true],
+  );
+});
 
 test('a caller’s own transaction wakes a worker by signal', async () => {
   await using queue = await openQueue();

@@ -33,13 +33,26 @@ export interface Connection extends Database, AsyncDisposable {
   listen(channel: string, onNotify: (payload: string) => void): Promise<void>;
 }
 
+/** What runs statements as transactions of their own, or `work` as one. */
+export interface Transactor extends Database {
+  /** Runs `work` in one transaction: commits when it resolves, rolls back when it rejects. */
+  transaction<T>(work: (tx: Database) => Promise<T>): Promise<T>;
+}
+
 /**
  * A pool of connections to one database. `query` runs on any free connection, `connect` opens one that belongs to
  * the caller and lies outside the pool's limit. Disposing waits for running statements and closes everything.
  */
-export interface Driver extends Database, AsyncDisposable {
+export interface Driver extends Transactor, AsyncDisposable {
   readonly name: string;
   connect(purpose: string): Promise<Connection>;
-  /** Runs `work` in one transaction: commits when it resolves, rolls back when it rejects. */
-  transaction<T>(work: (tx: Database) => Promise<T>): Promise<T>;
+  /**
+   * Runs `statement`, and `follower` right behind it on the same connection: each a transaction of its own, so that the
+   * follower finds the first one committed, or failed. Answers for the first alone; `onFollowerError` is told of the other.
+   */
+  queryFollowed<Row = Record<string, unknown>>(
+    statement: Statement,
+    follower: Statement,
+    onFollowerError: (error: unknown) => void,
+  ): Promise<QueryResult<Row>>;
 }

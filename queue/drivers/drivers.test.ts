@@ -151,6 +151,44 @@ for (const { label, library, pipeline, open: openDriver } of driverKinds) {
       assert.deepEqual(await valueIn(driver, left), [`${label} a`]);
     });
 
+    test('a follower runs behind its statement, whatever becomes of either', async () => {
+      const driver = open({ max: 1 });
+      const table = `followed_${library}_${pipeline}`;
+      await driver.query({ text: `CREATE TABLE ${table} (n integer PRIMARY KEY)` });
+      const insert = (n: number) => ({
+        name: 'insert',
+        text: `INSERT INTO ${table} VALUES ($1) RETURNING n`,
+        values: [n],
+      });
+      const codes: unknown[] = [];
+      const tell = (error: unknown): unknown =>
+        codes.push(error instanceof Error && 'code' in error ? error.code : error);
+      // The follower finds what its statement has written, also where both are prepared for the first time.
+      const copy = {
+        name: 'copy',
+        text: `INSERT INTO ${table} SELECT max(n) + $1 FROM ${table}`,
+        values: [1],
+      };
+      for (const n of [1, 3, 5])
+        assert.deepEqual((await driver.queryFollowed(insert(n), copy, tell)).rows, [{ n }]);
+      assert.equal(
+        await valueIn(driver, `SELECT string_agg(n::text, ',' ORDER BY n) AS v FROM ${table}`),
+        '1,2,3,4,5,6',
+      );
+      assert.deepEqual(codes, []);
+      // A refused statement keeps its follower, and the other way round.
+      assert.equal(await codeOf(driver.queryFollowed(insert(1), copy, tell)), '23505');
+      assert.deepEqual((await driver.queryFollowed(insert(8), insert(8), tell)).rows, [{ n: 8 }]);
+      assert.equal(
+        await valueIn(driver, `SELECT string_agg(n::text, ',' ORDER BY n) AS v FROM ${table} WHERE n > 6`),
+        '7,8',
+      );
+      assert.deepEqual(codes, ['23505']);
+      await driver.queryFollowed(insert(9), copy, tell);
+      await driver[Symbol.asyncDispose]();
+      assert.equal(codes.length, 1, 'disposing waits for followers');
+    });
+
     test('notifications are heard by whoever listens', async () => {
       await using driver = open();
       await using session = await driver.connect('test');

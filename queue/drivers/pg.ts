@@ -233,21 +233,41 @@ class PgDriver implements Driver {
   }
 
   async transaction<T>(work: (tx: Database) => Promise<T>): Promise<T> {
+    await using lent = await this.#lend();
+    // A connection that could not even roll back must not return to the pool.
+    return await inTransaction((statement) => lent.run(statement), work, lent.onError);
+  }
+
+  async queryFollowed<Row = Record<string, unknown>>(
+    statement: Statement,
+    follower: Statement,
+    onFollowerError: (error: unknown) => void,
+  ): Promise<QueryResult<Row>> {
+    const lent = await this.#lend();
+    const first = lent.run<Row>(statement);
+    const second = lent.run(follower).catch(onFollowerError);
+    void Promise.allSettled([first, second]).then(() => lent[Symbol.asyncDispose]());
+    return first;
+  }
+
+  /** A client of the pool, until it is disposed. */
+  async #lend() {
     const client = await this.#pool.connect();
     const way = wayOf(this.#options);
     let broken: Error | undefined;
     const onError = (error: Error): void => {
       broken = error;
     };
-    // A checked-out client reports its death to us, not to the pool.
+    // A client that is lent reports its death to us, not to the pool.
     client.on('error', onError);
-    try {
-      return await inTransaction((statement) => run(client, statement, way), work, onError);
-    } finally {
-      client.off('error', onError);
-      // A connection that could not even roll back must not return to the pool.
-      client.release(broken);
-    }
+    return {
+      run: <Row>(statement: Statement) => run<Row>(client, statement, way),
+      onError,
+      async [Symbol.asyncDispose]() {
+        client.off('error', onError);
+        client.release(broken);
+      },
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -69,6 +69,18 @@ class PostgresDriver implements Driver {
     return connection;
   }
 
+  async queryFollowed<Row = Record<string, unknown>>(
+    statement: Statement,
+    follower: Statement,
+    onFollowerError: (error: unknown) => void,
+  ): Promise<QueryResult<Row>> {
+    const client = await this.#pool.acquire();
+    const first = client.run<Row>(statement);
+    const second = client.run(follower).catch(onFollowerError);
+    void Promise.allSettled([first, second]).then(() => this.#pool.release(client));
+    return first;
+  }
+
   async transaction<T>(work: (tx: Database) => Promise<T>): Promise<T> {
     const client = await this.#pool.acquire();
     let broken = false;

@@ -68,6 +68,18 @@ test('a signal after a quiet window is a leading one again', () => {
   assert.deepEqual(sent, ['a@0', 'a@6']);
 });
 
+test('a signal that its caller sends opens a window for what follows, and none is taken within', () => {
+  const { clock, sent, coalescer } = bench();
+  assert.equal(coalescer.take('a'), true);
+  assert.equal(coalescer.take('a'), false);
+  clock.advance(5);
+  assert.deepEqual(sent, [], 'nothing was due');
+  assert.equal(coalescer.take('a'), true);
+  coalescer.signal('a');
+  clock.advance(5);
+  assert.deepEqual(sent, ['a@10']);
+});
+
 test('keys do not wait for each other', () => {
   const { sent, coalescer } = bench();
   coalescer.signal('a');

@@ -40,10 +40,21 @@ export class Coalescer {
     else open.due = true;
   }
 
+  /** Whether a signal for `key` could be sent now; if so the caller sends it, and a window is open from now on. */
+  take(key: string): boolean {
+    if (this.#windows.has(key)) return false;
+    this.#open(key);
+    return true;
+  }
+
   #fire(key: string): void {
+    this.#open(key);
+    this.#send(key);
+  }
+
+  #open(key: string): void {
     const cancel = this.#timers.schedule(() => this.#close(key), this.#windowMs);
     this.#windows.set(key, { due: false, cancel });
-    this.#send(key);
   }
 
   #close(key: string): void {

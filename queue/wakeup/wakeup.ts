@@ -1,6 +1,6 @@
 // What must a way of waking idle workers offer? The seam between the queue and its wake-ups.
 
-import type { Database, Driver } from '../drivers/driver.ts';
+import type { Database, Driver, Transactor } from '../drivers/driver.ts';
 
 /** What every wake-up is given. */
 export interface WakeupContext {
@@ -14,6 +14,11 @@ export interface WakeupContext {
 export interface Signaller extends AsyncDisposable {
   /** Runs in the transaction of an enqueue, so that the signal commits with the jobs. Absent when it needs none. */
   readonly insideEnqueue?: (db: Database, queues: readonly string[]) => Promise<void>;
+  /**
+   * For an enqueue to one queue that is a transaction of its own: a database whose statements have the signal travel right
+   * behind them, so that `afterEnqueue` is not to be called. Absent, or `undefined`, when that is not the time for one.
+   */
+  readonly behindEnqueue?: (queue: string) => Transactor | undefined;
   /** Runs when jobs of `queues` are committed. Must return at once and never throw. */
   readonly afterEnqueue?: (queues: readonly string[]) => void;
 }

@@ -1,6 +1,6 @@
 // How does maintenance get the isolation that it needs, where a role or a database defaults to a stricter one?
 
-import type { Database, Driver } from '../../drivers/driver.ts';
+import type { Database, Transactor } from '../../drivers/driver.ts';
 
 /** What a routine raises that finds itself under another level: PostgreSQL's invalid_transaction_state. */
 const INVALID_STATE = '25000';
@@ -28,6 +28,6 @@ export function readCommitted(db: Database): Database {
 }
 
 /** Whether statements on `db` are transactions of their own. */
-export function isDriver(db: Database): db is Driver {
+export function isDriver(db: Database): db is Transactor {
   return 'transaction' in db;
 }
