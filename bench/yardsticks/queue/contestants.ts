@@ -24,11 +24,6 @@ export function contestants(bench: Bench, names?: readonly string[]): readonly S
   return strategies.filter(({ strategyName }) => wanted.includes(strategyName));
 }
 
-/** The favourite and the reference. */
-export function bestAndReference(bench: Bench): readonly StrategyFactory[] {
-  return contestants(bench, bench.smoke ? SMOKE : [bestName(), REFERENCE]);
-}
-
 /** Whether a strategy is judged where only the best one and the reference are. */
 export function isBestOrReference({ strategyName }: StrategyFactory): boolean {
   return strategyName === REFERENCE || strategyName === bestName();

@@ -22,9 +22,9 @@ const WARMUP_SECONDS = 1;
 const SECONDS = 110;
 const SESSIONS = 8;
 const IDLE_TARGET_PER_SEC = 1;
-const IDLE_SECONDS = 10;
-/** Opening, first claims, the first upkeep. */
-const IDLE_SETTLE_SECONDS = 3;
+const IDLE_SECONDS = 30;
+/** Opening, first claims, the first upkeep; and until sessions that came to rest one after another share their polls. */
+const IDLE_SETTLE_SECONDS = 25;
 /** Idle workers hardly use the machine: several at a time, as many as there are connections for. */
 const IDLE_AT_ONCE = 5;
 
