@@ -7,7 +7,7 @@ import type { Connection, Statement } from '../drivers/driver.ts';
 import { pgDriver } from '../drivers/pg.ts';
 import { packedStatements } from './packed-lease/statements.ts';
 import { installPacked, packedTables } from './packed-lease/tables.ts';
-import { keepIndexPlans, planOnce } from './shared/planner.ts';
+import { keepIndexPlans } from './shared/planner.ts';
 
 const tables = packedTables({ schema: 'plans' });
 const statements = packedStatements(tables);
@@ -103,13 +103,11 @@ test('claims, turns, settles and heartbeats go by index at every size, with old 
     await driver.query({ text: `ALTER TABLE ${table} SET (autovacuum_enabled = off)` });
   await using old = await driver.connect('old');
   await keepIndexPlans(old);
-  await planOnce(old);
   await executeAll(old);
   for (const size of SIZES) {
     await fill(old, size);
     await using fresh = await driver.connect('fresh');
     await keepIndexPlans(fresh);
-    await planOnce(fresh);
     await executeAll(fresh);
     await assertPlans(fresh, `new plan, ${size} jobs`);
     await assertPlans(old, `old plan, ${size} jobs`);

@@ -9,6 +9,7 @@ import { Hand } from './hand.ts';
 import { HeldJob } from './held-job.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { ResolvedOptions } from './options.ts';
+import { type Due, Outbox } from './outbox.ts';
 import { SessionHolder } from './session-holder.ts';
 import { isThenable } from './thenable.ts';
 import { failureOutcome } from './verdict.ts';
@@ -31,20 +32,13 @@ export interface RunnerReport {
   readonly abandoned: number;
 }
 
-/** Outcomes to be settled. `final`: whatever fails now is not tried again. */
-interface Due {
-  readonly outcomes: readonly Outcome[];
-  readonly final: boolean;
-}
-
 /** The bell's strokes and the earliest end of the leases, as known before a claim. */
 interface ClaimStart {
   readonly strokes: number;
   readonly expiresAtMs: number;
 }
 
-/** Outcomes per settle statement, and, as a multiple of the batch, outcomes that may wait before claims pause. */
-const SETTLE_LIMIT = 10_000;
+/** Outcomes, as a multiple of the batch, that may wait to be settled before claims pause. */
 const BACKLOG_BATCHES = 8;
 
 /**
@@ -61,14 +55,10 @@ export class Runner {
   readonly #leases: LeaseKeeper | undefined;
   readonly #target: number;
   readonly #timedLease: boolean;
-  #outcomes: Outcome[] = [];
-  /** Outcomes whose first settle failed. */
-  #again: readonly Outcome[] = [];
+  readonly #outbox: Outbox;
   #claiming = false;
   #resting = false;
   #settlingOn: WorkerSession | undefined;
-  #flushDue = false;
-  #flushTimer: NodeJS.Timeout | undefined;
   #pumpQueued = false;
   #released = 0;
   readonly #drained = Promise.withResolvers<void>();
@@ -77,6 +67,7 @@ export class Runner {
     this.#context = context;
     this.#options = context.options;
     this.#backoff = new Backoff(context.options.random);
+    this.#outbox = new Outbox(context.options, () => this.#pump());
     this.#target = context.options.concurrency + context.options.prefetch;
     this.#timedLease = context.queue.strategy.guarantees.lease === 'timed';
     this.#holder = new SessionHolder(context.queue, context.options, workerId, {
@@ -147,7 +138,7 @@ export class Runner {
     // A lease that lasts as long as its session cannot be settled by another one: the dead session calls it stale.
     if (!this.#timedLease && held.session !== this.#holder.session)
       void this.#settle(held.session, [outcome], true);
-    else this.#outcomes.push(outcome);
+    else this.#outbox.add(outcome);
   }
 
   #releaseBuffer(): void {
@@ -172,36 +163,8 @@ export class Runner {
   /** What is to be settled now, taken off the list; `undefined` for nothing. */
   #dueOutcomes(): Due | undefined {
     if (this.#settlingOn !== undefined) return undefined;
-    if (this.#again.length > 0) {
-      const outcomes = this.#again;
-      this.#again = [];
-      return { outcomes, final: true };
-    }
-    if (this.#outcomes.length === 0) return undefined;
-    if (this.#options.settle === 'batched' && !this.#isFlushDue()) {
-      this.#flushLater();
-      return undefined;
-    }
-    this.#flushDue = false;
-    clearTimeout(this.#flushTimer);
-    this.#flushTimer = undefined;
-    const most = this.#options.settle === 'each' ? 1 : SETTLE_LIMIT;
-    return { outcomes: this.#outcomes.splice(0, most), final: false };
-  }
-
-  #isFlushDue(): boolean {
     const idle = this.#hand.running.size === 0 && this.#hand.waiting === 0;
-    return (
-      idle || this.#flushDue || this.#outcomes.length >= this.#options.batch || this.#stopping.signal.aborted
-    );
-  }
-
-  #flushLater(): void {
-    this.#flushTimer ??= setTimeout(() => {
-      this.#flushTimer = undefined;
-      this.#flushDue = true;
-      this.#pump();
-    }, this.#options.settleDelayMs);
+    return this.#outbox.take(idle || this.#stopping.signal.aborted);
   }
 
   async #settle(session: WorkerSession, outcomes: readonly Outcome[], final: boolean): Promise<void> {
@@ -245,7 +208,7 @@ export class Runner {
     this.#options.events.settleFailed?.(outcomes, error);
     this.#options.events.error?.(error, 'settle');
     // The fence makes it safe: what the failed try did settle is stale now. Once only, then the lease decides.
-    if (this.#timedLease && !final) this.#again = outcomes;
+    if (this.#timedLease && !final) this.#outbox.keep(outcomes);
   }
 
   #afterSettle(outcomes: readonly Outcome[], result: SettleResult): void {
@@ -264,7 +227,7 @@ export class Runner {
   /** Jobs to ask for now; 0 for no claim. */
   #claimSize(): number {
     if (this.#claiming || this.#resting || this.#stopping.signal.aborted) return 0;
-    if (this.#outcomes.length > this.#options.batch * BACKLOG_BATCHES) return 0;
+    if (this.#outbox.fresh > this.#options.batch * BACKLOG_BATCHES) return 0;
     return claimSize({
       free: this.#target - this.#hand.running.size - this.#hand.waiting,
       batch: this.#options.batch,
@@ -328,13 +291,13 @@ export class Runner {
     if (this.#timedLease) return;
     const lost = this.#hand.lose(Hand.of(session));
     if (lost.length > 0) this.#options.events.leaseLost?.(lost.map((held) => held.job));
-    const outcomes = this.#outcomes.splice(0);
+    const outcomes = this.#outbox.empty();
     if (outcomes.length > 0) void this.#settle(session, outcomes, true);
   }
 
   #isDrained(): boolean {
-    const inHand = this.#hand.running.size + this.#hand.waiting + this.#outcomes.length + this.#again.length;
-    return inHand === 0 && !this.#claiming && this.#settlingOn === undefined;
+    const inHand = this.#hand.running.size + this.#hand.waiting;
+    return inHand === 0 && this.#outbox.isEmpty && !this.#claiming && this.#settlingOn === undefined;
   }
 
   /**
@@ -350,7 +313,7 @@ export class Runner {
     this.#pump();
     await this.#drained.promise;
     this.#leases?.stop();
-    clearTimeout(this.#flushTimer);
+    this.#outbox.stop();
     await this.#holder.close();
     return { released: this.#released, abandoned: this.#hand.running.size };
   }

@@ -5,7 +5,7 @@ import type { Bench, Figure, Yardstick } from '../../yardstick.ts';
 import { contest, fastestOf, rateFigure, ratioFigure, type Standing } from './contest.ts';
 import { Drains, type Entrant, entrantOf, isKnown } from './drains.ts';
 
-const BATCHES = [100, 500, 1_000, 2_000];
+const BATCHES = [100, 200, 500, 2_000];
 const SMOKE_BATCHES = [100];
 /** To find each one's best batch; the rounds that count come after. */
 const gridRounds = (rounds: number): number => Math.max(1, Math.floor(rounds / 3));

@@ -10,7 +10,7 @@ import type {
   Turn,
   WorkerSession,
 } from '../../strategy.ts';
-import { keepIndexPlans, planOnce } from '../shared/planner.ts';
+import { keepIndexPlans } from '../shared/planner.ts';
 import { storableError } from '../shared/settle.ts';
 import { comparePlaces, Hint, type Place, START, type Walk } from './hint.ts';
 import type { SettleShape } from './settle-sql.ts';
@@ -217,6 +217,6 @@ export async function openPackedSession(
   connection: Connection,
   workerId: string,
 ): Promise<WorkerSession> {
-  await Promise.all([keepIndexPlans(connection), planOnce(connection)]);
+  await keepIndexPlans(connection);
   return new PackedSession(connection, statements, workerId);
 }

@@ -10,6 +10,11 @@ import type { Connection } from '../../drivers/driver.ts';
  * Up to version 17 a way that is off still counts, at a price beyond any threshold: the server would then compile each
  * statement before it runs it (JIT), at 100 ms a claim. So that is off too.
  *
+ * One plan is right for all values, so each statement is planned once per connection. Left to itself the server compares
+ * the cost of a plan for any values with that of one for these: a LIMIT or a range that it does not know counts for a
+ * share of the table, an array for ten elements. So it would plan anew at each claim, inside of routines too, which for
+ * a claim of hundreds of jobs is as much work as all the rest.
+ *
  * Claims look at rows that others have just let go of: only READ COMMITTED shows them as they are now, where a role or
  * database that defaults to a stricter level would abort them, or show a job that is done.
  *
@@ -18,30 +23,16 @@ import type { Connection } from '../../drivers/driver.ts';
  * give the role the same settings (ALTER ROLE … SET enable_seqscan = off) in such a set-up.
  */
 export async function keepIndexPlans(connection: Connection): Promise<void> {
-  await setForSession(connection, {
+  const settings = {
     enable_seqscan: 'off',
     enable_bitmapscan: 'off',
     enable_hashjoin: 'off',
     enable_mergejoin: 'off',
     enable_sort: 'off',
     jit: 'off',
+    plan_cache_mode: 'force_generic_plan',
     default_transaction_isolation: 'read committed',
-  });
-}
-
-/**
- * For statements whose one plan is right for all values: they are planned once per connection. Left to itself the server
- * compares costs, and a parameter that is an array counts for ten elements where it is not known: a statement that is
- * given one or two would be planned anew each time it runs.
- */
-export async function planOnce(connection: Connection): Promise<void> {
-  await setForSession(connection, { plan_cache_mode: 'force_generic_plan' });
-}
-
-async function setForSession(
-  connection: Connection,
-  settings: Readonly<Record<string, string>>,
-): Promise<void> {
+  };
   await connection.query({
     text: `
 SELECT set_config(setting, value, false)

@@ -249,21 +249,20 @@ function takeFromGap({ jobs, gaps }: RangeTables): string {
  * allowed; otherwise it is an array of [attempt, attempts allowed, id or null] for each.
  */
 function spanRows(live: readonly string[]): string {
-  const range = live
-    .map(
-      (slot) =>
-        `SELECT seq, attempt, max_attempts, origin, payload FROM ${slot} WHERE lane = this.id AND seq BETWEEN los[i] AND his[i]`,
-    )
-    .join(' UNION ALL ');
+  const each = live.map((slot) => `SELECT lane, seq, attempt, max_attempts, origin, payload FROM ${slot}`);
+  // In the order of the index, lane and all, so that slots are merged and nothing is sorted.
+  const range = `SELECT * FROM (${each.join(' UNION ALL ')}) AS live
+        WHERE lane = this.id AND seq BETWEEN los[i] AND his[i]
+        ORDER BY lane, seq`;
   return `SELECT 'l'::"char", number, this.id, this.priority, los[i], his[i],
         extract(epoch FROM until)::float8 * 1000, deaths[i],
         CASE
           WHEN max(attempt) = 0 AND count(origin) = 0 AND min(max_attempts) = max(max_attempts) THEN min(max_attempts)::text
           ELSE (
-            SELECT '[' || string_agg(format('[%s,%s,%s]', attempt, max_attempts, coalesce('"' || origin || '"', 'null')), ',' ORDER BY seq) || ']'
+            SELECT '[' || string_agg(format('[%s,%s,%s]', attempt, max_attempts, coalesce('"' || origin || '"', 'null')), ',') || ']'
             FROM (${range}) AS job
           )
         END,
         '[' || string_agg(payload::text, ',') || ']'
-      FROM (SELECT * FROM (${range}) AS live ORDER BY seq) AS job`;
+      FROM (${range}) AS job`;
 }
