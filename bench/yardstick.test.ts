@@ -25,3 +25,13 @@ test('an interval that holds the target does not tell, however good its middle',
   const line = lineOf(figure({ value: 0.2, interval: [-2.8, 9.7], target: { atMost: 1 } }));
   assert.equal(line, 'open    x: 0.2 ms; 95 % interval -2.8 to 9.7; target ≤ 1');
 });
+
+test('what may flatter reaches nothing, and misses what it misses', () => {
+  const doubtful = (value: number) =>
+    standingOf(figure({ value, target: { atLeast: 1 }, doubt: 'the rival was held back' }));
+  assert.deepEqual([doubtful(2), doubtful(0.5)], ['open', 'missed']);
+  const line = lineOf(
+    figure({ value: 2, unit: '', target: { atLeast: 1 }, note: 'of 3', doubt: 'held back' }),
+  );
+  assert.equal(line, 'open    x: 2; target ≥ 1 (of 3; held back)');
+});

@@ -10,6 +10,8 @@ export interface Figure {
   readonly target?: { readonly atLeast: number } | { readonly atMost: number };
   /** 95 % interval of the value. Where it holds the target, the rounds do not tell; without one the value is judged as it is. */
   readonly interval?: readonly [low: number, high: number];
+  /** Why the value may flatter: then it reaches nothing, however good it is. */
+  readonly doubt?: string;
   /** Range, rounds, circumstances. */
   readonly note?: string;
 }
@@ -35,13 +37,13 @@ export interface Yardstick {
 export type Standing = 'reached' | 'missed' | 'open' | 'untargeted';
 
 /** How a figure stands to its target. A value that is no number misses it. */
-export function standingOf({ value, target, interval }: Figure): Standing {
+export function standingOf({ value, target, interval, doubt }: Figure): Standing {
   if (target === undefined) return value === undefined ? 'open' : 'untargeted';
   if (value === undefined) return 'open';
   const meets = (one: number): boolean =>
     'atLeast' in target ? one >= target.atLeast : one <= target.atMost;
   const ends = (interval ?? [value]).map(meets);
-  if (ends.every(Boolean)) return 'reached';
+  if (ends.every(Boolean)) return doubt === undefined ? 'reached' : 'open';
   return ends.some(Boolean) ? 'open' : 'missed';
 }
 
@@ -54,7 +56,8 @@ const WORDS: Readonly<Record<Standing, string>> = {
 
 /** A figure on one line: verdict, value, target, note. */
 export function lineOf(figure: Figure): string {
-  const { what, value, unit, target, note, interval } = figure;
+  const { what, value, unit, target, interval } = figure;
+  const note = [figure.note, figure.doubt].filter((one) => one !== undefined).join('; ');
   const wanted =
     target === undefined
       ? ''
@@ -64,7 +67,7 @@ export function lineOf(figure: Figure): string {
   const reached = value === undefined ? 'not measured' : `${short(value)}${unit === '' ? '' : ` ${unit}`}`;
   const between =
     interval === undefined ? '' : `; 95 % interval ${short(interval[0])} to ${short(interval[1])}`;
-  return `${WORDS[standingOf(figure)]}  ${what}: ${reached}${between}${wanted}${note === undefined ? '' : ` (${note})`}`;
+  return `${WORDS[standingOf(figure)]}  ${what}: ${reached}${between}${wanted}${note === '' ? '' : ` (${note})`}`;
 }
 
 function short(value: number): string {

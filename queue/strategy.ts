@@ -115,15 +115,22 @@ export interface Delay {
 /** Settle and next claim as one: one round trip, one transaction, one commit. */
 export interface Turn {
   /**
-   * Settles `outcomes` as `settle` does, then claims as `claim` does: both take effect or neither. What it rejects with
-   * leaves it unknown whether they did.
+   * Settles `outcomes` as `settle` does, then claims as `claim` does. What it rejects with leaves both unknown: nothing is
+   * claimed for good. `settleError` is there when the claim stands and the settle failed, or some of it: `settled` then
+   * says nothing, and the outcomes may be sent again.
    */
   settleAndClaim(
     outcomes: readonly Outcome[],
     queue: string,
     limit: number,
     leaseMs: number,
-  ): Promise<{ readonly settled: SettleResult; readonly jobs: readonly ClaimedJob[] }>;
+  ): Promise<TurnResult>;
+}
+
+export interface TurnResult {
+  readonly settled: SettleResult;
+  readonly jobs: readonly ClaimedJob[];
+  readonly settleError?: Error;
 }
 
 /** Work of a strategy that no job asks for: ticks, rotation, trimming. Any number of workers may run it at once. */

@@ -169,7 +169,8 @@ function recordedSession(
                 booked.failed(error);
                 throw error;
               }
-              booked.settled(answer.settled);
+              if (answer.settleError === undefined) booked.settled(answer.settled);
+              else booked.failed(answer.settleError);
               claimed(requestedUs, idle, limit, answer.jobs);
               return answer;
             },

@@ -48,11 +48,12 @@ export interface Driver extends Transactor, AsyncDisposable {
   connect(purpose: string): Promise<Connection>;
   /**
    * Runs `statement`, and `follower` right behind it on the same connection: each a transaction of its own, so that the
-   * follower finds the first one committed, or failed. Answers for the first alone; `onFollowerError` is told of the other.
+   * follower finds the first one committed, or failed. Answers for the first alone. `onFollowed` is called once, when the
+   * follower was answered or is not sent any more; with an error when it failed.
    */
   queryFollowed<Row = Record<string, unknown>>(
     statement: Statement,
     follower: Statement,
-    onFollowerError: (error: unknown) => void,
+    onFollowed: (error?: unknown) => void,
   ): Promise<QueryResult<Row>>;
 }

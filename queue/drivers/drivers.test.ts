@@ -161,8 +161,11 @@ for (const { label, library, pipeline, open: openDriver } of driverKinds) {
         values: [n],
       });
       const codes: unknown[] = [];
-      const tell = (error: unknown): unknown =>
-        codes.push(error instanceof Error && 'code' in error ? error.code : error);
+      let told = 0;
+      const tell = (error?: unknown): void => {
+        told += 1;
+        if (error !== undefined) codes.push(error instanceof Error && 'code' in error ? error.code : error);
+      };
       // The follower finds what its statement has written, also where both are prepared for the first time.
       const copy = {
         name: 'copy',
@@ -186,7 +189,10 @@ for (const { label, library, pipeline, open: openDriver } of driverKinds) {
       assert.deepEqual(codes, ['23505']);
       await driver.queryFollowed(insert(9), copy, tell);
       await driver[Symbol.asyncDispose]();
-      assert.equal(codes.length, 1, 'disposing waits for followers');
+      assert.equal(told, 6, 'disposing waits for followers');
+      assert.equal(codes.length, 1);
+      await assert.rejects(driver.queryFollowed(insert(11), copy, tell));
+      assert.equal(told, 7, 'one that is not sent is told of, too');
     });
 
     test('notifications are heard by whoever listens', async () => {

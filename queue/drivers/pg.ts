@@ -193,6 +193,13 @@ class PgConnection implements Connection {
   }
 }
 
+/** A client of the pool, until it is disposed. */
+interface Lent extends AsyncDisposable {
+  run<Row>(statement: Statement): Promise<Answer<Row>>;
+  /** Its connection is of no more use: it does not return to the pool. */
+  readonly onError: (error: Error) => void;
+}
+
 class PgDriver implements Driver {
   readonly name = 'pg';
   readonly #options: DriverOptions;
@@ -241,17 +248,22 @@ class PgDriver implements Driver {
   async queryFollowed<Row = Record<string, unknown>>(
     statement: Statement,
     follower: Statement,
-    onFollowerError: (error: unknown) => void,
+    onFollowed: (error?: unknown) => void,
   ): Promise<QueryResult<Row>> {
-    const lent = await this.#lend();
+    let lent: Lent;
+    try {
+      lent = await this.#lend();
+    } catch (error) {
+      onFollowed();
+      throw error;
+    }
     const first = lent.run<Row>(statement);
-    const second = lent.run(follower).catch(onFollowerError);
+    const second = lent.run(follower).then(() => onFollowed(), onFollowed);
     void Promise.allSettled([first, second]).then(() => lent[Symbol.asyncDispose]());
     return first;
   }
 
-  /** A client of the pool, until it is disposed. */
-  async #lend() {
+  async #lend(): Promise<Lent> {
     const client = await this.#pool.connect();
     const way = wayOf(this.#options);
     let broken: Error | undefined;

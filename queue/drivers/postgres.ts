@@ -72,11 +72,17 @@ class PostgresDriver implements Driver {
   async queryFollowed<Row = Record<string, unknown>>(
     statement: Statement,
     follower: Statement,
-    onFollowerError: (error: unknown) => void,
+    onFollowed: (error?: unknown) => void,
   ): Promise<QueryResult<Row>> {
-    const client = await this.#pool.acquire();
+    let client: PostgresClient;
+    try {
+      client = await this.#pool.acquire();
+    } catch (error) {
+      onFollowed();
+      throw error;
+    }
     const first = client.run<Row>(statement);
-    const second = client.run(follower).catch(onFollowerError);
+    const second = client.run(follower).then(() => onFollowed(), onFollowed);
     void Promise.allSettled([first, second]).then(() => this.#pool.release(client));
     return first;
   }

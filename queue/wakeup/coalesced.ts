@@ -14,24 +14,31 @@ import type { Signaller, WakeupContext, WakeupFactory } from './wakeup.ts';
 /** Least time between two signals of one queue, in ms. */
 const WINDOW_MS = 2;
 
-function signaller(context: WakeupContext): Signaller {
+function signaller({ driver, schema, onError }: WakeupContext): Signaller {
   const sending = new Set<Promise<void>>();
-  const coalescer = new Coalescer(WINDOW_MS, (queue) => {
-    const sent = context.driver
-      .query(signalSql(context.schema, queue))
-      .then(() => undefined, context.onError)
-      .finally(() => sending.delete(sent));
-    sending.add(sent);
-  });
+  /** Keeps a signal on its way in mind until the function that is returned is called. */
+  const begin = (): ((error?: unknown) => void) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    sending.add(promise);
+    return (error) => {
+      if (error !== undefined) onError(error);
+      sending.delete(promise);
+      resolve();
+    };
+  };
+  const send = (queue: string): void => {
+    const end = begin();
+    driver.query(signalSql(schema, queue)).then(() => end(), end);
+  };
+  const coalescer = new Coalescer(WINDOW_MS, send);
   return {
     behindEnqueue(queue) {
       if (!coalescer.take(queue)) return undefined;
-      const signal = signalSql(context.schema, queue);
       return {
-        query: (statement) => context.driver.queryFollowed(statement, signal, context.onError),
+        query: (statement) => driver.queryFollowed(statement, signalSql(schema, queue), begin()),
         async transaction(work) {
-          const result = await context.driver.transaction(work);
-          coalescer.signal(queue);
+          const result = await driver.transaction(work);
+          send(queue);
           return result;
         },
       };

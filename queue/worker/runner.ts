@@ -183,10 +183,11 @@ export class Runner {
     const claim = this.#beginClaim();
     try {
       const { queue, leaseMs } = this.#options;
-      const { settled, jobs } = await turn.settleAndClaim(due.outcomes, queue, limit, leaseMs);
-      this.#afterSettle(due.outcomes, settled);
+      const answer = await turn.settleAndClaim(due.outcomes, queue, limit, leaseMs);
+      if (answer.settleError === undefined) this.#afterSettle(due.outcomes, answer.settled);
+      else this.#settleFailed(due, answer.settleError);
       this.#endSettle(session);
-      this.#endClaim(session, claim, limit, jobs);
+      this.#endClaim(session, claim, limit, answer.jobs);
     } catch (error) {
       this.#settleFailed(due, error);
       this.#endSettle(session);

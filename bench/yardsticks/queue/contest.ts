@@ -82,9 +82,12 @@ export function rateFigure({ entrant, perSec, problems, incorrect, generatorBoun
  * The ratio of two rates, by its median over the rounds that they share and a 95 % bootstrap interval of that. A void
  * cell on either side misses the target: it is no reading to be left out.
  */
-export function ratioFigure(above: Standing, below: Standing, atLeast: number): Figure {
+export function ratioFigure(above: Standing, below: Standing, atLeast: number, ...doubts: string[]): Figure {
   const what = `${labelOf(above.entrant)} ÷ ${labelOf(below.entrant)}`;
   const target = { atLeast };
+  // A rival that was held back by its load makes the ratio greater than it is.
+  if (below.generatorBound) doubts.push(`perhaps generator-bound: ${labelOf(below.entrant)}`);
+  const doubt = doubts.length === 0 ? {} : { doubt: doubts.join('; ') };
   const problems = [...above.problems, ...below.problems];
   if (problems.length > 0) return { what, value: Number.NaN, unit: '', target, note: problems.join('; ') };
   const ratio = pairedRatio(above.perSec, below.perSec);
@@ -93,17 +96,17 @@ export function ratioFigure(above: Standing, below: Standing, atLeast: number): 
     const other = below.perSec.get(round);
     return other === undefined ? [] : [Math.log(rate / other)];
   });
-  const bound = [above, below].filter((side) => side.generatorBound).map((side) => labelOf(side.entrant));
   const note = [
     `median of ${ratio.n} rounds [${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)}]`,
-    ...(bound.length === 0 ? [] : [`perhaps generator-bound: ${bound.join(', ')}`]),
+    ...(above.generatorBound ? [`perhaps generator-bound, and then more: ${labelOf(above.entrant)}`] : []),
     'burst of a few seconds, no lasting state',
   ].join('; ');
   // One round has no interval, and is judged as it is.
-  if (logs.length < 2) return { what, value: ratio.median, unit: '', target, note };
+  if (logs.length < 2) return { what, value: ratio.median, unit: '', target, note, ...doubt };
   const { low, high } = bootstrapInterval(logs, (values) => median(values) ?? 0, {
     random: seeded(logs.length),
     method: 'percentile',
   });
-  return { what, value: ratio.median, interval: [Math.exp(low), Math.exp(high)], unit: '', target, note };
+  const interval = [Math.exp(low), Math.exp(high)] as const;
+  return { what, value: ratio.median, interval, unit: '', target, note, ...doubt };
 }

@@ -45,6 +45,11 @@ export function isKnown(name: string): boolean {
   return name in PEERS || CONTENDERS.some((contender) => contender.name === name);
 }
 
+/** The entrant that claims as many jobs at a time; a strategy of ours may also hold as many in advance. */
+export function entrantWith(name: string, batch: number): Entrant {
+  return entrantOf(name, name in PEERS ? { batch } : { batch, prefetch: batch });
+}
+
 /** The entrant with those of the `wanted` axes that its strategy leaves open. */
 export function entrantOf(name: string, wanted: Readonly<Record<string, string | number>>): Entrant {
   const fixed = CONTENDERS.find((contender) => contender.name === name)?.fixed ?? {};
@@ -95,9 +100,12 @@ export class Drains implements AsyncDisposable {
       const scenario = this.#scenario(label);
       const cell = await this.#cell(entrant, scenario, round);
       if ('problem' in cell) return cell;
-      const problem = `${label} was ${cell.verdict}: ${cell.reasons.join('; ')}`;
-      if (cell.verdict === 'incorrect') return { problem, incorrect: true };
       const perSec = cell.throughput?.settledPerSec ?? 0;
+      const problem =
+        cell.verdict === 'valid'
+          ? `${label} settled nothing in its time`
+          : `${label} was ${cell.verdict}: ${cell.reasons.join('; ')}`;
+      if (cell.verdict === 'incorrect') return { problem, incorrect: true };
       this.#seen.set(label, Math.max(perSec, this.#seen.get(label) ?? 0));
       const ranDry = cell.jobs.inFlight === 0;
       if (ranDry && !this.#bench.smoke) {
@@ -105,7 +113,7 @@ export class Drains implements AsyncDisposable {
         if (perSec === 0) this.#seen.set(label, scenario.preloadJobs * 2);
         continue;
       }
-      if (cell.verdict === 'invalid') {
+      if (cell.verdict === 'invalid' || perSec === 0) {
         this.#bench.say(problem);
         if (spoilt !== undefined || this.#bench.smoke) return { problem };
         spoilt = problem;

@@ -3,7 +3,7 @@
 import { CONTENDERS } from '../../../harness/contenders/index.ts';
 import type { Bench, Figure, Yardstick } from '../../yardstick.ts';
 import { contest, fastestOf, rateFigure, ratioFigure, type Standing } from './contest.ts';
-import { Drains, type Entrant, entrantOf, isKnown } from './drains.ts';
+import { Drains, type Entrant, entrantWith, isKnown, labelOf } from './drains.ts';
 
 const BATCHES = [100, 200, 500, 2_000];
 const SMOKE_BATCHES = [100];
@@ -26,9 +26,23 @@ export const fastest: Yardstick = {
   async run(bench) {
     await using drains = await Drains.open(bench);
     const names = [...FAVOURITES, ...Object.keys(RIVALS)].filter((name) => isThere(bench, name));
-    const finalists = await finalistsOf(bench, drains, names);
-    const standings = await contest(drains, finalists, bench.rounds ?? ROUNDS);
-    return [...standings.map(rateFigure), ...ratios(standings)];
+    const grid = await gridOf(bench, drains, names);
+    const candidates = names.map((name) => candidateOf(grid, name));
+    // Chosen before the rounds that judge it, so that no luck of theirs chooses it.
+    const favourite = fastestOf(candidates.flatMap(({ best }) => (best && isFavourite(best) ? [best] : [])));
+    const finalists = candidates.filter(({ name }) => name === favourite?.entrant.name || name in RIVALS);
+    const standings = await contest(
+      drains,
+      finalists.flatMap(({ best, first }) => best?.entrant ?? first ?? []),
+      bench.rounds ?? ROUNDS,
+    );
+    const wrong = grid.filter(({ incorrect }) => incorrect.length > 0);
+    return [
+      ...[...standings, ...wrong].map(rateFigure),
+      ...ratios(standings, favourite?.entrant.name, (name) =>
+        grid.filter((one) => one.entrant.name === name),
+      ),
+    ];
   },
 };
 
@@ -37,33 +51,48 @@ function isThere(bench: Bench, name: string): boolean {
   return isKnown(name);
 }
 
-/** Each name with the batch at which it drained fastest. One without a valid cell goes on at its first, to be judged there. */
-async function finalistsOf(bench: Bench, drains: Drains, names: readonly string[]): Promise<Entrant[]> {
-  const grid = names.map((name) => ({ name, entrants: gridOf(bench, name) }));
-  const contested = grid.flatMap(({ entrants }) => (entrants.length > 1 ? entrants : []));
-  const standings = await contest(drains, contested, gridRounds(bench.rounds ?? ROUNDS));
-  return grid.flatMap(({ name, entrants }) => {
-    const best = fastestOf(standings.filter((standing) => standing.entrant.name === name));
-    return best?.entrant ?? entrants[0] ?? [];
-  });
-}
-
-/** One entrant where the strategy leaves the batch no choice. */
-function gridOf({ smoke }: Bench, name: string): Entrant[] {
-  const entrants = (smoke ? SMOKE_BATCHES : BATCHES).map((batch) => entrantOf(name, { batch }));
-  return entrants.filter(({ axes }, index) => entrants.findIndex((other) => other.axes === axes) === index);
-}
-
-function ratios(standings: readonly Standing[]): Figure[] {
-  const isJobQueue = (name: string): boolean =>
-    CONTENDERS.some((contender) => contender.name === name && contender.class === 'job-queue');
-  const favourites = standings.filter(
-    ({ entrant }) => FAVOURITES.includes(entrant.name) && isJobQueue(entrant.name),
+function isFavourite({ entrant: { name } }: Standing): boolean {
+  const isJobQueue = CONTENDERS.some(
+    (contender) => contender.name === name && contender.class === 'job-queue',
   );
-  const best = fastestOf(favourites) ?? favourites[0];
+  return FAVOURITES.includes(name) && isJobQueue;
+}
+
+/** How each of `names` stands at each batch; once where the strategy leaves the batch no choice. */
+async function gridOf(bench: Bench, drains: Drains, names: readonly string[]): Promise<readonly Standing[]> {
+  const batches = bench.smoke ? SMOKE_BATCHES : BATCHES;
+  const entrants = new Map(
+    names
+      .flatMap((name) => batches.map((batch) => entrantWith(name, batch)))
+      .map((entrant) => [labelOf(entrant), entrant]),
+  );
+  return contest(drains, [...entrants.values()], gridRounds(bench.rounds ?? ROUNDS));
+}
+
+interface Candidate {
+  readonly name: string;
+  /** At the batch at which it drained fastest. */
+  readonly best: Standing | undefined;
+  /** At which it goes on, to be judged there, when it has no valid cell. */
+  readonly first: Entrant | undefined;
+}
+
+function candidateOf(grid: readonly Standing[], name: string): Candidate {
+  const standings = grid.filter(({ entrant }) => entrant.name === name);
+  return { name, best: fastestOf(standings), first: standings[0]?.entrant };
+}
+
+/** A rival whose cells were void at some batch may be faster there than where it is judged. */
+function ratios(
+  standings: readonly Standing[],
+  favourite: string | undefined,
+  gridOfRival: (name: string) => readonly Standing[],
+): Figure[] {
+  const best = standings.find(({ entrant }) => entrant.name === favourite);
   return Object.entries(RIVALS).map(([name, atLeast]) => {
     const rival = standings.find(({ entrant }) => entrant.name === name);
-    if (best !== undefined && rival !== undefined) return ratioFigure(best, rival, atLeast);
+    const doubts = gridOfRival(name).flatMap(({ problems }) => problems);
+    if (best !== undefined && rival !== undefined) return ratioFigure(best, rival, atLeast, ...doubts);
     const missing = best === undefined ? `none of ${FAVOURITES.join(', ')}` : `no ${name}`;
     return {
       what: `the fastest ÷ ${name}`,

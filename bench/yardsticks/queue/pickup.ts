@@ -12,7 +12,7 @@ import { brief, measured, type Place, Rounds, stretchOf } from './cells.ts';
 import { contestants } from './contestants.ts';
 
 /** The reference, the favourite, the leanest timed lease, and a claim that writes nothing. */
-const CONTESTANTS = ['skip-locked', 'range-lease', 'packed-lease', 'held-transaction'];
+const CONTESTANTS = ['skip-locked', 'range-lease', 'ring', 'packed-lease', 'held-transaction'];
 const ROUNDS = 3;
 const RATE_PER_SEC = 100;
 const P50_TARGET_MS = 1.5;

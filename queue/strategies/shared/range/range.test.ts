@@ -380,7 +380,33 @@ test('ring: a claim leaves the table alone whose turn to be truncated it is', as
   await connection.query({ text: 'COMMIT' });
 });
 
-for (const factory of [rangeLease, ring])
+for (const factory of [rangeLease, ring]) {
+  test(`${factory.strategyName}: a claim stands although the settle of its turn failed`, async (t) => {
+    const { driver, strategy, open } = await bench(t, factory);
+    await strategy.enqueue(driver, jobs(2));
+    const { connection, session } = await open();
+    const [first, second] = await session.claim('q', 2, LEASE_MS);
+    assert(first && second && session.turn);
+    // Somebody else has settled a job of the lease: it does not close whole, and is settled job by job behind the claim.
+    await (await open()).session.settle(acks([first]));
+    await strategy.enqueue(driver, [{ queue: 'q', payload: 'more' }]);
+    const { spans } = rangeTables({ schema: SCHEMA }, false);
+    const blocker = await driver.connect('blocker');
+    await blocker.query({ text: `BEGIN; SELECT FROM ${spans} FOR UPDATE` });
+    await connection.query({ text: `SET statement_timeout = '200ms'` });
+    const { jobs: claimed, settleError } = await session.turn.settleAndClaim(
+      acks([first, second]),
+      'q',
+      1,
+      LEASE_MS,
+    );
+    assert.deepEqual(payloads(claimed), ['more']);
+    assert.match(settleError?.message ?? '', /statement timeout/);
+    await blocker.query({ text: 'ROLLBACK' });
+    const { acked, stale } = await session.settle(acks([first, second]));
+    assert.deepEqual({ acked, stale }, { acked: 1, stale: [first.id] });
+  });
+
   test(`${factory.strategyName}: outcomes that are sent again after a turn failed do not settle their neighbours`, async (t) => {
     const { driver, strategy, open } = await bench(t, factory);
     await strategy.enqueue(driver, jobs(3));
@@ -407,3 +433,4 @@ for (const factory of [rangeLease, ring])
       'the running job comes back',
     );
   });
+}

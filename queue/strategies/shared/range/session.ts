@@ -9,6 +9,7 @@ import type {
   Outcome,
   SettleResult,
   Turn,
+  TurnResult,
   WorkerSession,
 } from '../../../strategy.ts';
 import { placeOfToken } from '../place-token.ts';
@@ -117,17 +118,23 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
     queue: string,
     limit: number,
     leaseMs: number,
-  ): Promise<{ readonly settled: SettleResult; readonly jobs: readonly ClaimedJob[] }> {
+  ): Promise<TurnResult> {
     const plan = this.#plan(outcomes);
-    let jobs: readonly ClaimedJob[] = [];
-    const settled = await this.#settling(plan, async () => {
-      // One after the other: what is claimed beside a settle that fails would be nobody's until its lease ends.
-      const some = await this.#settleSome(plan.some, plan.ending);
-      const rows = await this.#take(plan, [queue, limit, leaseMs, this.#workerId]);
-      jobs = this.#taken(queue, rows);
-      return add(some, await this.#closed(plan, rows));
-    });
-    return { settled, jobs };
+    let jobs: readonly ClaimedJob[] | undefined;
+    try {
+      const settled = await this.#settling(plan, async () => {
+        // One after the other: what is claimed beside a settle that fails would be nobody's until its lease ends.
+        const some = await this.#settleSome(plan.some, plan.ending);
+        const rows = await this.#take(plan, [queue, limit, leaseMs, this.#workerId]);
+        jobs = this.#taken(queue, rows);
+        return add(some, await this.#closed(plan, rows));
+      });
+      return { settled, jobs: jobs ?? [] };
+    } catch (error) {
+      // What was claimed stands, though a lease that did not close whole could not be settled job by job either.
+      if (jobs === undefined || !(error instanceof Error)) throw error;
+      return { settled: NOTHING, jobs, settleError: error };
+    }
   }
 
   async extend(jobs: readonly ClaimedJob[], leaseMs: number): Promise<readonly JobId[]> {
