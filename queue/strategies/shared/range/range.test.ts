@@ -381,6 +381,41 @@ test('ring: a claim leaves the table alone whose turn to be truncated it is', as
 });
 
 for (const factory of [rangeLease, ring]) {
+  test(`${factory.strategyName}: plans that were made over empty books read no more when the books are long`, async (t) => {
+    const { driver, strategy, open } = await bench(t, factory);
+    const { connection, session } = await open();
+    assert(session.turn);
+    const later = (job: ClaimedJob) => ({ kind: 'retry', job, delayMs: 60_000, error: 'x' }) as const;
+    for (const outcome of [(job: ClaimedJob) => acks([job])[0], later]) {
+      await strategy.enqueue(driver, jobs(1));
+      const [job] = await session.claim('q', 1, LEASE_MS);
+      const one = job && outcome(job);
+      assert(one);
+      await driver.query({ text: 'ANALYZE' });
+      await session.settle([one]);
+    }
+    await strategy.enqueue(driver, jobs(600));
+    const read = async (): Promise<number> => {
+      await connection.query({ text: 'SELECT pg_stat_force_next_flush()' });
+      const { rows } = await driver.query<{ tuples: number }>({
+        text: `SELECT sum(idx_tup_read)::integer AS tuples FROM pg_stat_user_indexes WHERE schemaname = '${SCHEMA}'`,
+      });
+      return rows[0]?.tuples ?? Number.NaN;
+    };
+    const each = 200;
+    let before = await read();
+    let claimed = await session.claim('q', 1, LEASE_MS);
+    for (let turn = 0; turn < each; turn += 1)
+      claimed = (await session.turn.settleAndClaim(acks(claimed), 'q', 1, LEASE_MS)).jobs;
+    const ofTurns = (await read()) - before;
+    before = await read();
+    for (const job of await session.claim('q', each, LEASE_MS)) await session.settle([later(job)]);
+    const ofRetries = (await read()) - before;
+    // A handful for each; whatever read the books or the jobs whole would read hundreds.
+    assert(ofTurns < each * 20, `${ofTurns} index entries were read by ${each} turns`);
+    assert(ofRetries < each * 20, `${ofRetries} index entries were read by ${each} retries`);
+  });
+
   test(`${factory.strategyName}: a claim stands although the settle of its turn failed`, async (t) => {
     const { driver, strategy, open } = await bench(t, factory);
     await strategy.enqueue(driver, jobs(2));

@@ -3,6 +3,15 @@
 import { idSql, type RangeTables, slotSql } from './relations.ts';
 
 /**
+ * That `job` is the one with this number, as a pair of comparisons of rows: the index answers them, and no join is made the
+ * other way round. By equality a plan that was made while the queue was empty, and looked as if it held one job, might walk
+ * all jobs in the order of the index to find the few that are named.
+ */
+function at(job: string, lane: string, seq: string): string {
+  return `(${job}.lane, ${job}.seq) BETWEEN (${lane}, ${seq}) AND (${lane}, ${seq})`;
+}
+
+/**
  * Each outcome names its job by the lease and its place in it. The update of the span is the fence: a lease that was
  * reaped has none, and one that is being reaped is waited for. What is settled alone is deleted alone, also where ranges
  * are left to rotation, so that what returns of a lease that ends is only what was not settled.
@@ -39,7 +48,7 @@ WITH outcome AS MATERIALIZED (
 ), removed AS MATERIALIZED (
   DELETE FROM ${jobs} AS job
   USING target
-  WHERE job.lane = target.lane AND job.seq = target.seq
+  WHERE ${at('job', 'target.lane', 'target.seq')}
   RETURNING target.lease, target.place, target.kind, target.delay_ms, target.error, ${idSql('job')} AS id,
     job.lane, job.attempt + target.crashes AS attempt, job.max_attempts, job.since, job.last_error, job.payload
 ), moved AS MATERIALIZED (
@@ -96,7 +105,7 @@ FROM unnest($1::bigint[], $2::integer[]) WITH ORDINALITY AS asked (lease, place,
 WHERE NOT EXISTS (
   SELECT
   FROM kept
-  JOIN ${jobs} AS job ON job.lane = kept.lane AND job.seq = kept.base + asked.place
+  JOIN ${jobs} AS job ON ${at('job', 'kept.lane', 'kept.base + asked.place')}
   WHERE kept.lease = asked.lease AND job.seq BETWEEN kept.lo AND kept.hi
 )`;
 }
