@@ -102,7 +102,7 @@ function judge(shallow: Seen, deep: Seen, excused: ReadonlySet<string>): void {
     const before = shallow.get(step);
     if (excused.has(step) || before === undefined) continue;
     const said = `${step}\nshort queue: ${describe(before)}\nlong queue: ${describe({ rows, sorted, buffers, ...more })}`;
-    assert(rows <= before.rows * ROWS.times + ROWS.more, `rows looked at: ${said}`);
+    assert(rows <= before.mostRows * ROWS.times + ROWS.more, `rows looked at: ${said}`);
     assert(sorted <= before.sorted * ROWS.times + ROWS.more, `rows sorted: ${said}`);
     assert(buffers <= before.buffers * BUFFERS.times + BUFFERS.more, `buffers: ${said}`);
   }

@@ -53,15 +53,10 @@ test('a claim that reads the whole table is seen in the plans of the workers, be
   assert.ok(scan !== undefined, plans.map(({ plan }) => plan).join('\n\n'));
   assert.deepEqual([scan.cell, scan.role, scan.how], ['watched', 'worker', 'auto_explain']);
   assert.match(scan.statement, /^SELECT count\(\*\) FROM "\w+"."jobs" WHERE attempt < 0$/);
-  const claims = plans.filter(({ query }) => query.includes('SKIP LOCKED') && query.includes('LIMIT 1\n'));
-  assert.ok(
-    claims.some(({ plan }) => /queue = 'bench'/.test(plan)),
-    'planned for its values',
-  );
-  assert.ok(
-    claims.some(({ plan }) => /queue = \$1/.test(plan)),
-    'planned for all values',
-  );
+  const claims = plans.filter(({ query }) => query.includes('SKIP LOCKED') && query.includes('queue = $1'));
+  // Workers plan once, for all values.
+  assert.ok(claims.length > 0);
+  for (const { plan } of claims) assert.match(plan, /queue = \$1/);
   assert.ok(plans.every(({ statement }) => !/pg_sleep|sample_rate/.test(statement)));
 
   const { telemetry } = cellSchema.parse(cell);

@@ -32,8 +32,11 @@ export const LASTING: ReadonlySet<Step> = new Set<Step>([
   'turn',
 ]);
 
-/** The least that each step touched, in pages, over the rounds; rows and sorts of the last, and every table read whole. */
-export type Seen = Map<Step, Touched>;
+/**
+ * The least that each step touched, in pages, over the rounds; rows and sorts of the last, and every table read whole.
+ * `mostRows` are those of the round that looked at the most: a claim need not find as many jobs each time.
+ */
+export type Seen = Map<Step, Touched & { readonly mostRows: number }>;
 
 const QUEUE = 'q';
 const LEASE_MS = 600_000;
@@ -71,6 +74,7 @@ export async function exercise({ strategy, driver, reader }: Yard, session: Work
     const known = seen.get(step);
     seen.set(step, {
       ...touched,
+      mostRows: Math.max(touched.rows, known?.mostRows ?? 0),
       buffers: Math.min(touched.buffers, known?.buffers ?? Number.POSITIVE_INFINITY),
       seqScans: [...(known?.seqScans ?? []), ...touched.seqScans],
     });

@@ -186,7 +186,10 @@ FROM settled`;
 export function dueSql(table: JobsTable): string {
   return `
 SELECT
-  (EXISTS (SELECT FROM ${table.jobs} WHERE ${DELAYED} AND visible_at <= now()))::integer AS promoted,
+  (
+    SELECT count(*)::integer
+    FROM (SELECT FROM ${table.jobs} WHERE ${DELAYED} AND visible_at <= now() ORDER BY visible_at LIMIT 1) AS due
+  ) AS promoted,
   (
     SELECT ceil(extract(epoch FROM visible_at - now()) * 1000)::float8
     FROM ${table.jobs}
