@@ -119,18 +119,16 @@ class StrategyQueue implements Queue {
     if (options.tx !== undefined) return this.#send(options.tx, jobs, queues);
     // One statement is its own transaction; more than one, the signal's included, needs a real one.
     const single = jobs.length <= ENQUEUE_CHUNK && this.#signaller.insideEnqueue === undefined;
-    if (!single) {
-      const ids = await this.driver.transaction((tx) => this.#send(tx, jobs, queues));
-      this.#signaller.afterEnqueue?.(queues);
-      return ids;
-    }
-    const signalling = this.#signalling(queues);
+    const signalling = single ? this.#signalling(queues) : undefined;
     if (signalling !== undefined) return this.strategy.enqueue(signalling, jobs);
-    const ids = await this.strategy.enqueue(this.driver, jobs);
+    const ids = single
+      ? await this.strategy.enqueue(this.driver, jobs)
+      : await this.driver.transaction((tx) => this.#send(tx, jobs, queues));
     this.#signaller.afterEnqueue?.(queues);
     return ids;
   }
 
+  /** Where the signal can travel with the enqueue. */
   #signalling([queue, ...others]: readonly string[]): Transactor | undefined {
     return queue === undefined || others.length > 0 ? undefined : this.#signaller.behindEnqueue?.(queue);
   }

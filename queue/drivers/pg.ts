@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import pg from 'pg';
 import type { Connection, Database, Driver, QueryResult, Statement } from './driver.ts';
+import { followedOn, type Lent, transactionOn } from './lent.ts';
 import { type OneByOne, oneByOne } from './one-by-one.ts';
 import {
   applicationName,
@@ -17,7 +18,7 @@ import {
 } from './options.ts';
 import { sentTogether } from './sent-together.ts';
 import { type OnSession, watchSession } from './session.ts';
-import { type Answer, inTransaction } from './transaction.ts';
+import type { Answer } from './transaction.ts';
 
 /**
  * Whether `client` has just sent something that this statement joins. A pool is no connection: it joins nothing. What is
@@ -193,13 +194,6 @@ class PgConnection implements Connection {
   }
 }
 
-/** A client of the pool, until it is disposed. */
-interface Lent extends AsyncDisposable {
-  run<Row>(statement: Statement): Promise<Answer<Row>>;
-  /** Its connection is of no more use: it does not return to the pool. */
-  readonly onError: (error: Error) => void;
-}
-
 class PgDriver implements Driver {
   readonly name = 'pg';
   readonly #options: DriverOptions;
@@ -240,44 +234,29 @@ class PgDriver implements Driver {
   }
 
   async transaction<T>(work: (tx: Database) => Promise<T>): Promise<T> {
-    await using lent = await this.#lend();
-    // A connection that could not even roll back must not return to the pool.
-    return await inTransaction((statement) => lent.run(statement), work, lent.onError);
+    return transactionOn(await this.#lend(), work);
   }
 
-  async queryFollowed<Row = Record<string, unknown>>(
-    statement: Statement,
-    follower: Statement,
-    onFollowed: (error?: unknown) => void,
+  queryFollowed<Row = Record<string, unknown>>(
+    ...parts: Parameters<Driver['queryFollowed']>
   ): Promise<QueryResult<Row>> {
-    let lent: Lent;
-    try {
-      lent = await this.#lend();
-    } catch (error) {
-      onFollowed();
-      throw error;
-    }
-    const first = lent.run<Row>(statement);
-    const second = lent.run(follower).then(() => onFollowed(), onFollowed);
-    void Promise.allSettled([first, second]).then(() => lent[Symbol.asyncDispose]());
-    return first;
+    return followedOn(() => this.#lend(), ...parts);
   }
 
   async #lend(): Promise<Lent> {
     const client = await this.#pool.connect();
     const way = wayOf(this.#options);
-    let broken: Error | undefined;
+    let dead: Error | undefined;
     const onError = (error: Error): void => {
-      broken = error;
+      dead = error;
     };
     // A client that is lent reports its death to us, not to the pool.
     client.on('error', onError);
     return {
-      run: <Row>(statement: Statement) => run<Row>(client, statement, way),
-      onError,
-      async [Symbol.asyncDispose]() {
+      send: (statement) => run(client, statement, way),
+      release(broken) {
         client.off('error', onError);
-        client.release(broken);
+        client.release(broken ?? dead);
       },
     };
   }

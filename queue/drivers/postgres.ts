@@ -3,11 +3,11 @@
 import type postgres from 'postgres';
 import { quoteIdentifier } from '../sql.ts';
 import type { Connection, Database, Driver, QueryResult, Statement } from './driver.ts';
+import { followedOn, type Lent, transactionOn } from './lent.ts';
 import { type DriverOptions, requireDriverOptions } from './options.ts';
 import { PostgresClient } from './postgres-client.ts';
 import { PostgresPool } from './postgres-pool.ts';
 import { foreignParameter } from './postgres-values.ts';
-import { inTransaction } from './transaction.ts';
 
 class PostgresConnection implements Connection {
   readonly backendPid: number;
@@ -69,37 +69,25 @@ class PostgresDriver implements Driver {
     return connection;
   }
 
-  async queryFollowed<Row = Record<string, unknown>>(
-    statement: Statement,
-    follower: Statement,
-    onFollowed: (error?: unknown) => void,
-  ): Promise<QueryResult<Row>> {
-    let client: PostgresClient;
-    try {
-      client = await this.#pool.acquire();
-    } catch (error) {
-      onFollowed();
-      throw error;
-    }
-    const first = client.run<Row>(statement);
-    const second = client.run(follower).then(() => onFollowed(), onFollowed);
-    void Promise.allSettled([first, second]).then(() => this.#pool.release(client));
-    return first;
+  async transaction<T>(work: (tx: Database) => Promise<T>): Promise<T> {
+    return transactionOn(await this.#lend(), work);
   }
 
-  async transaction<T>(work: (tx: Database) => Promise<T>): Promise<T> {
+  queryFollowed<Row = Record<string, unknown>>(
+    ...parts: Parameters<Driver['queryFollowed']>
+  ): Promise<QueryResult<Row>> {
+    return followedOn(() => this.#lend(), ...parts);
+  }
+
+  async #lend(): Promise<Lent> {
     const client = await this.#pool.acquire();
-    let broken = false;
-    const onBroken = (): void => {
-      broken = true;
+    return {
+      send: (statement) => client.run(statement),
+      release: async (broken) => {
+        if (broken !== undefined) await client.close();
+        this.#pool.release(client);
+      },
     };
-    try {
-      return await inTransaction((statement) => client.run(statement), work, onBroken);
-    } finally {
-      // A connection that could not even roll back must not return to the pool.
-      if (broken) await client.close();
-      this.#pool.release(client);
-    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

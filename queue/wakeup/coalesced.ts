@@ -2,9 +2,9 @@
 //
 // The enqueue itself notifies nothing, so its commit takes no cluster-wide lock; a burst of enqueues costs one signal
 // at its start and one at its end. The first travels with its enqueue, on the same connection: the server gets to it as
-// soon as the jobs are committed, which a round trip later would be as much as a claim takes. A signal may get lost with its process: polling with jitter is the safety net. For
-// jobs enqueued in the caller's own transaction nobody here knows when that commits: call `queue.signal` afterwards,
-// or let the poll find them.
+// soon as the jobs are committed, without a round trip in between. A signal may get lost with its process: polling with
+// jitter is the safety net. For jobs enqueued in the caller's own transaction nobody here knows when that commits: call
+// `queue.signal` afterwards, or let the poll find them.
 
 import { listenFor, signalSql } from './channel.ts';
 import { Coalescer } from './coalescer.ts';
@@ -53,7 +53,7 @@ function signaller({ driver, schema, onError }: WakeupContext): Signaller {
   };
 }
 
-/** NOTIFY apart from the enqueue, leading and trailing edge. */
+/** NOTIFY behind the enqueue, leading and trailing edge. */
 export const coalesced: WakeupFactory = {
   wakeupName: 'coalesced',
   summary: 'NOTIFY behind the enqueue, at most once per 2 ms and queue; as quick when idle, free under load',

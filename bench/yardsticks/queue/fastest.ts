@@ -37,12 +37,7 @@ export const fastest: Yardstick = {
       bench.rounds ?? ROUNDS,
     );
     const wrong = grid.filter(({ incorrect }) => incorrect.length > 0);
-    return [
-      ...[...standings, ...wrong].map(rateFigure),
-      ...ratios(standings, favourite?.entrant.name, (name) =>
-        grid.filter((one) => one.entrant.name === name),
-      ),
-    ];
+    return [...[...standings, ...wrong].map(rateFigure), ...ratios(standings, grid, favourite?.entrant.name)];
   },
 };
 
@@ -85,13 +80,13 @@ function candidateOf(grid: readonly Standing[], name: string): Candidate {
 /** A rival whose cells were void at some batch may be faster there than where it is judged. */
 function ratios(
   standings: readonly Standing[],
+  grid: readonly Standing[],
   favourite: string | undefined,
-  gridOfRival: (name: string) => readonly Standing[],
 ): Figure[] {
   const best = standings.find(({ entrant }) => entrant.name === favourite);
   return Object.entries(RIVALS).map(([name, atLeast]) => {
     const rival = standings.find(({ entrant }) => entrant.name === name);
-    const doubts = gridOfRival(name).flatMap(({ problems }) => problems);
+    const doubts = grid.flatMap(({ entrant, problems }) => (entrant.name === name ? problems : []));
     if (best !== undefined && rival !== undefined) return ratioFigure(best, rival, atLeast, ...doubts);
     const missing = best === undefined ? `none of ${FAVOURITES.join(', ')}` : `no ${name}`;
     return {
