@@ -13,10 +13,16 @@ export async function runYardsticks(name: string, yardsticks: readonly Yardstick
   const names = yardsticks.map((y) => y.name).join(', ');
   const command = new Command(name)
     .option('--only <name>', `one of ${names} (repeatable)`, repeatable)
+    .option('--contender <name>', 'compare only this one of the contenders (repeatable)', repeatable)
     .option('--rounds <n>', 'rounds of each comparison', numberBetween(1, 1_000))
     .option('--smoke', 'as small and short as it can be: shows that it runs, its figures say nothing')
     .parse();
-  const { only, rounds, smoke } = command.opts<{ only?: string[]; rounds?: number; smoke?: boolean }>();
+  const { only, contender, rounds, smoke } = command.opts<{
+    only?: string[];
+    contender?: string[];
+    rounds?: number;
+    smoke?: boolean;
+  }>();
   const unknown = only?.find((one) => yardsticks.every((y) => y.name !== one));
   if (unknown !== undefined) {
     console.error(`no yardstick ${unknown}: give one of ${names}`);
@@ -30,7 +36,13 @@ export async function runYardsticks(name: string, yardsticks: readonly Yardstick
     console.log(`${yardstick.name}: ${yardstick.question}`);
     try {
       const say = (line: string): void => console.log(`        … ${line}`);
-      const bench = { signal: controller.signal, rounds, smoke: smoke === true, say };
+      const bench = {
+        signal: controller.signal,
+        rounds,
+        ...(contender === undefined ? {} : { only: contender }),
+        smoke: smoke === true,
+        say,
+      };
       for (const figure of await yardstick.run(bench)) {
         console.log(lineOf(figure));
         const standing = standingOf(figure);

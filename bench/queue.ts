@@ -1,6 +1,6 @@
 // Is the queue as fast and as frugal as it must be? Every yardstick, each figure beside its target.
 //
-// `npm run bench:queue [-- --only NAME] [--rounds N] [--smoke]`. Ends with 1 when a target is missed. On an otherwise
+// `npm run bench:queue [-- --only NAME] [--contender NAME] [--rounds N] [--smoke]`. Ends with 1 when a target is missed. On an otherwise
 // idle machine.
 
 import { runYardsticks } from './command.ts';

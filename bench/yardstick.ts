@@ -20,10 +20,17 @@ export interface Bench {
   readonly signal: AbortSignal;
   /** Rounds of a comparison; each yardstick has its own default. */
   readonly rounds: number | undefined;
+  /** Only these of the contenders that a yardstick compares; absent: all of them. */
+  readonly only?: readonly string[];
   /** As small and short as can be: to see that a yardstick runs, not what it finds. The harness's own have no such form. */
   readonly smoke: boolean;
   /** For what is known while the work goes on. */
   readonly say: (line: string) => void;
+}
+
+/** Whether a yardstick compares this one of its contenders. */
+export function wants({ only }: Bench, name: string): boolean {
+  return only?.includes(name) ?? true;
 }
 
 /** `run` rejects when nothing could be measured at all, which misses the target. */

@@ -11,9 +11,7 @@ import {
   type NewJob,
   type Queue,
   type StrategyFactory,
-  strategies,
   type WakeupName,
-  wakeups,
 } from '../../queue/index.ts';
 import type {
   Axes,
@@ -25,7 +23,6 @@ import type {
   ContenderDefinition,
   ContenderDelay,
   DeclaredSettings,
-  DriverName,
   HeldJob,
   Producer,
   SessionRole,
@@ -37,13 +34,20 @@ import { keyOf, recorded } from '../measure/recorded-strategy.ts';
 import type { ConnectionSettings } from '../server/server.ts';
 import { PlanCollector } from '../telemetry/plan-collector.ts';
 import { probeFence } from '../verify/fence-probe.ts';
+import {
+  AXES,
+  declaredSettings,
+  driverOf,
+  fillfactorOf,
+  fixedAxes,
+  wakeupOf,
+  workerAxes,
+} from './reference-queue/axes.ts';
 
 const QUEUE = 'bench';
 const PRELOAD_CHUNK = 5_000;
 const HELD_PAGE = 10_000;
 const CONTROL_CONNECTIONS = 2;
-/** Wake-ups whose workers listen for signals, on a session of their own. */
-const SIGNALLED: ReadonlySet<WakeupName> = new Set(['notify', 'coalesced']);
 /** What a worker's session is opened for, see queue/worker. */
 const WORKER_SESSION = `worker ${QUEUE}`;
 /** Under which names its sessions are seen by the server: the driver appends the purpose of a connection. */
@@ -71,27 +75,10 @@ export function referenceQueue(
     name: options.name,
     summary: options.summary ?? factory.summary,
     class: factory.contract ?? 'job-queue',
-    axes: [
-      'batch',
-      'prefetch',
-      'settle',
-      'settleDelayMs',
-      'concurrency',
-      'wakeup',
-      'pollMs',
-      'leaseMs',
-      'fillfactor',
-      'driver',
-      'pipeline',
-    ],
+    axes: AXES,
     fixed: fixedAxes(factory),
     open: async (target, axes) => new ReferenceQueue(factory, target, { ...options.axes, ...axes }),
   };
-}
-
-/** Of a user's factory whatever it says is found out when the cell opens it. */
-function fixedAxes(factory: StrategyFactory): Readonly<Partial<Record<keyof Axes, string>>> {
-  return strategies.includes(factory) ? (factory.create({ schema: 'claimbench' }).fixed ?? {}) : {};
 }
 
 class ReferenceQueue implements Contender {
@@ -113,43 +100,20 @@ class ReferenceQueue implements Contender {
     this.#factory = factory;
     this.#target = target;
     this.#axes = axes;
-    this.#wakeup = wakeupName(axes.wakeup ?? 'coalesced');
+    this.#wakeup = wakeupOf(axes);
     this.class = factory.contract ?? 'job-queue';
     this.#strategy = factory.create({ schema: target.schema, ...fillfactorOf(axes) });
     this.#plans = new PlanCollector(target.plans);
     this.#control = this.#driver('control', CONTROL_CONNECTIONS);
     const { guarantees } = this.#strategy;
     this.promises = { order: guarantees.order, lease: guarantees.lease };
-    this.declared = this.#declare();
+    this.declared = declaredSettings(factory, this.#strategy, axes, CONTROL_CONNECTIONS);
     if (this.#strategy.delay !== undefined) this.delay = { queueClockUs: () => this.#serverClockUs() };
   }
 
-  #declare(): DeclaredSettings {
-    const { workerDefaults } = this.#strategy;
-    const wakeup = wakeups.find((w) => w.wakeupName === this.#wakeup);
-    const pollMs = this.#axes.pollMs ?? wakeup?.defaultPollMs;
-    const signalled = SIGNALLED.has(this.#wakeup);
-    return {
-      strategy: this.#factory.strategyName,
-      wakeup: this.#wakeup,
-      driver: this.#driverName,
-      batch: this.#axes.batch ?? workerDefaults.batch,
-      ...(pollMs === undefined ? {} : { pollMs }),
-      signalled,
-      // A user's strategy may send its statements as it likes: nobody has declared anything for it.
-      ...(strategies.includes(this.#factory) ? { statementMode: 'prepared' as const } : {}),
-      supportSessions: CONTROL_CONNECTIONS + (signalled ? 1 : 0),
-      others: {
-        prefetch: this.#axes.prefetch ?? workerDefaults.prefetch,
-        settle: this.#axes.settle ?? workerDefaults.settle,
-        concurrency: this.#axes.concurrency ?? 1,
-        pipeline: this.#axes.pipeline ?? 'on',
-      },
-    };
-  }
-
   async effective() {
-    return { driverVersion: `${this.#driverName} ${versionOf(this.#driverName)}` };
+    const driver = driverOf(this.#axes);
+    return { driverVersion: `${driver} ${versionOf(driver)}` };
   }
 
   async install(): Promise<void> {
@@ -274,14 +238,10 @@ class ReferenceQueue implements Contender {
     return createQueue({ driver, strategy, schema, wakeup: this.#wakeup, ...fillfactorOf(this.#axes) });
   }
 
-  get #driverName(): DriverName {
-    return this.#axes.driver ?? 'pg';
-  }
-
   #driver(purpose: 'control' | 'producer' | 'worker', max: number): Driver {
     // The control driver installs, preloads and asks: what it runs is not the load.
     const observed = purpose !== 'control';
-    return openDriver(this.#driverName, {
+    return openDriver(driverOf(this.#axes), {
       ...connectionOf(this.#target),
       max,
       pipeline: this.#axes.pipeline !== 'off',
@@ -299,28 +259,6 @@ class ReferenceQueue implements Contender {
 function connectionOf(target: Target): ConnectionSettings {
   if (target.connection === undefined) throw new Error('the reference queue needs a database');
   return target.connection;
-}
-
-function wakeupName(name: string): WakeupName {
-  const found = wakeups.find((w) => w.wakeupName === name);
-  if (found === undefined) throw new Error(`unknown wakeup ${name}`);
-  return found.wakeupName;
-}
-
-function workerAxes(axes: Axes) {
-  const {
-    wakeup: _wakeup,
-    fillfactor: _fillfactor,
-    leaseMs: _leaseMs,
-    driver: _driver,
-    pipeline: _pipeline,
-    ...rest
-  } = axes;
-  return rest;
-}
-
-function fillfactorOf({ fillfactor }: Axes) {
-  return fillfactor === undefined ? {} : { fillfactor };
 }
 
 function toNewJob(job: BenchJob): NewJob {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome } from '../strategy.ts';
 import { QUEUES, SESSIONS } from './commands.ts';
-import type { ModelJob, ModelLease } from './model.ts';
+import type { ModelJob, ModelLease } from './job.ts';
 import { ALL, type Sequence } from './sequence.ts';
 
 /** Past this, what is still in the queue is not handed out: nothing in a sequence waits a tenth of it. */

@@ -5,43 +5,8 @@
 
 import assert from 'node:assert/strict';
 import type { ClaimedJob, Guarantees, JobId, NewJob, Outcome, SettleResult, StoredJob } from '../strategy.ts';
-
-/** When a statement was sent and when its answer was there, in ms since the Unix epoch: server and client share a clock. */
-export interface Asked {
-  readonly sentMs: number;
-  readonly answeredMs: number;
-}
-
-/** A lease as it was given. */
-export interface ModelLease {
-  readonly job: ClaimedJob;
-  /** The session, by its number among all that were opened, and its place among those of the sequence. */
-  readonly session: number;
-  readonly place: number;
-  /** It was prolonged, or one of the same claim was, which some strategies cannot tell apart. */
-  batch: { extended: boolean };
-  /** Until then it holds for sure; minus infinity when its session crashed and took it along. */
-  liveUntilMs: number;
-}
-
-type State =
-  | { readonly kind: 'pending' | 'ready' | 'done' | 'dead' }
-  | { readonly kind: 'delayed'; readonly dueMs: number }
-  | { readonly kind: 'leased'; readonly lease: ModelLease };
-
-/** A job as the model knows it. */
-export interface ModelJob {
-  readonly id: JobId;
-  readonly spec: Required<Pick<NewJob, 'queue' | 'payload' | 'priority' | 'maxAttempts'>>;
-  /** Place in the order of the enqueues. */
-  readonly order: number;
-  /** Attempts used up. */
-  attempts: number;
-  token: bigint;
-  state: State;
-  /** Ready since its enqueue, which was committed at once: its place in the order is beyond doubt. */
-  plain: boolean;
-}
+import type { Asked, ModelJob, ModelLease, State } from './job.ts';
+import { judgeOrder } from './order.ts';
 
 /** A millisecond: instants are compared that were rounded. */
 const ROUNDING_MS = 1;
@@ -106,7 +71,12 @@ export class Model {
   ): void {
     assert(jobs.length <= ask.limit, `asked for ${ask.limit} jobs, got ${jobs.length}`);
     assert.equal(new Set(jobs.map(({ id }) => id)).size, jobs.length, 'a claim returned a job twice');
-    if (ordered) this.#judgeOrder(ask.queue, jobs);
+    if (ordered)
+      judgeOrder(
+        this.#guarantees.order,
+        jobs.map(({ id }) => this.#known(id)),
+        this.#readyIn(ask.queue),
+      );
     const batch = { extended: false };
     for (const job of jobs) {
       const known = this.#known(job.id);
@@ -118,6 +88,12 @@ export class Model {
       known.plain = false;
       this.leases.push(lease);
     }
+  }
+
+  #readyIn(queue: string): ModelJob[] {
+    return [...this.jobs.values()].filter(
+      ({ state, spec }) => state.kind === 'ready' && spec.queue === queue,
+    );
   }
 
   #known(id: JobId): ModelJob {
@@ -179,29 +155,6 @@ export class Model {
   /** Whether a lost lease was the last attempt's, so that its job is a dead letter as soon as that is noticed. */
   #exhausted(lease: ModelLease): boolean {
     return this.#attemptsAfterLoss(lease) >= lease.job.maxAttempts;
-  }
-
-  #judgeOrder(queue: string, claimed: readonly ClaimedJob[]): void {
-    const { order } = this.#guarantees;
-    if (order === 'none' || claimed.length === 0) return;
-    const priority = (job: ModelJob): number => (order === 'enqueue' ? 0 : job.spec.priority);
-    const before = (a: ModelJob, b: ModelJob): boolean =>
-      priority(a) !== priority(b) ? priority(a) < priority(b) : a.plain && b.plain && a.order < b.order;
-    const jobs = claimed.map(({ id }) => this.#known(id));
-    for (const [i, job] of jobs.entries()) {
-      const next = jobs[i + 1];
-      assert(next === undefined || !before(next, job), `job ${job.id} came before job ${next?.id}`);
-    }
-    const ids = new Set(claimed.map(({ id }) => id));
-    const waiting = [...this.jobs.values()].filter(
-      (job) => job.plain && job.state.kind === 'ready' && job.spec.queue === queue && !ids.has(job.id),
-    );
-    for (const left of waiting)
-      for (const job of jobs)
-        assert(
-          !before(left, job),
-          `job ${job.id} was handed out, and job ${left.id}, which goes first, was not`,
-        );
   }
 
   /** What the settle of a lease, sent by the session at `place`, may be answered: `either` where a lost lease may be noticed late. */

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClaimedJob, NewJob, Outcome, SettleResult, StoredJob } from '../strategy.ts';
 import { type Command, type Feature, type JobSpec, type Pick, QUEUES, type Whose } from './commands.ts';
-import { type Asked, Model, type ModelLease } from './model.ts';
+import type { Asked, ModelLease } from './job.ts';
+import { Model } from './model.ts';
 import type { Slot, SlotSession } from './slot.ts';
 
 /** Longer than any sequence, and shorter than the wait that lets it expire. */

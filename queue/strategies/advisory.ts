@@ -15,35 +15,25 @@ import { advisoryStrategy } from './shared/advisory-strategy.ts';
 import type { JobsTable } from './shared/table.ts';
 
 /**
- * A recursive query that steps from one row to the next by keyset, and tries one lock at each step. Its LIMIT ends it:
- * no row is looked at beyond the last one that was wanted.
+ * A cursor over the ready index, one lock tried per row that it yields: no lock is tried beyond the last job that was
+ * wanted. A recursive query that searches the index anew for each row, as Que's does, costs four times as much per row.
  */
 const walk: LockSearch = {
   routine: 'claim_by_lock',
+  declare: 'candidate bigint;',
   find: (table: JobsTable) => `
-    WITH RECURSIVE walk AS (
-      SELECT first.priority, first.id, ${tryLock(table, 'first.id')} AS got
-      FROM (
-        SELECT job.priority, job.id
-        FROM ${table.jobs} AS job
-        WHERE job.state = 'r' AND job.queue = wanted_queue AND job.id <> ALL (held)
-        ORDER BY job.priority, job.id
-        LIMIT 1
-      ) AS first
-      UNION ALL
-      SELECT next.priority, next.id, ${tryLock(table, 'next.id')}
-      FROM walk
-      CROSS JOIN LATERAL (
-        SELECT job.priority, job.id
-        FROM ${table.jobs} AS job
-        WHERE job.state = 'r' AND job.queue = wanted_queue AND job.id <> ALL (held)
-          AND (job.priority, job.id) > (walk.priority, walk.id)
-        ORDER BY job.priority, job.id
-        LIMIT 1
-      ) AS next
-    )
-    SELECT coalesce(array_agg(id), '{}') INTO locked
-    FROM (SELECT walk.id FROM walk WHERE walk.got LIMIT wanted) AS mine;
+    locked := '{}';
+    FOR candidate IN
+      SELECT job.id
+      FROM ${table.jobs} AS job
+      WHERE job.state = 'r' AND job.queue = wanted_queue AND job.id <> ALL (held)
+      ORDER BY job.priority, job.id
+    LOOP
+      EXIT WHEN cardinality(locked) >= wanted;
+      IF ${tryLock(table, 'candidate')} THEN
+        locked := locked || candidate;
+      END IF;
+    END LOOP;
     EXIT WHEN locked = '{}';`,
 };
 

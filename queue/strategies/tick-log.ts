@@ -15,6 +15,8 @@
 //   slow however many workers there are; a lease is kept or lost by the chunk, so one slow job holds on to all; settling
 //   job by job costs a write each; a queue that nobody works keeps its tables from being truncated, and so
 //   does a transaction that has written or read them, for as long as it is open. No priorities: a log has one order.
+//   Events and ticks hold transaction numbers of their cluster: restored from a dump into another one whose numbers are lower,
+//   new events look as if they had been read (PgQ's trap, too); drain the queue before such a move.
 // After a crash of the server: position, lease and events are rows of ordinary transactions. The sequences that are not
 //   (ids, chunk numbers, the table to write to) only ever skip, or say where to write.
 

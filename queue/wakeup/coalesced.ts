@@ -57,7 +57,7 @@ function signaller({ driver, schema, onError }: WakeupContext): Signaller {
 export const coalesced: WakeupFactory = {
   wakeupName: 'coalesced',
   summary: 'NOTIFY behind the enqueue, at most once per 2 ms and queue; as quick when idle, free under load',
-  defaultPollMs: 3000,
+  defaultPollMs: 5000,
   signaller,
   listen: listenFor,
   drawPollMs: jittered,

@@ -11,7 +11,7 @@ import type { WakeupFactory } from './wakeup.ts';
 export const notify: WakeupFactory = {
   wakeupName: 'notify',
   summary: 'NOTIFY inside each enqueue; exact and quick, but commits that notify run one after another',
-  defaultPollMs: 3000,
+  defaultPollMs: 5000,
   signaller: (context) => ({
     insideEnqueue: async (db, queues) => {
       await db.query(notifySql(context.schema, queues));

@@ -1,7 +1,7 @@
 // How much faster than the reference is the best strategy when every job is claimed alone?
 
 import { strategies } from '../../../queue/index.ts';
-import type { Yardstick } from '../../yardstick.ts';
+import { wants, type Yardstick } from '../../yardstick.ts';
 import { contest, fastestOf, rateFigure, ratioFigure } from './contest.ts';
 import { Drains, entrantOf } from './drains.ts';
 
@@ -19,6 +19,7 @@ export const batchOne: Yardstick = {
     await using drains = await Drains.open(bench);
     // One that holds a single job in any case needs no axes for it.
     const alone = strategies.filter(({ strategyName, create }) => {
+      if (!wants(bench, strategyName)) return false;
       const { fixed, workerDefaults } = create({ schema: 'claimbench' });
       const able = fixed?.batch === undefined || workerDefaults.batch === 1;
       if (!able) bench.say(`${strategyName} is left out: ${fixed?.batch}`);

@@ -17,6 +17,8 @@ export interface Place {
   readonly server: PostgresServer;
   /** For the agents' ledgers. */
   readonly folder: string;
+  /** Cores for the agents; absent for all. */
+  readonly agentCpus?: readonly number[];
 }
 
 /** A cell that is to be measured. */
@@ -56,7 +58,7 @@ function judged(outcome: CellOutcome): Measured {
 }
 
 function once(
-  { bench, server, folder }: Place,
+  { bench, server, folder, agentCpus }: Place,
   { scenario, contender, round }: Wanted,
 ): Promise<CellOutcome> {
   const context: CellContext = {
@@ -66,6 +68,7 @@ function once(
     ceilingFor: async () => undefined,
     onProgress: () => undefined,
     producerPriority: planPriority('auto'),
+    ...(agentCpus === undefined ? {} : { agentCpus }),
   };
   return runCell(
     {

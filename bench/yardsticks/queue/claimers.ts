@@ -1,20 +1,26 @@
 // Does more claimers help, or at least not hurt?
 
+import { readProcessors } from '../../../harness/measure/processors.ts';
+import { pinOneEach } from '../../../harness/pinning.ts';
 import { openScratch } from '../../../harness/scratch.ts';
 import { startEmbedded } from '../../../harness/server/embedded.ts';
 import type { StrategyFactory } from '../../../queue/index.ts';
 import type { ScenarioInput } from '../../../scenarios/scenario.ts';
 import type { Figure, Yardstick } from '../../yardstick.ts';
 import { brief, measured, type Place, Rounds } from './cells.ts';
-import { contestants, defaultBatch } from './contestants.ts';
+import { contestants } from './contestants.ts';
+import { entrantWith, labelOf } from './drains.ts';
 
 const CONNECTIONS = [1, 2, 4, 8, 16, 32, 64];
-/** The same for all counts but one connection: with more of them at the end, the client would grow with the claimers. */
-const AGENTS = 2;
+/**
+ * Where the strategy leaves it open. Few, for many claims: with hundreds the answers to 64 sessions keep a client of one
+ * core busy for longer than it may stand still, and the claims of one session follow one another slowly.
+ */
+const BATCH = 10;
 const TARGET = 0.7;
 const ROUNDS = 3;
 const JOBS_MIN = 30_000;
-const JOBS_MAX = 1_000_000;
+const JOBS_MAX = 3_000_000;
 
 /** Of one drain. */
 interface Size {
@@ -35,9 +41,19 @@ export const claimers: Yardstick = {
   question: 'does a strategy keep its throughput with 64 claimers?',
   async run(bench) {
     await using scratch = await openScratch();
-    // Agents' sessions, their support, and the harness: the default 100 would not do.
-    await using server = await startEmbedded({ signal: bench.signal, settings: { max_connections: '200' } });
-    const place = { bench, server, folder: scratch.path };
+    // With a core of its own the client is not kept waiting by 64 busy sessions of the server.
+    const pinned = pinOneEach(readProcessors());
+    await using server = await startEmbedded({
+      signal: bench.signal,
+      // The agent's sessions, their support, and the harness: the default 100 would not do.
+      settings: { max_connections: '200' },
+      ...(pinned === undefined ? {} : { cpus: pinned.server }),
+    });
+    const agentCpus = pinned?.agents;
+    const place = {
+      ...{ bench, server, folder: scratch.path },
+      ...(agentCpus === undefined ? {} : { agentCpus }),
+    };
     const counts = bench.smoke ? [1, 4] : CONNECTIONS;
     const all: Series[] = [];
     for (const factory of contestants(bench)) all.push(await seriesOf(place, factory, counts));
@@ -47,12 +63,14 @@ export const claimers: Yardstick = {
       for (const { count, series } of round % 2 === 0 ? cells : cells.toReversed())
         await measure(place, series, count, round);
     }
-    return all.map((series) => figureOf(series, counts));
+    const where = pinned === undefined ? 'not pinned' : 'server and client a core each';
+    return all.map((series) => figureOf(series, counts, where));
   },
 };
 
 interface Series {
   readonly factory: StrategyFactory;
+  readonly entrant: string;
   readonly size: Size;
   /** By the number of connections, jobs/s. */
   readonly rates: ReadonlyMap<number, Rounds>;
@@ -60,36 +78,36 @@ interface Series {
 
 async function seriesOf(place: Place, factory: StrategyFactory, counts: readonly number[]): Promise<Series> {
   const rates = new Map(counts.map((count) => [count, new Rounds()]));
-  if (place.bench.smoke) return { factory, size: SMOKE, rates };
+  const entrant = labelOf(entrantWith(factory.strategyName, BATCH));
+  if (place.bench.smoke) return { factory, entrant, size: SMOKE, rates };
   const pilot = await measured(place, {
     scenario: scenarioOf(8, PILOT),
-    contender: factory.strategyName,
+    contender: entrant,
     round: 0,
   });
   // A pilot that is void says nothing: its cells are sized for a fast one, and tell the reason themselves.
   const rate = 'outcome' in pilot ? (pilot.outcome.cell.throughput?.settledPerSec ?? 0) : JOBS_MAX;
   const wanted = Math.ceil(rate * (USUAL.seconds + USUAL.warmupSeconds) * 2);
   const preloadJobs = Math.min(JOBS_MAX, Math.max(JOBS_MIN, wanted));
-  return { factory, size: { ...USUAL, preloadJobs }, rates };
+  return { factory, entrant, size: { ...USUAL, preloadJobs }, rates };
 }
 
 function scenarioOf(connections: number, { preloadJobs, warmupSeconds, seconds }: Size): ScenarioInput {
-  const agents = Math.min(AGENTS, connections);
   return {
     name: 'claimers',
     question: 'How many jobs per second do so many sessions claim and settle?',
     preloadJobs,
-    workers: { agents, connections: connections / agents },
+    workers: { agents: 1, connections },
     ...{ warmupSeconds, warmupCapSeconds: warmupSeconds },
     phases: [{ label: 'drain', seconds: seconds + warmupSeconds }],
   };
 }
 
 async function measure(place: Place, series: Series, count: number, round: number): Promise<void> {
-  const { factory, size, rates } = series;
+  const { entrant, size, rates } = series;
   const cell = await measured(place, {
     scenario: scenarioOf(count, size),
-    contender: factory.strategyName,
+    contender: entrant,
     round,
   });
   if ('problem' in cell) {
@@ -102,10 +120,10 @@ async function measure(place: Place, series: Series, count: number, round: numbe
     return;
   }
   rates.get(count)?.add(rate);
-  place.bench.say(`${factory.strategyName}, ${count} connections: ${brief(rate)} jobs/s`);
+  place.bench.say(`${entrant}, ${count} connections: ${brief(rate)} jobs/s`);
 }
 
-function figureOf({ factory, rates }: Series, counts: readonly number[]): Figure {
+function figureOf({ factory, entrant, rates }: Series, counts: readonly number[], where: string): Figure {
   const readings = counts.map((count) => ({ count, ...(rates.get(count) ?? new Rounds()).reading() }));
   const most = readings.at(-1);
   // A void cell makes a peak of NaN, and so a figure that is missed.
@@ -113,7 +131,7 @@ function figureOf({ factory, rates }: Series, counts: readonly number[]): Figure
   const voids = readings.flatMap(({ value, note }) => (Number.isNaN(value) ? [note] : []));
   const table = readings.map(({ count, value }) => `${count}: ${brief(value)}`).join(', ');
   return {
-    what: `${factory.strategyName}, ${most?.count} connections ÷ its own peak, batch ${defaultBatch(factory)}`,
+    what: `${entrant}, ${most?.count} connections ÷ its own peak, ${where}`,
     value: (most?.value ?? Number.NaN) / peak,
     unit: '',
     ...(factory.control === true ? {} : { target: { atLeast: TARGET } }),

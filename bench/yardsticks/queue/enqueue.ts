@@ -11,7 +11,7 @@ import { type Driver, pgDriver, type StrategyFactory } from '../../../queue/inde
 import { median } from '../../../stats/spread.ts';
 import type { Bench, Figure, Yardstick } from '../../yardstick.ts';
 import { brief, Rounds } from './cells.ts';
-import { contestants, isBest, isBestOrReference } from './contestants.ts';
+import { contestants, FAVOURITES } from './contestants.ts';
 import { runEnqueueLoad } from './enqueue-orders.ts';
 import { pgbenchInsert } from './pgbench-insert.ts';
 
@@ -106,7 +106,7 @@ async function single(bench: Bench): Promise<Figure[]> {
   for (const { queue, unsignalled, pgbench } of all) await inTurn(bench, [queue, unsignalled, pgbench]);
   const where = `${PRODUCERS} producers${pinned === undefined ? ', not pinned' : ', a core each'}`;
   return all.flatMap(({ factory, queue, unsignalled, pgbench }) => [
-    ratioFigure(factory, `wakeup coalesced, ${where}`, queue, pgbench, isBestOrReference(factory)),
+    ratioFigure(factory, `wakeup coalesced, ${where}`, queue, pgbench, true),
     ratioFigure(factory, `wakeup poll, ${where}`, unsignalled, pgbench, false),
   ]);
 }
@@ -142,7 +142,7 @@ async function bulk(bench: Bench): Promise<Figure[]> {
   await inTurn(bench, [boss, ...all.map(({ queue }) => queue)]);
   const how = `${brief(PER_CALL)} per call, ${BULK_CALLERS} callers`;
   return all.flatMap(({ factory, queue }) => {
-    const judged = isBest(factory);
+    const judged = FAVOURITES.includes(factory.strategyName);
     const { value, note } = queue.rates.reading();
     return [
       {

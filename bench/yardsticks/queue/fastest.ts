@@ -1,8 +1,9 @@
 // Is the fastest strategy the fastest durable job queue on Postgres? Each contender at its best batch, in rounds.
 
 import { CONTENDERS } from '../../../harness/contenders/index.ts';
-import type { Bench, Figure, Yardstick } from '../../yardstick.ts';
+import { type Bench, type Figure, wants, type Yardstick } from '../../yardstick.ts';
 import { contest, fastestOf, rateFigure, ratioFigure, type Standing } from './contest.ts';
+import { FAVOURITES } from './contestants.ts';
 import { Drains, type Entrant, entrantWith, isKnown, labelOf } from './drains.ts';
 
 const BATCHES = [100, 200, 500, 2_000];
@@ -11,8 +12,7 @@ const SMOKE_BATCHES = [100];
 const gridRounds = (rounds: number): number => Math.max(1, Math.floor(rounds / 3));
 const ROUNDS = 10;
 
-/** Of which the fastest must be that much faster than each of RIVALS. */
-const FAVOURITES = ['range-lease', 'ring', 'packed-lease'];
+/** How much faster than each of them the fastest of the favourites must be. */
 const RIVALS: Readonly<Record<string, number>> = {
   batch: 2,
   'graphile-worker': 4,
@@ -43,7 +43,7 @@ export const fastest: Yardstick = {
 
 function isThere(bench: Bench, name: string): boolean {
   if (!isKnown(name)) bench.say(`${name} is not registered: left out`);
-  return isKnown(name);
+  return isKnown(name) && wants(bench, name);
 }
 
 function isFavourite({ entrant: { name } }: Standing): boolean {

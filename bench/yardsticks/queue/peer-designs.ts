@@ -1,6 +1,6 @@
 // Is a strategy that follows a peer's design no slower than that peer's own library? A slow copy would prove nothing.
 
-import type { Figure, Yardstick } from '../../yardstick.ts';
+import { type Figure, wants, type Yardstick } from '../../yardstick.ts';
 import { contest, rateFigure, ratioFigure, type Standing } from './contest.ts';
 import { Drains, type Entrant, entrantWith, isKnown, labelOf } from './drains.ts';
 
@@ -44,7 +44,9 @@ export const peerDesigns: Yardstick = {
   question: "is a strategy that follows a peer's design no slower than the peer's own library?",
   async run(bench) {
     await using drains = await Drains.open(bench);
-    const pairs = (bench.smoke ? SMOKE_PAIRS : PAIRS).filter(({ strategy }) => isKnown(strategy.name));
+    const pairs = (bench.smoke ? SMOKE_PAIRS : PAIRS).filter(
+      ({ strategy: { name } }) => isKnown(name) && wants(bench, name),
+    );
     const entrants = new Map(
       pairs.flatMap(({ strategy, peer }) => [strategy, peer]).map((entrant) => [labelOf(entrant), entrant]),
     );

@@ -22,7 +22,7 @@ import {
   strategies,
   type WorkerSession,
 } from '../../../queue/index.ts';
-import type { Bench, Figure, Yardstick } from '../../yardstick.ts';
+import { type Bench, type Figure, wants, type Yardstick } from '../../yardstick.ts';
 
 const BATCH = 100;
 const JOBS = 50_000;
@@ -64,7 +64,7 @@ export const walPerJob: Yardstick = {
     });
     const figures: Figure[] = [];
     for (const { strategyName: name, create } of strategies) {
-      if (bench.smoke && !SMOKE_STRATEGIES.includes(name)) continue;
+      if (!wants(bench, name) || (bench.smoke && !SMOKE_STRATEGIES.includes(name))) continue;
       await using database = await server.openDatabase(`wal_${figures.length}`);
       const strategy = create({ schema: database.schema });
       const reason = strategy.fixed?.batch;

@@ -52,7 +52,7 @@ function functionName(table: JobsTable, search: LockSearch): string {
  *   free: so what was locked is read again. Each statement of a volatile function has a snapshot of its own, and a
  *   settle is committed before its lock opens, hence the second look cannot miss it.
  * - That look goes by id and sorts the few it found: by the order of the ready index it would read all of it.
- * - Nothing stays locked that is not returned.
+ * - Nothing stays locked that is not returned: one statement decides both, so that no job becomes ready in between.
  * - The token is drawn after the locks are held; an empty claim draws nothing.
  */
 function createClaim(table: JobsTable, search: LockSearch): string {
@@ -86,20 +86,19 @@ BEGIN
         SELECT job.id, job.priority, (job.attempt + 1)::smallint AS attempt, job.max_attempts, job.payload
         FROM ${table.jobs} AS job
         WHERE job.id = ANY (locked) AND job.state NOT IN ('d', 'l') AND job.queue = wanted_queue
+      ), unlocked AS MATERIALIZED (
+        SELECT pg_advisory_unlock(${lockKey(table, 'gone.id')})
+        FROM unnest(locked) AS gone (id)
+        WHERE EXISTS (SELECT FROM mine) AND NOT EXISTS (SELECT FROM mine WHERE mine.id = gone.id)
       )
       SELECT mine.id, mine.priority, mine.attempt, mine.max_attempts, number, mine.payload
       FROM mine
+      CROSS JOIN (SELECT count(*) FROM unlocked) AS all_unlocked
       ORDER BY mine.priority, mine.id;
     GET DIAGNOSTICS returned = ROW_COUNT;
-    IF returned < cardinality(locked) THEN
-      PERFORM pg_advisory_unlock(${lockKey(table, 'gone.id')})
-      FROM unnest(locked) AS gone (id)
-      WHERE NOT EXISTS (
-        SELECT FROM ${table.jobs} AS job
-        WHERE job.id = gone.id AND job.state NOT IN ('d', 'l') AND job.queue = wanted_queue
-      );
-    END IF;
     EXIT WHEN returned > 0;
+    -- Of no row at all the statement above need not have read what it unlocks: it then leaves that to this one.
+    PERFORM pg_advisory_unlock(${lockKey(table, 'gone.id')}) FROM unnest(locked) AS gone (id);
   END LOOP;
 END
 ${tag}`;
