@@ -368,3 +368,67 @@ test('a settle and the next claim travel as one turn where the session can, and 
   assert.equal(log.filter((entry) => entry === 'turn').length, 21, log.join(' '));
   assert.ok(log.filter((entry) => entry === 'settle').length <= 1, log.join(' '));
 });
+
+for (const strategyName of ['batch', 'range-lease'])
+  test(`${strategyName}: claims pass a few at a time, by as few sessions as do, and by all where handlers take long`, async () => {
+    const factory = strategies.find((one) => one.strategyName === strategyName);
+    assert(factory);
+    let [underWay, most] = [0, 0];
+    const busy = new Set<string>();
+    const counting = async <T>(workerId: string, claim: Promise<T>): Promise<T> => {
+      busy.add(workerId);
+      underWay += 1;
+      most = Math.max(most, underWay);
+      try {
+        return await claim;
+      } finally {
+        underWay -= 1;
+      }
+    };
+    const counted: StrategyFactory = {
+      ...factory,
+      create(options) {
+        const strategy = factory.create(options);
+        return {
+          ...strategy,
+          async openWorker(connection, workerId) {
+            const session = await strategy.openWorker(connection, workerId);
+            const { heartbeat, turn } = session;
+            return {
+              claim: (...asked) => counting(workerId, session.claim(...asked)),
+              settle: (outcomes) => session.settle(outcomes),
+              ...(heartbeat === undefined ? {} : { heartbeat }),
+              ...(turn === undefined
+                ? {}
+                : {
+                    turn: { settleAndClaim: (...asked) => counting(workerId, turn.settleAndClaim(...asked)) },
+                  }),
+              [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+            };
+          },
+        };
+      },
+    };
+    for (const [handlerMs, jobs] of [
+      [0, 20_000],
+      [50, 240],
+    ] as const) {
+      [underWay, most] = [0, 0];
+      busy.clear();
+      await using queue = await openQueue({ strategy: counted });
+      for (let n = 0; n < jobs; n += 1_000) await queue.enqueueMany(numbers(Math.min(1_000, jobs)));
+      let done = 0;
+      await using worker = createWorker(queue, {
+        ...{ queue: 'q', connections: 12, claimsAtOnce: 3, batch: 10, prefetch: 0, concurrency: 10 },
+        async handler() {
+          if (handlerMs > 0) await sleep(handlerMs);
+          done += 1;
+        },
+      });
+      await eventually(() => isEmpty(queue), 'an empty queue');
+      await worker.stop();
+      assert.equal(done, jobs);
+      assert.equal(most, 3);
+      if (handlerMs > 0) assert.equal(busy.size, 12, `${busy.size} sessions claimed`);
+    }
+  });

@@ -2,6 +2,7 @@
 
 import type { Queue } from './queue.ts';
 import { Bell } from './wakeup/bell.ts';
+import { ClaimGate } from './worker/claim-gate.ts';
 import { Maintenance } from './worker/maintenance.ts';
 import {
   type ResolvedOptions,
@@ -55,6 +56,7 @@ class RunningWorker implements Worker {
       queue,
       options,
       bell,
+      claimGate: new ClaimGate(options.claimsAtOnce),
       isSignalled: () => this.#listener.listening,
       onDelayed: (delayMs: number) => maintenance.dueIn(delayMs),
     };

@@ -6,6 +6,7 @@ import { requireFunction, requireKnownKeys, requireObject, said } from '../keys.
 import type { Queue } from '../queue.ts';
 import { exponentialRetry, type Random, type RetryPolicy } from '../retry.ts';
 import type { ClaimedJob, Outcome, SettleResult } from '../strategy.ts';
+import { claimsAtOnce } from './claim-gate.ts';
 
 /** What a handler is given beside its job. */
 export interface JobContext {
@@ -63,6 +64,11 @@ export interface WorkerOptions {
    * only when a handler is idle.
    */
   readonly prefetch?: number;
+  /**
+   * Claims of this worker that may be under way together, whatever its `connections`, 1…1,000; default as many as ask for 32
+   * jobs, at least 4. More pay where a commit takes milliseconds and batches are small.
+   */
+  readonly claimsAtOnce?: number;
   readonly settle?: 'each' | 'batched';
   /** Longest wait of an outcome for company, in ms, 0…60,000; default 5. Only `batched` waits. */
   readonly settleDelayMs?: number;
@@ -100,6 +106,7 @@ const WORKER_KEYS: readonly (keyof WorkerOptions)[] = [
   'concurrency',
   'batch',
   'prefetch',
+  'claimsAtOnce',
   'settle',
   'settleDelayMs',
   'leaseMs',
@@ -153,14 +160,16 @@ export function resolveOptions(queue: Queue, options: WorkerOptions): ResolvedOp
   for (const axis of ['batch', 'prefetch', 'settle', 'concurrency', 'leaseMs'] as const)
     requireOpenAxis(queue.strategy, axis, options[axis]);
   const random = options.random ?? Math.random;
+  const batch = whole('batch', options.batch ?? workerDefaults.batch, 1, 10_000);
   const leaseMs = whole('leaseMs', options.leaseMs ?? 30_000, 100, 86_400_000);
   return {
     queue: options.queue,
     handler: options.handler,
     connections: whole('connections', options.connections ?? 1, 1, 1000),
     concurrency: whole('concurrency', options.concurrency ?? 1, 1, 10_000),
-    batch: whole('batch', options.batch ?? workerDefaults.batch, 1, 10_000),
+    batch,
     prefetch: whole('prefetch', options.prefetch ?? workerDefaults.prefetch, 0, 100_000),
+    claimsAtOnce: whole('claimsAtOnce', options.claimsAtOnce ?? claimsAtOnce(batch), 1, 1000),
     settle: options.settle ?? workerDefaults.settle,
     settleDelayMs: whole('settleDelayMs', options.settleDelayMs ?? 5, 0, 60_000),
     leaseMs,

@@ -4,6 +4,7 @@ import type { Queue } from '../queue.ts';
 import type { ClaimedJob, Outcome, SettleResult, Turn, WorkerSession } from '../strategy.ts';
 import type { Bell } from '../wakeup/bell.ts';
 import { Backoff } from './backoff.ts';
+import type { ClaimGate } from './claim-gate.ts';
 import { claimSize } from './claim-size.ts';
 import { Hand } from './hand.ts';
 import { HeldJob } from './held-job.ts';
@@ -19,6 +20,7 @@ export interface RunnerContext {
   readonly queue: Queue;
   readonly options: ResolvedOptions;
   readonly bell: Bell;
+  readonly claimGate: ClaimGate;
   /** Whether signals arrive at present, so that polling is only the safety net. */
   readonly isSignalled: () => boolean;
   /** A retry will be due in `delayMs`. */
@@ -62,6 +64,7 @@ export class Runner {
   #pumpQueued = false;
   #released = 0;
   readonly #drained = Promise.withResolvers<void>();
+  readonly #called = (): void => this.#pump();
 
   constructor(context: RunnerContext, workerId: string) {
     this.#context = context;
@@ -148,8 +151,9 @@ export class Runner {
 
   /** Sends what is due: as one turn where the session can and both are, else the settle first, as it makes way for the claim. */
   #talk(session: WorkerSession): void {
+    const size = this.#admitted(session);
+    if (size === undefined) return;
     const due = this.#dueOutcomes();
-    const size = this.#claimSize();
     if (due === undefined) {
       if (size > 0) void this.#claim(session, size);
     } else if (size > 0 && session.turn !== undefined) {
@@ -158,6 +162,15 @@ export class Runner {
       void this.#settle(session, due.outcomes, due.final);
       if (size > 0) void this.#claim(session, size);
     }
+  }
+
+  /** Jobs to ask for now; 0 for no claim, `undefined` where outcomes, too, wait for a claim that they travel with. */
+  #admitted(session: WorkerSession): number | undefined {
+    const size = this.#claimSize();
+    const { claimGate } = this.#context;
+    if (size === 0 || claimGate.enter()) return size;
+    claimGate.wait(this.#called, !this.#outbox.isEmpty);
+    return session.turn !== undefined && this.#options.settle === 'batched' ? undefined : 0;
   }
 
   /** What is to be settled now, taken off the list; `undefined` for nothing. */
@@ -183,7 +196,7 @@ export class Runner {
     const claim = this.#beginClaim();
     try {
       const { queue, leaseMs } = this.#options;
-      const answer = await turn.settleAndClaim(due.outcomes, queue, limit, leaseMs);
+      const answer = await this.#passing(turn.settleAndClaim(due.outcomes, queue, limit, leaseMs));
       if (answer.settleError === undefined) this.#afterSettle(due.outcomes, answer.settled);
       else this.#settleFailed(due, answer.settleError);
       this.#endSettle(session);
@@ -240,13 +253,19 @@ export class Runner {
     const { events, queue, leaseMs } = this.#options;
     const claim = this.#beginClaim();
     try {
-      this.#endClaim(session, claim, limit, await session.claim(queue, limit, leaseMs));
+      const jobs = await this.#passing(session.claim(queue, limit, leaseMs));
+      this.#endClaim(session, claim, limit, jobs);
     } catch (error) {
       events.error?.(error, 'claim');
       await this.#backoff.wait(this.#stopping.signal);
       this.#claiming = false;
     }
     this.#pump();
+  }
+
+  /** A claim that was let through the gate, until it is answered. */
+  #passing<T>(claim: Promise<T>): Promise<T> {
+    return claim.finally(() => this.#context.claimGate.leave());
   }
 
   /** What is known before a claim is sent, so that our opinion of the lease's end is never later than the server's. */

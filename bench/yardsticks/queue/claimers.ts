@@ -8,19 +8,13 @@ import type { StrategyFactory } from '../../../queue/index.ts';
 import type { ScenarioInput } from '../../../scenarios/scenario.ts';
 import type { Figure, Yardstick } from '../../yardstick.ts';
 import { brief, measured, type Place, Rounds } from './cells.ts';
-import { contestants } from './contestants.ts';
-import { entrantWith, labelOf } from './drains.ts';
+import { contestants, defaultBatch } from './contestants.ts';
 
 const CONNECTIONS = [1, 2, 4, 8, 16, 32, 64];
-/**
- * Where the strategy leaves it open. Few, for many claims: with hundreds the answers to 64 sessions keep a client of one
- * core busy for longer than it may stand still, and the claims of one session follow one another slowly.
- */
-const BATCH = 10;
 const TARGET = 0.7;
 const ROUNDS = 3;
 const JOBS_MIN = 30_000;
-const JOBS_MAX = 3_000_000;
+const JOBS_MAX = 2_500_000;
 
 /** Of one drain. */
 interface Size {
@@ -32,7 +26,9 @@ interface Size {
 /** What a strategy is first drained of, to learn how many jobs its cells need. */
 const PILOT: Size = { preloadJobs: 60_000, warmupSeconds: 0.2, seconds: 2 };
 /** Sessions open one after the other: 64 take their time. */
-const USUAL = { warmupSeconds: 1, seconds: 3 };
+const USUAL = { warmupSeconds: 1, seconds: 2 };
+/** Jobs of a cell, as a multiple of those that the pilot's rate would take. */
+const SPARE = 1.6;
 const SMOKE: Size = { preloadJobs: 40_000, warmupSeconds: 0.1, seconds: 1 };
 
 /** Drain throughput by the number of worker connections. */
@@ -70,7 +66,6 @@ export const claimers: Yardstick = {
 
 interface Series {
   readonly factory: StrategyFactory;
-  readonly entrant: string;
   readonly size: Size;
   /** By the number of connections, jobs/s. */
   readonly rates: ReadonlyMap<number, Rounds>;
@@ -78,18 +73,17 @@ interface Series {
 
 async function seriesOf(place: Place, factory: StrategyFactory, counts: readonly number[]): Promise<Series> {
   const rates = new Map(counts.map((count) => [count, new Rounds()]));
-  const entrant = labelOf(entrantWith(factory.strategyName, BATCH));
-  if (place.bench.smoke) return { factory, entrant, size: SMOKE, rates };
+  if (place.bench.smoke) return { factory, size: SMOKE, rates };
   const pilot = await measured(place, {
     scenario: scenarioOf(8, PILOT),
-    contender: entrant,
+    contender: factory.strategyName,
     round: 0,
   });
   // A pilot that is void says nothing: its cells are sized for a fast one, and tell the reason themselves.
   const rate = 'outcome' in pilot ? (pilot.outcome.cell.throughput?.settledPerSec ?? 0) : JOBS_MAX;
-  const wanted = Math.ceil(rate * (USUAL.seconds + USUAL.warmupSeconds) * 2);
+  const wanted = Math.ceil(rate * (USUAL.seconds + USUAL.warmupSeconds) * SPARE);
   const preloadJobs = Math.min(JOBS_MAX, Math.max(JOBS_MIN, wanted));
-  return { factory, entrant, size: { ...USUAL, preloadJobs }, rates };
+  return { factory, size: { ...USUAL, preloadJobs }, rates };
 }
 
 function scenarioOf(connections: number, { preloadJobs, warmupSeconds, seconds }: Size): ScenarioInput {
@@ -104,10 +98,10 @@ function scenarioOf(connections: number, { preloadJobs, warmupSeconds, seconds }
 }
 
 async function measure(place: Place, series: Series, count: number, round: number): Promise<void> {
-  const { entrant, size, rates } = series;
+  const { factory, size, rates } = series;
   const cell = await measured(place, {
     scenario: scenarioOf(count, size),
-    contender: entrant,
+    contender: factory.strategyName,
     round,
   });
   if ('problem' in cell) {
@@ -120,10 +114,10 @@ async function measure(place: Place, series: Series, count: number, round: numbe
     return;
   }
   rates.get(count)?.add(rate);
-  place.bench.say(`${entrant}, ${count} connections: ${brief(rate)} jobs/s`);
+  place.bench.say(`${factory.strategyName}, ${count} connections: ${brief(rate)} jobs/s`);
 }
 
-function figureOf({ factory, entrant, rates }: Series, counts: readonly number[], where: string): Figure {
+function figureOf({ factory, rates }: Series, counts: readonly number[], where: string): Figure {
   const readings = counts.map((count) => ({ count, ...(rates.get(count) ?? new Rounds()).reading() }));
   const most = readings.at(-1);
   // A void cell makes a peak of NaN, and so a figure that is missed.
@@ -131,7 +125,7 @@ function figureOf({ factory, entrant, rates }: Series, counts: readonly number[]
   const voids = readings.flatMap(({ value, note }) => (Number.isNaN(value) ? [note] : []));
   const table = readings.map(({ count, value }) => `${count}: ${brief(value)}`).join(', ');
   return {
-    what: `${entrant}, ${most?.count} connections ÷ its own peak, ${where}`,
+    what: `${factory.strategyName}, ${most?.count} connections of one worker ÷ its own peak, batch ${defaultBatch(factory)}, ${where}`,
     value: (most?.value ?? Number.NaN) / peak,
     unit: '',
     ...(factory.control === true ? {} : { target: { atLeast: TARGET } }),

@@ -21,3 +21,8 @@ export function contestants(bench: Bench, names?: readonly string[]): readonly S
   if (missing.length > 0) bench.say(`not built in, and left out: ${missing.join(', ')}`);
   return strategies.filter(({ strategyName: name }) => wanted.includes(name) && wants(bench, name));
 }
+
+/** Jobs per claim when nobody chooses. */
+export function defaultBatch(factory: StrategyFactory): number {
+  return factory.create({ schema: 'claimbench' }).workerDefaults.batch;
+}
