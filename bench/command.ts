@@ -6,10 +6,14 @@ import { oneLine } from '../harness/errors.ts';
 import { lineOf, standingOf, type Yardstick } from './yardstick.ts';
 
 /**
- * Reads the command line, runs the yardsticks that it asks for and prints each figure beside its target.
+ * Reads the command line, where any of `contenders` may be chosen, runs the yardsticks that it asks for and prints each figure beside its target.
  * @returns the exit code: 1 when a target is missed or a yardstick unknown, 130 when interrupted, otherwise 0.
  */
-export async function runYardsticks(name: string, yardsticks: readonly Yardstick[]): Promise<number> {
+export async function runYardsticks(
+  name: string,
+  yardsticks: readonly Yardstick[],
+  contenders: readonly string[] = [],
+): Promise<number> {
   const names = yardsticks.map((y) => y.name).join(', ');
   const command = new Command(name)
     .option('--only <name>', `one of ${names} (repeatable)`, repeatable)
@@ -26,6 +30,13 @@ export async function runYardsticks(name: string, yardsticks: readonly Yardstick
   const unknown = only?.find((one) => yardsticks.every((y) => y.name !== one));
   if (unknown !== undefined) {
     console.error(`no yardstick ${unknown}: give one of ${names}`);
+    return 1;
+  }
+  const stranger = contender?.find((one) => !contenders.includes(one));
+  if (stranger !== undefined) {
+    console.error(
+      `no contender ${stranger}: give ${contenders.length === 0 ? 'none here' : `one of ${contenders.join(', ')}`}`,
+    );
     return 1;
   }
   const controller = new AbortController();

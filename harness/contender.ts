@@ -7,6 +7,7 @@ import type { ConnectionSettings } from './server/server.ts';
 export interface Axes {
   readonly batch?: number;
   readonly prefetch?: number;
+  readonly claimsAtOnce?: number;
   readonly settle?: 'each' | 'batched';
   readonly settleDelayMs?: number;
   readonly concurrency?: number;

@@ -42,6 +42,7 @@ export type {
 } from './strategy.ts';
 export { wakeups } from './wakeup/index.ts';
 export type { Listener, Signaller, WakeupContext, WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
+export { claimsAtOnce } from './worker/claim-gate.ts';
 export type {
   ErrorSource,
   Handler,

@@ -50,6 +50,7 @@ const whole = (min: number, max: number) => {
 const axesSchema = z.object({
   batch: whole(1, 10_000).optional(),
   prefetch: whole(0, 10_000).optional(),
+  claimsAtOnce: whole(1, 1_000).optional(),
   settle: z.enum(['each', 'batched'], { error: () => 'is neither each nor batched' }).optional(),
   settleDelayMs: between(0, 10_000).optional(),
   concurrency: whole(1, 10_000).optional(),

@@ -19,8 +19,8 @@ export class Bell {
   }
 
   /**
-   * Wakes the session that waits longest. One, not all: a session that then claims a full batch rings for the next,
-   * so that a lone job does not cost a claim per idle session.
+   * Wakes the session that came last: the server's process behind it is the warmest. One, not all: a session that then
+   * claims a full batch rings for the next, so that a lone job does not cost a claim per idle session.
    */
   ring(): void {
     this.#strokes += 1;
@@ -29,10 +29,7 @@ export class Bell {
 
   /** Wakes one more waiting session, for who has found more work than its own; no stroke for those at work. */
   pass(): void {
-    for (const wake of this.#waiting) {
-      wake();
-      return;
-    }
+    [...this.#waiting].at(-1)?.();
   }
 
   /**

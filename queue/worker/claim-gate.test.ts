@@ -6,7 +6,7 @@ import { setImmediate as later } from 'node:timers/promises';
 import { ClaimGate, claimsAtOnce } from './claim-gate.ts';
 
 test('by default large batches pass four at a time, small ones by the number of their jobs', () => {
-  assert.deepEqual([1, 10, 16, 100, 2_000].map(claimsAtOnce), [32, 4, 4, 4, 4]);
+  assert.deepEqual([1, 10, 16, 100, 2_000].map(claimsAtOnce), [400, 40, 25, 4, 4]);
 });
 
 /** A gate that is full, and the sessions that are called, in order; each enters when it is. */
@@ -54,6 +54,21 @@ test('who has done its jobs at once enters again before those that wait', async 
   await later();
   await later();
   assert.deepEqual(called, ['idle']);
+});
+
+test('nobody enters before those that wait with outcomes, who had just left least of all', async () => {
+  const { gate, called, session } = fullGate(1);
+  gate.wait(session('done'), true);
+  gate.leave();
+  assert(!gate.enter());
+  gate.wait(session('left'), true);
+  await later();
+  await later();
+  assert.deepEqual(called, ['done']);
+  gate.leave();
+  await later();
+  await later();
+  assert.deepEqual(called, ['done', 'left']);
 });
 
 test('one that is called and wants no claim any more leaves its place to the next', async () => {

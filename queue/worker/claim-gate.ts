@@ -1,14 +1,13 @@
 // How many sessions of a worker may claim at once, and which of those that want to is next?
 
-/** Jobs that the claims under way ask for together, where batches are small. */
-const JOBS_AT_ONCE = 32;
+/** Jobs that the claims under way may ask for together: so many rows at most does each walk past that others are taking. */
+const JOBS_AT_ONCE = 400;
 /** Fewer would leave the server idle while one of them waits for its commit. */
 const CLAIMS_AT_ONCE_MIN = 4;
 
 /**
- * How many claims of `batch` jobs gain by being under way together. Beyond that they stand in each other's way: with SKIP
- * LOCKED each walks past the rows that the others are taking, so that the work grows with the square of their number;
- * with a cursor they queue for it.
+ * How many claims of `batch` jobs may be under way together. Beyond that they stand in each other's way: with SKIP LOCKED
+ * each walks past the rows that the others are taking, so that the work grows with the square of their number.
  */
 export function claimsAtOnce(batch: number): number {
   return Math.max(CLAIMS_AT_ONCE_MIN, Math.ceil(JOBS_AT_ONCE / batch));
@@ -25,14 +24,16 @@ export class ClaimGate {
   readonly #withOutcomes = new Set<() => void>();
   readonly #others = new Set<() => void>();
   #calling = false;
+  /** Whether whoever asks to enter was called to. */
+  #called = false;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** True: one claim is let through, until `leave`. */
+  /** True: one claim is let through, until `leave`. Where sessions with outcomes wait nobody goes before them. */
   enter(): boolean {
-    if (this.#passed >= this.#limit) return false;
+    if (this.#passed >= this.#limit || (this.#withOutcomes.size > 0 && !this.#called)) return false;
     this.#passed += 1;
     return true;
   }
@@ -46,7 +47,10 @@ export class ClaimGate {
     } else this.#withOutcomes.add(call);
   }
 
-  /** A claim has ended. Whoever ended it may enter again before the next ones are called, when it has done its jobs by then. */
+  /**
+   * A claim has ended. Whoever ended it, and has done its jobs by then, takes its place in the line of those with outcomes,
+   * or enters where there is none, before idle sessions are called.
+   */
   leave(): void {
     this.#passed -= 1;
     if (this.#calling || this.#withOutcomes.size + this.#others.size === 0) return;
@@ -63,7 +67,9 @@ export class ClaimGate {
       if (call === undefined) return;
       this.#withOutcomes.delete(call);
       this.#others.delete(call);
+      this.#called = true;
       call();
+      this.#called = false;
     }
   }
 }

@@ -65,8 +65,8 @@ export interface WorkerOptions {
    */
   readonly prefetch?: number;
   /**
-   * Claims of this worker that may be under way together, whatever its `connections`, 1…1,000; default as many as ask for 32
-   * jobs, at least 4. More pay where a commit takes milliseconds and batches are small.
+   * Claims of this worker that may be under way together, whatever its `connections`, 1…1,000; default as many as ask for 400
+   * jobs, at least 4. More pay where an answer takes many milliseconds.
    */
   readonly claimsAtOnce?: number;
   readonly settle?: 'each' | 'batched';

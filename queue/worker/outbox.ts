@@ -56,7 +56,7 @@ export class Outbox {
     if (this.#outcomes.length === 0) return undefined;
     const { settle, batch } = this.#options;
     if (settle === 'batched' && !hurry && !this.#flushDue && this.#outcomes.length < batch) {
-      this.#flushLater();
+      this.takeWithin(this.#options.settleDelayMs);
       return undefined;
     }
     this.stop();
@@ -69,12 +69,19 @@ export class Outbox {
     return this.#outcomes.splice(0);
   }
 
-  #flushLater(): void {
+  /** Outcomes have waited for as long as they may. */
+  get isOverdue(): boolean {
+    return this.#flushDue;
+  }
+
+  /** What is here now, if anything, is overdue after `ms`, unless it was taken, or that was said of less. */
+  takeWithin(ms: number): void {
+    if (this.isEmpty || this.#flushDue) return;
     this.#flushTimer ??= setTimeout(() => {
       this.#flushTimer = undefined;
       this.#flushDue = true;
       this.#onDue();
-    }, this.#options.settleDelayMs);
+    }, ms);
   }
 
   /** Ends the waiting: `onDue` is not called for what is here now. */

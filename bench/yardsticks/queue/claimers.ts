@@ -1,10 +1,10 @@
 // Does more claimers help, or at least not hurt?
 
 import { readProcessors } from '../../../harness/measure/processors.ts';
-import { pinOneEach } from '../../../harness/pinning.ts';
+import { pinOneEach, pinThisProcess } from '../../../harness/pinning.ts';
 import { openScratch } from '../../../harness/scratch.ts';
 import { startEmbedded } from '../../../harness/server/embedded.ts';
-import type { StrategyFactory } from '../../../queue/index.ts';
+import { claimsAtOnce, type StrategyFactory } from '../../../queue/index.ts';
 import type { ScenarioInput } from '../../../scenarios/scenario.ts';
 import type { Figure, Yardstick } from '../../yardstick.ts';
 import { brief, measured, type Place, Rounds } from './cells.ts';
@@ -31,14 +31,18 @@ const USUAL = { warmupSeconds: 1, seconds: 2 };
 const SPARE = 1.6;
 const SMOKE: Size = { preloadJobs: 40_000, warmupSeconds: 0.1, seconds: 1 };
 
-/** Drain throughput by the number of worker connections. */
+/** Claims of as many workers of one session each: none waits for another before the server does. */
+const UNGATED = 'claimsAtOnce=1000';
+
+/** Drain throughput by the number of worker connections; of one worker as it is by default, only shown. */
 export const claimers: Yardstick = {
   name: 'claimers',
   question: 'does a strategy keep its throughput with 64 claimers?',
   async run(bench) {
     await using scratch = await openScratch();
     // With a core of its own the client is not kept waiting by 64 busy sessions of the server.
-    const pinned = pinOneEach(readProcessors());
+    const processors = readProcessors();
+    const pinned = pinOneEach(processors);
     await using server = await startEmbedded({
       signal: bench.signal,
       // The agent's sessions, their support, and the harness: the default 100 would not do.
@@ -46,13 +50,17 @@ export const claimers: Yardstick = {
       ...(pinned === undefined ? {} : { cpus: pinned.server }),
     });
     const agentCpus = pinned?.agents;
+    // Nor does the harness itself take the server's time.
+    using _unpinned = pinnedTo(agentCpus, processors.allowed);
     const place = {
       ...{ bench, server, folder: scratch.path },
       ...(agentCpus === undefined ? {} : { agentCpus }),
     };
     const counts = bench.smoke ? [1, 4] : CONNECTIONS;
     const all: Series[] = [];
-    for (const factory of contestants(bench)) all.push(await seriesOf(place, factory, counts));
+    for (const factory of contestants(bench))
+      for (const gated of claimsAtOnce(defaultBatch(factory)) < Math.max(...counts) ? [false, true] : [false])
+        all.push(await seriesOf(place, factory, gated, counts));
     for (let round = 0; round < (bench.smoke ? 1 : (bench.rounds ?? ROUNDS)); round += 1) {
       // First goes first in one round, last in the next.
       const cells = counts.flatMap((count) => all.map((series) => ({ count, series })));
@@ -64,26 +72,41 @@ export const claimers: Yardstick = {
   },
 };
 
+/** Binds this process until it is disposed. */
+function pinnedTo(cpus: readonly number[] | undefined, before: readonly number[] | undefined): Disposable {
+  const undo = cpus === undefined || before === undefined ? () => undefined : pinThisProcess(cpus, before);
+  return { [Symbol.dispose]: undo };
+}
+
 interface Series {
   readonly factory: StrategyFactory;
+  /** Whether the worker's claims pass its gate. */
+  readonly gated: boolean;
+  readonly entrant: string;
   readonly size: Size;
   /** By the number of connections, jobs/s. */
   readonly rates: ReadonlyMap<number, Rounds>;
 }
 
-async function seriesOf(place: Place, factory: StrategyFactory, counts: readonly number[]): Promise<Series> {
+async function seriesOf(
+  place: Place,
+  factory: StrategyFactory,
+  gated: boolean,
+  counts: readonly number[],
+): Promise<Series> {
+  const entrant = gated ? factory.strategyName : `${factory.strategyName}?${UNGATED}`;
   const rates = new Map(counts.map((count) => [count, new Rounds()]));
-  if (place.bench.smoke) return { factory, size: SMOKE, rates };
+  if (place.bench.smoke) return { factory, gated, entrant, size: SMOKE, rates };
   const pilot = await measured(place, {
     scenario: scenarioOf(8, PILOT),
-    contender: factory.strategyName,
+    contender: entrant,
     round: 0,
   });
   // A pilot that is void says nothing: its cells are sized for a fast one, and tell the reason themselves.
   const rate = 'outcome' in pilot ? (pilot.outcome.cell.throughput?.settledPerSec ?? 0) : JOBS_MAX;
   const wanted = Math.ceil(rate * (USUAL.seconds + USUAL.warmupSeconds) * SPARE);
   const preloadJobs = Math.min(JOBS_MAX, Math.max(JOBS_MIN, wanted));
-  return { factory, size: { ...USUAL, preloadJobs }, rates };
+  return { factory, gated, entrant, size: { ...USUAL, preloadJobs }, rates };
 }
 
 function scenarioOf(connections: number, { preloadJobs, warmupSeconds, seconds }: Size): ScenarioInput {
@@ -98,10 +121,10 @@ function scenarioOf(connections: number, { preloadJobs, warmupSeconds, seconds }
 }
 
 async function measure(place: Place, series: Series, count: number, round: number): Promise<void> {
-  const { factory, size, rates } = series;
+  const { entrant, size, rates } = series;
   const cell = await measured(place, {
     scenario: scenarioOf(count, size),
-    contender: factory.strategyName,
+    contender: entrant,
     round,
   });
   if ('problem' in cell) {
@@ -114,10 +137,10 @@ async function measure(place: Place, series: Series, count: number, round: numbe
     return;
   }
   rates.get(count)?.add(rate);
-  place.bench.say(`${factory.strategyName}, ${count} connections: ${brief(rate)} jobs/s`);
+  place.bench.say(`${entrant}, ${count} connections: ${brief(rate)} jobs/s`);
 }
 
-function figureOf({ factory, rates }: Series, counts: readonly number[], where: string): Figure {
+function figureOf({ factory, gated, rates }: Series, counts: readonly number[], where: string): Figure {
   const readings = counts.map((count) => ({ count, ...(rates.get(count) ?? new Rounds()).reading() }));
   const most = readings.at(-1);
   // A void cell makes a peak of NaN, and so a figure that is missed.
@@ -125,10 +148,10 @@ function figureOf({ factory, rates }: Series, counts: readonly number[], where: 
   const voids = readings.flatMap(({ value, note }) => (Number.isNaN(value) ? [note] : []));
   const table = readings.map(({ count, value }) => `${count}: ${brief(value)}`).join(', ');
   return {
-    what: `${factory.strategyName}, ${most?.count} connections of one worker ÷ its own peak, batch ${defaultBatch(factory)}, ${where}`,
+    what: `${factory.strategyName}, ${most?.count} connections ${gated ? 'of one worker behind its gate ' : ''}÷ its own peak, batch ${defaultBatch(factory)}, ${where}`,
     value: (most?.value ?? Number.NaN) / peak,
     unit: '',
-    ...(factory.control === true ? {} : { target: { atLeast: TARGET } }),
+    ...(factory.control === true || gated ? {} : { target: { atLeast: TARGET } }),
     note: [`jobs/s by connections: ${table}`, ...voids].join('; '),
   };
 }

@@ -23,7 +23,7 @@ const SPARE = 1.5;
 const TRIES = 4;
 
 /** Peers, by the names that figures give them. */
-const PEERS: Readonly<Record<string, string>> = {
+export const PEERS: Readonly<Record<string, string>> = {
   'pg-boss': fileURLToPath(new URL('../../peers/pg-boss.ts', import.meta.url)),
   'graphile-worker': fileURLToPath(new URL('../../peers/graphile-worker.ts', import.meta.url)),
 };

@@ -2,6 +2,7 @@
 
 import {
   type ClaimStrategy,
+  claimsAtOnce,
   type StrategyFactory,
   strategies,
   type WakeupName,
@@ -12,6 +13,7 @@ import type { Axes, DeclaredSettings, DriverName } from '../../contender.ts';
 export const AXES = [
   'batch',
   'prefetch',
+  'claimsAtOnce',
   'settle',
   'settleDelayMs',
   'concurrency',
@@ -67,6 +69,7 @@ export function declaredSettings(
   axes: Axes,
   poolConnections: number,
 ): DeclaredSettings {
+  const batch = axes.batch ?? workerDefaults.batch;
   const wakeup = wakeupOf(axes);
   const pollMs = axes.pollMs ?? wakeups.find((w) => w.wakeupName === wakeup)?.defaultPollMs;
   const signalled = SIGNALLED.has(wakeup);
@@ -74,7 +77,7 @@ export function declaredSettings(
     strategy: factory.strategyName,
     wakeup,
     driver: driverOf(axes),
-    batch: axes.batch ?? workerDefaults.batch,
+    batch,
     ...(pollMs === undefined ? {} : { pollMs }),
     signalled,
     // A user's strategy may send its statements as it likes: nobody has declared anything for it.
@@ -82,6 +85,7 @@ export function declaredSettings(
     supportSessions: poolConnections + (signalled ? 1 : 0),
     others: {
       prefetch: axes.prefetch ?? workerDefaults.prefetch,
+      claimsAtOnce: axes.claimsAtOnce ?? claimsAtOnce(batch),
       settle: axes.settle ?? workerDefaults.settle,
       concurrency: axes.concurrency ?? 1,
       pipeline: axes.pipeline ?? 'on',
