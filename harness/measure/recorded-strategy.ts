@@ -26,7 +26,8 @@ type ReadSession = (connection: Connection, when: 'opening' | 'end') => Promise<
 
 /**
  * The same strategy, each of whose sessions tells the recorder what it asks and what it is answered. `read` is called on
- * the session's own connection once the strategy has opened it, and before the strategy closes it.
+ * the session's own connection once the strategy has opened it, and before the strategy closes it where it has claimed: one
+ * that its worker never needed has nothing to show.
  */
 export function recorded(
   factory: StrategyFactory,
@@ -49,11 +50,17 @@ export function recorded(
         connection.ended.addEventListener('abort', () => {
           if (!closing) options.events.sessionLost(claimer);
         });
+        const one = recordedSession(session, claimer, options);
+        let needed = false;
         return {
-          ...recordedSession(session, claimer, options),
+          ...one,
+          claim: (...asked) => {
+            needed = true;
+            return one.claim(...asked);
+          },
           [Symbol.asyncDispose]: async () => {
             closing = true;
-            if (!connection.closed) await read(connection, 'end');
+            if (needed && !connection.closed) await read(connection, 'end');
             await session[Symbol.asyncDispose]();
           },
         };
