@@ -125,8 +125,10 @@ export class RangeJob implements ClaimedJob {
   }
 }
 
-/** The jobs of a range, in the order of their numbers. */
+/** The jobs of a range, in the order of their numbers. Throws where they are not as many: a place would name another job. */
 export function jobsOf(range: TakenRange, payloads: string): readonly RangeJob[] {
   const parsed: readonly unknown[] = JSON.parse(payloads);
+  if (parsed.length !== range.size)
+    throw new Error(`lease ${range.lease} names ${range.size} jobs, of which ${parsed.length} are there`);
   return parsed.map((payload, place) => new RangeJob(range, place, payload));
 }

@@ -8,18 +8,21 @@ import { type Routine, routine } from './routine.ts';
 const FEW_GAPS = 64;
 
 /**
- * The numbers above `after` in a lane, in order, as a subquery. Where slots take turns new jobs lie in the present one or
+ * The numbers from `start` on in a lane, in order, as a subquery. Where slots take turns new jobs lie in the present one or
  * the one before: the third is left alone, so that it can be truncated.
  */
-function following(slots: readonly string[], wanted: string): string {
+function following(slots: readonly string[], wanted: string, start = 'place + 1'): string {
   const one = (table: string): string =>
-    `SELECT seq FROM ${table} WHERE lane = this.id AND seq > place ORDER BY seq LIMIT ${wanted}`;
+    `SELECT seq FROM ${table} WHERE lane = this.id AND seq >= ${start} ORDER BY seq LIMIT ${wanted}`;
   const [first, ...others] = slots.map(one);
   if (others.length === 0) return `${first}`;
   return `SELECT seq FROM (${[first, ...others].map((text) => `(${text})`).join(' UNION ALL ')}) AS live ORDER BY seq LIMIT ${wanted}`;
 }
 
-/** The end of the run of present numbers that begins with the variable `first`, into the variable `last`. */
+/**
+ * The end of the run of present numbers that begins with the variable `first`, into the variable `last`. None of `numbers` may
+ * lie before it: this statement sees what has committed since `first` was found.
+ */
 function runEnd(numbers: string, first = 'first', last = 'last'): string {
   return `SELECT max(seq) INTO ${last}
         FROM (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS island FROM (${numbers}) AS present) AS run
@@ -188,7 +191,7 @@ ${
       IF new_count > 0 THEN
         broken := new_last - new_first + 1 > new_count;
         IF broken THEN
-          ${byView(tables, (live) => runEnd(following(live, 'new_count'), 'new_first', 'new_last'))}
+          ${byView(tables, (live) => runEnd(following(live, 'new_count', 'new_first'), 'new_first', 'new_last'))}
         END IF;
         IF new_first > place + 1 THEN
           INSERT INTO ${gaps} (lane, crashes, lo, hi, horizon)
