@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type TestDatabase, testDatabase } from '../testing/database.ts';
 import { eventually } from './eventually.ts';
 import {
+  type ClaimStrategy,
   createQueue,
   createWorker,
   DeadLetterError,
@@ -19,6 +20,7 @@ import {
   strategies,
   UnsupportedError,
   type WorkerEvents,
+  type WorkerSession,
 } from './index.ts';
 
 let database: TestDatabase;
@@ -319,39 +321,43 @@ test('an axis that the strategy does not leave open is refused, by its name and 
   );
 });
 
+/** The same strategy, whose workers' sessions are what `made` makes of its own. */
+function withSessions(
+  factory: StrategyFactory,
+  made: (session: WorkerSession, workerId: string) => WorkerSession,
+): StrategyFactory {
+  return {
+    ...factory,
+    create(options) {
+      const strategy = factory.create(options);
+      const openWorker: ClaimStrategy['openWorker'] = async (connection, workerId) =>
+        made(await strategy.openWorker(connection, workerId), workerId);
+      return { ...strategy, openWorker };
+    },
+  };
+}
+
 test('a settle and the next claim travel as one turn where the session can, and a failed turn settles once more', async () => {
   const log: string[] = [];
   let failures = 1;
   const factory = strategies.find(({ strategyName }) => strategyName === 'skip-locked');
   assert(factory);
-  const turning: StrategyFactory = {
-    ...factory,
-    create(options) {
-      const strategy = factory.create(options);
-      return {
-        ...strategy,
-        async openWorker(connection, workerId) {
-          const session = await strategy.openWorker(connection, workerId);
-          return {
-            ...session,
-            settle(outcomes) {
-              log.push('settle');
-              return session.settle(outcomes);
-            },
-            turn: {
-              async settleAndClaim(outcomes, queue, limit, leaseMs) {
-                log.push('turn');
-                failures -= 1;
-                if (failures >= 0) throw new Error('planted');
-                const settled = await session.settle(outcomes);
-                return { settled, jobs: await session.claim(queue, limit, leaseMs) };
-              },
-            },
-          };
-        },
-      };
+  const turning = withSessions(factory, (session) => ({
+    ...session,
+    settle(outcomes) {
+      log.push('settle');
+      return session.settle(outcomes);
     },
-  };
+    turn: {
+      async settleAndClaim(outcomes, queue, limit, leaseMs) {
+        log.push('turn');
+        failures -= 1;
+        if (failures >= 0) throw new Error('planted');
+        const settled = await session.settle(outcomes);
+        return { settled, jobs: await session.claim(queue, limit, leaseMs) };
+      },
+    },
+  }));
   await using queue = await openQueue({ strategy: turning });
   await queue.enqueueMany(numbers(20));
   const errors: string[] = [];
@@ -385,30 +391,18 @@ for (const strategyName of ['batch', 'range-lease'])
         underWay -= 1;
       }
     };
-    const counted: StrategyFactory = {
-      ...factory,
-      create(options) {
-        const strategy = factory.create(options);
-        return {
-          ...strategy,
-          async openWorker(connection, workerId) {
-            const session = await strategy.openWorker(connection, workerId);
-            const { heartbeat, turn } = session;
-            return {
-              claim: (...asked) => counting(workerId, session.claim(...asked)),
-              settle: (outcomes) => session.settle(outcomes),
-              ...(heartbeat === undefined ? {} : { heartbeat }),
-              ...(turn === undefined
-                ? {}
-                : {
-                    turn: { settleAndClaim: (...asked) => counting(workerId, turn.settleAndClaim(...asked)) },
-                  }),
-              [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
-            };
-          },
-        };
-      },
-    };
+    const counted = withSessions(factory, (session, workerId) => {
+      const { heartbeat, turn } = session;
+      return {
+        claim: (...asked) => counting(workerId, session.claim(...asked)),
+        settle: (outcomes) => session.settle(outcomes),
+        ...(heartbeat === undefined ? {} : { heartbeat }),
+        ...(turn === undefined
+          ? {}
+          : { turn: { settleAndClaim: (...asked) => counting(workerId, turn.settleAndClaim(...asked)) } }),
+        [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+      };
+    });
     for (const [handlerMs, jobs] of [
       [0, 20_000],
       [50, 240],

@@ -4,6 +4,8 @@
 const JOBS_AT_ONCE = 400;
 /** Fewer would leave the server idle while one of them waits for its commit. */
 const CLAIMS_AT_ONCE_MIN = 4;
+/** A claim without an answer for so long, on a connection that is dead perhaps, gives its place up. */
+const HANGS_MS = 5_000;
 
 /**
  * How many claims of `batch` jobs may be under way together. Beyond that they stand in each other's way: with SKIP LOCKED
@@ -31,7 +33,7 @@ export class ClaimGate {
     this.#limit = limit;
   }
 
-  /** True: one claim is let through, until `leave`. Where sessions with outcomes wait nobody goes before them. */
+  /** True: one claim is let through, which is to be given to `passing`. Where sessions with outcomes wait nobody goes before them. */
   enter(): boolean {
     if (this.#passed >= this.#limit || (this.#withOutcomes.size > 0 && !this.#called)) return false;
     this.#passed += 1;
@@ -47,11 +49,26 @@ export class ClaimGate {
     } else this.#withOutcomes.add(call);
   }
 
+  /** Sends a claim that was let through. One that hangs keeps the others waiting for so long only. */
+  async passing<T>(claim: () => Promise<T>): Promise<T> {
+    let inside = true;
+    const hanging = setTimeout(() => {
+      inside = false;
+      this.#leave();
+    }, HANGS_MS);
+    try {
+      return await claim();
+    } finally {
+      clearTimeout(hanging);
+      if (inside) this.#leave();
+    }
+  }
+
   /**
    * A claim has ended. Whoever ended it, and has done its jobs by then, takes its place in the line of those with outcomes,
    * or enters where there is none, before idle sessions are called.
    */
-  leave(): void {
+  #leave(): void {
     this.#passed -= 1;
     if (this.#calling || this.#withOutcomes.size + this.#others.size === 0) return;
     this.#calling = true;

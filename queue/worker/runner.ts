@@ -42,8 +42,6 @@ interface ClaimStart {
 
 /** Outcomes, as a multiple of the batch, that may wait to be settled before claims pause. */
 const BACKLOG_BATCHES = 8;
-/** A claim without an answer for so long, on a connection that is dead perhaps, is not counted among those at once. */
-const CLAIM_HANGS_MS = 5_000;
 /** For so long outcomes wait for the claim that they would travel with, when it is not let through. */
 const OUTCOMES_WAIT_MS = 100;
 
@@ -202,7 +200,9 @@ export class Runner {
     const claim = this.#beginClaim();
     try {
       const { queue, leaseMs } = this.#options;
-      const answer = await this.#passing(() => turn.settleAndClaim(due.outcomes, queue, limit, leaseMs));
+      const answer = await this.#context.claimGate.passing(() =>
+        turn.settleAndClaim(due.outcomes, queue, limit, leaseMs),
+      );
       if (answer.settleError === undefined) this.#afterSettle(due.outcomes, answer.settled);
       else this.#settleFailed(due, answer.settleError);
       this.#endSettle(session);
@@ -259,7 +259,7 @@ export class Runner {
     const { events, queue, leaseMs } = this.#options;
     const claim = this.#beginClaim();
     try {
-      const jobs = await this.#passing(() => session.claim(queue, limit, leaseMs));
+      const jobs = await this.#context.claimGate.passing(() => session.claim(queue, limit, leaseMs));
       this.#endClaim(session, claim, limit, jobs);
     } catch (error) {
       events.error?.(error, 'claim');
@@ -267,22 +267,6 @@ export class Runner {
       this.#claiming = false;
     }
     this.#pump();
-  }
-
-  /** Sends a claim that was let through the gate. One that hangs keeps the others waiting for so long only. */
-  async #passing<T>(claim: () => Promise<T>): Promise<T> {
-    let inside = true;
-    const leave = (): void => {
-      if (inside) this.#context.claimGate.leave();
-      inside = false;
-    };
-    const timer = setTimeout(leave, CLAIM_HANGS_MS);
-    try {
-      return await claim();
-    } finally {
-      clearTimeout(timer);
-      leave();
-    }
   }
 
   /** What is known before a claim is sent, so that our opinion of the lease's end is never later than the server's. */

@@ -15,6 +15,7 @@ interface Missing {
 /** The routines that keep the books. `rotate` is absent where settled jobs are deleted. */
 interface Routines {
   readonly reap: Routine;
+  readonly setHorizons: Routine;
   readonly tend: Routine;
   readonly adoptOrphans: Routine;
   readonly rotate: Routine | undefined;
@@ -27,6 +28,8 @@ interface Routines {
 export class Books {
   readonly #routines: Routines;
   #before: readonly Missing[] = [];
+  /** Not a first look any more: what others left undone was cleared away. */
+  #looked = false;
 
   constructor(routines: Routines) {
     this.#routines = routines;
@@ -51,9 +54,12 @@ export class Books {
   }
 
   async #bringBack(db: Database): Promise<number> {
+    await call(db, this.#routines.setHorizons);
     const { rows } = await db.query<{ lane: number; lo: string; hi: string; movers: string[] }>({
-      text: `SELECT lane, lo::text, hi::text, movers FROM ${this.#routines.tend.name}()`,
+      text: `SELECT lane, lo::text, hi::text, movers FROM ${this.#routines.tend.name}($1)`,
+      values: [!this.#looked],
     });
+    this.#looked = true;
     const now = rows.map((row) => ({ ...row, lo: Number(row.lo), hi: Number(row.hi) }));
     const before = this.#before;
     this.#before = now.map((missing) => older(missing, before));

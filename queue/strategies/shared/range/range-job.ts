@@ -72,8 +72,8 @@ export class TakenRange {
 
 /** A range as the server returns it. Numbers stay far below 2^53. */
 export interface RangeRow {
-  /** A lease, a range that was closed, or the time in ms (`expires_ms`) that was spent on many gaps. */
-  readonly kind: 'l' | 'c' | 'g';
+  /** A lease, or a range that was closed. */
+  readonly kind: 'l' | 'c';
   readonly lease: string;
   readonly lane: number;
   readonly priority: number;

@@ -32,7 +32,7 @@ export interface RangeStatements {
 export function rangeStatements(tables: RangeTables, take: Routine): RangeStatements {
   return {
     take: prepared(
-      `SELECT kind, lease::text, lane, priority, lo::text, hi::text, expires_ms, crashes, details, payloads FROM ${take.name}($1, $2, $3, $4, $5, $6, $7)`,
+      `SELECT kind, lease::text, lane, priority, lo::text, hi::text, expires_ms, crashes, details, payloads FROM ${take.name}($1, $2, $3, $4, $5, $6)`,
     ),
     settleSome: prepared(settleSomeSql(tables)),
     extend: prepared(extendSql(tables)),
@@ -42,8 +42,6 @@ export function rangeStatements(tables: RangeTables, take: Routine): RangeStatem
 const NOTHING: SettleResult = { acked: 0, retried: 0, deadLettered: 0, released: 0, stale: [] };
 /** For a statement that only settles. */
 const NO_CLAIM = ['', 0, 0, ''] as const;
-/** Longest time without a look into gaps. */
-const MAX_GAPS_WAIT_MS = 500;
 /** For one that only claims. */
 const NO_PLAN = { whole: new Map() } as const;
 
@@ -80,8 +78,6 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
   readonly #workerId: string;
   /** Ranges of this session that are not settled. */
   readonly #ranges = new Map<number, TakenRange>();
-  /** While gaps are many, each look into them is followed by ten times as long without one. */
-  #lookIntoGapsMs = 0;
 
   constructor(connection: Connection, statements: RangeStatements, workerId: string) {
     this.#connection = connection;
@@ -151,20 +147,13 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
   async #take({ whole }: Pick<Plan, 'whole'>, claim: readonly unknown[]): Promise<readonly RangeRow[]> {
     const ranges = [...whole.keys()];
     const closing = [ranges.map((range) => range.lease), [...whole.values()].map((placed) => placed.length)];
-    const looks = performance.now() >= this.#lookIntoGapsMs;
-    let rows: readonly RangeRow[];
     try {
-      ({ rows } = await this.#connection.query<RangeRow>(
-        this.#statements.take([...closing, ...claim, looks]),
-      ));
+      const { rows } = await this.#connection.query<RangeRow>(this.#statements.take([...closing, ...claim]));
+      return rows;
     } catch (error) {
       await this.#dropLatch();
       throw error;
     }
-    for (const row of rows)
-      if (row.kind === 'g')
-        this.#lookIntoGapsMs = performance.now() + Math.min(MAX_GAPS_WAIT_MS, row.expires_ms * 10);
-    return rows;
   }
 
   /** A claim that is cancelled twice may leave its latch: the lane would wait for this connection's end. */

@@ -14,7 +14,7 @@ import { createRelations, rangeRelations, rangeTables } from './relations.ts';
 import { rotate } from './rotate-sql.ts';
 import { RangeSession, rangeStatements } from './session.ts';
 import { take } from './take-sql.ts';
-import { adoptOrphans, promoteSql, reap, tend } from './upkeep-sql.ts';
+import { adoptOrphans, promoteSql, reap, setHorizons, tend } from './upkeep-sql.ts';
 
 /** What one of the two designs is called, and how its worker is set. */
 export interface RangeDesign {
@@ -30,6 +30,7 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
   const adoptJobs = adopt(tables, open);
   const taking = take(tables, adoptJobs);
   const reaping = reap(tables);
+  const horizons = setHorizons(tables);
   const tending = tend(tables);
   const rotating = design.rotates ? rotate(tables) : undefined;
   const statements = rangeStatements(tables, taking);
@@ -39,11 +40,18 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
     adoptJobs,
     taking,
     reaping,
+    horizons,
     tending,
     adopting,
     ...(rotating === undefined ? [] : [rotating]),
   ];
-  const books = new Books({ reap: reaping, tend: tending, adoptOrphans: adopting, rotate: rotating });
+  const books = new Books({
+    reap: reaping,
+    setHorizons: horizons,
+    tend: tending,
+    adoptOrphans: adopting,
+    rotate: rotating,
+  });
   return {
     name: design.name,
     workerDefaults: design.workerDefaults,

@@ -4,9 +4,6 @@ import { quoteLiteral } from '../../../sql.ts';
 import { positionSql, type RangeTables } from './relations.ts';
 import { type Routine, routine } from './routine.ts';
 
-/** Beyond as many gaps that were looked into in vain, a session leaves them alone for a while. */
-const FEW_GAPS = 64;
-
 /**
  * The numbers from `start` on in a lane, in order, as a subquery. Where slots take turns new jobs lie in the present one or
  * the one before: the third is left alone, so that it can be truncated.
@@ -84,20 +81,23 @@ function closeSpans({ spans, jobs, rotates }: RangeTables): string {
  * - Where slots take turns and nothing new is seen although numbers were drawn, the job may have committed into a slot that
  *   is no longer looked at: then all are.
  * - Gaps are looked at after the lane, so that no job overtakes one whose enqueue was confirmed before its own began, and
- *   come first in what is returned.
+ *   come first in what is returned. For the same reason the next claimer must see the gaps that this one leaves: the latch is
+ *   then held until its commit. One that finds nothing waits for whoever holds the latch, too, before it goes on to a less
+ *   urgent lane.
  */
 export function take(tables: RangeTables, adoptJobs: Routine): Routine {
   const { jobs, lanes, spans, gaps, inbox, leases, locks, rotates, turns } = tables;
+  const hasGaps = `EXISTS (SELECT FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > floor_at)`;
+  const idle = `${positionSql('this.numbers')} <= ${positionSql('this.cursor')} AND NOT ${hasGaps}`;
   return routine(
     tables,
     'take',
-    `(closing bigint[], settling integer[], wanted_queue text, wanted integer, lease_ms float8, worker_name text,
-  look_into_gaps boolean)
+    `(closing bigint[], settling integer[], wanted_queue text, wanted integer, lease_ms float8, worker_name text)
 RETURNS TABLE (
   kind "char", lease bigint, lane integer, priority smallint, lo bigint, hi bigint, expires_ms float8,
   crashes smallint, details text, payloads text
 )`,
-    'bigint[], integer[], text, integer, double precision, text, boolean',
+    'bigint[], integer[], text, integer, double precision, text',
     `DECLARE
   this record;
   gap record;
@@ -109,7 +109,7 @@ RETURNS TABLE (
   new_last bigint;
   new_count integer;
   taken integer := 0;
-  has_gaps boolean;
+  leaves_gaps boolean;
   broken boolean := false;
   los bigint[];
   his bigint[];
@@ -117,8 +117,6 @@ RETURNS TABLE (
   views integer[];
   number bigint;
   view integer := 0;
-  probed integer := 0;
-  began timestamptz;
   until timestamptz := now() + lease_ms * interval '1 ms';
 BEGIN
   IF cardinality(closing) > 0 THEN
@@ -134,8 +132,11 @@ BEGIN
     EXIT WHEN taken >= wanted OR broken;
     -- Read once, so that it bounds the index: dead gaps below the floor are not walked over.
     floor_at := ${positionSql('this.floor')};
-    has_gaps := look_into_gaps AND EXISTS (SELECT FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > floor_at);
-    CONTINUE WHEN NOT has_gaps AND ${positionSql('this.numbers')} <= ${positionSql('this.cursor')};
+    IF ${idle} AND pg_try_advisory_lock_shared(${locks.latch}, this.id) THEN
+      PERFORM pg_advisory_unlock_shared(${locks.latch}, this.id);
+      CONTINUE WHEN ${idle};
+    END IF;
+    leaves_gaps := false;
     los := '{}';
     his := '{}';
     deaths := '{}';
@@ -157,26 +158,22 @@ ${
         FROM (${following(tables.slots, 'wanted - taken')}) AS present;
       END IF;\n`
     : ''
-}      IF has_gaps THEN
-        began := clock_timestamp();
+}      IF ${hasGaps} THEN
+        -- Only a gap in which there is something is locked: the others wait for their transactions, and may be many. LIMIT
+        -- keeps the look into each of them a look, whatever the planner thinks of a join.
         FOR gap IN
-          SELECT * FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > floor_at ORDER BY gap.lo
+          SELECT * FROM ${gaps} AS gap
+          WHERE gap.lane = this.id AND gap.lo > floor_at AND (
+            SELECT true FROM ${jobs} AS job WHERE job.lane = this.id AND job.seq BETWEEN gap.lo AND gap.hi LIMIT 1
+          )
+          ORDER BY gap.lo
         LOOP
           EXIT WHEN taken >= wanted;
-          probed := probed + 1;
-          -- Only a gap in which there is something is locked: the others wait for their transactions, and may be many.
-          CONTINUE WHEN NOT EXISTS (
-            SELECT FROM ${jobs} AS job WHERE job.lane = this.id AND job.seq BETWEEN gap.lo AND gap.hi
-          );
           PERFORM FROM ${gaps} AS held
           WHERE held.lane = this.id AND held.lo = gap.lo AND held.hi = gap.hi FOR UPDATE SKIP LOCKED;
           CONTINUE WHEN NOT FOUND;
           ${takeFromGap(tables)}
         END LOOP;
-        IF probed > ${FEW_GAPS} THEN
-          RETURN QUERY SELECT 'g'::"char", 0::bigint, this.id, this.priority, 0::bigint, 0::bigint,
-            extract(epoch FROM clock_timestamp() - began)::float8 * 1000, 0::smallint, NULL::text, NULL::text;
-        END IF;
         IF new_count > wanted - taken THEN
           new_count := wanted - taken;
           IF new_count > 0 THEN
@@ -196,6 +193,7 @@ ${
         IF new_first > place + 1 THEN
           INSERT INTO ${gaps} (lane, crashes, lo, hi, horizon)
           VALUES (this.id, 0, place + 1, new_first - 1, NULL);
+          leaves_gaps := true;
         END IF;
         PERFORM setval(this.cursor, new_last);
         los := los || new_first;
@@ -203,6 +201,9 @@ ${
         deaths := deaths || 0::smallint;
         views := views || view;
         taken := taken + (new_last - new_first + 1);
+      END IF;
+      IF leaves_gaps THEN
+        PERFORM pg_advisory_xact_lock(${locks.latch}, this.id);
       END IF;
       PERFORM pg_advisory_unlock(${locks.latch}, this.id);
     EXCEPTION WHEN query_canceled OR OTHERS THEN
@@ -224,29 +225,31 @@ END`,
 /** Takes the first runs that have appeared within `gap`, and keeps what is left of it. */
 function takeFromGap({ jobs, gaps }: RangeTables): string {
   return `LOOP
-            SELECT min(job.seq) INTO first
-            FROM ${jobs} AS job
-            WHERE job.lane = this.id AND job.seq BETWEEN gap.lo AND gap.hi;
-            EXIT WHEN first IS NULL OR taken >= wanted;
-            ${runEnd(`SELECT job.seq FROM ${jobs} AS job
-            WHERE job.lane = this.id AND job.seq BETWEEN first AND gap.hi ORDER BY job.seq LIMIT wanted - taken`)}
-            IF first > gap.lo THEN
-              UPDATE ${gaps} SET hi = first - 1 WHERE lane = this.id AND lo = gap.lo;
-            ELSE
-              DELETE FROM ${gaps} WHERE lane = this.id AND lo = gap.lo;
-            END IF;
-            IF last < gap.hi THEN
-              INSERT INTO ${gaps} (lane, crashes, lo, hi, horizon)
-              VALUES (this.id, gap.crashes, last + 1, gap.hi, gap.horizon);
-            END IF;
-            los := los || first;
-            his := his || last;
-            deaths := deaths || gap.crashes;
-            views := views || ${EVERYWHERE};
-            taken := taken + (last - first + 1);
-            gap.lo := last + 1;
-            EXIT WHEN gap.lo > gap.hi;
-          END LOOP;`;
+          SELECT min(job.seq) INTO first
+          FROM ${jobs} AS job
+          WHERE job.lane = this.id AND job.seq BETWEEN gap.lo AND gap.hi;
+          EXIT WHEN first IS NULL OR taken >= wanted;
+          ${runEnd(`SELECT job.seq FROM ${jobs} AS job
+          WHERE job.lane = this.id AND job.seq BETWEEN first AND gap.hi ORDER BY job.seq LIMIT wanted - taken`)}
+          IF first > gap.lo THEN
+            UPDATE ${gaps} SET hi = first - 1 WHERE lane = this.id AND lo = gap.lo;
+            leaves_gaps := true;
+          ELSE
+            DELETE FROM ${gaps} WHERE lane = this.id AND lo = gap.lo;
+          END IF;
+          IF last < gap.hi THEN
+            INSERT INTO ${gaps} (lane, crashes, lo, hi, horizon)
+            VALUES (this.id, gap.crashes, last + 1, gap.hi, gap.horizon);
+            leaves_gaps := true;
+          END IF;
+          los := los || first;
+          his := his || last;
+          deaths := deaths || gap.crashes;
+          views := views || ${EVERYWHERE};
+          taken := taken + (last - first + 1);
+          gap.lo := last + 1;
+          EXIT WHEN gap.lo > gap.hi;
+        END LOOP;`;
 }
 
 /**

@@ -88,12 +88,53 @@ function settledUpTo(spans: string): string {
 }
 
 /**
+ * Gives gaps that have none their horizon: an id that is given after they were seen, so that whoever drew a number in one of
+ * them has a lower id. Hence it must be a transaction of its own, which has no id yet. Claims of these lanes wait for its
+ * commit at the latch: they pass a gap by whose row is locked, and what has just appeared in it would be overtaken. Latches are
+ * taken in the order in which a claim holds them.
+ */
+export function setHorizons(tables: RangeTables): Routine {
+  const { lanes, gaps, locks } = tables;
+  return routine(
+    tables,
+    'set_horizons',
+    '() RETURNS void',
+    '',
+    `DECLARE
+  this record;
+  latched integer[] := '{}';
+BEGIN
+  ${READ_COMMITTED}
+  IF pg_current_xact_id_if_assigned() IS NOT NULL OR NOT pg_try_advisory_xact_lock(${locks.tending}, 0) THEN RETURN; END IF;
+  FOR this IN
+    SELECT lane.id
+    FROM ${lanes} AS lane
+    ${floorOf('lane')}
+    WHERE EXISTS (SELECT FROM ${gaps} AS gap WHERE gap.lane = lane.id AND gap.lo > floor.position AND gap.horizon IS NULL)
+    ORDER BY lane.queue, lane.priority
+  LOOP
+    PERFORM pg_advisory_xact_lock(${locks.latch}, this.id);
+    latched := latched || this.id;
+  END LOOP;
+  UPDATE ${gaps} SET horizon = pg_current_xact_id()
+  WHERE ctid = ANY (ARRAY (
+    SELECT gap.ctid
+    FROM ${lanes} AS lane
+    ${floorOf('lane')}
+    JOIN ${gaps} AS gap ON gap.lane = lane.id AND gap.lo > floor.position
+    WHERE lane.id = ANY (latched) AND gap.horizon IS NULL
+    FOR UPDATE OF gap SKIP LOCKED
+  )) AND horizon IS NULL;
+END`,
+  );
+}
+
+/**
  * Keeps the books of every lane short. It must be a transaction of its own:
  *
- * - Gaps without a horizon get one: an id that is given after they were seen, so that whoever drew a number in one of them
- *   has a lower id. Hence it comes first, before anything else of this transaction has been given an id.
  * - The floor rises over what is settled without a break, and what lies below it goes. As a floor outlives a rollback, it
- *   rises over what was committed before only.
+ *   rises over what was committed before only. What lies below the old one has gone before, but for what a tend that was
+ *   cut off left: that goes when it is to be \`thorough\`. While VACUUM is held back, dead rows are all that lies there.
  * - A gap whose horizon has passed, and in which nothing is to be seen, stays empty: it counts as settled. Both are asked
  *   of one snapshot, in which every transaction below the horizon has ended.
  * - Above the floor, settled neighbours become one row, so that a job of an hour does not make a list of every claim.
@@ -107,22 +148,18 @@ export function tend(tables: RangeTables): Routine {
   return routine(
     tables,
     'tend',
-    '() RETURNS TABLE (lane integer, lo bigint, hi bigint, movers text[])',
-    '',
+    '(thorough boolean) RETURNS TABLE (lane integer, lo bigint, hi bigint, movers text[])',
+    'boolean',
     `DECLARE
   this record;
   cursor_at bigint;
   floor_at bigint;
+  above bigint;
   settled_to bigint;
   moving text[];
 BEGIN
   ${READ_COMMITTED}
   IF NOT pg_try_advisory_xact_lock(${locks.tending}, 0) THEN RETURN; END IF;
-  IF pg_current_xact_id_if_assigned() IS NULL THEN
-    UPDATE ${gaps} SET horizon = pg_current_xact_id()
-    WHERE ctid = ANY (ARRAY (SELECT gap.ctid FROM ${gaps} AS gap WHERE gap.horizon IS NULL FOR UPDATE SKIP LOCKED))
-      AND horizon IS NULL;
-  END IF;
   FOR this IN SELECT * FROM ${lanes} AS lane ORDER BY lane.id LOOP
     cursor_at := ${positionSql('this.cursor')};
     floor_at := ${positionSql('this.floor')};
@@ -135,10 +172,12 @@ BEGIN
     );
     settled_to := (${settledUpTo(spans)});
     IF settled_to > floor_at THEN
+      above := CASE WHEN thorough THEN 0 ELSE floor_at END;
       PERFORM setval(this.floor, settled_to);
       floor_at := settled_to;
-      DELETE FROM ${spans} AS span WHERE span.lane = this.id AND span.hi <= floor_at AND span.expires_at IS NULL;
-      DELETE FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.hi <= floor_at;
+      DELETE FROM ${spans} AS span
+      WHERE span.lane = this.id AND span.lo > above AND span.lo <= floor_at AND span.hi <= floor_at AND span.expires_at IS NULL;
+      DELETE FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > above AND gap.lo <= floor_at AND gap.hi <= floor_at;
     END IF;
     WITH closed AS (
       DELETE FROM ${gaps} AS gap
@@ -170,22 +209,25 @@ BEGIN
     UPDATE ${spans} AS span SET hi = merged.hi FROM merged WHERE span.lane = this.id AND span.lo = merged.lo;
     RETURN QUERY
       SELECT this.id, missing.lo, missing.hi, moving
-      FROM (${uncovered(tables, 'floor_at', 'cursor_at')}) AS missing;
+      FROM (${uncovered(tables, 'floor_at', 'floor_at', 'cursor_at')}) AS missing;
   END LOOP;
 END`,
   );
 }
 
-/** The runs of numbers above one and up to another that lie in no row of the books of the lane `this`. */
-function uncovered({ spans, gaps }: RangeTables, above: string, upTo: string): string {
+/**
+ * The runs of numbers above one and up to another that lie in no row of the books of the lane `this`. No row reaches over the
+ * lane's `floor`.
+ */
+function uncovered({ spans, gaps }: RangeTables, floor: string, above: string, upTo: string): string {
   return `SELECT hole.lo, hole.hi
         FROM (
           SELECT greatest(max(book.hi) OVER (ORDER BY book.lo ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), ${above}) + 1 AS lo,
             least(book.lo - 1, ${upTo}) AS hi
           FROM (
-            SELECT span.lo, span.hi FROM ${spans} AS span WHERE span.lane = this.id AND span.hi > ${above}
+            SELECT span.lo, span.hi FROM ${spans} AS span WHERE span.lane = this.id AND span.lo > ${floor} AND span.hi > ${above}
             UNION ALL
-            SELECT gap.lo, gap.hi FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.hi > ${above}
+            SELECT gap.lo, gap.hi FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > ${floor} AND gap.hi > ${above}
             UNION ALL
             SELECT ${upTo} + 1, ${upTo} + 1
           ) AS book
@@ -207,17 +249,19 @@ export function adoptOrphans(tables: RangeTables): Routine {
     'integer, bigint, bigint',
     `DECLARE
   this record;
+  floor_at bigint;
   above bigint;
   orphans integer;
 BEGIN
   ${READ_COMMITTED}
   IF NOT pg_try_advisory_xact_lock(${locks.tending}, 0) THEN RETURN 0; END IF;
   SELECT * INTO this FROM ${lanes} AS lane WHERE lane.id = of_lane;
-  above := greatest(first - 1, ${positionSql('this.floor')});
+  floor_at := ${positionSql('this.floor')};
+  above := greatest(first - 1, floor_at);
   WITH orphaned AS (
     INSERT INTO ${gaps} (lane, crashes, lo, hi)
     SELECT this.id, 0, missing.lo, missing.hi
-    FROM (${uncovered(tables, 'above', 'last')}) AS missing
+    FROM (${uncovered(tables, 'floor_at', 'above', 'last')}) AS missing
     RETURNING lane, lo, hi
   )
   SELECT count(*) INTO orphans
