@@ -8,7 +8,10 @@ export interface Figure {
   readonly unit: string;
   /** Both ends are met by equality. */
   readonly target?: { readonly atLeast: number } | { readonly atMost: number };
-  /** 95 % interval of the value. Where it holds the target, the rounds do not tell; without one the value is judged as it is. */
+  /**
+   * 95 % interval of the value, or of few rounds the range. Where it holds the target, the rounds do not tell; without one the
+   * value is judged as it is.
+   */
   readonly interval?: readonly [low: number, high: number];
   /** Why the value may flatter: then it reaches nothing, however good it is. */
   readonly doubt?: string;
@@ -72,8 +75,7 @@ export function lineOf(figure: Figure): string {
         ? `; target ≥ ${short(target.atLeast)}`
         : `; target ≤ ${short(target.atMost)}`;
   const reached = value === undefined ? 'not measured' : `${short(value)}${unit === '' ? '' : ` ${unit}`}`;
-  const between =
-    interval === undefined ? '' : `; 95 % interval ${short(interval[0])} to ${short(interval[1])}`;
+  const between = interval === undefined ? '' : `; from ${short(interval[0])} to ${short(interval[1])}`;
   return `${WORDS[standingOf(figure)]}  ${what}: ${reached}${between}${wanted}${note === '' ? '' : ` (${note})`}`;
 }
 

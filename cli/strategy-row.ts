@@ -38,10 +38,11 @@ export function strategyRow(factory: StrategyFactory) {
   };
 }
 
-function guaranteesText({ order, lease, crashCountsAttempt, transactionPooler }: Guarantees): string {
+function guaranteesText(guarantees: Guarantees): string {
+  const { order, orderWithinMs, lease, crashCountsAttempt, transactionPooler } = guarantees;
   return [
     'at least once',
-    ORDERS[order],
+    `${ORDERS[order]}${orderWithinMs === undefined ? '' : ` within ${orderWithinMs} ms`}`,
     lease === 'timed' ? 'timed lease' : 'lease of the session',
     crashCountsAttempt ? 'a crash costs an attempt' : 'a crash costs no attempt',
     transactionPooler ? 'works behind a transaction pooler' : 'no transaction pooler',

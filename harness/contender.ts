@@ -88,6 +88,8 @@ export interface BenchPayload {
 export interface Promises {
   /** `enqueue-per-agent`: each worker agent hands out jobs of its own, in their order. */
   readonly order: 'priority-then-enqueue' | 'enqueue' | 'enqueue-per-agent' | 'none';
+  /** For so long, in ms, a job may be passed over by later ones once it has committed; absent: not at all. */
+  readonly orderWithinMs?: number;
   /** `timed` leases end at their expiry, `session` leases with the connection, `none`: there is no lease to speak of. */
   readonly lease: 'timed' | 'session' | 'none';
 }

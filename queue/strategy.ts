@@ -80,6 +80,8 @@ export interface Guarantees {
   readonly delivery: 'at-least-once';
   /** Order in which one claimer receives the ready jobs of one queue. */
   readonly order: 'priority-then-enqueue' | 'enqueue' | 'none';
+  /** For so long, in ms, a job may be passed over by later ones once it has committed; absent: not at all. */
+  readonly orderWithinMs?: number;
   /** `timed`: a lease ends at its expiry. `session`: it ends with the claimer's connection. */
   readonly lease: 'timed' | 'session';
   /** Whether a crash of the worker uses up an attempt of the jobs it held. */

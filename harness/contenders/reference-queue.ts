@@ -106,7 +106,11 @@ class ReferenceQueue implements Contender {
     this.#plans = new PlanCollector(target.plans);
     this.#control = this.#driver('control', CONTROL_CONNECTIONS);
     const { guarantees } = this.#strategy;
-    this.promises = { order: guarantees.order, lease: guarantees.lease };
+    this.promises = {
+      order: guarantees.order,
+      ...(guarantees.orderWithinMs === undefined ? {} : { orderWithinMs: guarantees.orderWithinMs }),
+      lease: guarantees.lease,
+    };
     this.declared = declaredSettings(factory, this.#strategy, axes, CONTROL_CONNECTIONS);
     if (this.#strategy.delay !== undefined) this.delay = { queueClockUs: () => this.#serverClockUs() };
   }

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { deflateSync } from 'node:zlib';
 import { Workload } from './workload.ts';
 
 test('a payload is as long as asked for, whatever its key and instant', () => {
@@ -49,4 +50,17 @@ test('a job of a trace has its own priority and size, where it says so', () => {
   assert.equal(workload.job(0, 1, { payloadBytes: 60 }).priority, 3);
   for (let payloadBytes = 48; payloadBytes < 400; payloadBytes += 1)
     assert.equal(JSON.stringify(workload.job(7, 1e9, { payloadBytes }).payload).length, payloadBytes);
+});
+
+test('payloads of neighbours do not compress, and are the same each time', () => {
+  const pads = (): string => [...new Workload(148, [0]).preload(300)].map((job) => job.payload.pad).join('');
+  assert.equal(pads(), pads());
+  // 64 characters hold six bits of eight.
+  assert.ok(deflateSync(pads()).length > 0.74 * pads().length);
+});
+
+test('a pad may be longer than what pads are cut from', () => {
+  for (const size of [524_288, 524_389, 1_300_000])
+    for (const key of [0, 1, 213, 99_999])
+      assert.equal(JSON.stringify(new Workload(size, [0]).job(key, 0).payload).length, size);
 });

@@ -1,5 +1,6 @@
 // What does a job of the harness look like?
 
+import { randomStream } from '../../stats/random.ts';
 import type { BenchJob } from '../contender.ts';
 
 /** What one job has of its own, as a trace may say: else it is like all others. */
@@ -8,13 +9,27 @@ export interface OwnShape {
   readonly payloadBytes?: number | undefined;
 }
 
-const PADS_KEPT = 100;
+/** Characters that JSON takes as they are. */
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+const NOISE_LENGTH = 1 << 19;
+/** Golden section of that: the pads of a thousand neighbours begin two hundred characters apart, or more. */
+const STRIDE = 324_027;
 
-/** Makes the jobs of a cell: priorities in turn, payloads padded to one size. */
+/** Text that does not compress, the same in every process: pads are cut from it. */
+const NOISE = noise();
+
+function noise(): string {
+  const draw = randomStream(1, 'pads');
+  return Array.from({ length: NOISE_LENGTH }, () => ALPHABET[Math.floor(draw() * ALPHABET.length)]).join('');
+}
+
+/**
+ * Makes the jobs of a cell: priorities in turn, payloads padded to one size by text that does not compress, as a strategy that
+ * writes many jobs into one row would otherwise look better than it is.
+ */
 export class Workload {
   readonly #priorities: readonly number[];
   readonly #payloadBytes: number;
-  readonly #pads = new Map<number, string>();
 
   constructor(payloadBytes: number, priorities: readonly number[]) {
     this.#payloadBytes = payloadBytes;
@@ -32,23 +47,21 @@ export class Workload {
     return {
       key,
       priority: own.priority ?? this.priorityOf(key),
-      payload: { k: key, t, pad: this.#pad((own.payloadBytes ?? this.#payloadBytes) - bare) },
+      payload: { k: key, t, pad: padOf(key, (own.payloadBytes ?? this.#payloadBytes) - bare) },
     };
   }
 
   *preload(count: number): Generator<BenchJob> {
     for (let key = 0; key < count; key += 1) yield this.job(key, 0);
   }
+}
 
-  #pad(length: number): string {
-    const wanted = Math.max(0, length);
-    let pad = this.#pads.get(wanted);
-    if (pad === undefined) {
-      pad = 'x'.repeat(wanted);
-      // A trace may give every job a size of its own.
-      if (this.#pads.size >= PADS_KEPT) this.#pads.clear();
-      this.#pads.set(wanted, pad);
-    }
-    return pad;
-  }
+function padOf(key: number, length: number): string {
+  if (length <= 0) return '';
+  const from = (key * STRIDE) % NOISE_LENGTH;
+  if (from + length <= NOISE_LENGTH) return NOISE.slice(from, from + length);
+  return (
+    NOISE.slice(from) +
+    NOISE.repeat(Math.ceil(length / NOISE_LENGTH)).slice(0, length - (NOISE_LENGTH - from))
+  );
 }

@@ -27,7 +27,8 @@ export interface OrderAudit {
  * - **Overtaken**: a job Y was confirmed before the snapshot of a claim that returned the later job X, and the claim that
  *   took Y was asked for only after X's was answered. Y was ready all the while: had another claimer had it locked, that
  *   claimer's claim would have been asked for earlier, and would have been the one that took Y. The snapshot was taken
- *   after X's claim was asked for, and, since it saw X, after X was sent.
+ *   after X's claim was asked for, and, since it saw X, after X was sent. A contender that promises its order within some
+ *   milliseconds only is held to that: X's snapshot then came so much later than Y's confirmation.
  * - **Starved**: a session that held nothing asked and was given nothing, though Y had been confirmed long before and
  *   was taken only by a claim that was asked for after that answer, or never.
  *
@@ -78,7 +79,7 @@ function overtaken(input: OrderInput, found: Found): void {
     if (!claimedOnce(ledger, key) || ledger.enqueueState[key] !== ENQUEUE.confirmed) continue;
     const takenUs = ledger.claimRequestedUs[key] ?? Number.NaN;
     const rank = rankOf(key);
-    const readyUs = confirmedUs(input, key);
+    const readyUs = confirmedUs(input, key) + (input.promises.orderWithinMs ?? 0) * 1000;
     for (const [worse, witnesses] of seenAfter)
       if (worse > rank && witnesses.between(readyUs, takenUs)) found.inverted.add(key);
     if (sentAfter.get(queueOf(key))?.between(readyUs, takenUs) === true) found.late.add(key);

@@ -72,6 +72,14 @@ test('overtaken: confirmed before the other was sent, asked for after the otherâ
   assert.deepEqual(book({ confirmed: 1.9, requested: 4.1 }).audit('none'), [0, 0, 0], 'nothing was promised');
 });
 
+test('a contender that promises its order within some time is held to that', () => {
+  const book = new Book(2).enqueued(0, 0.9, 1).enqueued(1, 2, 2.1).claimed(1, 3, 4).claimed(0, 4.1, 5);
+  const within = (orderWithinMs: number): number =>
+    book.audit('enqueue', { promises: { order: 'enqueue', orderWithinMs, lease: 'timed' } })[0];
+  // The later one was sent a second after the earlier was confirmed.
+  assert.deepEqual([within(0), within(999), within(1_001)], [1, 1, 0]);
+});
+
 test('where each agent hands out jobs of its own, those of one agent are held to their order, and no others', () => {
   const audit = (agentOfLate: number) => {
     const book = new Book(2).enqueued(0, 0.9, 1.9).enqueued(1, 2, 2.1).claimed(1, 3, 4);

@@ -4,7 +4,7 @@
 //   that row is the fence, and is deleted when the last of its jobs is settled. A worker's *turn* does both in one
 //   statement: it closes what is done and claims what is next, with one round trip and one commit.
 // Who uses it: nobody that we know of; our own design. A claim that moves rows is Solid Queue's, one by one.
-// Guarantees: at least once; order of priority, then enqueue; a dead worker's jobs return when their lease expires, and
+// Guarantees: at least once; order of priority, then enqueue, within half a second; a dead worker's jobs return when their lease expires, and
 //   the fence keeps its late settle from counting. Jobs of one lease are settled, prolonged and taken back one by one.
 // Where it breaks: a payload is written twice, at the enqueue and at the claim, so from about 1 kB on it costs more than a
 //   claim that only marks its row; while there is a backlog, a job that commits late or comes back waits for the next walk
@@ -13,6 +13,7 @@
 
 import type { ClaimStrategy, StrategyFactory, StrategyOptions } from '../strategy.ts';
 import { enqueuePacked } from './packed-lease/enqueue.ts';
+import { LATE_JOBS_WAIT_MS } from './packed-lease/hint.ts';
 import { readPackedContents, readPackedStats } from './packed-lease/inspect.ts';
 import { openPackedSession } from './packed-lease/session.ts';
 import { packedStatements } from './packed-lease/statements.ts';
@@ -29,6 +30,7 @@ function create(options: StrategyOptions): ClaimStrategy {
     guarantees: {
       delivery: 'at-least-once',
       order: 'priority-then-enqueue',
+      orderWithinMs: LATE_JOBS_WAIT_MS,
       lease: 'timed',
       crashCountsAttempt: true,
       transactionPooler: true,

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LOG_HEAD, Samples } from '../../../harness/measure/samples.ts';
 import type { Sample } from '../../../harness/result.ts';
+import { standingOf } from '../../yardstick.ts';
 import { Rounds, stretchOf } from './cells.ts';
 
 test('a stretch holds the jobs settled and picked up in its seconds, and no others', () => {
@@ -29,11 +30,30 @@ test('a stretch holds the jobs settled and picked up in its seconds, and no othe
 test('one void round makes the figure no number, and its reason is told once', () => {
   const rounds = new Rounds();
   for (const value of [3, 1, 2]) rounds.add(value);
-  assert.deepEqual(rounds.reading(), { value: 2, note: 'median of 3 [1–3]' });
+  assert.deepEqual(rounds.reading(), { value: 2, note: 'median of 3 [1–3]', interval: [1, 3] });
   rounds.failed('incorrect: 1 job was lost');
   rounds.failed('incorrect: 1 job was lost');
   const { value, note } = rounds.reading();
   assert.ok(Number.isNaN(value));
   assert.equal(note, 'median of 3 [1–3]; void: incorrect: 1 job was lost');
   assert.ok(Number.isNaN(new Rounds().reading().value), 'no round at all');
+});
+
+test('a target is reached when each round reaches it, and by no single round', () => {
+  const standing = (...values: readonly number[]): string => {
+    const rounds = new Rounds();
+    for (const value of values) rounds.add(value);
+    return standingOf({ what: 'x', unit: '', target: { atLeast: 2 }, ...rounds.reading() });
+  };
+  assert.deepEqual(
+    [standing(2, 3, 4), standing(1, 3, 4), standing(1, 1.5), standing(9), standing(1)],
+    ['reached', 'open', 'missed', 'open', 'missed'],
+  );
+});
+
+test('a cell that was measured again is told of', () => {
+  const rounds = new Rounds();
+  rounds.add(1, true);
+  rounds.add(1);
+  assert.match(rounds.reading().note, /1 measured again, void at first/);
 });

@@ -9,7 +9,7 @@ import type { PostgresServer } from '../../../harness/server/server.ts';
 import { mergeHistograms, readIntervals } from '../../../reports/hlog.ts';
 import { type ScenarioInput, scenarioSchema } from '../../../scenarios/scenario.ts';
 import { spread } from '../../../stats/spread.ts';
-import type { Bench } from '../../yardstick.ts';
+import type { Bench, Figure } from '../../yardstick.ts';
 
 /** Where cells run. */
 export interface Place {
@@ -29,8 +29,10 @@ export interface Wanted {
   readonly round: number;
 }
 
-/** A valid cell, or why there is none. */
-export type Measured = { readonly outcome: CellOutcome } | { readonly problem: string };
+/** A valid cell, and whether it took a second try, or why there is none. */
+export type Measured =
+  | { readonly outcome: CellOutcome; readonly again: boolean }
+  | { readonly problem: string };
 
 /**
  * An invalid cell is measured once more, since the machine may have been busy (in a smoke run it need not be valid). An
@@ -47,14 +49,14 @@ export async function measured(place: Place, wanted: Wanted): Promise<Measured> 
 
 async function tried(place: Place, wanted: Wanted): Promise<Measured> {
   const first = await once(place, wanted);
-  if (first.cell.verdict !== 'invalid' || place.bench.smoke) return judged(first);
+  if (first.cell.verdict !== 'invalid' || place.bench.smoke) return judged(first, false);
   place.bench.say(`${wanted.contender} in ${wanted.scenario.name}, once more: ${first.cell.reasons[0]}`);
-  return judged(await once(place, wanted));
+  return judged(await once(place, wanted), true);
 }
 
-function judged(outcome: CellOutcome): Measured {
+function judged(outcome: CellOutcome, again: boolean): Measured {
   const { verdict, reasons } = outcome.cell;
-  return verdict === 'valid' ? { outcome } : { problem: `${verdict}: ${reasons.join('; ')}` };
+  return verdict === 'valid' ? { outcome, again } : { problem: `${verdict}: ${reasons.join('; ')}` };
 }
 
 function once(
@@ -119,9 +121,12 @@ export function stretchOf(
 export class Rounds {
   readonly #values: number[] = [];
   readonly #problems = new Set<string>();
+  #again = 0;
 
-  add(value: number): void {
+  /** `again`: the cell was void at first, and measured once more. */
+  add(value: number, again = false): void {
     this.#values.push(value);
+    if (again) this.#again += 1;
   }
 
   /** A round that gave no value: the figure is missed, with the reason. */
@@ -129,14 +134,21 @@ export class Rounds {
     this.#problems.add(problem);
   }
 
-  /** Median, and in the note their range; NaN where a round was void. */
-  reading(): { readonly value: number; readonly note: string } {
+  /**
+   * Median, and in the note what it is of; NaN where a round was void. So few rounds have no better interval than from their
+   * least to their greatest: a target is reached if each round reaches it. One round tells where the figure lies, not how sure
+   * that is.
+   */
+  reading(): Pick<Figure, 'interval' | 'doubt'> & { readonly value: number; readonly note: string } {
     const all = spread(this.#values);
-    const range = all === undefined ? [] : [`median of ${all.n} [${brief(all.min)}–${brief(all.max)}]`];
-    return {
-      value: this.#problems.size > 0 ? Number.NaN : (all?.median ?? Number.NaN),
-      note: [...range, ...[...this.#problems].map((problem) => `void: ${problem}`)].join('; '),
-    };
+    const value = this.#problems.size > 0 ? Number.NaN : (all?.median ?? Number.NaN);
+    const note = [
+      ...(all === undefined ? [] : [`median of ${all.n} [${brief(all.min)}–${brief(all.max)}]`]),
+      ...(this.#again === 0 ? [] : [`${this.#again} measured again, void at first`]),
+      ...[...this.#problems].map((problem) => `void: ${problem}`),
+    ].join('; ');
+    if (all === undefined || Number.isNaN(value)) return { value, note };
+    return all.n < 2 ? { value, note, doubt: 'one round' } : { value, note, interval: [all.min, all.max] };
   }
 }
 

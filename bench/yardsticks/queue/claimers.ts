@@ -86,6 +86,8 @@ interface Series {
   readonly size: Size;
   /** By the number of connections, jobs/s. */
   readonly rates: ReadonlyMap<number, Rounds>;
+  /** Numbers of connections at which the client, not the server, was at its limit. */
+  readonly bound: Set<number>;
 }
 
 async function seriesOf(
@@ -96,7 +98,7 @@ async function seriesOf(
 ): Promise<Series> {
   const entrant = gated ? factory.strategyName : `${factory.strategyName}?${UNGATED}`;
   const rates = new Map(counts.map((count) => [count, new Rounds()]));
-  if (place.bench.smoke) return { factory, gated, entrant, size: SMOKE, rates };
+  if (place.bench.smoke) return { factory, gated, entrant, size: SMOKE, rates, bound: new Set() };
   const pilot = await measured(place, {
     scenario: scenarioOf(8, PILOT),
     contender: entrant,
@@ -106,7 +108,7 @@ async function seriesOf(
   const rate = 'outcome' in pilot ? (pilot.outcome.cell.throughput?.settledPerSec ?? 0) : JOBS_MAX;
   const wanted = Math.ceil(rate * (USUAL.seconds + USUAL.warmupSeconds) * SPARE);
   const preloadJobs = Math.min(JOBS_MAX, Math.max(JOBS_MIN, wanted));
-  return { factory, gated, entrant, size: { ...USUAL, preloadJobs }, rates };
+  return { factory, gated, entrant, size: { ...USUAL, preloadJobs }, rates, bound: new Set() };
 }
 
 function scenarioOf(connections: number, { preloadJobs, warmupSeconds, seconds }: Size): ScenarioInput {
@@ -136,22 +138,30 @@ async function measure(place: Place, series: Series, count: number, round: numbe
     rates.get(count)?.failed(`${count} connections: the backlog ran dry`);
     return;
   }
-  rates.get(count)?.add(rate);
+  rates.get(count)?.add(rate, cell.again);
+  if (cell.outcome.cell.generator.generatorBound) series.bound.add(count);
   place.bench.say(`${entrant}, ${count} connections: ${brief(rate)} jobs/s`);
 }
 
-function figureOf({ factory, gated, rates }: Series, counts: readonly number[], where: string): Figure {
+function figureOf(
+  { factory, gated, rates, bound }: Series,
+  counts: readonly number[],
+  where: string,
+): Figure {
   const readings = counts.map((count) => ({ count, ...(rates.get(count) ?? new Rounds()).reading() }));
   const most = readings.at(-1);
   // A void cell makes a peak of NaN, and so a figure that is missed.
   const peak = Math.max(...readings.map(({ value }) => value));
   const voids = readings.flatMap(({ value, note }) => (Number.isNaN(value) ? [note] : []));
+  // A peak that the client held down makes the ratio greater than it is.
+  const heldDown = readings.some(({ count, value }) => value === peak && bound.has(count));
   const table = readings.map(({ count, value }) => `${count}: ${brief(value)}`).join(', ');
   return {
     what: `${factory.strategyName}, ${most?.count} connections ${gated ? 'of one worker behind its gate ' : ''}÷ its own peak, batch ${defaultBatch(factory)}, ${where}`,
     value: (most?.value ?? Number.NaN) / peak,
     unit: '',
     ...(factory.control === true || gated ? {} : { target: { atLeast: TARGET } }),
+    ...(heldDown ? { doubt: 'its peak is perhaps generator-bound' } : {}),
     note: [`jobs/s by connections: ${table}`, ...voids].join('; '),
   };
 }

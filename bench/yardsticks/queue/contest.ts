@@ -15,6 +15,8 @@ export interface Standing {
   /** Of those that were incorrect: whoever has one has failed. */
   readonly incorrect: readonly string[];
   readonly generatorBound: boolean;
+  /** Rounds whose cell was void at first, and was measured once more. */
+  readonly again: number;
 }
 
 /** Each entrant once per round. What the machine does meanwhile hits all alike. */
@@ -37,11 +39,13 @@ function standingOf(entrant: Entrant, drained: ReadonlyMap<number, Drained>): St
   const problems = new Set<string>();
   const incorrect = new Set<string>();
   let generatorBound = false;
+  let again = 0;
   for (const [round, one] of drained) {
     if ('problem' in one) (one.incorrect ? incorrect : problems).add(one.problem);
     else {
       perSec.set(round, one.perSec);
       generatorBound ||= one.generatorBound;
+      if (one.again) again += 1;
     }
   }
   return {
@@ -50,6 +54,7 @@ function standingOf(entrant: Entrant, drained: ReadonlyMap<number, Drained>): St
     problems: [...incorrect, ...problems],
     incorrect: [...incorrect],
     generatorBound,
+    again,
   };
 }
 
@@ -62,7 +67,8 @@ export function fastestOf(standings: readonly Standing[]): Standing | undefined 
 }
 
 /** Its rate, which nobody judges, unless it handed out a job wrongly: that misses whatever was asked. */
-export function rateFigure({ entrant, perSec, problems, incorrect, generatorBound }: Standing): Figure {
+export function rateFigure(standing: Standing): Figure {
+  const { entrant, perSec, problems, incorrect, generatorBound, again } = standing;
   const rates = spread([...perSec.values()]);
   const range =
     rates === undefined
@@ -74,7 +80,12 @@ export function rateFigure({ entrant, perSec, problems, incorrect, generatorBoun
     value: incorrect.length > 0 ? Number.NaN : rates?.median,
     unit: 'jobs/s',
     ...(incorrect.length > 0 ? { target: { atLeast: 0 } } : {}),
-    note: [range, ...bound, ...problems].join('; '),
+    note: [
+      range,
+      ...(again === 0 ? [] : [`${again} measured again, void at first`]),
+      ...bound,
+      ...problems,
+    ].join('; '),
   };
 }
 

@@ -59,7 +59,12 @@ export function entrantOf(name: string, wanted: Readonly<Record<string, string |
 
 /** Jobs per second, or why there is no such figure. */
 export type Drained =
-  | { readonly perSec: number; readonly generatorBound: boolean }
+  | {
+      readonly perSec: number;
+      readonly generatorBound: boolean;
+      /** It took a second try, as the first was void. */
+      readonly again: boolean;
+    }
   | { readonly problem: string; readonly incorrect?: true };
 
 type Scratch = Awaited<ReturnType<typeof openScratch>>;
@@ -120,7 +125,7 @@ export class Drains implements AsyncDisposable {
         continue;
       }
       this.#bench.say(`round ${round + 1}, ${label}: ${Math.round(perSec).toLocaleString('en')} jobs/s`);
-      return { perSec, generatorBound: cell.generator.generatorBound };
+      return { perSec, generatorBound: cell.generator.generatorBound, again: spoilt !== undefined };
     }
     return { problem: spoilt ?? `${label} drained every backlog before its time was over` };
   }

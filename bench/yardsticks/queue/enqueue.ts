@@ -8,7 +8,6 @@ import { openScratch } from '../../../harness/scratch.ts';
 import { startEmbedded } from '../../../harness/server/embedded.ts';
 import type { CellDatabase, PostgresServer } from '../../../harness/server/server.ts';
 import { type Driver, pgDriver, type StrategyFactory } from '../../../queue/index.ts';
-import { median } from '../../../stats/spread.ts';
 import type { Bench, Figure, Yardstick } from '../../yardstick.ts';
 import { brief, Rounds } from './cells.ts';
 import { contestants, FAVOURITES } from './contestants.ts';
@@ -73,10 +72,16 @@ async function inTurn(bench: Bench, ways: readonly Way[]): Promise<void> {
   }
 }
 
-/** Median of the rounds' own ratios; NaN when a round of either was void. */
-function ratioOf(above: Way, below: Way): number {
-  const ratios = above.seen.map((rate, round) => (rate ?? Number.NaN) / (below.seen[round] ?? Number.NaN));
-  return ratios.some(Number.isNaN) ? Number.NaN : (median(ratios) ?? Number.NaN);
+/** The rounds' own ratios; void when a round of either was. The note says of what. */
+function ratioOf(above: Way, below: Way, note: string): Omit<Figure, 'what'> {
+  const ratios = new Rounds();
+  for (const [round, rate] of above.seen.entries()) {
+    const other = below.seen[round];
+    if (rate === undefined || other === undefined) ratios.failed(`round ${round + 1}`);
+    else ratios.add(rate / other);
+  }
+  const reading = ratios.reading();
+  return { ...reading, unit: '', note: `${reading.note}; ${note}` };
 }
 
 async function single(bench: Bench): Promise<Figure[]> {
@@ -119,11 +124,9 @@ function ratioFigure(
   judged: boolean,
 ): Figure {
   return {
+    ...ratioOf(queue, pgbench, `jobs/s: ${described(queue)}; pgbench ${described(pgbench)}`),
     what: `${factory.strategyName}, single-row enqueue ÷ pgbench's insert, ${how}`,
-    value: ratioOf(queue, pgbench),
-    unit: '',
     ...(judged ? { target: { atLeast: SINGLE_TARGET } } : {}),
-    note: `jobs/s: ${described(queue)}; pgbench ${described(pgbench)}`,
   };
 }
 
@@ -143,21 +146,17 @@ async function bulk(bench: Bench): Promise<Figure[]> {
   const how = `${brief(PER_CALL)} per call, ${BULK_CALLERS} callers`;
   return all.flatMap(({ factory, queue }) => {
     const judged = FAVOURITES.includes(factory.strategyName);
-    const { value, note } = queue.rates.reading();
     return [
       {
         what: `${factory.strategyName}, enqueue of ${how}`,
-        value,
         unit: 'jobs/s',
         ...(judged ? { target: { atLeast: BULK_TARGET_PER_SEC } } : {}),
-        note,
+        ...queue.rates.reading(),
       },
       {
+        ...ratioOf(queue, boss, `pg-boss ${described(boss)}`),
         what: `${factory.strategyName}, enqueue of ${how} ÷ pg-boss's insert`,
-        value: ratioOf(queue, boss),
-        unit: '',
         ...(judged ? { target: { atLeast: PG_BOSS_TARGET } } : {}),
-        note: `pg-boss ${described(boss)}`,
       },
     ];
   });

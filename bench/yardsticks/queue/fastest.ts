@@ -4,13 +4,19 @@ import { CONTENDERS } from '../../../harness/contenders/index.ts';
 import { type Bench, type Figure, wants, type Yardstick } from '../../yardstick.ts';
 import { contest, fastestOf, rateFigure, ratioFigure, type Standing } from './contest.ts';
 import { FAVOURITES } from './contestants.ts';
-import { Drains, type Entrant, entrantWith, isKnown, labelOf } from './drains.ts';
+import { Drains, type Entrant, entrantOf, entrantWith, isKnown, labelOf } from './drains.ts';
 
 const BATCHES = [100, 200, 500, 2_000];
 const SMOKE_BATCHES = [100];
 /** To find each one's best batch; the rounds that count come after. */
 const gridRounds = (rounds: number): number => Math.max(1, Math.floor(rounds / 3));
 const ROUNDS = 10;
+/** Also tried without its worker's gate. */
+const UNGATED = 'batch';
+
+function ungatedWith(batch: number): Entrant {
+  return entrantOf(UNGATED, { batch, prefetch: batch, claimsAtOnce: 1_000 });
+}
 
 /** How much faster than each of them the fastest of the favourites must be. */
 const RIVALS: Readonly<Record<string, number>> = {
@@ -56,10 +62,12 @@ function isFavourite({ entrant: { name } }: Standing): boolean {
 /** How each of `names` stands at each batch; once where the strategy leaves the batch no choice. */
 async function gridOf(bench: Bench, drains: Drains, names: readonly string[]): Promise<readonly Standing[]> {
   const batches = bench.smoke ? SMOKE_BATCHES : BATCHES;
+  // All eight sessions at once, too, where by default fewer claim: the rival shall be at its best.
+  const ungated = names.includes(UNGATED) ? batches.map((batch) => ungatedWith(batch)) : [];
   const entrants = new Map(
-    names
-      .flatMap((name) => batches.map((batch) => entrantWith(name, batch)))
-      .map((entrant) => [labelOf(entrant), entrant]),
+    [...names.flatMap((name) => batches.map((batch) => entrantWith(name, batch))), ...ungated].map(
+      (entrant) => [labelOf(entrant), entrant],
+    ),
   );
   return contest(drains, [...entrants.values()], gridRounds(bench.rounds ?? ROUNDS));
 }

@@ -77,8 +77,8 @@ async function measure(place: Place, one: Try, length: Length, round: number): P
   const end = WARMUP_SECONDS + length.holdSeconds;
   const first = stretchOf(cell.outcome, WARMUP_SECONDS, WARMUP_SECONDS + length.stretchSeconds);
   const last = stretchOf(cell.outcome, end - length.stretchSeconds, end);
-  one.throughput.add(last.settledPerSec / first.settledPerSec);
-  one.pickup.add(last.pickupP99Ms / first.pickupP99Ms);
+  one.throughput.add(last.settledPerSec / first.settledPerSec, cell.again);
+  one.pickup.add(last.pickupP99Ms / first.pickupP99Ms, cell.again);
   const said = ({ settledPerSec, pickupP99Ms }: typeof first): string =>
     `${brief(settledPerSec)} jobs/s, pickup p99 ${brief(pickupP99Ms)} ms`;
   place.bench.say(`${one.name}: first ${length.stretchSeconds} s ${said(first)}; last ${said(last)}`);

@@ -39,7 +39,9 @@ export const late: Yardstick = {
       name: strategyName,
       without: new Rounds(),
       lateCommit: new Rounds(),
+      lateCommitP99: new Rounds(),
       writer: new Rounds(),
+      writerP99: new Rounds(),
     }));
     const length = bench.smoke ? SMOKE : USUAL;
     for (let round = 0; round < (bench.rounds ?? 1); round += 1)
@@ -53,7 +55,10 @@ interface Try {
   readonly name: string;
   readonly without: Rounds;
   readonly lateCommit: Rounds;
+  /** Pickup p99 as a multiple of that beside nothing. */
+  readonly lateCommitP99: Rounds;
   readonly writer: Rounds;
+  readonly writerP99: Rounds;
 }
 
 /** When each stretch begins, in seconds from the start of the load. */
@@ -86,19 +91,20 @@ async function measure(place: Place, one: Try, length: Length, round: number): P
   const cell = await measured(place, { scenario: scenarioOf(length), contender: one.name, round });
   const problem = 'problem' in cell ? cell.problem : undelivered(cell.outcome.cell.jobs);
   if (problem !== undefined || 'problem' in cell) {
-    one.without.failed(problem ?? '');
-    one.lateCommit.failed(problem ?? '');
-    one.writer.failed(problem ?? '');
+    const { name: _name, ...figures } = one;
+    for (const rounds of Object.values(figures)) rounds.failed(problem ?? '');
     return;
   }
   const without = stretchOf(cell.outcome, WARMUP_SECONDS, lateAt);
   // A pickup counts in the second in which it happens, and a delayed one happens later: the pause belongs to what it follows.
   const during = stretchOf(cell.outcome, lateAt, writerAt);
   const writer = stretchOf(cell.outcome, writerAt, end + 1);
-  one.without.add(without.pickupLongestButMs(0));
+  one.without.add(without.pickupLongestButMs(0), cell.again);
   // The late job itself waits for its commit.
-  one.lateCommit.add(during.pickupLongestButMs(1));
-  one.writer.add(writer.pickupLongestButMs(0));
+  one.lateCommit.add(during.pickupLongestButMs(1), cell.again);
+  one.lateCommitP99.add(during.pickupP99Ms / without.pickupP99Ms, cell.again);
+  one.writer.add(writer.pickupLongestButMs(0), cell.again);
+  one.writerP99.add(writer.pickupP99Ms / without.pickupP99Ms, cell.again);
   place.bench.say(
     `${one.name}: pickup p99 ${brief(without.pickupP99Ms)} ms without, ${brief(during.pickupP99Ms)} ms during a late commit, ${brief(writer.pickupP99Ms)} ms beside an idle writer`,
   );
@@ -112,13 +118,18 @@ function undelivered(jobs: { readonly offered: number; readonly settled: number 
 }
 
 function figuresOf(
-  { name, without, lateCommit, writer }: Try,
+  { name, without, lateCommit, lateCommitP99, writer, writerP99 }: Try,
   { holdSeconds, withoutSeconds }: Length,
 ): Figure[] {
   const figure = (beside: string, rounds: Rounds): Figure => ({
     what: `${name}, longest pickup of another job beside ${beside} of ${holdSeconds} s`,
     unit: 'ms',
     target: { atMost: TARGET_MS },
+    ...rounds.reading(),
+  });
+  const ratio = (beside: string, rounds: Rounds): Figure => ({
+    what: `${name}, pickup p99 beside ${beside} ÷ beside nothing`,
+    unit: '',
     ...rounds.reading(),
   });
   return [
@@ -128,6 +139,8 @@ function figuresOf(
       ...without.reading(),
     },
     figure('an open transactional enqueue', lateCommit),
+    ratio('an open transactional enqueue', lateCommitP99),
     figure('an idle writer', writer),
+    ratio('an idle writer', writerP99),
   ];
 }

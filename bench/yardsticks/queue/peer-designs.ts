@@ -35,7 +35,7 @@ const OUT_OF_REACH: readonly (readonly [strategy: string, peer: string, why: str
   ['table-move', 'Solid Queue', 'a Ruby library'],
   ['held-transaction', 'neoq', 'a Go library'],
   ['sharded', 'pgqueuer', 'a Python library'],
-  ['visibility-timeout', 'pgmq', 'an extension that the embedded server does not have'],
+  ['visibility-timeout', 'pgmq', 'not set up here: its SQL would have to be installed'],
   ['tick-log', 'PgQ', 'an extension that the embedded server does not have'],
 ];
 
@@ -62,5 +62,5 @@ export const peerDesigns: Yardstick = {
 };
 
 function notRun([strategy, peer, why]: (typeof OUT_OF_REACH)[number]): Figure {
-  return { what: `${strategy} ÷ ${peer}`, value: undefined, unit: '', note: `not run: ${peer} is ${why}` };
+  return { what: `${strategy} ÷ ${peer}`, value: undefined, unit: '', note: `not run: ${peer}, ${why}` };
 }

@@ -57,8 +57,8 @@ async function quickness(place: Place): Promise<Figure[]> {
       }
       // What is picked up after the end belongs to it, too.
       const all = stretchOf(cell.outcome, WARMUP_SECONDS, Number.MAX_SAFE_INTEGER);
-      p50.add(all.pickupP50Ms);
-      p99.add(all.pickupP99Ms);
+      p50.add(all.pickupP50Ms, cell.again);
+      p99.add(all.pickupP99Ms, cell.again);
       bench.say(
         `${name}: p50 ${brief(all.pickupP50Ms)} ms, p99 ${brief(all.pickupP99Ms)} ms of ${all.pickups}`,
       );

@@ -17,6 +17,12 @@ const LOOK_BACK_MS = 100;
 const LOOK_BACK_SHARE = 10;
 const LOOK_BACK_MAX_MS = 500;
 
+/**
+ * So long at most a job waits, in ms, that has come behind the hint of a session: until its next walk from the start, and for as
+ * long as that may take.
+ */
+export const LATE_JOBS_WAIT_MS = LOOK_BACK_MAX_MS + 100;
+
 /** One claim under way. */
 export interface Walk {
   readonly from: Place;

@@ -4,7 +4,10 @@ import { quoteLiteral } from '../../../sql.ts';
 import { type RangeTables, slotSql } from './relations.ts';
 import { type Routine, routine } from './routine.ts';
 
-/** Makes the lane of a queue and priority, unless somebody else has. Its sequences are named by its number. */
+/**
+ * Makes the lane of a queue and priority, unless somebody else has. Its sequences are named by its number. Jobs that waited for
+ * it get the first numbers before anybody sees it; those whose transaction is open still come by `adopt`.
+ */
 export function openLane(tables: RangeTables): Routine {
   const sequences = ['numbers', 'cursor', 'floor'];
   const schema = quoteLiteral(tables.schema);
@@ -27,8 +30,33 @@ ${sequences.map((name) => `  EXECUTE format('CREATE SEQUENCE %I.%I', ${schema}, 
   VALUES (number, wanted_priority, wanted_queue${sequences
     .map((name) => `,\n    format('%I.%I', ${schema}, format('lane_%s_${name}', number))::regclass`)
     .join('')});
+  WITH moved AS MATERIALIZED (
+    DELETE FROM ${tables.inbox} AS job
+    WHERE ctid = ANY (ARRAY (
+      SELECT waiting.ctid
+      FROM ${tables.inbox} AS waiting
+      WHERE waiting.queue = wanted_queue AND waiting.priority = wanted_priority
+      FOR UPDATE OF waiting SKIP LOCKED
+    ))
+    RETURNING job.*
+  )
+  ${numberedSql(tables)};
 END`,
   );
+}
+
+/** Appends what `moved` holds to its lanes, in the order of its ids: it is sorted after the join, which keeps no order. */
+function numberedSql(tables: RangeTables): string {
+  const slot = slotSql(tables);
+  return `INSERT INTO ${tables.jobs}
+    (lane, seq, origin, attempt, max_attempts, since, last_error, payload${slot === undefined ? '' : ', slot'})
+  SELECT lane, nextval(numbers), id, attempt, max_attempts, since, last_error, payload${slot === undefined ? '' : `, ${slot}`}
+  FROM (
+    SELECT moved.*, lane.id AS lane, lane.numbers
+    FROM moved
+    JOIN ${tables.lanes} AS lane ON lane.queue = moved.queue AND lane.priority = moved.priority
+    ORDER BY moved.id
+  ) AS job`;
 }
 
 /** Jobs that one claim moves out of the inbox at most. */
@@ -36,10 +64,10 @@ const ADOPTED = 10_000;
 
 /**
  * Numbers the jobs that waited for their lane to exist: those of the first transactions of a queue or priority, whose
- * lane could not be made inside them, as everybody else's first job would have waited for their commit.
+ * lane could not be made inside them, as everybody else's first job would have waited for their commit. One whose lane this
+ * statement does not see, as it has come since the lanes were made, waits for the next claim.
  */
 export function adopt(tables: RangeTables, open: Routine): Routine {
-  const slot = slotSql(tables);
   return routine(
     tables,
     'adopt',
@@ -55,16 +83,18 @@ export function adopt(tables: RangeTables, open: Routine): Routine {
   WITH moved AS MATERIALIZED (
     DELETE FROM ${tables.inbox} AS job
     WHERE ctid = ANY (ARRAY (
-      SELECT ctid FROM ${tables.inbox} WHERE queue = wanted_queue ORDER BY id LIMIT ${ADOPTED} FOR UPDATE SKIP LOCKED
+      SELECT waiting.ctid
+      FROM ${tables.inbox} AS waiting
+      WHERE waiting.queue = wanted_queue AND EXISTS (
+        SELECT FROM ${tables.lanes} AS lane WHERE lane.queue = waiting.queue AND lane.priority = waiting.priority
+      )
+      ORDER BY waiting.id
+      LIMIT ${ADOPTED}
+      FOR UPDATE OF waiting SKIP LOCKED
     ))
     RETURNING job.*
   )
-  INSERT INTO ${tables.jobs}
-    (lane, seq, origin, attempt, max_attempts, since, last_error, payload${slot === undefined ? '' : ', slot'})
-  SELECT lane.id, nextval(lane.numbers), job.id, job.attempt, job.max_attempts, job.since, job.last_error, job.payload
-    ${slot === undefined ? '' : `, ${slot}`}
-  FROM (SELECT * FROM moved ORDER BY id) AS job
-  JOIN ${tables.lanes} AS lane ON lane.queue = job.queue AND lane.priority = job.priority;
+  ${numberedSql(tables)};
 END`,
   );
 }

@@ -117,7 +117,7 @@ RETURNS TABLE (
   views integer[];
   number bigint;
   view integer := 0;
-  until timestamptz := now() + lease_ms * interval '1 ms';
+  until timestamptz;
 BEGIN
   IF cardinality(closing) > 0 THEN
   ${closeSpans(tables)}
@@ -210,6 +210,8 @@ ${
       PERFORM pg_advisory_unlock(${locks.latch}, this.id);
       RAISE;
     END;
+    -- From now on, not from when the claim began to wait for the latch.
+    until := clock_timestamp() + lease_ms * interval '1 ms';
     FOR i IN 1 .. cardinality(los) LOOP
       number := nextval(${quoteLiteral(leases)});
       INSERT INTO ${spans} (lane, crashes, lo, hi, base, lease, expires_at, worker)

@@ -1,0 +1,70 @@
+// Do jobs that came before their lane enter it, all of them, and first?
+
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { testDatabase } from '../../../../testing/database.ts';
+import { pgDriver } from '../../../drivers/pg.ts';
+import { rangeLease } from '../../range-lease.ts';
+import { ring } from '../../ring.ts';
+import { rangeTables } from './relations.ts';
+
+const SCHEMA = 'lanes';
+
+async function bench(t: TestContext, factory: typeof rangeLease) {
+  const database = await testDatabase(t);
+  const driver = pgDriver(database.settings);
+  t.after(() => driver[Symbol.asyncDispose]());
+  const strategy = factory.create({ schema: SCHEMA });
+  await strategy.install(driver);
+  const session = await strategy.openWorker(await driver.connect('claimer'), 'claimer');
+  const claim = async (): Promise<readonly unknown[]> =>
+    (await session.claim('q', 10, 60_000)).map((job) => job.payload);
+  /** In a transaction no lane is made: the job waits for it. */
+  const deposit = (payload: string, priority: number) =>
+    driver.transaction((tx) => strategy.enqueue(tx, [{ queue: 'q', payload, priority }]));
+  return { driver, strategy, claim, deposit };
+}
+
+for (const factory of [rangeLease, ring]) {
+  const name = factory.strategyName;
+
+  test(`${name}: a job of a new priority that commits while lanes are made is not lost`, async (t) => {
+    const { driver, claim, deposit } = await bench(t, factory);
+    const blocker = await driver.connect('blocker');
+    const { opening } = rangeTables({ schema: SCHEMA }, false).locks;
+    await blocker.query({ text: `SELECT pg_advisory_lock(${opening}, 0)` });
+    await deposit('one', 1);
+    const claiming = claim();
+    await sleep(100);
+    await deposit('two', 2);
+    await blocker.query({ text: `SELECT pg_advisory_unlock(${opening}, 0)` });
+    assert.deepEqual([...(await claiming), ...(await claim())], ['one', 'two']);
+  });
+
+  test(`${name}: jobs that waited for their lane go before those that found it`, async (t) => {
+    const { driver, strategy, claim, deposit } = await bench(t, factory);
+    await deposit('one', 0);
+    await deposit('two', 0);
+    await strategy.enqueue(driver, [{ queue: 'q', payload: 'three' }]);
+    assert.deepEqual(await claim(), ['one', 'two', 'three']);
+  });
+
+  test(`${name}: a lease is as long as asked for, however long its claim waited`, async (t) => {
+    const { driver, strategy, claim } = await bench(t, factory);
+    await strategy.enqueue(driver, [{ queue: 'q', payload: 'one' }]);
+    const blocker = await driver.connect('blocker');
+    const { latch } = rangeTables({ schema: SCHEMA }, false).locks;
+    await blocker.query({ text: `SELECT pg_advisory_lock(${latch}, id) FROM ${SCHEMA}.lanes` });
+    const claiming = claim();
+    await sleep(300);
+    const { rows } = await blocker.query<{ at: string }>({ text: 'SELECT clock_timestamp()::text AS at' });
+    await blocker.query({ text: 'SELECT pg_advisory_unlock_all()' });
+    assert.deepEqual(await claiming, ['one']);
+    const { rows: leases } = await driver.query<{ whole: boolean }>({
+      text: `SELECT expires_at >= $1::timestamptz + interval '60 s' AS whole FROM ${SCHEMA}.spans`,
+      values: [rows[0]?.at],
+    });
+    assert.deepEqual(leases, [{ whole: true }]);
+  });
+}
