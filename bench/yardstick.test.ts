@@ -23,7 +23,7 @@ test('an interval that holds the target does not tell, however good its middle',
     standingOf(figure({ value: 0.2, interval: [low, high], target: { atMost: 1 } }));
   assert.deepEqual([between(-0.5, 0.9), between(-2.8, 9.7), between(1.5, 3)], ['reached', 'open', 'missed']);
   const line = lineOf(figure({ value: 0.2, interval: [-2.8, 9.7], target: { atMost: 1 } }));
-  assert.equal(line, 'open    x: 0.2 ms; 95 % interval -2.8 to 9.7; target ≤ 1');
+  assert.equal(line, 'open    x: 0.2 ms; from -2.8 to 9.7; target ≤ 1');
 });
 
 test('what may flatter reaches nothing, and misses what it misses', () => {

@@ -180,10 +180,20 @@ export function withDuration(scenario: Scenario, seconds: number): Scenario {
       ...(phase.arrival === undefined ? {} : { arrival: stretched(phase.arrival, factor) }),
     })),
     faults: scenario.faults.map((fault) => stretchedFault(fault, factor)),
-    ...(scenario.preloadJobs > 0 && factor > 1
-      ? { preloadJobs: Math.ceil(scenario.preloadJobs * factor) }
-      : {}),
+    preloadJobs: stretchedBacklog(scenario.preloadJobs, factor),
   });
+}
+
+/** A load of a second or more is not left without a backlog; one of minutes is not left waiting for its preload. */
+const BACKLOG_MIN = 150_000;
+const BACKLOG_MAX = 3_000_000;
+
+/** In proportion, within bounds that leave what the scenario itself asks for as it is. */
+function stretchedBacklog(jobs: number, factor: number): number {
+  const wanted = Math.ceil(jobs * factor);
+  return factor < 1
+    ? Math.max(wanted, Math.min(jobs, BACKLOG_MIN))
+    : Math.min(wanted, Math.max(jobs, BACKLOG_MAX));
 }
 
 function stretched(arrival: Arrival, factor: number): Arrival {

@@ -23,7 +23,7 @@ interface Options {
 
 export function doctorCommand(done: (code: number) => void): Command {
   return new Command('doctor')
-    .description('check what this machine can do, and why not (within a minute)')
+    .description('check what this machine can do, and why not (about a minute)')
     .option('--server <where>', 'embedded, or postgres://…', filled, 'embedded')
     .option('--quick', 'leave out the timed comparisons: pgbench, null ceiling')
     .option('--json', 'as JSON')

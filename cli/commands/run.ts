@@ -172,6 +172,7 @@ async function planOf(options: Options) {
     );
   }
   refuseUnknownShare(options.rate, scenarios);
+  refuseNullWithoutBacklog(asked, scenarios);
   refuseTwice(
     scenarios.map((s) => s.name),
     'scenario',
@@ -200,6 +201,19 @@ function refuseUnknownShare(rate: string | undefined, scenarios: readonly Scenar
   const known = new Set([...scenarios, ...BUILT_IN_SCENARIOS].map((scenario) => scenario.name));
   if (of !== undefined && !known.has(of))
     throw new UsageError(`--rate ${rate}: there is no scenario ${of}${suggestion(of, [...known])}`);
+}
+
+/** It hands out preloaded jobs only: in an open loop it would settle none. */
+function refuseNullWithoutBacklog(
+  contenders: readonly ContenderSpec[],
+  scenarios: readonly Scenario[],
+): void {
+  const without = scenarios.find(({ preloadJobs }) => preloadJobs === 0);
+  const isNull = contenders.some(({ source }) => source.kind === 'built-in' && source.name === 'null');
+  if (isNull && without !== undefined)
+    throw new UsageError(
+      `null hands out preloaded jobs only, and ${without.name} preloads none: leave one of them out, or take --scenario drain`,
+    );
 }
 
 function adjusted(scenario: Scenario, options: Options): Scenario {

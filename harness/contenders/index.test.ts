@@ -42,13 +42,13 @@ test('every built-in contender is found by its name, and no two share one', asyn
 
 test('axes arrive as what they are: numbers, words', () => {
   assert.deepEqual(
-    parse('batch?batch=500&prefetch=0&settle=batched&settleDelayMs=1.5&concurrency=2&wakeup=poll&pollMs=20')
+    parse('batch?batch=500&prefetch=0&settle=batched&settleDelayMs=2&concurrency=2&wakeup=poll&pollMs=20')
       .axes,
     {
       batch: 500,
       prefetch: 0,
       settle: 'batched',
-      settleDelayMs: 1.5,
+      settleDelayMs: 2,
       concurrency: 2,
       wakeup: 'poll',
       pollMs: 20,
@@ -83,7 +83,7 @@ test('a wrong value names its axis, itself, and what is allowed', () => {
   for (const value of ['0', '1.5', '10001', 'abc', '-1', '1e99', 'Infinity'])
     refused(`batch?batch=${value}`, new RegExp(`axis batch: ${value} is no whole number from 1 to 10000$`));
   refused('batch?settle=bached', /axis settle: bached is neither each nor batched$/);
-  refused('batch?pollMs=0', /axis pollMs: 0 is no number from 1 to 3600000$/);
+  refused('batch?pollMs=0', /axis pollMs: 0 is no whole number from 1 to 3600000$/);
   refused('batch?settleDelayMs=x', /axis settleDelayMs: x is no number from 0 to 10000$/);
 });
 

@@ -64,6 +64,8 @@ export interface ReferenceQueueOptions {
   readonly summary?: string;
   /** Axes that make this contender; those of the command line go over them. */
   readonly axes?: Axes;
+  /** Of those the ones that nobody may change, each with the reason. */
+  readonly fixed?: Readonly<Partial<Record<keyof Axes, string>>>;
 }
 
 /** A contender out of a strategy: the whole reference queue around it, queue and worker as an application would use them. */
@@ -76,7 +78,7 @@ export function referenceQueue(
     summary: options.summary ?? factory.summary,
     class: factory.contract ?? 'job-queue',
     axes: AXES,
-    fixed: fixedAxes(factory),
+    fixed: { ...fixedAxes(factory), ...options.fixed },
     open: async (target, axes) => new ReferenceQueue(factory, target, { ...options.axes, ...axes }),
   };
 }

@@ -125,11 +125,25 @@ function stallsAfterwards({ load, openLoop, scenario }: VerdictInput): string[] 
 }
 
 function windowProblems(input: VerdictInput): string[] {
-  if (input.figures === undefined) {
-    return ['nothing was measured: the load ended within the warm-up; preload more jobs or run longer'];
-  }
-  return [];
+  const { figures, scenario, openLoop } = input;
+  const mend = 'a longer --duration brings a deeper backlog, in a scenario of your own raise preloadJobs';
+  if (figures === undefined)
+    return [
+      openLoop
+        ? 'nothing was measured: the load ended within the warm-up; run longer with --duration'
+        : `nothing was measured: the backlog was drained within the warm-up; ${mend}`,
+    ];
+  const planned = scenario.phases.reduce((sum, phase) => sum + (phase.measured ? phase.seconds : 0), 0);
+  const least = Math.min(SHORTEST_DRAIN_SECONDS, (planned - scenario.warmupSeconds) / 2);
+  return openLoop || figures.measuredSeconds >= least
+    ? []
+    : [
+        `the backlog was drained after ${figures.measuredSeconds.toFixed(2)} s of measuring, too soon to tell a rate; ${mend}`,
+      ];
 }
+
+/** A drain that ends sooner, where more was planned, is a blink: a single checkpoint or answer would change its rate. */
+const SHORTEST_DRAIN_SECONDS = 0.5;
 
 function generatorOf(input: VerdictInput): Cell['generator'] {
   const healths = input.load.agents.flatMap((a) =>

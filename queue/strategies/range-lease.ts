@@ -7,8 +7,9 @@
 //   priorities of single jobs are ours.
 // Guarantees: at least once; order of priority, then enqueue; a dead worker's range returns, in its place, when its lease
 //   expires, and the fence keeps its late settle from counting. A job that commits late is taken next, and stalls nobody.
-// Where it breaks: the claimers of one queue and priority take turns for a fraction of a millisecond, so many claimers of
-//   single jobs gain less than large claims; one lease covers a claim, so one long job keeps the lease of its neighbours
+// Where it breaks: the claimers of one queue and priority take turns for a fraction of a millisecond, and until its commit where a
+//   claim passes over numbers that are not there yet, so many claimers of single jobs gain less than large claims, and a
+//   claimer that is stopped while megabytes of such an answer are on their way to it stops the others; one lease covers a claim, so one long job keeps the lease of its neighbours
 //   (their settles are their own); every priority in use is a lane with sequences of its own, so a handful suits it better
 //   than thousands.
 

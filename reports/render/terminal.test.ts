@@ -56,3 +56,24 @@ test('void cells say so, with reasons below the table', async () => {
   assert.match(text, /2 of 8 cells INCORRECT, 1 invalid/);
   assert.match(text, /pgmq/);
 });
+
+test('at 80 columns no line is longer, and every name is whole, however alike they are', async () => {
+  const names = [
+    'skip-locked',
+    'skip-locked#2',
+    'batch?batch=100&wakeup=poll',
+    'batch?batch=1000&wakeup=poll',
+  ];
+  const contenders = STANDARD.contenders
+    .slice(0, 4)
+    .map((one, i) => ({ ...one, name: names[i] ?? one.name }));
+  for (const width of [80, 70, 60]) {
+    const lines = (await table({ contenders, repeats: 2 }, { colour: false, width })).split('\n');
+    for (const line of lines) assert.ok([...line].length <= width, `${[...line].length}: ${line}`);
+    for (const name of names)
+      assert.ok(
+        lines.some((line) => line.split('  ')[0] === name),
+        name,
+      );
+  }
+});

@@ -61,25 +61,7 @@ function panelBlock(panel: Panel, width: number, paint: Paint): string {
     'verdict',
   ];
   const rows = panel.rows.map((row, i) => rowCells(panel, row, i === 0, pickup, response, paint));
-  // The name gets what the figures leave, so that the whole fits; three names of a column would not help anybody.
-  const others = head
-    .slice(1)
-    .map((text, i) =>
-      Math.max(text.length, ...rows.map((row) => stripVTControlCharacters(row[i + 1] ?? '').length)),
-    );
-  const room = Math.max(10, width - others.reduce((sum, one) => sum + one + 2, 0) - 1);
-  const table = new Table({
-    head,
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'left'],
-    chars: BORDERLESS,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2, compact: true },
-  });
-  for (const row of rows) table.push([cutInside(row[0] ?? '', room), ...row.slice(1)]);
-  const lines = table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd());
-  const [first = '', ...rest] = lines;
+  const { first, rest } = tableLines(head, rows, width);
   return [
     paint(cut(escapeTerminal(panelName(panel)), width), 1),
     paint(cut(escapeTerminal(panel.load), width), 2),
@@ -89,6 +71,42 @@ function panelBlock(panel: Panel, width: number, paint: Paint): string {
     ...rowNotes(panel, width),
   ].join('\n');
 }
+
+/** Columns that a narrow terminal goes without, the first first: commits, WAL, the second latency. The report has them. */
+const DISPENSABLE = [6, 5, 4];
+
+/**
+ * The head of a table and its lines, each within `width`. A name that the figures leave no room for stands on a line of its own,
+ * above them: cut, two contenders could look like one.
+ */
+function tableLines(head: readonly string[], rows: readonly (readonly string[])[], width: number) {
+  const lengths = head.map((text, i) =>
+    Math.max(text.length, ...rows.map((row) => stripVTControlCharacters(row[i] ?? '').length)),
+  );
+  const widthOf = (columns: readonly number[]): number =>
+    columns.reduce((sum, column) => sum + (lengths[column] ?? 0) + 2, 0) - 2;
+  let figures = head.map((_, i) => i).slice(1);
+  for (const dispensable of DISPENSABLE)
+    if (widthOf(figures) > width - INDENT) figures = figures.filter((column) => column !== dispensable);
+  const besides = (lengths[0] ?? 0) + 2 + widthOf(figures) <= width;
+  const table = new Table({
+    head: [besides ? '' : ' '.repeat(INDENT - 2), ...figures.map((column) => head[column] ?? '')],
+    colAligns: ['left', ...figures.map((column) => (column === head.length - 1 ? 'left' : 'right'))],
+    chars: BORDERLESS,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2, compact: true },
+  });
+  for (const row of rows)
+    table.push([besides ? (row[0] ?? '') : '', ...figures.map((column) => row[column] ?? '')]);
+  const [first = '', ...rest] = table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd());
+  if (besides) return { first, rest };
+  return { first, rest: rest.flatMap((line, i) => [cut(rows[i]?.[0] ?? '', width), line]) };
+}
+
+/** Of figures below a name. */
+const INDENT = 4;
 
 type Shown = { readonly metric: Latency; readonly which: Percentile; readonly label: string };
 
@@ -107,14 +125,6 @@ function latenciesOf(panel: Panel): readonly [Shown, Shown] {
 
 function cut(text: string, width: number): string {
   return [...text].length <= width ? text : `${[...text].slice(0, width - 1).join('')}…`;
-}
-
-/** Names of contenders differ at their end: what is left out is the middle. */
-function cutInside(text: string, width: number): string {
-  const letters = [...text];
-  if (letters.length <= width) return text;
-  const head = Math.ceil((width - 1) / 2);
-  return `${letters.slice(0, head).join('')}…${letters.slice(letters.length - (width - 1 - head)).join('')}`;
 }
 
 function rowCells(

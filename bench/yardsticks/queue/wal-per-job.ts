@@ -2,7 +2,8 @@
 //
 // A loop of the yardstick's own, not a cell: enqueue by the hundred until all jobs wait, then claim and settle by the
 // hundred as a worker would (as one turn where the session has it), with the strategy's upkeep on its schedule and once
-// more at the end. Enqueues go through a queue with coalesced signals, whose commits count. The WAL between the two positions is read record by record with pg_walinspect: `record_size` is a
+// more at the end. Enqueues go through a queue with coalesced signals: their commits are told apart, as the target speaks of
+// insert, claim and settle. The WAL between the two positions is read record by record with pg_walinspect: `record_size` is a
 // record without its full-page images, which are left out, and commits are the records Transaction/COMMIT. So only
 // transactions that wrote are counted as commits. Autovacuum is off, and no checkpoint falls between. What the jobs leave to
 // VACUUM is measured by one afterwards, and shown beside. 50,000 jobs of ring fill no table of 16 MB: none is truncated.
@@ -26,6 +27,7 @@ import {
   type WorkerSession,
 } from '../../../queue/index.ts';
 import { type Bench, type Figure, wants, type Yardstick } from '../../yardstick.ts';
+import { brief } from './cells.ts';
 
 const BATCH = 100;
 const JOBS = 50_000;
@@ -92,13 +94,17 @@ async function figuresOf(bench: Bench, tried: Tried): Promise<Figure[]> {
   const walTarget = limit === undefined ? {} : { target: { atMost: limit } };
   const commits = { what: `commits, ${name}`, unit: 'per job', target: { atMost: COMMITS_PER_JOB } };
   try {
-    const { bytes, images, commitRecords, dearest, vacuumBytes } = await costOf(bench, tried, jobs);
+    const { bytes, images, commitRecords, signals, dearest, vacuumBytes } = await costOf(bench, tried, jobs);
     const parts = dearest.map((row) => `${row.type} ${Math.round(row.bytes / jobs)}`).join(', ');
     const without = `most of it ${parts}; ${Math.round(images / jobs)} bytes of full-page images left out`;
     bench.say(`${name}: ${Math.round(bytes / jobs)} bytes and ${commitRecords / jobs} commits per job`);
     return [
       { ...wal, ...walTarget, value: bytes / jobs, note: without },
-      { ...commits, value: commitRecords / jobs },
+      {
+        ...commits,
+        value: (commitRecords - signals) / jobs,
+        note: `and ${brief(signals / jobs)} of signals to idle workers`,
+      },
       { what: `WAL of a VACUUM after them, ${name}`, unit: 'bytes per job', value: vacuumBytes / jobs },
     ];
   } catch (error) {
@@ -122,6 +128,8 @@ interface Cost {
   readonly bytes: number;
   readonly images: number;
   readonly commitRecords: number;
+  /** Of those, how many told idle workers of an enqueue. */
+  readonly signals: number;
   /** Of a VACUUM after all jobs are settled, also without full-page images. */
   readonly vacuumBytes: number;
   /** The types of record that most of `bytes` went into. */
@@ -133,7 +141,13 @@ function sum(rows: readonly RecordType[], of: (row: RecordType) => number): numb
 }
 
 async function costOf(bench: Bench, { factory, database }: Tried, jobs: number): Promise<Cost> {
-  await using driver = pgDriver({ ...database.connection, max: 2, applicationName: 'claimbench wal' });
+  let signals = 0;
+  await using driver = pgDriver({
+    ...{ ...database.connection, max: 2, applicationName: 'claimbench wal' },
+    onStatement: ({ text }) => {
+      if (text.includes('pg_notify')) signals += 1;
+    },
+  });
   const { schema } = database;
   await using queue = createQueue({ driver, strategy: factory, schema, wakeup: 'coalesced' });
   await queue.install();
@@ -165,6 +179,7 @@ async function costOf(bench: Bench, { factory, database }: Tried, jobs: number):
       };
       const rows = await between(from, to);
       const cost = {
+        signals,
         vacuumBytes: sum(await between(to, vacuumed), (row) => row.bytes),
         bytes: sum(rows, (row) => row.bytes),
         images: sum(rows, (row) => row.images),
