@@ -84,7 +84,7 @@ test('a wrong value names its axis, itself, and what is allowed', () => {
     refused(`batch?batch=${value}`, new RegExp(`axis batch: ${value} is no whole number from 1 to 10000$`));
   refused('batch?settle=bached', /axis settle: bached is neither each nor batched$/);
   refused('batch?pollMs=0', /axis pollMs: 0 is no whole number from 1 to 3600000$/);
-  refused('batch?settleDelayMs=x', /axis settleDelayMs: x is no number from 0 to 10000$/);
+  refused('batch?settleDelayMs=x', /axis settleDelayMs: x is no whole number from 0 to 60000$/);
 });
 
 test('a driver and its pipeline are chosen by their names, or not at all', async () => {
