@@ -46,7 +46,8 @@ import {
 
 const QUEUE = 'bench';
 const PRELOAD_CHUNK = 5_000;
-const HELD_PAGE = 10_000;
+/** Of what is left after a load. Some strategies have no index by id, and read all of it for each page. */
+const HELD_PAGE = 100_000;
 const CONTROL_CONNECTIONS = 2;
 /** What a worker's session is opened for, see queue/worker. */
 const WORKER_SESSION = `worker ${QUEUE}`;

@@ -2,6 +2,7 @@
 
 import type { Database } from '../../drivers/driver.ts';
 import type { JobId, QueueStats, StoredJob } from '../../strategy.ts';
+import { readByIndex } from './planner.ts';
 import type { JobsTable } from './table.ts';
 
 /** SQL over `job` that is true while a ready row is in a worker's hands: for strategies that do not write at claim. */
@@ -102,6 +103,8 @@ export async function contentsWith(
   afterId: JobId | undefined,
   limit: number,
 ): Promise<readonly StoredJob[]> {
-  const { rows } = await db.query<StoredJob>({ text, values: [afterId ?? '0', limit] });
+  const { rows } = await readByIndex(db, (page) =>
+    page.query<StoredJob>({ text, values: [afterId ?? '0', limit] }),
+  );
   return rows;
 }

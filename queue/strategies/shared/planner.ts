@@ -1,6 +1,17 @@
 // How does a worker's connection get the plans and the snapshots that a queue needs, whatever the database's defaults?
 
-import type { Connection } from '../../drivers/driver.ts';
+import type { Connection, Database } from '../../drivers/driver.ts';
+import { isDriver } from './read-committed.ts';
+
+/** Ways that read more than the few rows that are wanted. */
+const OTHER_WAYS = {
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  enable_sort: 'off',
+  jit: 'off',
+} as const;
 
 /**
  * A queue is empty at noon and holds 200,000 jobs a minute later. A prepared statement keeps the plan of noon: over an
@@ -24,12 +35,7 @@ import type { Connection } from '../../drivers/driver.ts';
  */
 export async function keepIndexPlans(connection: Connection): Promise<void> {
   const settings = {
-    enable_seqscan: 'off',
-    enable_bitmapscan: 'off',
-    enable_hashjoin: 'off',
-    enable_mergejoin: 'off',
-    enable_sort: 'off',
-    jit: 'off',
+    ...OTHER_WAYS,
     plan_cache_mode: 'force_generic_plan',
     default_transaction_isolation: 'read committed',
   };
@@ -39,5 +45,20 @@ SELECT set_config(setting, value, false)
 FROM unnest($1::text[], $2::text[]) AS wanted (setting, value)
 WHERE pg_backend_pid() = $3`,
     values: [Object.keys(settings), Object.values(settings), connection.backendPid],
+  });
+}
+
+/**
+ * Reads a page of a queue by its indexes, whatever the statistics say: over tables that were never analysed each page would be
+ * sorted out of all that is left. Within a caller's transaction the planner is left as it is.
+ */
+export function readByIndex<T>(db: Database, read: (db: Database) => Promise<T>): Promise<T> {
+  if (!isDriver(db)) return read(db);
+  return db.transaction(async (tx) => {
+    await tx.query({
+      text: 'SELECT set_config(setting, value, true) FROM unnest($1::text[], $2::text[]) AS wanted (setting, value)',
+      values: [Object.keys(OTHER_WAYS), Object.values(OTHER_WAYS)],
+    });
+    return read(tx);
   });
 }

@@ -7,13 +7,14 @@ import { floorOf, idSql, type RangeTables, SEQ_BITS } from './relations.ts';
 
 /**
  * Joins the `span` that covers each `job`. A row that no span covers is ready: it lies above the cursor, in a gap, or in a
- * range that a claim was cut off over. Where ranges are left to rotation the settled ones are still there.
+ * range that a claim was cut off over. Where ranges are left to rotation the settled ones are still there. The look ends at
+ * the lane's floor: below it lie dead rows only, which each job would walk over.
  */
 function covering({ spans }: RangeTables): string {
   return `LEFT JOIN LATERAL (
     SELECT span.expires_at, span.hi
     FROM ${spans} AS span
-    WHERE span.lane = job.lane AND span.lo <= job.seq
+    WHERE span.lane = job.lane AND span.lo <= job.seq AND span.lo > floor.position
     ORDER BY span.lo DESC
     LIMIT 1
   ) AS span ON span.hi >= job.seq`;
