@@ -81,6 +81,7 @@ export function assemble(parts: CellParts): CellOutcome {
   };
   const found = input.measured.length === 0 ? undefined : figures(input);
   const judged = judge({
+    contractClass: prepared.contender.class,
     scenario: plan.scenario,
     openLoop,
     load,

@@ -71,7 +71,7 @@ test('each mismatch is a finding, that of durability the gravest', async (t) => 
   );
   assert.equal(findingsOf(bundle.result, [panel])[0]?.title, 'advisory is not durable in drain');
   const text = terminalTable(bundle.result, { colour: false, width: 100 });
-  assert.match(text, /^advisory .* not durable$/m);
+  assert.match(text, /^advisory\n.* not durable$/m);
   assert.match(text, /✗ advisory is not durable in drain\. Declared durable, observed not durable \(1 of 3/);
   assert.match(text, /! batch\?batch=100 claims less than it declares in drain\. Declared 100, observed 34/);
 });

@@ -132,6 +132,7 @@ function figures(over: Partial<Figures> = {}): Figures {
 
 function judged(over: Partial<VerdictInput> = {}) {
   return judge({
+    contractClass: 'job-queue',
     scenario: scenario(),
     openLoop: true,
     load: load(),
@@ -197,6 +198,13 @@ test('each failing of the generator makes an open loop invalid, just past its li
     [{ load: load({ agents: [agent('worker', { stalledShare: 1 }, true)] }) }, undefined],
     [{ load: load({ failures: ['worker agent 1: ended unasked'] }) }, /ended unasked/],
     [{ figures: undefined }, /nothing was measured/],
+    [{ openLoop: false, figures: figures({ measuredSeconds: LIMITS.drainSeconds }) }, undefined],
+    [
+      { openLoop: false, figures: figures({ measuredSeconds: 0.04 }) },
+      /drained after 0\.04 s of measuring, too soon .* a longer --duration/,
+    ],
+    [{ openLoop: false, figures: figures({ measuredSeconds: 0.04 }), contractClass: 'null' }, undefined],
+    [{ openLoop: true, figures: figures({ measuredSeconds: 0.04 }) }, undefined],
   ];
   for (const [i, [over, reason]] of cases.entries()) {
     const { verdict, reasons } = judged(over);

@@ -14,6 +14,8 @@ export interface Standing {
   readonly problems: readonly string[];
   /** Of those that were incorrect: whoever has one has failed. */
   readonly incorrect: readonly string[];
+  /** What no void cell can have been faster than, jobs/s; undefined where one has no such bound. */
+  readonly voidAtMostPerSec: number | undefined;
   readonly generatorBound: boolean;
   /** Rounds whose cell was void at first, and was measured once more. */
   readonly again: number;
@@ -39,10 +41,17 @@ function standingOf(entrant: Entrant, drained: ReadonlyMap<number, Drained>): St
   const problems = new Set<string>();
   const incorrect = new Set<string>();
   let generatorBound = false;
+  let voidAtMostPerSec: number | undefined = 0;
   let again = 0;
   for (const [round, one] of drained) {
-    if ('problem' in one) (one.incorrect ? incorrect : problems).add(one.problem);
-    else {
+    if ('problem' in one) {
+      (one.incorrect ? incorrect : problems).add(one.problem);
+      const { atMostPerSec } = one;
+      voidAtMostPerSec =
+        atMostPerSec === undefined || voidAtMostPerSec === undefined
+          ? undefined
+          : Math.max(voidAtMostPerSec, atMostPerSec);
+    } else {
       perSec.set(round, one.perSec);
       generatorBound ||= one.generatorBound;
       if (one.again) again += 1;
@@ -53,6 +62,7 @@ function standingOf(entrant: Entrant, drained: ReadonlyMap<number, Drained>): St
     perSec,
     problems: [...incorrect, ...problems],
     incorrect: [...incorrect],
+    voidAtMostPerSec,
     generatorBound,
     again,
   };

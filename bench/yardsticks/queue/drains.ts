@@ -65,7 +65,19 @@ export type Drained =
       /** It took a second try, as the first was void. */
       readonly again: boolean;
     }
-  | { readonly problem: string; readonly incorrect?: true };
+  | {
+      readonly problem: string;
+      readonly incorrect?: true;
+      /** What it cannot have been faster than, jobs/s, where all that spoilt it is that its workers stood still. */
+      readonly atMostPerSec?: number;
+    };
+
+/** Had its workers never stood still, it would have settled at most so much more. */
+function boundOf({ reasons, generator }: Cell, perSec: number): { readonly atMostPerSec?: number } {
+  const stalled = generator.stalledShare ?? 1;
+  if (perSec === 0 || stalled >= 1 || !reasons.every((reason) => reason.includes('stood still'))) return {};
+  return { atMostPerSec: perSec / (1 - stalled) };
+}
 
 type Scratch = Awaited<ReturnType<typeof openScratch>>;
 
@@ -120,7 +132,7 @@ export class Drains implements AsyncDisposable {
       }
       if (cell.verdict === 'invalid' || perSec === 0) {
         this.#bench.say(problem);
-        if (spoilt !== undefined || this.#bench.smoke) return { problem };
+        if (spoilt !== undefined || this.#bench.smoke) return { problem, ...boundOf(cell, perSec) };
         spoilt = problem;
         continue;
       }

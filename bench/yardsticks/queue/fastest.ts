@@ -85,7 +85,10 @@ function candidateOf(grid: readonly Standing[], name: string): Candidate {
   return { name, best: fastestOf(standings), first: standings[0]?.entrant };
 }
 
-/** A rival whose cells were void at some batch may be faster there than where it is judged. */
+/**
+ * A rival whose cells were void at some batch may be faster there than where it is judged, unless the most that they can have
+ * reached would not change the verdict.
+ */
 function ratios(
   standings: readonly Standing[],
   grid: readonly Standing[],
@@ -94,7 +97,9 @@ function ratios(
   const best = standings.find(({ entrant }) => entrant.name === favourite);
   return Object.entries(RIVALS).map(([name, atLeast]) => {
     const rival = standings.find(({ entrant }) => entrant.name === name);
-    const doubts = grid.flatMap(({ entrant, problems }) => (entrant.name === name ? problems : []));
+    const doubts = grid.flatMap((standing) =>
+      standing.entrant.name === name && !isOutrun(standing, best, atLeast) ? standing.problems : [],
+    );
     if (best !== undefined && rival !== undefined) return ratioFigure(best, rival, atLeast, ...doubts);
     const missing = best === undefined ? `none of ${FAVOURITES.join(', ')}` : `no ${name}`;
     return {
@@ -105,4 +110,16 @@ function ratios(
       note: `${missing} is registered`,
     };
   });
+}
+
+/** Whether `best` would be so many times as fast even in its slowest round as whatever the void cells of `rival` hide. */
+export function isOutrun(rival: Standing, best: Standing | undefined, times: number): boolean {
+  const slowest = Math.min(...(best?.perSec.values() ?? []));
+  return (
+    best !== undefined &&
+    best.perSec.size > 0 &&
+    rival.incorrect.length === 0 &&
+    rival.voidAtMostPerSec !== undefined &&
+    slowest >= rival.voidAtMostPerSec * times
+  );
 }
