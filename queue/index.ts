@@ -43,6 +43,7 @@ export type {
 export { wakeups } from './wakeup/index.ts';
 export type { Listener, Signaller, WakeupContext, WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
 export { claimsAtOnce } from './worker/claim-gate.ts';
+export { defaultPrefetch } from './worker/claim-size.ts';
 export type {
   ErrorSource,
   Handler,

@@ -139,8 +139,15 @@ export interface TurnResult {
 export interface Upkeep {
   /** Mean wait between two runs of one worker, in ms; the worker jitters it. */
   readonly everyMs: number;
-  /** Bounded in time. `ready`: jobs may have become ready, so idle sessions are woken. */
-  run(db: Database): Promise<{ readonly ready: boolean }>;
+  /** Bounded in time. `early`: the last run asked for this one before its time, so it may find that nothing is worth doing yet. */
+  run(db: Database, early?: boolean): Promise<UpkeepResult>;
+}
+
+export interface UpkeepResult {
+  /** Jobs may have become ready, so idle sessions are woken. */
+  readonly ready: boolean;
+  /** An early run is to come so soon, where much piles up: a mean, in ms. */
+  readonly earlyMs?: number;
 }
 
 /** What a user may choose beside the strategy, where the strategy leaves it open. */
@@ -184,8 +191,8 @@ export interface ClaimStrategy {
 }
 
 /**
- * What a job's owner may rely on. `job-queue`: each job is leased, retried and buried by itself. `visibility-timeout`: a
- * job is hidden for a time, nothing more. `event-log`: consumers follow one log in batches.
+ * What a job's owner may rely on. `job-queue`: each job is leased, retried and buried by itself, and urgent ones come first.
+ * `visibility-timeout`: the same, but only an instant says who comes next. `event-log`: consumers follow one log in batches.
  */
 export type StrategyContract = 'job-queue' | 'visibility-timeout' | 'event-log';
 

@@ -337,6 +337,44 @@ function withSessions(
   };
 }
 
+test('a reap that fails keeps neither delayed jobs nor upkeep from their turn', async () => {
+  const factory = strategies.find(({ strategyName }) => strategyName === 'ring');
+  assert(factory);
+  let upkeeps = 0;
+  const failing: StrategyFactory = {
+    ...factory,
+    create(options) {
+      const strategy = factory.create(options);
+      return {
+        ...strategy,
+        reap: () => Promise.reject(new Error('planted')),
+        upkeep: {
+          everyMs: 10,
+          async run(db) {
+            upkeeps += 1;
+            return { ready: (await strategy.upkeep?.run(db))?.ready === true };
+          },
+        },
+      };
+    },
+  };
+  await using queue = await openQueue({ strategy: failing });
+  await queue.enqueue({ queue: 'q', payload: 1, runAt: new Date(Date.now() + 300) });
+  const errors = new Set<string>();
+  await using _worker = createWorker(queue, {
+    queue: 'q',
+    leaseMs: 400,
+    pollMs: 50,
+    handler: () => undefined,
+    events: {
+      error: (error, source) => errors.add(`${source}: ${error instanceof Error && error.message}`),
+    },
+  });
+  await eventually(() => isEmpty(queue), 'an empty queue');
+  await eventually(async () => upkeeps > 3, 'upkeep');
+  assert.deepEqual([...errors], ['maintenance: planted']);
+});
+
 test('a settle and the next claim travel as one turn where the session can, and a failed turn settles once more', async () => {
   const log: string[] = [];
   let failures = 1;

@@ -13,11 +13,14 @@ export interface ServerOfVersion {
 }
 
 /** To be called within a `describe`: the server starts before its tests and ends after them. */
-export function serverOfVersion(version: PostgresMajor): ServerOfVersion {
+export function serverOfVersion(
+  version: PostgresMajor,
+  settings: Readonly<Record<string, string>> = {},
+): ServerOfVersion {
   const found: { server: PostgresServer | undefined; why: string } = { server: undefined, why: 'no server' };
   before(async () => {
     try {
-      found.server = await startEmbedded({ version });
+      found.server = await startEmbedded({ version, settings });
     } catch (error) {
       if (!isForUser(error) || !/could not fetch|not published/.test(error.message)) throw error;
       found.why = error.message;

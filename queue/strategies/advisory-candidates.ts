@@ -25,9 +25,7 @@ const CANDIDATES = 1_000;
  */
 const candidates: LockSearch = {
   routine: 'claim_by_candidates',
-  declare: `last_priority smallint := -32768;
-  last_id bigint := 0;
-  next_id bigint;`,
+  declare: 'all_taken boolean;',
   find: (table: JobsTable) => `
     WITH candidate AS MATERIALIZED (
       SELECT job.priority, job.id
@@ -37,21 +35,30 @@ const candidates: LockSearch = {
       ORDER BY job.priority, job.id
       LIMIT ${CANDIDATES}
     ), mine AS MATERIALIZED (
-      SELECT candidate.id FROM candidate WHERE ${tryLock(table, 'candidate.id')} LIMIT wanted
-    ), ending AS MATERIALIZED (
       SELECT candidate.priority, candidate.id
       FROM candidate
-      WHERE NOT EXISTS (SELECT FROM mine)
-      OFFSET ${CANDIDATES - 1}
+      WHERE ${tryLock(table, 'candidate.id')}
+      LIMIT wanted
+    ), place AS MATERIALIZED (
+      SELECT found.priority, found.id, false AS taken
+      FROM (SELECT mine.priority, mine.id FROM mine ORDER BY mine.priority DESC, mine.id DESC LIMIT 1) AS found
+      UNION ALL
+      SELECT full_list.priority, full_list.id, true
+      FROM (
+        SELECT candidate.priority, candidate.id
+        FROM candidate
+        WHERE NOT EXISTS (SELECT FROM mine)
+        OFFSET ${CANDIDATES - 1}
+      ) AS full_list
     )
     SELECT
       (SELECT coalesce(array_agg(mine.id), '{}') FROM mine),
-      coalesce((SELECT ending.priority FROM ending), last_priority),
-      (SELECT ending.id FROM ending)
-    INTO locked, last_priority, next_id;
-    EXIT WHEN locked = '{}' AND next_id IS NULL;
-    last_id := coalesce(next_id, last_id);
-    CONTINUE WHEN locked = '{}';`,
+      coalesce((SELECT place.priority FROM place), last_priority),
+      coalesce((SELECT place.id FROM place), last_id),
+      EXISTS (SELECT FROM place WHERE place.taken)
+    INTO locked, last_priority, last_id, all_taken;
+    CONTINUE WHEN all_taken;
+    EXIT WHEN locked = '{}';`,
 };
 
 /** Session advisory locks out of a list of candidates, one job per claim. */

@@ -20,18 +20,22 @@ import type { JobsTable } from './shared/table.ts';
  */
 const walk: LockSearch = {
   routine: 'claim_by_lock',
-  declare: 'candidate bigint;',
+  declare: `candidate_priority smallint;
+  candidate_id bigint;`,
   find: (table: JobsTable) => `
     locked := '{}';
-    FOR candidate IN
-      SELECT job.id
+    FOR candidate_priority, candidate_id IN
+      SELECT job.priority, job.id
       FROM ${table.jobs} AS job
       WHERE job.state = 'r' AND job.queue = wanted_queue AND job.id <> ALL (held)
+        AND (job.priority, job.id) > (last_priority, last_id)
       ORDER BY job.priority, job.id
     LOOP
       EXIT WHEN cardinality(locked) >= wanted;
-      IF ${tryLock(table, 'candidate')} THEN
-        locked := locked || candidate;
+      IF ${tryLock(table, 'candidate_id')} THEN
+        locked := locked || candidate_id;
+        last_priority := candidate_priority;
+        last_id := candidate_id;
       END IF;
     END LOOP;
     EXIT WHEN locked = '{}';`,

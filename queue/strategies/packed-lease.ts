@@ -4,8 +4,9 @@
 //   that row is the fence, and is deleted when the last of its jobs is settled. A worker's *turn* does both in one
 //   statement: it closes what is done and claims what is next, with one round trip and one commit.
 // Who uses it: nobody that we know of; our own design. A claim that moves rows is Solid Queue's, one by one.
-// Guarantees: at least once; order of priority, then enqueue, within half a second; a dead worker's jobs return when their lease expires, and
-//   the fence keeps its late settle from counting. Jobs of one lease are settled, prolonged and taken back one by one.
+// Guarantees: at least once; order of priority, then enqueue, but that a job which commits late may wait for half a second; a
+//   dead worker's jobs return when their lease expires, and the fence keeps its late settle from counting. Jobs of one lease
+//   are settled, prolonged and taken back one by one.
 // Where it breaks: a payload is written twice, at the enqueue and at the claim, so from about 1 kB on it costs more than a
 //   claim that only marks its row; while there is a backlog, a job that commits late or comes back waits for the next walk
 //   from the start, up to half a second (packed-lease/hint.ts); settles that leave part of a lease open rewrite its row, and outcomes other than

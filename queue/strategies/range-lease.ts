@@ -9,9 +9,9 @@
 //   expires, and the fence keeps its late settle from counting. A job that commits late is taken next, and stalls nobody.
 // Where it breaks: the claimers of one queue and priority take turns for a fraction of a millisecond, and until its commit where a
 //   claim passes over numbers that are not there yet, so many claimers of single jobs gain less than large claims, and a
-//   claimer that is stopped while megabytes of such an answer are on their way to it stops the others; one lease covers a claim, so one long job keeps the lease of its neighbours
-//   (their settles are their own); every priority in use is a lane with sequences of its own, so a handful suits it better
-//   than thousands.
+//   claimer that is stopped while megabytes of such an answer are on their way to it stops the others; one lease covers a
+//   claim, so one long job keeps the lease of its neighbours (their settles are their own); every priority in use is a lane
+//   with sequences of its own, so a handful suits it better than thousands.
 
 import type { StrategyFactory } from '../strategy.ts';
 import { rangeStrategy } from './shared/range/strategy.ts';

@@ -1,5 +1,7 @@
 // How many jobs does a runner ask for, and when?
 
+import type { WorkerDefaults } from '../strategy.ts';
+
 /** Where a runner stands before a claim. */
 export interface ClaimNeed {
   /** Jobs that it may take on, beside those in hand, without exceeding its concurrency and prefetch. */
@@ -16,4 +18,9 @@ export interface ClaimNeed {
  */
 export function claimSize({ free, batch, starved }: ClaimNeed): number {
   return starved || free >= batch ? batch : 0;
+}
+
+/** As many batches ahead as the strategy's own default; one that is given only `batch` goes on claiming ahead by whole ones. */
+export function defaultPrefetch(usual: WorkerDefaults, batch: number): number {
+  return Math.round((usual.prefetch / usual.batch) * batch);
 }

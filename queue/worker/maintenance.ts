@@ -4,6 +4,7 @@ import type { Queue } from '../queue.ts';
 import type { Bell } from '../wakeup/bell.ts';
 import { jittered } from '../wakeup/jitter.ts';
 import type { ResolvedOptions } from './options.ts';
+import { UpkeepSchedule } from './upkeep-schedule.ts';
 
 /** Rows per statement: short transactions, and a herd of due jobs never holds up a reap. */
 const LIMIT = 1000;
@@ -27,7 +28,7 @@ export class Maintenance {
   #nextReapMs: number;
   #nextPromoteMs = 0;
   #lastPromoteMs = Number.NEGATIVE_INFINITY;
-  #nextUpkeepMs = 0;
+  readonly #upkeep: UpkeepSchedule | undefined;
 
   constructor(queue: Queue, options: ResolvedOptions, bell: Bell) {
     this.#queue = queue;
@@ -36,7 +37,9 @@ export class Maintenance {
     const reaps = queue.strategy.guarantees.lease === 'timed';
     this.#nextReapMs = reaps ? 0 : Number.POSITIVE_INFINITY;
     if (queue.strategy.delay === undefined) this.#nextPromoteMs = Number.POSITIVE_INFINITY;
-    if (queue.strategy.upkeep === undefined) this.#nextUpkeepMs = Number.POSITIVE_INFINITY;
+    const { upkeep } = queue.strategy;
+    if (upkeep !== undefined)
+      this.#upkeep = new UpkeepSchedule(upkeep, 0, (meanMs) => jittered(meanMs, options.random()));
     this.#schedule();
   }
 
@@ -58,7 +61,11 @@ export class Maintenance {
 
   #schedule(): void {
     clearTimeout(this.#timer);
-    const nextMs = Math.min(this.#nextReapMs, this.#nextPromoteMs, this.#nextUpkeepMs);
+    const nextMs = Math.min(
+      this.#nextReapMs,
+      this.#nextPromoteMs,
+      this.#upkeep?.dueMs ?? Number.POSITIVE_INFINITY,
+    );
     if (this.#stopped.signal.aborted || nextMs === Number.POSITIVE_INFINITY) return;
     this.#timer = setTimeout(
       () => {
@@ -69,51 +76,66 @@ export class Maintenance {
   }
 
   async #tick(): Promise<void> {
-    if (this.#stopped.signal.aborted) return;
-    try {
-      const moved = (await this.#reap()) + (await this.#promote());
-      const ready = await this.#upkeep();
-      if (moved > 0 || ready) {
-        this.#bell.ring();
-        this.#queue.signal(this.#options.queue);
-      }
-    } catch (error) {
-      this.#options.events.error?.(error, 'maintenance');
-      // Whatever failed, a server that is away wants no faster questions than a poll's.
-      const laterMs =
-        performance.now() + jittered(Math.max(REAP_MIN_MS, this.#options.pollMs), this.#options.random());
-      this.#nextReapMs = Math.max(this.#nextReapMs, laterMs);
-      this.#nextPromoteMs = Math.max(this.#nextPromoteMs, laterMs);
-      this.#nextUpkeepMs = Math.max(this.#nextUpkeepMs, laterMs);
+    const { driver } = this.#queue;
+    const ready = [
+      await this.#attempt(
+        () => this.#reap(),
+        (ms) => {
+          this.#nextReapMs = Math.max(this.#nextReapMs, ms);
+        },
+      ),
+      await this.#attempt(
+        () => this.#promote(),
+        (ms) => {
+          this.#nextPromoteMs = Math.max(this.#nextPromoteMs, ms);
+        },
+      ),
+      await this.#attempt(
+        async () => (await this.#upkeep?.runWhenDue(driver)) === true,
+        (ms) => this.#upkeep?.postpone(ms),
+      ),
+    ];
+    if (ready.includes(true)) {
+      this.#bell.ring();
+      this.#queue.signal(this.#options.queue);
     }
     this.#schedule();
   }
 
-  async #reap(): Promise<number> {
-    if (performance.now() < this.#nextReapMs) return 0;
+  /**
+   * Does one of the three duties; resolves to whether jobs may have become ready. One that fails keeps the others from nothing, and
+   * waits: a server that is away wants no faster questions than a poll's.
+   */
+  async #attempt(duty: () => Promise<boolean>, postpone: (untilMs: number) => void): Promise<boolean> {
+    if (this.#stopped.signal.aborted) return false;
+    try {
+      return await duty();
+    } catch (error) {
+      this.#options.events.error?.(error, 'maintenance');
+      const waitMs = jittered(Math.max(REAP_MIN_MS, this.#options.pollMs), this.#options.random());
+      postpone(performance.now() + waitMs);
+      return false;
+    }
+  }
+
+  async #reap(): Promise<boolean> {
+    if (performance.now() < this.#nextReapMs) return false;
     const reaped = await this.#queue.strategy.reap(this.#queue.driver, LIMIT);
     const everyMs = Math.max(REAP_MIN_MS, this.#options.leaseMs / REAPS_PER_LEASE);
     this.#nextReapMs = performance.now() + (reaped >= LIMIT ? 0 : jittered(everyMs, this.#options.random()));
-    return reaped;
+    return reaped > 0;
   }
 
-  async #promote(): Promise<number> {
+  async #promote(): Promise<boolean> {
     const { delay } = this.#queue.strategy;
-    if (delay === undefined || performance.now() < this.#nextPromoteMs) return 0;
+    if (delay === undefined || performance.now() < this.#nextPromoteMs) return false;
     this.#lastPromoteMs = performance.now();
     // Set before the statement: a delay noted while it runs must not be forgotten.
     this.#nextPromoteMs = performance.now() + jittered(this.#options.pollMs, this.#options.random());
     const { promoted, nextDueInMs } = await delay.promote(this.#queue.driver, LIMIT);
     if (nextDueInMs !== undefined)
       this.#nextPromoteMs = Math.min(this.#nextPromoteMs, performance.now() + nextDueInMs);
-    return promoted;
-  }
-
-  async #upkeep(): Promise<boolean> {
-    const { upkeep } = this.#queue.strategy;
-    if (upkeep === undefined || performance.now() < this.#nextUpkeepMs) return false;
-    this.#nextUpkeepMs = performance.now() + jittered(upkeep.everyMs, this.#options.random());
-    return (await upkeep.run(this.#queue.driver)).ready;
+    return promoted > 0;
   }
 
   /** Waits for the statement under way, and ends. */

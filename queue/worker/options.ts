@@ -7,6 +7,7 @@ import type { Queue } from '../queue.ts';
 import { exponentialRetry, type Random, type RetryPolicy } from '../retry.ts';
 import type { ClaimedJob, Outcome, SettleResult } from '../strategy.ts';
 import { claimsAtOnce } from './claim-gate.ts';
+import { defaultPrefetch } from './claim-size.ts';
 
 /** What a handler is given beside its job. */
 export interface JobContext {
@@ -60,8 +61,8 @@ export interface WorkerOptions {
   /** Jobs asked for by each claim, and outcomes that trigger a batched settle, 1…10,000. */
   readonly batch?: number;
   /**
-   * How far ahead of the handlers a session claims, in jobs, 0…100,000: another batch is claimed once it fits. 0 claims
-   * only when a handler is idle.
+   * How far ahead of the handlers a session claims, in jobs, 0…100,000: another batch is claimed once it fits, so less than
+   * `batch` claims only when a handler is idle. Default as many batches as the strategy's own.
    */
   readonly prefetch?: number;
   /**
@@ -168,7 +169,7 @@ export function resolveOptions(queue: Queue, options: WorkerOptions): ResolvedOp
     connections: whole('connections', options.connections ?? 1, 1, 1000),
     concurrency: whole('concurrency', options.concurrency ?? 1, 1, 10_000),
     batch,
-    prefetch: whole('prefetch', options.prefetch ?? workerDefaults.prefetch, 0, 100_000),
+    prefetch: whole('prefetch', options.prefetch ?? defaultPrefetch(workerDefaults, batch), 0, 100_000),
     claimsAtOnce: whole('claimsAtOnce', options.claimsAtOnce ?? claimsAtOnce(batch), 1, 1000),
     settle: options.settle ?? workerDefaults.settle,
     settleDelayMs: whole('settleDelayMs', options.settleDelayMs ?? 5, 0, 60_000),

@@ -13,11 +13,12 @@ import { installJobsTable, type JobsTable } from './table.ts';
 export interface LockSearch {
   /** Name of the function, unqualified: two searches never share one. */
   readonly routine: string;
-  /** Declarations of what `find` needs beside `locked bigint[]`. */
+  /** Declarations of what `find` needs beside `locked bigint[]`, `last_priority smallint` and `last_id bigint`. */
   readonly declare?: string;
   /**
-   * Tries locks until `wanted` are got or no candidate is left, none of them twice, and sets `locked` to the ids whose
-   * locks it has: to '{}' at the end, where it leaves the loop it stands in.
+   * Tries locks behind (`last_priority`, `last_id`) until `wanted` are got or no candidate is left, none of them twice; sets
+   * that place to the last one that it got, and `locked` to the ids whose locks it has: to '{}' at the end, where it leaves
+   * the loop it stands in.
    */
   readonly find: (table: JobsTable) => string;
 }
@@ -51,6 +52,9 @@ function functionName(table: JobsTable, search: LockSearch): string {
  * - The search sees a snapshot. A job that somebody settled after it was taken can still be locked here, as its lock is
  *   free: so what was locked is read again. Each statement of a volatile function has a snapshot of its own, and a
  *   settle is committed before its lock opens, hence the second look cannot miss it.
+ * - Where all of it is gone the search goes on behind it: beside a transaction that holds dead rows back, to begin again is
+ *   to walk over all of them, and while that takes long others settle what it finds. Eight sessions at 300 jobs/s picked
+ *   jobs up 3 s late so, and at 27 ms where each claim walked once.
  * - That look goes by id and sorts the few it found: by the order of the ready index it would read all of it.
  * - Nothing stays locked that is not returned: one statement decides both, so that no job becomes ready in between.
  * - The token is drawn after the locks are held; an empty claim draws nothing.
@@ -69,6 +73,8 @@ AS ${tag}
 #variable_conflict use_column
 DECLARE
   locked bigint[];
+  last_priority smallint := -32768;
+  last_id bigint := 0;
   number bigint;
   returned integer;
   ${search.declare ?? ''}

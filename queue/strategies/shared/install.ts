@@ -92,28 +92,35 @@ function refuseForeign({ schema, layout }: Installation, mark: string): never {
 interface Look {
   readonly missing: number;
   readonly layout_missing: number;
-  /** Names of the layout that something bears, in a row; NULL when none does. */
-  readonly layout_found: string | null;
+  /** Names of the layout that something bears; NULL when none does. */
+  readonly layout_found: readonly string[] | null;
   readonly mark: string | null;
 }
 
-/** Whether nothing is missing. Throws InvalidArgumentError for the tables of another layout. Takes no lock on any table. */
+/**
+ * Whether nothing is missing. Throws InvalidArgumentError for the tables of another layout. Takes no lock on any table.
+ * Reads the catalogue by the statement's one snapshot, not by `to_regclass`, which sees what is committed meanwhile: half
+ * of an installation that others finish at this moment would look like somebody else's tables.
+ */
 async function isInstalled(db: Database, installation: Installation): Promise<boolean> {
   const { schema, layout, relations, routines = [] } = installation;
-  const qualified = (names: readonly string[]) => names.map((name) => qualify(schema, name));
   const { rows } = await db.query<Look>({
     text: `
+WITH here AS MATERIALIZED (
+  SELECT c.oid, c.relname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+  WHERE n.nspname = $1
+)
 SELECT (
-  (SELECT count(*) FROM unnest($1::text[]) AS relation (name) WHERE to_regclass(name) IS NULL)
-  + (SELECT count(*) FROM unnest($2::text[]) AS routine (name) WHERE to_regprocedure(name) IS NULL)
+  (SELECT count(*) FROM unnest($2::text[]) AS relation (name) WHERE name NOT IN (SELECT relname FROM here))
+  + (SELECT count(*) FROM unnest($3::text[]) AS routine (name) WHERE to_regprocedure(name) IS NULL)
 )::integer AS missing, of_layout.missing AS layout_missing, of_layout.found AS layout_found,
-  obj_description(to_regclass($4), 'pg_class') AS mark
+  (SELECT obj_description(oid, 'pg_class') FROM here WHERE relname = $5) AS mark
 FROM (
-  SELECT count(*) FILTER (WHERE to_regclass(name) IS NULL)::integer AS missing,
-    string_agg(name, ', ') FILTER (WHERE to_regclass(name) IS NOT NULL) AS found
-  FROM unnest($3::text[]) AS relation (name)
+  SELECT count(*) FILTER (WHERE here.oid IS NULL)::integer AS missing,
+    array_agg(name) FILTER (WHERE here.oid IS NOT NULL) AS found
+  FROM unnest($4::text[]) AS relation (name) LEFT JOIN here ON here.relname = name
 ) AS of_layout`,
-    values: [qualified(relations), routines, qualified(layout.relations), qualify(schema, MARKED)],
+    values: [schema, relations, routines, layout.relations, MARKED],
   });
   const [look] = rows;
   if (look === undefined) return false;
@@ -122,7 +129,7 @@ FROM (
     if (mark !== markOf(installation)) refuseForeign(installation, mark);
   } else if (layout_found !== null && layout_missing > 0)
     throw new InvalidArgumentError(
-      `schema "${schema}" holds ${layout_found}, but not as tables of ${layout.name}: give another schema, or drop it`,
+      `schema "${schema}" holds ${layout_found.map((name) => qualify(schema, name)).join(', ')}, but not as tables of ${layout.name}: give another schema, or drop it`,
     );
   return missing === 0;
 }

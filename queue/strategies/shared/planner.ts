@@ -13,6 +13,12 @@ const OTHER_WAYS = {
   jit: 'off',
 } as const;
 
+/** The same for a routine on the server, which any connection may call, as clauses of CREATE FUNCTION. */
+export const ROUTINE_PLANS = [
+  ...Object.entries(OTHER_WAYS).map(([setting, value]) => `SET ${setting} = ${value}`),
+  'SET plan_cache_mode = force_generic_plan',
+].join('\n');
+
 /**
  * A queue is empty at noon and holds 200,000 jobs a minute later. A prepared statement keeps the plan of noon: over an
  * empty table the cheapest is a sequential scan, and nothing replaces it before the next ANALYZE. Every statement of a

@@ -1,7 +1,9 @@
 // How do jobs come back over which a claim moved the cursor, and then did not live to write their lease?
 
 import type { Database } from '../../../drivers/driver.ts';
+import type { UpkeepResult } from '../../../strategy.ts';
 import { readCommitted } from '../read-committed.ts';
+import type { RangeTables } from './relations.ts';
 import type { Routine } from './routine.ts';
 
 /** Numbers below the cursor that the books do not know, and who was moving the cursor when they were missed. */
@@ -11,6 +13,23 @@ interface Missing {
   readonly hi: number;
   readonly movers: readonly string[];
 }
+
+/** The row that says that somebody looked, and since when the server is up. */
+interface NoLane {
+  readonly lane: null;
+  readonly movers: readonly string[];
+}
+
+/** So many leases are worth a look: beside claims a thousand rows at once are a pause, a hundred are none. */
+const LEASES_PER_LOOK = 100;
+/** How soon the leases are counted again while they come, in ms. */
+const COUNT_EVERY_MS = 1_000;
+/** They come where there were so many since this worker's last count. */
+const LEASES_OF_A_BUSY_QUEUE = 10;
+/** Where no lease has come, a look as young as this will do: that of a reap. */
+const LOOK_LASTS_MS = 10_000;
+/** The pause after a look, as a multiple of what it took: one that has become dear does not take all of a server's time. */
+const PAUSE_PER_LOOK = 10;
 
 /** The routines that keep the books. `rotate` is absent where settled jobs are deleted. */
 interface Routines {
@@ -27,12 +46,17 @@ interface Routines {
  */
 export class Books {
   readonly #routines: Routines;
+  readonly #tables: Pick<RangeTables, 'leases' | 'tended'>;
   #before: readonly Missing[] = [];
-  /** Not a first look any more: what others left undone was cleared away. */
-  #looked = false;
+  /** Since when the server was up that they were missed on. */
+  #upSince: string | undefined;
+  /** Leases of all time, as of this worker's last count. */
+  #counted = Number.NEGATIVE_INFINITY;
+  #lookedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(routines: Routines) {
+  constructor(routines: Routines, tables: Pick<RangeTables, 'leases' | 'tended'>) {
     this.#routines = routines;
+    this.#tables = tables;
   }
 
   /** Ends expired leases and tends the books; returns how many jobs came back. */
@@ -44,24 +68,44 @@ export class Books {
     return reaped + brought;
   }
 
-  /** Tends the books, and lets tables take turns. */
-  async tend(db: Database): Promise<{ readonly ready: boolean }> {
+  /**
+   * Tends the books, and lets tables take turns; early, if there are some leases that nobody has looked at. While leases come,
+   * it asks to be called early; where none has come, a young look, as of a reap, will do.
+   */
+  async tend(db: Database, early: boolean): Promise<UpkeepResult> {
     const books = readCommitted(db);
-    const brought = await this.#bringBack(books);
+    const { leases, tended } = this.#tables;
+    const { rows } = await books.query<{ readonly taken: number; readonly untended: number }>({
+      text: `SELECT leases.last_value::float8 AS taken, (leases.last_value - tended.last_value)::float8 AS untended
+FROM ${leases} AS leases, ${tended} AS tended`,
+    });
+    const { taken, untended } = rows[0] ?? { taken: 0, untended: 0 };
+    const busy = taken - this.#counted >= LEASES_OF_A_BUSY_QUEUE;
+    this.#counted = taken;
+    const startMs = performance.now();
+    const young = startMs - this.#lookedMs < LOOK_LASTS_MS;
+    const enough = early ? untended < LEASES_PER_LOOK : untended === 0 && young;
+    const brought = enough ? 0 : await this.#bringBack(books);
     // The turn is handed on by what the floor has risen to just before.
-    if (this.#routines.rotate !== undefined) await call(books, this.#routines.rotate);
-    return { ready: brought > 0 };
+    if (!(early && enough) && this.#routines.rotate !== undefined) await call(books, this.#routines.rotate);
+    const earlyMs = Math.max(COUNT_EVERY_MS, PAUSE_PER_LOOK * (performance.now() - startMs));
+    return { ready: brought > 0, ...(busy ? { earlyMs } : {}) };
   }
 
   async #bringBack(db: Database): Promise<number> {
     await call(db, this.#routines.setHorizons);
-    const { rows } = await db.query<{ lane: number; lo: string; hi: string; movers: string[] }>({
-      text: `SELECT lane, lo::text, hi::text, movers FROM ${this.#routines.tend.name}($1)`,
-      values: [!this.#looked],
+    const { rows } = await db.query<Missing | NoLane>({
+      text: `SELECT lane, lo::float8, hi::float8, movers FROM ${this.#routines.tend.name}()`,
     });
-    this.#looked = true;
-    const now = rows.map((row) => ({ ...row, lo: Number(row.lo), hi: Number(row.hi) }));
-    const before = this.#before;
+    const looked = rows.find((row): row is NoLane => row.lane === null);
+    // Somebody else is looking, so nothing is known.
+    if (looked === undefined) return 0;
+    this.#lookedMs = performance.now();
+    const now = rows.filter((row): row is Missing => row.lane !== null);
+    // A server that was started anew may have lost the move of a cursor, and given its numbers to somebody else since.
+    const [upSince] = looked.movers;
+    const before = upSince === this.#upSince ? this.#before : [];
+    this.#upSince = upSince;
     this.#before = now.map((missing) => older(missing, before));
     let jobs = 0;
     for (const { lane, lo, hi } of orphaned(before, now))

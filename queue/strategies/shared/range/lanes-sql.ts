@@ -9,7 +9,7 @@ import { type Routine, routine } from './routine.ts';
  * it get the first numbers before anybody sees it; those whose transaction is open still come by `adopt`.
  */
 export function openLane(tables: RangeTables): Routine {
-  const sequences = ['numbers', 'cursor', 'floor'];
+  const sequences = ['numbers', 'cursor', 'floor', 'swept'];
   const schema = quoteLiteral(tables.schema);
   return routine(
     tables,
@@ -25,30 +25,33 @@ BEGIN
   END IF;
   number := nextval(pg_get_serial_sequence(${quoteLiteral(tables.lanes)}, 'id'));
 ${sequences.map((name) => `  EXECUTE format('CREATE SEQUENCE %I.%I', ${schema}, format('lane_%s_${name}', number));`).join('\n')}
-  INSERT INTO ${tables.lanes} (id, priority, queue, numbers, cursor, floor)
+  INSERT INTO ${tables.lanes} (id, priority, queue, ${sequences.join(', ')})
   OVERRIDING SYSTEM VALUE
   VALUES (number, wanted_priority, wanted_queue${sequences
     .map((name) => `,\n    format('%I.%I', ${schema}, format('lane_%s_${name}', number))::regclass`)
     .join('')});
-  WITH moved AS MATERIALIZED (
-    DELETE FROM ${tables.inbox} AS job
-    WHERE ctid = ANY (ARRAY (
-      SELECT waiting.ctid
-      FROM ${tables.inbox} AS waiting
-      WHERE waiting.queue = wanted_queue AND waiting.priority = wanted_priority
-      FOR UPDATE OF waiting SKIP LOCKED
-    ))
-    RETURNING job.*
-  )
-  ${numberedSql(tables)};
+  ${enter(tables, 'waiting.queue = wanted_queue AND waiting.priority = wanted_priority')};
 END`,
   );
 }
 
-/** Appends what `moved` holds to its lanes, in the order of its ids: it is sorted after the join, which keeps no order. */
-function numberedSql(tables: RangeTables): string {
+/**
+ * Moves the jobs of the inbox that are `which` to their lanes, in the order of their ids: they are sorted after the join, which
+ * keeps no order. All of `which` must have a lane that this statement sees.
+ */
+function enter(tables: RangeTables, which: string): string {
   const slot = slotSql(tables);
-  return `INSERT INTO ${tables.jobs}
+  return `WITH moved AS MATERIALIZED (
+    DELETE FROM ${tables.inbox} AS job
+    WHERE ctid = ANY (ARRAY (
+      SELECT waiting.ctid
+      FROM ${tables.inbox} AS waiting
+      WHERE ${which}
+      FOR UPDATE OF waiting SKIP LOCKED
+    ))
+    RETURNING job.*
+  )
+  INSERT INTO ${tables.jobs}
     (lane, seq, origin, attempt, max_attempts, since, last_error, payload${slot === undefined ? '' : ', slot'})
   SELECT lane, nextval(numbers), id, attempt, max_attempts, since, last_error, payload${slot === undefined ? '' : `, ${slot}`}
   FROM (
@@ -80,21 +83,14 @@ export function adopt(tables: RangeTables, open: Routine): Routine {
   WHERE NOT EXISTS (
     SELECT FROM ${tables.lanes} AS lane WHERE lane.queue = wanted_queue AND lane.priority = newcomer.priority
   );
-  WITH moved AS MATERIALIZED (
-    DELETE FROM ${tables.inbox} AS job
-    WHERE ctid = ANY (ARRAY (
-      SELECT waiting.ctid
-      FROM ${tables.inbox} AS waiting
-      WHERE waiting.queue = wanted_queue AND EXISTS (
+  ${enter(
+    tables,
+    `waiting.queue = wanted_queue AND EXISTS (
         SELECT FROM ${tables.lanes} AS lane WHERE lane.queue = waiting.queue AND lane.priority = waiting.priority
       )
       ORDER BY waiting.id
-      LIMIT ${ADOPTED}
-      FOR UPDATE OF waiting SKIP LOCKED
-    ))
-    RETURNING job.*
-  )
-  ${numberedSql(tables)};
+      LIMIT ${ADOPTED}`,
+  )};
 END`,
   );
 }

@@ -4,22 +4,15 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { testDatabase } from '../../../../testing/database.ts';
-import { pgDriver } from '../../../drivers/pg.ts';
+import type { StrategyFactory } from '../../../strategy.ts';
 import { rangeLease } from '../../range-lease.ts';
 import { ring } from '../../ring.ts';
+import { rangeBench, SCHEMA } from './range-bench.ts';
 import { rangeTables } from './relations.ts';
 
-const SCHEMA = 'lanes';
-
-async function bench(t: TestContext, factory: typeof rangeLease) {
-  const database = await testDatabase(t);
-  const driver = pgDriver(database.settings);
-  t.after(() => driver[Symbol.asyncDispose]());
-  const strategy = factory.create({ schema: SCHEMA });
-  await strategy.install(driver);
-  const session = await strategy.openWorker(await driver.connect('claimer'), 'claimer');
-  const claim = async (): Promise<readonly unknown[]> =>
-    (await session.claim('q', 10, 60_000)).map((job) => job.payload);
+async function bench(t: TestContext, factory: StrategyFactory) {
+  const { driver, strategy, claimer } = await rangeBench(t, factory, (await testDatabase(t)).settings);
+  const { claim } = await claimer();
   /** In a transaction no lane is made: the job waits for it. */
   const deposit = (payload: string, priority: number) =>
     driver.transaction((tx) => strategy.enqueue(tx, [{ queue: 'q', payload, priority }]));

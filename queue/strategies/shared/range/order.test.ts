@@ -4,34 +4,22 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { testDatabase } from '../../../../testing/database.ts';
-import { pgDriver } from '../../../drivers/pg.ts';
+import type { Database } from '../../../drivers/driver.ts';
+import type { StrategyFactory } from '../../../strategy.ts';
 import { rangeLease } from '../../range-lease.ts';
 import { ring } from '../../ring.ts';
+import { rangeBench, SCHEMA } from './range-bench.ts';
 
-const SCHEMA = 'ordered';
-const LEASE_MS = 60_000;
-
-/** A queue over `factory`, with an enqueue of `late` that has its number, and is still open. */
-async function withLateJob(t: TestContext, factory: typeof rangeLease) {
-  const database = await testDatabase(t);
-  const driver = pgDriver(database.settings);
-  t.after(() => driver[Symbol.asyncDispose]());
-  const strategy = factory.create({ schema: SCHEMA });
-  await strategy.install(driver);
-  const enqueue = (payload: string, db: Parameters<typeof strategy.enqueue>[0] = driver) =>
+/** A queue with an enqueue of `late` that has its number, and is still open. */
+async function withLateJob(t: TestContext, factory: StrategyFactory) {
+  const { driver, strategy, claimer } = await rangeBench(t, factory, (await testDatabase(t)).settings);
+  const enqueue = (payload: string, db: Database = driver) =>
     strategy.enqueue(db, [{ queue: 'q', payload, priority: payload === 'minor' ? 1 : 0 }]);
-  const session = async () => {
-    const connection = await driver.connect('claimer');
-    const worker = await strategy.openWorker(connection, 'claimer');
-    const claim = async (limit = 10): Promise<readonly unknown[]> =>
-      (await worker.claim('q', limit, LEASE_MS)).map((job) => job.payload);
-    return { connection, claim };
-  };
   await enqueue('first');
   const late = await driver.connect('late');
   await late.query({ text: 'BEGIN' });
   await enqueue('late', late);
-  return { driver, enqueue, session, commitLate: () => late.query({ text: 'COMMIT' }) };
+  return { driver, enqueue, session: claimer, commitLate: () => late.query({ text: 'COMMIT' }) };
 }
 
 for (const factory of [rangeLease, ring]) {

@@ -10,22 +10,13 @@ import { eventually } from '../../../eventually.ts';
 import type { ClaimedJob, ClaimStrategy, Outcome } from '../../../strategy.ts';
 import { rangeLease } from '../../range-lease.ts';
 import { ring } from '../../ring.ts';
+import { LEASE_MS, rangeBench, SCHEMA } from './range-bench.ts';
 import { rangeTables } from './relations.ts';
-
-const SCHEMA = 'range';
-const LEASE_MS = 60_000;
+import { tend } from './upkeep-sql.ts';
 
 async function bench(t: TestContext, factory = rangeLease) {
-  const database = await testDatabase(t);
-  const driver = pgDriver(database.settings);
-  t.after(() => driver[Symbol.asyncDispose]());
-  const strategy = factory.create({ schema: SCHEMA });
-  await strategy.install(driver);
-  const open = async () => {
-    const connection = await driver.connect('tester');
-    return { connection, session: await strategy.openWorker(connection, 'w') };
-  };
-  return { driver, strategy, open, settings: database.settings };
+  const { settings } = await testDatabase(t);
+  return { ...(await rangeBench(t, factory, settings)), settings };
 }
 
 const jobs = (count: number, from = 0) =>
@@ -414,6 +405,73 @@ for (const factory of [rangeLease, ring]) {
     // A handful for each; whatever read the books or the jobs whole would read hundreds.
     assert(ofTurns < each * 20, `${ofTurns} index entries were read by ${each} turns`);
     assert(ofRetries < each * 20, `${ofRetries} index entries were read by ${each} retries`);
+  });
+
+  test(`${factory.strategyName}: a look at the books reads what came since the last one, however much is dead beside an open snapshot`, async (t) => {
+    const { strategy, open, settings } = await bench(t, factory);
+    await using driver = pgDriver({ ...settings, max: 1 });
+    const reader = await open();
+    await reader.connection.query({ text: 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1' });
+    const { session } = await open();
+    const { upkeep } = strategy;
+    assert(session.turn && upkeep);
+    const pass = async (count: number): Promise<void> => {
+      await strategy.enqueue(driver, jobs(count));
+      let claimed = await session.claim('q', 1, LEASE_MS);
+      while (claimed.length > 0)
+        claimed = (await session.turn?.settleAndClaim(acks(claimed), 'q', 1, LEASE_MS))?.jobs ?? [];
+    };
+    const read = async (): Promise<number> => {
+      await driver.query({ text: 'SELECT pg_stat_force_next_flush()' });
+      const { rows } = await driver.query<{ tuples: number }>({
+        text: `SELECT sum(idx_tup_read)::integer AS tuples FROM pg_stat_user_indexes WHERE schemaname = '${SCHEMA}'`,
+      });
+      return rows[0]?.tuples ?? Number.NaN;
+    };
+    for (let dead = 0; dead < 3; dead += 1) {
+      await pass(800);
+      const { earlyMs = 0 } = await upkeep.run(driver);
+      assert(earlyMs >= 1_000, 'while leases come it asks to be called early');
+      await driver.query({ text: 'ANALYZE' });
+    }
+    const cost = async (look: () => Promise<unknown>): Promise<number> => {
+      const before = await read();
+      await look();
+      return (await read()) - before;
+    };
+    await pass(120);
+    const ofLook = await cost(() => upkeep.run(driver));
+    assert(ofLook > 120 && ofLook < 1_500, `${ofLook} index entries were read by a look at 120 leases`);
+    const ofCount = await cost(async () =>
+      assert.deepEqual(await upkeep.run(driver, true), { ready: false }),
+    );
+    assert.equal(ofCount, 0, 'an early look where hardly a lease has come');
+    await upkeep.run(driver);
+    await pass(120);
+    const another = factory.create({ schema: SCHEMA });
+    const ofStart = await cost(() => another.reap(driver, 1));
+    assert(ofStart < 1_500, `${ofStart} index entries were read by the first look of a worker`);
+    await upkeep.run(driver);
+    assert.deepEqual(await upkeep.run(driver), { ready: false });
+  });
+
+  test(`${factory.strategyName}: what a look left that was cut off is swept up by the next, and an idle look writes nothing`, async (t) => {
+    const { driver, strategy, open } = await bench(t, factory);
+    const { session } = await open();
+    await strategy.enqueue(driver, jobs(3));
+    await session.settle(acks(await session.claim('q', 3, LEASE_MS)));
+    const tables = rangeTables({ schema: SCHEMA }, factory === ring);
+    const looker = await driver.connect('looker');
+    await looker.query({ text: `BEGIN; SELECT ${tend(tables).name}(); ROLLBACK` });
+    assert.equal(await count(driver, 'spans'), 1, 'the floor has risen, and the row is still there');
+    const another = factory.create({ schema: SCHEMA });
+    await another.reap(driver, 1);
+    assert.equal(await count(driver, 'spans'), 0);
+    await another.reap(driver, 1);
+    await looker.query({ text: `BEGIN; SELECT ${tend(tables).name}()` });
+    const { rows } = await looker.query({ text: 'SELECT pg_current_xact_id_if_assigned() AS id' });
+    assert.deepEqual(rows, [{ id: null }], 'a look with nothing to do takes no transaction id');
+    await looker.query({ text: 'ROLLBACK' });
   });
 
   test(`${factory.strategyName}: a claim stands although the settle of its turn failed`, async (t) => {

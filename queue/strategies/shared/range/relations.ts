@@ -1,15 +1,16 @@
 // Which relations does a queue of ranges consist of?
 //
-// Jobs of one queue and priority are a *lane*: a log in which each job has the next number. Three sequences belong to a
+// Jobs of one queue and priority are a *lane*: a log in which each job has the next number. Four sequences belong to a
 // lane, since a sequence has no versions that a held-back VACUUM could pile up:
 //
 // - `numbers`: the last number that was given to a job, committed or not.
 // - `cursor`: up to here numbers were handed out, or passed over.
 // - `floor`: up to here everything is settled for good.
+// - `swept`: up to here the books hold nothing any more.
 //
 // Every number in (floor, cursor] lies in exactly one row of `spans` (a lease, or what is settled) or `gaps` (numbers
 // whose jobs were not there when the cursor passed, or came back from a dead worker). A number in neither belongs to a
-// claim that is under way, or to one that was cut off after it had moved the cursor: `reap` tells them apart.
+// claim that is under way, or to one that was cut off after it had moved the cursor: `tend` tells them apart.
 
 import { createHash } from 'node:crypto';
 import { qualify } from '../../../sql.ts';
@@ -35,6 +36,8 @@ export interface RangeTables {
   /** Of ids that no lane gives: jobs that entered by the inbox, or waited. */
   readonly ids: string;
   readonly leases: string;
+  /** How far `leases` had come when the books were tended last. */
+  readonly tended: string;
   readonly fillfactor: number;
   /** First keys of the advisory locks, which are apart for each schema of a database. */
   readonly locks: RangeLocks;
@@ -69,6 +72,7 @@ export function rangeTables({ schema, fillfactor = 50 }: StrategyOptions, rotate
     dead: name('dead'),
     ids: name('ids'),
     leases: name('leases'),
+    tended: name('tended'),
     fillfactor,
     locks: { latch: base, moving: base + 1, opening: base + 2, tending: base + 3 },
   };
@@ -98,6 +102,7 @@ export function rangeRelations({ rotates }: RangeTables): readonly string[] {
     'dead_pkey',
     'ids',
     'leases',
+    'tended',
   ];
   if (!rotates) return shared;
   const slots = [0, 1, 2].flatMap((slot) => [`jobs_${slot}`, `jobs_${slot}_place`, `jobs_${slot}_origin`]);
@@ -162,7 +167,7 @@ const WAITING = `
 
 /** Makes every relation; each statement does nothing where its object exists. */
 export function createRelations(tables: RangeTables): readonly string[] {
-  const { lanes, spans, gaps, inbox, delayed, dead, ids, leases, fillfactor } = tables;
+  const { lanes, spans, gaps, inbox, delayed, dead, ids, leases, tended, fillfactor } = tables;
   return [
     ...createJobs(tables),
     `CREATE TABLE IF NOT EXISTS ${lanes} (
@@ -172,6 +177,7 @@ export function createRelations(tables: RangeTables): readonly string[] {
   numbers  regclass NOT NULL,
   cursor   regclass NOT NULL,
   floor    regclass NOT NULL,
+  swept    regclass NOT NULL,
   UNIQUE (queue, priority)
 )`,
     // `expires_at` lies in no index, so that a settle and a heartbeat are HOT updates; NULL says settled. `alone`
@@ -203,6 +209,7 @@ export function createRelations(tables: RangeTables): readonly string[] {
     `CREATE TABLE IF NOT EXISTS ${dead} (died_at timestamptz NOT NULL DEFAULT now(), ${WAITING}, PRIMARY KEY (id))`,
     `CREATE SEQUENCE IF NOT EXISTS ${ids}`,
     `CREATE SEQUENCE IF NOT EXISTS ${leases}`,
+    `CREATE SEQUENCE IF NOT EXISTS ${tended}`,
   ];
 }
 

@@ -1,6 +1,7 @@
 // How do three tables take turns, so that settled jobs leave by TRUNCATE and no version of them is ever vacuumed?
 
 import { quoteLiteral } from '../../../sql.ts';
+import { ROUTINE_PLANS } from '../planner.ts';
 import { floorOf, type RangeTables } from './relations.ts';
 import { type Routine, routine } from './routine.ts';
 
@@ -23,8 +24,8 @@ function holdsLiving(slot: string, lanes: string): string {
  * Truncates the table whose turn is next, when all of its jobs lie below their lane's floor, and hands the turn on when
  * that table is empty, the one before the present has nothing living, and the present one has grown.
  *
- * - ACCESS EXCLUSIVE is taken only if nobody is in the way: who waits for it makes everybody else wait. While it is held no
- *   transaction has an uncommitted job in the table, so that what is to be seen there is all there is.
+ * - ACCESS EXCLUSIVE is taken only if nothing living is to be seen and nobody is in the way: who waits for it makes everybody else
+ *   wait. While it is held no transaction has an uncommitted job in the table, so that what is to be seen then is all there is.
  * - Claims look along the cursor in the present table and the one before only. A job that was inserted into another one, by
  *   a statement that had read the turn and then slept, is passed by as a gap like any that commits late; gaps are looked
  *   for in all tables, and hold the floor.
@@ -35,6 +36,7 @@ export function rotate(tables: RangeTables): Routine {
     const [nextSlot, present, before] = [slots[next], slots[(next + 2) % 3], slots[(next + 1) % 3]];
     return `WHEN ${next} THEN
       IF pg_relation_size(${quoteLiteral(nextSlot ?? '')}::regclass) > 0 THEN
+        IF ${holdsLiving(nextSlot ?? '', lanes)} THEN RETURN false; END IF;
         FOR try IN 1 .. ${TRIES} LOOP
           BEGIN
             LOCK TABLE ${nextSlot} IN ACCESS EXCLUSIVE MODE NOWAIT;
@@ -69,5 +71,6 @@ BEGIN
   PERFORM setval(${quoteLiteral(turns)}, turn + 1);
   RETURN true;
 END`,
+    ROUTINE_PLANS,
   );
 }

@@ -10,20 +10,25 @@ export interface Routine {
   readonly create: string;
 }
 
-/** The name carries a digest of the body: workers of two versions each call their own. */
+/**
+ * The name carries a digest of the rest: workers of two versions each call their own. `clauses` are those of CREATE FUNCTION, such
+ * as settings; without, it is planned as its caller's connection says.
+ */
 export function routine(
   tables: RangeTables,
   verb: string,
   args: string,
   types: string,
   body: string,
+  clauses = '',
 ): Routine {
-  const text = `${args} ${body}`;
+  const head = `${args}\nLANGUAGE plpgsql VOLATILE${clauses === '' ? '' : `\n${clauses}`}`;
+  const text = `${head} ${body}`;
   const name = qualify(tables.schema, `${verb}_${digest(text)}`);
   const tag = `$range_${digest(tables.jobs)}$`;
   return {
     name,
     signature: `${name}(${types})`,
-    create: `CREATE OR REPLACE FUNCTION ${name}${args}\nLANGUAGE plpgsql VOLATILE AS ${tag}\n#variable_conflict use_column\n${body}\n${tag}`,
+    create: `CREATE OR REPLACE FUNCTION ${name}${head} AS ${tag}\n#variable_conflict use_column\n${body}\n${tag}`,
   };
 }

@@ -10,11 +10,12 @@ import { Books } from './books.ts';
 import { enqueueRanges } from './enqueue.ts';
 import { readRangeContents, readRangeStats } from './inspect.ts';
 import { adopt, openLane } from './lanes-sql.ts';
+import { promoteSql } from './promote-sql.ts';
 import { createRelations, rangeRelations, rangeTables } from './relations.ts';
 import { rotate } from './rotate-sql.ts';
 import { RangeSession, rangeStatements } from './session.ts';
 import { take } from './take-sql.ts';
-import { adoptOrphans, promoteSql, reap, setHorizons, tend } from './upkeep-sql.ts';
+import { adoptOrphans, reap, setHorizons, tend } from './upkeep-sql.ts';
 
 /** What one of the two designs is called, and how its worker is set. */
 export interface RangeDesign {
@@ -45,13 +46,10 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
     adopting,
     ...(rotating === undefined ? [] : [rotating]),
   ];
-  const books = new Books({
-    reap: reaping,
-    setHorizons: horizons,
-    tend: tending,
-    adoptOrphans: adopting,
-    rotate: rotating,
-  });
+  const books = new Books(
+    { reap: reaping, setHorizons: horizons, tend: tending, adoptOrphans: adopting, rotate: rotating },
+    tables,
+  );
   return {
     name: design.name,
     workerDefaults: design.workerDefaults,
@@ -81,9 +79,9 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
     reap: (db, limit) => books.reap(db, Math.max(1, Math.trunc(limit))),
     stats: (db, queue) => readRangeStats(db, tables, queue),
     contents: (db, afterId, limit) => readRangeContents(db, tables, afterId, limit),
-    upkeep: { everyMs: TEND_EVERY_MS, run: (db) => books.tend(db) },
+    upkeep: { everyMs: TEND_EVERY_MS, run: (db, early = false) => books.tend(db, early) },
   };
 }
 
-/** Mean wait between two looks at the books of a worker whose lease is long, in ms. */
+/** Mean wait between two looks of a worker at books that hardly grow, in ms. */
 const TEND_EVERY_MS = 10_000;

@@ -1,6 +1,8 @@
-// How do dead workers' ranges come back, delayed jobs become due, and books stay short?
+// How do dead workers' ranges come back, and books stay short?
 
-import { floorOf, idSql, positionSql, type RangeTables, slotSql } from './relations.ts';
+import { quoteLiteral } from '../../../sql.ts';
+import { ROUTINE_PLANS } from '../planner.ts';
+import { floorOf, idSql, positionSql, type RangeTables } from './relations.ts';
 import { type Routine, routine } from './routine.ts';
 
 /**
@@ -16,55 +18,59 @@ export function reap(tables: RangeTables): Routine {
     '(most integer) RETURNS integer',
     'integer',
     `DECLARE
+  this record;
   span record;
+  floor_at bigint;
   cut bigint;
   present integer;
   reaped integer := 0;
 BEGIN
   ${READ_COMMITTED}
   IF NOT pg_try_advisory_xact_lock(${locks.tending}, 0) THEN RETURN 0; END IF;
-  FOR span IN
-    SELECT span.*, lane.queue, lane.priority
-    FROM ${lanes} AS lane
-    ${floorOf('lane')}
-    JOIN ${spans} AS span ON span.lane = lane.id AND span.lo > floor.position
-    WHERE span.expires_at <= now()
-    ORDER BY span.expires_at
-    FOR UPDATE OF span SKIP LOCKED
-  LOOP
-    EXIT WHEN reaped >= most;
-    SELECT max(seq), count(*) INTO cut, present
-    FROM (
-      SELECT job.seq FROM ${jobs} AS job
-      WHERE job.lane = span.lane AND job.seq BETWEEN span.lo AND span.hi
-      ORDER BY job.seq LIMIT most - reaped
-    ) AS ended;
-    IF present < most - reaped THEN cut := span.hi; END IF;
-    IF present = 0 THEN
-      UPDATE ${spans} SET expires_at = NULL WHERE lane = span.lane AND lo = span.lo;
-      CONTINUE;
-    END IF;
-    IF cut < span.hi THEN
-      UPDATE ${spans} SET lo = cut + 1 WHERE lane = span.lane AND lo = span.lo;
-    ELSE
-      DELETE FROM ${spans} WHERE lane = span.lane AND lo = span.lo;
-    END IF;
-    WITH exhausted AS (
-      DELETE FROM ${jobs} AS job
-      WHERE job.lane = span.lane AND job.seq BETWEEN span.lo AND cut
-        AND job.attempt + span.crashes + 1 >= job.max_attempts
-      RETURNING ${idSql('job')} AS id, since, attempt, max_attempts, last_error, payload
-    )
-    INSERT INTO ${dead} (id, since, attempt, max_attempts, priority, queue, last_error, payload)
-    SELECT id, since, attempt + span.crashes + 1, max_attempts, span.priority, span.queue,
-      concat_ws(E'\\n', 'lease expired in the last attempt, held by ' || span.worker, last_error), payload
-    FROM exhausted;
-    INSERT INTO ${gaps} (lane, crashes, lo, hi, horizon)
-    VALUES (span.lane, span.crashes + 1, span.lo, cut, '0'::xid8);
-    reaped := reaped + present;
+  FOR this IN SELECT * FROM ${lanes} AS lane ORDER BY lane.id LOOP
+    floor_at := ${positionSql('this.floor')};
+    FOR span IN
+      SELECT span.*
+      FROM ${spans} AS span
+      WHERE span.lane = this.id AND span.lo > floor_at AND span.expires_at <= now()
+      ORDER BY span.expires_at
+      FOR UPDATE OF span SKIP LOCKED
+    LOOP
+      EXIT WHEN reaped >= most;
+      SELECT max(seq), count(*) INTO cut, present
+      FROM (
+        SELECT job.seq FROM ${jobs} AS job
+        WHERE job.lane = span.lane AND job.seq BETWEEN span.lo AND span.hi
+        ORDER BY job.seq LIMIT most - reaped
+      ) AS ended;
+      IF present < most - reaped THEN cut := span.hi; END IF;
+      IF present = 0 THEN
+        UPDATE ${spans} SET expires_at = NULL WHERE lane = span.lane AND lo = span.lo;
+        CONTINUE;
+      END IF;
+      IF cut < span.hi THEN
+        UPDATE ${spans} SET lo = cut + 1 WHERE lane = span.lane AND lo = span.lo;
+      ELSE
+        DELETE FROM ${spans} WHERE lane = span.lane AND lo = span.lo;
+      END IF;
+      WITH exhausted AS (
+        DELETE FROM ${jobs} AS job
+        WHERE job.lane = span.lane AND job.seq BETWEEN span.lo AND cut
+          AND job.attempt + span.crashes + 1 >= job.max_attempts
+        RETURNING ${idSql('job')} AS id, since, attempt, max_attempts, last_error, payload
+      )
+      INSERT INTO ${dead} (id, since, attempt, max_attempts, priority, queue, last_error, payload)
+      SELECT id, since, attempt + span.crashes + 1, max_attempts, this.priority, this.queue,
+        concat_ws(E'\\n', 'lease expired in the last attempt, held by ' || span.worker, last_error), payload
+      FROM exhausted;
+      INSERT INTO ${gaps} (lane, crashes, lo, hi, horizon)
+      VALUES (span.lane, span.crashes + 1, span.lo, cut, '0'::xid8);
+      reaped := reaped + present;
+    END LOOP;
   END LOOP;
   RETURN reaped;
 END`,
+    ROUTINE_PLANS,
   );
 }
 
@@ -126,6 +132,7 @@ BEGIN
     FOR UPDATE OF gap SKIP LOCKED
   )) AND horizon IS NULL;
 END`,
+    ROUTINE_PLANS,
   );
 }
 
@@ -133,51 +140,60 @@ END`,
  * Keeps the books of every lane short. It must be a transaction of its own:
  *
  * - The floor rises over what is settled without a break, and what lies below it goes. As a floor outlives a rollback, it
- *   rises over what was committed before only. What lies below the old one has gone before, but for what a tend that was
- *   cut off left: that goes when it is to be \`thorough\`. While VACUUM is held back, dead rows are all that lies there.
+ *   rises over what was committed before only, and a look that was cut off has left its rows there: so up to the old floor rows
+ *   are looked for once more, from where none was found before (`swept`). Dead rows further down are never walked over.
  * - A gap whose horizon has passed, and in which nothing is to be seen, stays empty: it counts as settled. Both are asked
  *   of one snapshot, in which every transaction below the horizon has ended.
- * - Above the floor, settled neighbours become one row, so that a job of an hour does not make a list of every claim.
+ * - Above the floor, settled neighbours become one row, so that a job of an hour does not make a list of every claim. The floor
+ *   bounds each look, whichever way round a join is made: below it lies what a held-back VACUUM cannot remove.
  *
- * Returns the numbers below the cursor that no row covers, with the transactions that are moving the cursor at present.
- * The cursor is read first, then who is moving it, then the books: what is missing from them and below that cursor belongs to
- * one of those, or to nobody any more.
+ * Returns a row of NULLs if it looked, as only one worker at a time does; and the numbers below the cursor that no row covers,
+ * with the transactions that are moving the cursor at present. The cursor is read first, then who is moving it, then the books:
+ * what is missing from them and below that cursor belongs to one of those, or to nobody any more.
  */
 export function tend(tables: RangeTables): Routine {
-  const { jobs, lanes, spans, gaps, locks } = tables;
+  const { jobs, lanes, spans, gaps, leases, tended, locks } = tables;
   return routine(
     tables,
     'tend',
-    '(thorough boolean) RETURNS TABLE (lane integer, lo bigint, hi bigint, movers text[])',
-    'boolean',
+    '() RETURNS TABLE (lane integer, lo bigint, hi bigint, movers text[])',
+    '',
     `DECLARE
   this record;
   cursor_at bigint;
   floor_at bigint;
-  above bigint;
+  swept_to bigint;
   settled_to bigint;
+  left_over integer;
   moving text[];
+  taken bigint;
 BEGIN
   ${READ_COMMITTED}
   IF NOT pg_try_advisory_xact_lock(${locks.tending}, 0) THEN RETURN; END IF;
+  SELECT last_value INTO taken FROM ${leases};
+  RETURN QUERY SELECT NULL::integer, NULL::bigint, NULL::bigint, ARRAY[pg_postmaster_start_time()::text];
   FOR this IN SELECT * FROM ${lanes} AS lane ORDER BY lane.id LOOP
     cursor_at := ${positionSql('this.cursor')};
     floor_at := ${positionSql('this.floor')};
-    CONTINUE WHEN cursor_at = floor_at;
+    swept_to := ${positionSql('this.swept')};
+    CONTINUE WHEN cursor_at = floor_at AND floor_at = swept_to;
     moving := ARRAY (
       SELECT pid || ' ' || virtualtransaction
       FROM pg_locks
       WHERE locktype = 'advisory' AND objsubid = 2 AND classid = ${locks.moving} AND objid = this.id::oid AND granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
     );
+    IF swept_to < floor_at THEN
+      WITH ${below(tables, 'swept_to', 'floor_at')}
+      SELECT count(*) INTO left_over FROM below;
+      IF left_over = 0 THEN PERFORM setval(this.swept, floor_at); END IF;
+    END IF;
     settled_to := (${settledUpTo(spans)});
     IF settled_to > floor_at THEN
-      above := CASE WHEN thorough THEN 0 ELSE floor_at END;
       PERFORM setval(this.floor, settled_to);
+      WITH ${below(tables, 'floor_at', 'settled_to')}
+      SELECT count(*) INTO left_over FROM below;
       floor_at := settled_to;
-      DELETE FROM ${spans} AS span
-      WHERE span.lane = this.id AND span.lo > above AND span.lo <= floor_at AND span.hi <= floor_at AND span.expires_at IS NULL;
-      DELETE FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > above AND gap.lo <= floor_at AND gap.hi <= floor_at;
     END IF;
     WITH closed AS (
       DELETE FROM ${gaps} AS gap
@@ -204,15 +220,31 @@ BEGIN
       SELECT min(run.lo) AS lo, max(run.hi) AS hi FROM run GROUP BY run.number HAVING count(*) > 1
     ), swallowed AS (
       DELETE FROM ${spans} AS span USING merged
-      WHERE span.lane = this.id AND span.lo > merged.lo AND span.lo <= merged.hi
+      WHERE span.lane = this.id AND span.lo > floor_at AND span.lo > merged.lo AND span.lo <= merged.hi
     )
-    UPDATE ${spans} AS span SET hi = merged.hi FROM merged WHERE span.lane = this.id AND span.lo = merged.lo;
+    UPDATE ${spans} AS span SET hi = merged.hi
+    FROM merged WHERE span.lane = this.id AND span.lo > floor_at AND span.lo = merged.lo;
     RETURN QUERY
       SELECT this.id, missing.lo, missing.hi, moving
       FROM (${uncovered(tables, 'floor_at', 'floor_at', 'cursor_at')}) AS missing;
   END LOOP;
+  PERFORM setval(${quoteLiteral(tended)}, taken) FROM ${tended} WHERE last_value <> taken;
 END`,
+    ROUTINE_PLANS,
   );
+}
+
+/** Deletes what is settled between two floors, and gives it back as `below`. */
+function below({ spans, gaps }: RangeTables, above: string, floor: string): string {
+  return `spans_below AS (
+        DELETE FROM ${spans} AS span
+        WHERE span.lane = this.id AND span.lo > ${above} AND span.lo <= ${floor} AND span.hi <= ${floor} AND span.expires_at IS NULL
+        RETURNING span.lo
+      ), gaps_below AS (
+        DELETE FROM ${gaps} AS gap
+        WHERE gap.lane = this.id AND gap.lo > ${above} AND gap.lo <= ${floor} AND gap.hi <= ${floor}
+        RETURNING gap.lo
+      ), below AS (SELECT FROM spans_below UNION ALL SELECT FROM gaps_below)`;
 }
 
 /**
@@ -269,41 +301,6 @@ BEGIN
   JOIN ${jobs} AS job ON job.lane = orphaned.lane AND job.seq BETWEEN orphaned.lo AND orphaned.hi;
   RETURN orphans;
 END`,
+    ROUTINE_PLANS,
   );
-}
-
-/** Appends due jobs to their lanes; those without one enter by the inbox. LIMIT is a literal for the planner's sake. */
-export function promoteSql(tables: RangeTables, limit: number): string {
-  const { jobs, lanes, delayed, inbox } = tables;
-  const slot = slotSql(tables);
-  return `
-WITH due AS MATERIALIZED (
-  DELETE FROM ${delayed}
-  WHERE ctid = ANY (ARRAY (
-    SELECT ctid FROM ${delayed} WHERE run_at <= now() ORDER BY run_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
-  ))
-  RETURNING *
-), placed AS MATERIALIZED (
-  SELECT due.*, lane.id AS lane, lane.numbers
-  FROM due
-  LEFT JOIN ${lanes} AS lane ON lane.queue = due.queue AND lane.priority = due.priority
-), appended AS (
-  INSERT INTO ${jobs} (lane, seq, origin, attempt, max_attempts, since, last_error, payload${slot === undefined ? '' : ', slot'})
-  SELECT lane, nextval(numbers), id, attempt, max_attempts, run_at, last_error, payload${slot === undefined ? '' : `, ${slot}`}
-  FROM (SELECT * FROM placed WHERE lane IS NOT NULL ORDER BY run_at, id) AS due
-), entered AS (
-  INSERT INTO ${inbox} (id, since, attempt, max_attempts, priority, queue, last_error, payload)
-  SELECT id, run_at, attempt, max_attempts, priority, queue, last_error, payload
-  FROM placed
-  WHERE lane IS NULL
-)
-SELECT
-  (SELECT count(*)::integer FROM due) AS promoted,
-  (
-    SELECT ceil(extract(epoch FROM run_at - now()) * 1000)::float8
-    FROM ${delayed}
-    WHERE run_at > now()
-    ORDER BY run_at
-    LIMIT 1
-  ) AS next_ms`;
 }
