@@ -114,9 +114,9 @@ test('the command prints a figure for each thing that it measures, and ends by w
   const stdout = await text(child.stdout);
   const code = await ended;
   assert.match(stdout, /^peers: .*\?$/m);
-  assert.match(stdout, /drain, batch\?batch=100&prefetch=100: /);
+  assert.match(stdout, /drain, batch\?batch=100&prefetch=100&claimsAtOnce=1000: /);
   assert.match(stdout, /drain, pg-boss\?batch=100: /);
-  assert.match(stdout, /batch\?batch=100&prefetch=100 ÷ pg-boss\?batch=100: .*target ≥ 1/);
+  assert.match(stdout, /batch\?batch=100&prefetch=100&claimsAtOnce=1000 ÷ pg-boss\?batch=100: .*target ≥ 1/);
   assert.match(stdout, /advisory ÷ Que: not measured \(not run: /);
   assert.match(
     stdout,

@@ -100,7 +100,7 @@ async function measure(
     ...(context.pacing === undefined ? {} : { pacing: context.pacing }),
     ...(context.producerPriority === undefined ? {} : { producerPriority: context.producerPriority }),
   });
-  const prepared = await prepare(plan, context, target, watch);
+  const prepared = await prepare(plan, context, target, watch, loadRun.keys);
   const ceilingPerSec = await context.ceilingFor(prepared.contender.declared.batch);
   await using counting = countSessions(scenario, database, prepared.contender);
   const load = await withContender(plan.contender, target, (contender) =>
@@ -149,6 +149,7 @@ async function prepare(
   context: CellContext,
   target: Target,
   watch: ServerWatch,
+  offered: number,
 ): Promise<Prepared> {
   const { scenario } = plan;
   const prepared = await withContender(plan.contender, target, async (contender) => {
@@ -179,7 +180,7 @@ async function prepare(
       delayed,
     };
   });
-  await watch.settleDown();
+  await watch.settleDown({ jobs: offered, payloadBytes: scenario.payloadBytes });
   return prepared;
 }
 

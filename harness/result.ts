@@ -13,7 +13,7 @@ export { type Plan, planSchema, type StorageReading, type Telemetry } from './re
 /** Raised when a reader of older bundles must change. */
 export const SCHEMA_VERSION = 2;
 /** Raised whenever numbers of older bundles stop being comparable. */
-export const METHOD_VERSION = 3;
+export const METHOD_VERSION = 4;
 
 const count = z.int().min(0);
 const ratio = z.number().min(0);

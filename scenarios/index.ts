@@ -48,10 +48,11 @@ export const SUITES: readonly Suite[] = [
   },
   {
     name: 'strategies',
-    purpose: 'every claim strategy, drained, at a steady rate and in a burst: about twelve minutes',
+    purpose:
+      'every claim strategy, drained, at a steady rate and in a burst, often enough to judge: half an hour',
     scenarios: ['drain', 'steady', 'burst'],
     contenders: STRATEGY_CONTENDERS,
-    repeats: 2,
+    repeats: 5,
   },
   {
     name: 'crash',

@@ -66,7 +66,7 @@ export type JudgeOptions = {
 };
 
 /** Fewer values on a side than these are not judged: five repeats to look, ten to claim. */
-const LEAST_REPEATS = 5;
+export const LEAST_REPEATS = 5;
 
 type Rules = Required<JudgeOptions> & { readonly family: number };
 

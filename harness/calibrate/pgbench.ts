@@ -8,6 +8,8 @@ import { oneLine, RuntimeFailure } from '../errors.ts';
 import { Workload } from '../load/workload.ts';
 import { procStatFields, runToEnd } from '../server/processes.ts';
 import type { CellDatabase, PostgresServer } from '../server/server.ts';
+import { inOwnSession } from '../telemetry/server-costs.ts';
+import { beginSegments } from '../telemetry/wal-ahead.ts';
 
 /** What a worker's connection sets, too: see queue/strategies/shared/planner.ts. */
 const WORKER_SETTINGS = ['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin', 'sort']
@@ -53,7 +55,7 @@ export function findPgbench(): string | undefined {
  */
 export async function runPgbench(load: PgbenchLoad): Promise<PgbenchRate> {
   await using database = await load.server.openDatabase(load.label);
-  const statements = await prepareDatabase(database, load.preloadJobs);
+  const statements = await prepareDatabase(database, load);
   const args = pgbenchArguments(load, database, writeScript(load, statements));
   const command =
     load.cpus === undefined
@@ -107,7 +109,7 @@ function writeScript(load: PgbenchLoad, [claim, ack]: readonly [Statement, State
 /** Installs, preloads, and returns the claim and the ack of one job as a worker's session sends them. */
 async function prepareDatabase(
   database: CellDatabase,
-  jobs: number,
+  { server, preloadJobs: jobs }: PgbenchLoad,
 ): Promise<readonly [Statement, Statement]> {
   const sent: Statement[] = [];
   await using driver = pgDriver({ ...database.connection, max: 2, onStatement: (s) => void sent.push(s) });
@@ -135,6 +137,9 @@ async function prepareDatabase(
     chunk = [];
   }
   await queue.enqueueMany(chunk);
+  await inOwnSession(database, (session) =>
+    beginSegments(session, { jobs, payloadBytes: PAYLOAD_BYTES }, server.dataDirectory),
+  );
   await settleDown(driver);
   return [claim, ack];
 }

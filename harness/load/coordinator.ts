@@ -102,6 +102,11 @@ export class LoadRun implements AsyncDisposable {
     );
   }
 
+  /** How many jobs there may be: the preload's, and the producers'. */
+  get keys(): number {
+    return this.#assigned.keys;
+  }
+
   /** Connects the agents, runs the phases, lets the queue empty, and stops the agents. */
   async run(options: LoadOptions): Promise<Load> {
     await this.#prepare(options);

@@ -15,10 +15,10 @@ const NOISE_LENGTH = 1 << 19;
 /** Golden section of that: the pads of a thousand neighbours begin two hundred characters apart, or more. */
 const STRIDE = 324_027;
 
-/** Text that does not compress, the same in every process: pads are cut from it. */
-const NOISE = noise();
+let noise = '';
 
-function noise(): string {
+/** Text that does not compress, the same in every process: pads are cut from it. It takes some 20 ms to make. */
+function makeNoise(): string {
   const draw = randomStream(1, 'pads');
   return Array.from({ length: NOISE_LENGTH }, () => ALPHABET[Math.floor(draw() * ALPHABET.length)]).join('');
 }
@@ -32,6 +32,8 @@ export class Workload {
   readonly #payloadBytes: number;
 
   constructor(payloadBytes: number, priorities: readonly number[]) {
+    // Here, not with the first job, which would be sent late.
+    if (noise === '') noise = makeNoise();
     this.#payloadBytes = payloadBytes;
     this.#priorities = priorities;
   }
@@ -59,9 +61,9 @@ export class Workload {
 function padOf(key: number, length: number): string {
   if (length <= 0) return '';
   const from = (key * STRIDE) % NOISE_LENGTH;
-  if (from + length <= NOISE_LENGTH) return NOISE.slice(from, from + length);
+  if (from + length <= NOISE_LENGTH) return noise.slice(from, from + length);
   return (
-    NOISE.slice(from) +
-    NOISE.repeat(Math.ceil(length / NOISE_LENGTH)).slice(0, length - (NOISE_LENGTH - from))
+    noise.slice(from) +
+    noise.repeat(Math.ceil(length / NOISE_LENGTH)).slice(0, length - (NOISE_LENGTH - from))
   );
 }

@@ -100,7 +100,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Post
     await dispose();
     if (errorCode(error) !== 'ENOSPC' && errorCode(error) !== 'EDQUOT') throw error;
     throw new RuntimeFailure(
-      `no space left in ${base} for an embedded server (about 100 MB and its data): set TMPDIR`,
+      `no space left in ${base} for an embedded server (about 100 MB, 1 GB of WAL under load, and its data): set TMPDIR`,
     );
   }
 }

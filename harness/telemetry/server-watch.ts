@@ -1,5 +1,6 @@
 // What did the server do and spend during one cell's load?
 
+import pg from 'pg';
 import { isForUser, oneLine } from '../errors.ts';
 import type { Cell, Sample, Telemetry } from '../result.ts';
 import type { CellDatabase, PostgresServer } from '../server/server.ts';
@@ -8,11 +9,14 @@ import {
   type CostDifference,
   type CostSnapshot,
   costsBetween,
+  inOwnSession,
+  type OwnSession,
   readCosts,
   resetStatistics,
   waitForQuiet,
 } from './server-costs.ts';
 import { ServerTelemetry } from './telemetry.ts';
+import { type Ahead, beginSegments, bytesAhead } from './wal-ahead.ts';
 
 const QUIET_WITHIN_MS = 3_000;
 
@@ -39,9 +43,12 @@ export class ServerWatch implements AsyncDisposable {
   readonly #cpuUs: (() => number) | undefined;
   /** Whether nobody else uses the server. */
   readonly #ownServer: boolean;
+  readonly #dataDirectory: string | undefined;
   readonly #notes = new Set<string>();
   #before: CostSnapshot | undefined;
   #samplerCommits = 0;
+  /** Bytes of WAL that lay ready for the load; absent where the server is not the harness's. */
+  #walAhead: number | undefined;
 
   constructor(
     database: CellDatabase | undefined,
@@ -53,6 +60,7 @@ export class ServerWatch implements AsyncDisposable {
     this.#telemetry = database && new ServerTelemetry(database, server ?? {}, sampling, leave);
     this.#cpuUs = server?.cpuUs;
     this.#ownServer = server?.kind === 'embedded';
+    this.#dataDirectory = server?.dataDirectory;
   }
 
   /** Bytes of WAL written so far; undefined without a database. */
@@ -60,13 +68,21 @@ export class ServerWatch implements AsyncDisposable {
     return this.#watched === undefined ? undefined : (await readCosts(this.#watched)).walBytes;
   }
 
-  /** Waits for the preparation's sessions to end, and puts counters and planner statistics in order. */
-  async settleDown(): Promise<void> {
+  /**
+   * Waits for the preparation's sessions to end, and puts counters, planner statistics and, on a server of the harness's own,
+   * the WAL in order for a load.
+   */
+  async settleDown(ahead?: Ahead): Promise<void> {
     if (this.#watched === undefined) return;
     await this.#quiet();
     // Before the checkpoint and the reset, which take away its traces.
     await this.#telemetry?.storage('before');
+    // Before the checkpoint, which recycles what was begun.
+    if (ahead !== undefined) await this.#wal((session) => beginSegments(session, ahead, this.#dataDirectory));
     for (const note of await resetStatistics(this.#watched, this.#ownServer)) this.#notes.add(note);
+    await this.#wal(async (session) => {
+      this.#walAhead = await bytesAhead(session);
+    });
   }
 
   /** Reads the counters and starts to sample. */
@@ -95,6 +111,10 @@ export class ServerWatch implements AsyncDisposable {
     const spent =
       this.#before && costsBetween(this.#before, after, telemetry.commits() - this.#samplerCommits);
     const told = await telemetry.after(endUs - startUs);
+    if (spent !== undefined && this.#walAhead !== undefined && spent.walBytes > this.#walAhead)
+      this.#notes.add(
+        `${megabytes(spent.walBytes)} of WAL were written and ${megabytes(this.#walAhead)} lay ready: the server may have created segments under the load, while commits waited`,
+      );
     this.#note([...telemetry.samplerMissing, ...(spent?.missing ?? [])]);
     const readings = [...telemetry.readings];
     return {
@@ -104,6 +124,17 @@ export class ServerWatch implements AsyncDisposable {
       samples: (cell) =>
         readings.map(({ atUs, ...reading }) => sampleOf(cell, (atUs - startUs) / 1e6, reading)),
     };
+  }
+
+  /** On a server of the harness's own: what fails, as on a disk that is slow or full, is a note. */
+  async #wal(work: (session: OwnSession) => Promise<void>): Promise<void> {
+    if (this.#watched === undefined || !this.#ownServer) return;
+    try {
+      await inOwnSession(this.#watched, work);
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError)) throw error;
+      this.#notes.add(`no WAL was made ready for the load: ${oneLine(error)}`);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -159,6 +190,10 @@ export function costPerJob(
       ? {}
       : { preloadWalBytesPerJob: round(preload.walBytes / preload.jobs) }),
   };
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MB`;
 }
 
 function round(value: number): number {

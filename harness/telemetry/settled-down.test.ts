@@ -1,8 +1,9 @@
 // Does a load begin with counters at zero, fresh planner statistics and a checkpoint behind it?
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import pg from 'pg';
+import { serverOfVersion } from '../../testing/server-of-version.ts';
 import { withConnection } from '../server/connect.ts';
 import { startEmbedded } from '../server/embedded.ts';
 import { openServer } from '../server/index.ts';
@@ -71,3 +72,42 @@ test('what the preparation did is analyzed, forgotten by the counters, and on di
     assert.deepEqual([own.checkpointed, own.notes.includes(NONE)], [true, false], own.notes.join());
   });
 });
+
+for (const version of ['14', '18'] as const)
+  describe(`PostgreSQL ${version}`, () => {
+    const found = serverOfVersion(version, { min_wal_size: '160MB' });
+    test('so many segments of WAL lie ahead of a load as its jobs may fill, and no more than the server keeps', async (t) => {
+      const { server, why } = found;
+      if (server === undefined) return t.skip(why);
+      await using database = await server.openDatabase('ahead');
+      const ahead = (): Promise<number> =>
+        withConnection(database.connection, NAME, async (client) => {
+          const { rows } = await client.query<{ ahead: number }>(
+            'SELECT count(*)::int AS ahead FROM pg_ls_waldir() WHERE name > pg_walfile_name(pg_current_wal_insert_lsn())',
+          );
+          return rows[0]?.ahead ?? Number.NaN;
+        });
+      await using watch = new ServerWatch(database, server);
+      const written = async (): Promise<number> => (await watch.walBytes()) ?? Number.NaN;
+      await watch.settleDown();
+      // A checkpoint that finds the present one nearly full begins one by itself.
+      assert.ok((await ahead()) <= 1);
+      // 25,000 × 4.3 kB.
+      await watch.settleDown({ jobs: 25_000, payloadBytes: 100 });
+      assert.equal(await ahead(), 7);
+      const place = await written();
+      await watch.settleDown({ jobs: 25_000, payloadBytes: 100 });
+      assert.equal(await ahead(), 7);
+      assert.ok((await written()) - place < 2 ** 20, 'what lies ahead is not begun again');
+      await watch.settleDown({ jobs: 80_000_000, payloadBytes: 100 });
+      assert.equal(await ahead(), 9);
+      await watch.begin();
+      await withConnection(database.connection, NAME, (client) =>
+        client.query(
+          `SELECT pg_logical_emit_message(false, 'test', repeat('x', 1048576)) FROM generate_series(1, 150)`,
+        ),
+      );
+      const { notes } = await watch.end(0, 1);
+      assert.match(notes.join(), /^150 MB of WAL were written and 144 MB lay ready: /);
+    });
+  });

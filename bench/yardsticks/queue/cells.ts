@@ -49,13 +49,14 @@ export async function measured(place: Place, wanted: Wanted): Promise<Measured> 
 
 async function tried(place: Place, wanted: Wanted): Promise<Measured> {
   const first = await once(place, wanted);
-  if (first.cell.verdict !== 'invalid' || place.bench.smoke) return judged(first, false);
+  if (first.cell.verdict !== 'invalid' || place.bench.smoke) return judged(place, wanted, first, false);
   place.bench.say(`${wanted.contender} in ${wanted.scenario.name}, once more: ${first.cell.reasons[0]}`);
-  return judged(await once(place, wanted), true);
+  return judged(place, wanted, await once(place, wanted), true);
 }
 
-function judged(outcome: CellOutcome, again: boolean): Measured {
-  const { verdict, reasons } = outcome.cell;
+function judged({ bench }: Place, { contender }: Wanted, outcome: CellOutcome, again: boolean): Measured {
+  const { verdict, reasons, notes } = outcome.cell;
+  sayNotes(bench, contender, notes);
   return verdict === 'valid' ? { outcome, again } : { problem: `${verdict}: ${reasons.join('; ')}` };
 }
 
@@ -80,6 +81,22 @@ function once(
     },
     context,
   );
+}
+
+const said = new WeakMap<Bench, Set<string>>();
+
+/** What a cell has to say beside its figures, once for each contender, whatever its numbers: it may bear on them. */
+export function sayNotes(bench: Bench, contender: string, notes: readonly string[]): void {
+  const before = said.get(bench) ?? new Set();
+  said.set(bench, before);
+  for (const note of notes) {
+    const line = `${contender}: ${note}`;
+    const kind = line.replaceAll(/[\d.,]+/g, '');
+    // No cell of a yardstick has a ceiling.
+    if (before.has(kind) || note.startsWith('no ceiling could be measured')) continue;
+    before.add(kind);
+    bench.say(line);
+  }
 }
 
 /** What a cell shows of one stretch of its load. */

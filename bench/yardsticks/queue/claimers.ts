@@ -86,6 +86,8 @@ interface Series {
   readonly size: Size;
   /** By the number of connections, jobs/s. */
   readonly rates: ReadonlyMap<number, Rounds>;
+  /** The same by round, where its cell is valid. */
+  readonly rounds: Map<number, number>[];
   /** Numbers of connections at which the client, not the server, was at its limit. */
   readonly bound: Set<number>;
 }
@@ -98,7 +100,7 @@ async function seriesOf(
 ): Promise<Series> {
   const entrant = gated ? factory.strategyName : `${factory.strategyName}?${UNGATED}`;
   const rates = new Map(counts.map((count) => [count, new Rounds()]));
-  if (place.bench.smoke) return { factory, gated, entrant, size: SMOKE, rates, bound: new Set() };
+  if (place.bench.smoke) return { factory, gated, entrant, size: SMOKE, rates, rounds: [], bound: new Set() };
   const pilot = await measured(place, {
     scenario: scenarioOf(8, PILOT),
     contender: entrant,
@@ -108,7 +110,7 @@ async function seriesOf(
   const rate = 'outcome' in pilot ? (pilot.outcome.cell.throughput?.settledPerSec ?? 0) : JOBS_MAX;
   const wanted = Math.ceil(rate * (USUAL.seconds + USUAL.warmupSeconds) * SPARE);
   const preloadJobs = Math.min(JOBS_MAX, Math.max(JOBS_MIN, wanted));
-  return { factory, gated, entrant, size: { ...USUAL, preloadJobs }, rates, bound: new Set() };
+  return { factory, gated, entrant, size: { ...USUAL, preloadJobs }, rates, rounds: [], bound: new Set() };
 }
 
 function scenarioOf(connections: number, { preloadJobs, warmupSeconds, seconds }: Size): ScenarioInput {
@@ -123,7 +125,7 @@ function scenarioOf(connections: number, { preloadJobs, warmupSeconds, seconds }
 }
 
 async function measure(place: Place, series: Series, count: number, round: number): Promise<void> {
-  const { entrant, size, rates } = series;
+  const { entrant, size, rates, rounds } = series;
   const cell = await measured(place, {
     scenario: scenarioOf(count, size),
     contender: entrant,
@@ -139,29 +141,41 @@ async function measure(place: Place, series: Series, count: number, round: numbe
     return;
   }
   rates.get(count)?.add(rate, cell.again);
+  rounds[round] ??= new Map();
+  rounds[round]?.set(count, rate);
   if (cell.outcome.cell.generator.generatorBound) series.bound.add(count);
   place.bench.say(`${entrant}, ${count} connections: ${brief(rate)} jobs/s`);
 }
 
 function figureOf(
-  { factory, gated, rates, bound }: Series,
+  { factory, gated, rates, rounds, bound }: Series,
   counts: readonly number[],
   where: string,
 ): Figure {
   const readings = counts.map((count) => ({ count, ...(rates.get(count) ?? new Rounds()).reading() }));
-  const most = readings.at(-1);
-  // A void cell makes a peak of NaN, and so a figure that is missed.
-  const peak = Math.max(...readings.map(({ value }) => value));
+  const most = counts.at(-1) ?? Number.NaN;
+  const best = readings.toSorted((a, b) => b.value - a.value)[0]?.count ?? Number.NaN;
   const voids = readings.flatMap(({ value, note }) => (Number.isNaN(value) ? [note] : []));
-  // A peak that the client held down makes the ratio greater than it is.
-  const heldDown = readings.some(({ count, value }) => value === peak && bound.has(count));
+  // Of each round by itself: its cells share the state of the machine. A void cell may hide the peak.
+  const ratios = new Rounds();
+  for (const round of rounds) {
+    const [last, peak] = [round.get(most), round.get(best)];
+    if (last !== undefined && peak !== undefined) ratios.add(last / peak);
+  }
+  for (const reason of voids) ratios.failed(reason);
+  const { note, doubt, ...ratio } = ratios.reading();
+  // What the client held down may be the peak, and makes the ratio greater than it is.
+  const doubts = [
+    ...(doubt === undefined ? [] : [doubt]),
+    ...(bound.size === 0 ? [] : [`perhaps generator-bound with ${[...bound].join(', ')} connections`]),
+  ];
   const table = readings.map(({ count, value }) => `${count}: ${brief(value)}`).join(', ');
   return {
-    what: `${factory.strategyName}, ${most?.count} connections ${gated ? 'of one worker behind its gate ' : ''}÷ its own peak, batch ${defaultBatch(factory)}, ${where}`,
-    value: (most?.value ?? Number.NaN) / peak,
+    what: `${factory.strategyName}, ${most} connections ${gated ? 'of one worker behind its gate ' : ''}÷ its own peak, batch ${defaultBatch(factory)}, ${where}`,
+    ...ratio,
     unit: '',
     ...(factory.control === true || gated ? {} : { target: { atLeast: TARGET } }),
-    ...(heldDown ? { doubt: 'its peak is perhaps generator-bound' } : {}),
-    note: [`jobs/s by connections: ${table}`, ...voids].join('; '),
+    ...(doubts.length === 0 ? {} : { doubt: doubts.join('; ') }),
+    note: [note, `jobs/s by connections: ${table}`].join('; '),
   };
 }

@@ -1,6 +1,7 @@
-// Who is faster, by how much, and how sure is that? Rounds in which each entrant drains once, in an order drawn anew.
+// Who is faster, by how much, and how sure is that? Rounds in which each entrant drains once, in an order drawn for each round.
 
 import { bootstrapInterval } from '../../../stats/bootstrap.ts';
+import { LEAST_REPEATS } from '../../../stats/judge.ts';
 import { randomStream, seeded, shuffled } from '../../../stats/random.ts';
 import { median, pairedRatio, spread } from '../../../stats/spread.ts';
 import type { Figure } from '../../yardstick.ts';
@@ -27,7 +28,7 @@ export async function contest(
   entrants: readonly Entrant[],
   rounds: number,
 ): Promise<readonly Standing[]> {
-  const random = randomStream(Date.now() % 2 ** 31, 'order');
+  const random = randomStream(rounds, 'order');
   const found = new Map(entrants.map((entrant) => [entrant, new Map<number, Drained>()]));
   for (let round = 0; round < rounds; round += 1) {
     for (const entrant of shuffled(entrants, random))
@@ -100,19 +101,20 @@ export function rateFigure(standing: Standing): Figure {
 }
 
 /**
- * The ratio of two rates, by its median over the rounds that they share and a 95 % bootstrap interval of that. A void
- * cell on either side misses the target: it is no reading to be left out.
+ * The ratio of two rates, by its median over the rounds that they share and a 95 % bootstrap interval of that, or the range of
+ * fewer rounds than tell. A void cell on either side misses the target: it is no reading to be left out.
  */
 export function ratioFigure(above: Standing, below: Standing, atLeast: number, ...doubts: string[]): Figure {
   const what = `${labelOf(above.entrant)} ÷ ${labelOf(below.entrant)}`;
   const target = { atLeast };
   // A rival that was held back by its load makes the ratio greater than it is.
   if (below.generatorBound) doubts.push(`perhaps generator-bound: ${labelOf(below.entrant)}`);
-  const doubt = doubts.length === 0 ? {} : { doubt: doubts.join('; ') };
   const problems = [...above.problems, ...below.problems];
   if (problems.length > 0) return { what, value: Number.NaN, unit: '', target, note: problems.join('; ') };
   const ratio = pairedRatio(above.perSec, below.perSec);
   if (ratio === undefined) return { what, value: Number.NaN, unit: '', target, note: 'no round has both' };
+  if (ratio.n < LEAST_REPEATS) doubts.push(`${ratio.n} rounds, and it takes ${LEAST_REPEATS} to tell`);
+  const doubt = doubts.length === 0 ? {} : { doubt: doubts.join('; ') };
   const logs = [...above.perSec].flatMap(([round, rate]) => {
     const other = below.perSec.get(round);
     return other === undefined ? [] : [Math.log(rate / other)];
@@ -122,12 +124,11 @@ export function ratioFigure(above: Standing, below: Standing, atLeast: number, .
     ...(above.generatorBound ? [`perhaps generator-bound, and then more: ${labelOf(above.entrant)}`] : []),
     'burst of a few seconds, no lasting state',
   ].join('; ');
-  // One round has no interval, and is judged as it is.
-  if (logs.length < 2) return { what, value: ratio.median, unit: '', target, note, ...doubt };
+  const figure = { what, value: ratio.median, unit: '', target, note, ...doubt };
+  if (ratio.n < LEAST_REPEATS) return ratio.n < 2 ? figure : { ...figure, interval: [ratio.min, ratio.max] };
   const { low, high } = bootstrapInterval(logs, (values) => median(values) ?? 0, {
     random: seeded(logs.length),
     method: 'percentile',
   });
-  const interval = [Math.exp(low), Math.exp(high)] as const;
-  return { what, value: ratio.median, interval, unit: '', target, note, ...doubt };
+  return { ...figure, interval: [Math.exp(low), Math.exp(high)] };
 }

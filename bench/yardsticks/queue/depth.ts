@@ -7,20 +7,24 @@ import { startEmbedded } from '../../../harness/server/embedded.ts';
 import type { PostgresServer } from '../../../harness/server/server.ts';
 import {
   type ClaimStrategy,
+  type Connection,
   type Driver,
   type NewJob,
   pgDriver,
   type StrategyFactory,
   type WorkerSession,
 } from '../../../queue/index.ts';
-import { median } from '../../../stats/spread.ts';
+import { UpkeepSchedule } from '../../../queue/worker/upkeep-schedule.ts';
+import { bootstrapIntervalOfTwo } from '../../../stats/bootstrap.ts';
+import { seeded } from '../../../stats/random.ts';
+import { median, medianInPlace } from '../../../stats/spread.ts';
 import type { Bench, Figure, Yardstick } from '../../yardstick.ts';
 import { brief } from './cells.ts';
 import { contestants } from './contestants.ts';
 
 const SHALLOW = 10_000;
 const DEEP = 1_000_000;
-/** With CLAIMBENCH_FULL=1: as many as the target speaks of. They take hours. */
+/** With CLAIMBENCH_FULL=1: as many as the target speaks of. */
 const FULL = 10_000_000;
 const SMOKE = { shallow: 1_000, deep: 5_000 };
 const TARGET = 1.5;
@@ -79,8 +83,9 @@ async function figuresOf(
       what: `${where}, ${side}`,
       value: deep[of] / shallow[of],
       unit: '',
+      interval: betweenOf(deep.all, shallow.all, of),
       ...target,
-      note: `medians of ${CLAIMS - UNCOUNTED} claims of ${brief(deep.jobs)} jobs: ${brief(deep[of])} and ${brief(shallow[of])} ms; means ${brief(deep.means[of])} and ${brief(shallow.means[of])}${depths.deep < FULL ? `; the target speaks of ${brief(FULL)}: CLAIMBENCH_FULL=1` : ''}`,
+      note: `one filling; medians of ${CLAIMS - UNCOUNTED} claims of ${brief(deep.jobs)} jobs: ${brief(deep[of])} and ${brief(shallow[of])} ms; means ${brief(deep.means[of])} and ${brief(shallow.means[of])}${depths.deep < FULL ? `; the target speaks of ${brief(FULL)}: CLAIMBENCH_FULL=1` : ''}`,
     });
     return [
       ratio('serverMs', 'at the server'),
@@ -122,7 +127,9 @@ interface Claim {
 }
 
 /** With their means, which a claim that is dear now and then cannot hide from. */
-function mediansOf(claims: readonly Claim[]): Claim & { readonly means: Claim } {
+function mediansOf(
+  claims: readonly Claim[],
+): Claim & { readonly means: Claim; readonly all: readonly Claim[] } {
   const counted = claims.slice(UNCOUNTED);
   const of = (key: keyof Claim): number => median(counted.map((claim) => claim[key])) ?? Number.NaN;
   const mean = (key: keyof Claim): number =>
@@ -131,8 +138,20 @@ function mediansOf(claims: readonly Claim[]): Claim & { readonly means: Claim } 
     serverMs: of('serverMs'),
     clientMs: of('clientMs'),
     jobs: of('jobs'),
+    all: counted,
     means: { serverMs: mean('serverMs'), clientMs: mean('clientMs'), jobs: mean('jobs') },
   };
+}
+
+/** Within which bounds the ratio of the medians lies, as far as the claims of one filling tell. */
+function betweenOf(deep: readonly Claim[], shallow: readonly Claim[], of: 'serverMs' | 'clientMs') {
+  const { low, high } = bootstrapIntervalOfTwo(
+    deep.map((claim) => claim[of]),
+    shallow.map((claim) => claim[of]),
+    (a, b) => medianInPlace(a) / medianInPlace(b),
+    { random: seeded(0), method: 'percentile' },
+  );
+  return [low, high] as const;
 }
 
 /** Statements of this connection and of reading them are known by this mark, and left out. */
@@ -147,11 +166,12 @@ WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 class Site implements AsyncDisposable {
   readonly #strategy: ClaimStrategy;
   readonly #driver: Driver;
+  readonly #connection: Connection;
   readonly #session: WorkerSession;
   readonly #close: AsyncDisposableStack;
   readonly #workload = new Workload(PAYLOAD_BYTES, [0]);
+  readonly #upkeep: UpkeepSchedule | undefined;
   #keys = 0;
-  #nextUpkeepMs = 0;
 
   static async open(server: PostgresServer, factory: StrategyFactory): Promise<Site> {
     await using opening = new AsyncDisposableStack();
@@ -159,20 +179,23 @@ class Site implements AsyncDisposable {
     const driver = opening.use(pgDriver({ ...database.connection, max: FILLERS }));
     const strategy = factory.create({ schema: database.schema });
     await strategy.install(driver);
-    const session = opening.use(await strategy.openWorker(await driver.connect('depth'), 'depth'));
-    return new Site(strategy, driver, session, opening.move());
+    const connection = await driver.connect('depth');
+    const session = opening.use(await strategy.openWorker(connection, 'depth'));
+    return new Site(strategy, driver, { connection, session }, opening.move());
   }
 
   private constructor(
     strategy: ClaimStrategy,
     driver: Driver,
-    session: WorkerSession,
+    { connection, session }: { readonly connection: Connection; readonly session: WorkerSession },
     close: AsyncDisposableStack,
   ) {
     this.#strategy = strategy;
     this.#driver = driver;
+    this.#connection = connection;
     this.#session = session;
     this.#close = close;
+    if (strategy.upkeep !== undefined) this.#upkeep = new UpkeepSchedule(strategy.upkeep, 0);
   }
 
   /** Then the statistics are right and nothing is left to be written, as before every cell. */
@@ -186,7 +209,8 @@ class Site implements AsyncDisposable {
     await Promise.all(Array.from({ length: FILLERS }, enqueue));
     const { ready } = await this.#strategy.stats(this.#driver, QUEUE);
     if (ready !== jobs) throw new Error(`${ready} jobs are ready after ${jobs} were enqueued`);
-    await this.#driver.query({ text: 'ANALYZE' });
+    // Or autovacuum would come meanwhile, and add to both sites alike.
+    await this.#driver.query({ text: 'VACUUM ANALYZE' });
     await this.#driver.query({ text: 'CHECKPOINT' });
   }
 
@@ -195,12 +219,14 @@ class Site implements AsyncDisposable {
     const { batch } = this.#strategy.workerDefaults;
     let [clientMs, serverMs] = [0, 0];
     for (let empty = 0; empty < EMPTY_MAX; empty += 1) {
-      await this.#upkeepWhenDue();
+      await this.#upkeep?.runWhenDue(this.#driver);
       const before = await this.#spentMs();
       const startMs = performance.now();
       const jobs = await this.#session.claim(QUEUE, batch, LEASE_MS);
       // Empty answers on the way are part of what the jobs cost.
       clientMs += performance.now() - startMs;
+      // Within a transaction a statement has ended, for the server's statistics, when the next one begins.
+      await this.#connection.query({ text: `SELECT ${MARK} 1` });
       serverMs += (await this.#spentMs()) - before;
       if (jobs.length > 0) {
         await this.#session.settle(jobs.map((job) => ({ kind: 'ack', job })));
@@ -210,14 +236,6 @@ class Site implements AsyncDisposable {
       await sleep(EMPTY_WAIT_MS);
     }
     throw new Error(`${EMPTY_MAX} claims in a row were empty`);
-  }
-
-  /** As often as a worker does it. */
-  async #upkeepWhenDue(): Promise<void> {
-    const { upkeep } = this.#strategy;
-    if (upkeep === undefined || performance.now() < this.#nextUpkeepMs) return;
-    this.#nextUpkeepMs = performance.now() + upkeep.everyMs;
-    await upkeep.run(this.#driver);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

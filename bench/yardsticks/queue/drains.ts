@@ -10,6 +10,7 @@ import { startEmbedded } from '../../../harness/server/embedded.ts';
 import type { PostgresServer } from '../../../harness/server/server.ts';
 import { type Scenario, scenarioSchema } from '../../../scenarios/scenario.ts';
 import type { Bench } from '../../yardstick.ts';
+import { sayNotes } from './cells.ts';
 
 /** Sessions of the worker; where nothing else is said it has as many. */
 const CONNECTIONS = 8;
@@ -172,6 +173,7 @@ export class Drains implements AsyncDisposable {
         ceilingFor: async () => undefined,
         onProgress: () => undefined,
       });
+      sayNotes(this.#bench, labelOf(entrant), cell.notes);
       return cell;
     } catch (error) {
       if (this.#bench.signal.aborted) throw error;

@@ -23,6 +23,7 @@ const SECONDS = 110;
 const SESSIONS = 8;
 const IDLE_TARGET_PER_SEC = 1;
 const IDLE_SECONDS = 30;
+const IDLE_WINDOWS = 2;
 /** Opening, first claims, the first upkeep; and until sessions that came to rest one after another share their polls. */
 const IDLE_SETTLE_SECONDS = 25;
 /** Idle workers hardly use the machine: several at a time, as many as there are connections for. */
@@ -111,9 +112,14 @@ async function idleFigure(
     target: { atMost: IDLE_TARGET_PER_SEC },
   };
   try {
-    const sent = await idleStatements(bench, server, factory, seconds);
-    const note = `${sent} on all connections of a worker of ${SESSIONS} sessions in ${seconds} s`;
-    return { ...figure, value: sent / seconds, note };
+    const windows = new Rounds();
+    for (const sent of await idleStatements(bench, server, factory, seconds)) windows.add(sent / seconds);
+    const { note, ...reading } = windows.reading();
+    return {
+      ...figure,
+      ...reading,
+      note: `a worker of ${SESSIONS} sessions, windows of ${seconds} s: ${note}`,
+    };
   } catch (error) {
     bench.signal.throwIfAborted();
     return { ...figure, value: Number.NaN, note: `failed: ${oneLine(error)}` };
@@ -126,7 +132,7 @@ async function idleStatements(
   server: PostgresServer,
   factory: StrategyFactory,
   seconds: number,
-): Promise<number> {
+): Promise<number[]> {
   await using database = await server.openDatabase('idle');
   let sent = 0;
   await using driver = pgDriver({ ...database.connection, max: 2, onStatement: () => (sent += 1) });
@@ -140,9 +146,13 @@ async function idleStatements(
   const worker = createWorker(queue, { queue: 'bench', handler: () => undefined, connections: SESSIONS });
   try {
     await sleep(IDLE_SETTLE_SECONDS * 1000, undefined, { signal: bench.signal });
-    sent = 0;
-    await sleep(seconds * 1000, undefined, { signal: bench.signal });
-    return sent;
+    const windows: number[] = [];
+    for (let window = 0; window < IDLE_WINDOWS; window += 1) {
+      sent = 0;
+      await sleep(seconds * 1000, undefined, { signal: bench.signal });
+      windows.push(sent);
+    }
+    return windows;
   } finally {
     await worker.stop({ deadlineMs: 2_000 });
   }

@@ -16,7 +16,6 @@ import { startEmbedded } from '../../../harness/server/embedded.ts';
 import type { CellDatabase } from '../../../harness/server/server.ts';
 import {
   type ClaimedJob,
-  type ClaimStrategy,
   createQueue,
   type Driver,
   type Outcome,
@@ -26,6 +25,7 @@ import {
   strategies,
   type WorkerSession,
 } from '../../../queue/index.ts';
+import { UpkeepSchedule } from '../../../queue/worker/upkeep-schedule.ts';
 import { type Bench, type Figure, wants, type Yardstick } from '../../yardstick.ts';
 import { brief } from './cells.ts';
 
@@ -195,13 +195,14 @@ async function costOf(bench: Bench, { factory, database }: Tried, jobs: number):
 /** Every job once through the queue. Throws when one is missing or a settle was refused. */
 async function passThrough(bench: Bench, queue: Queue, driver: Driver, jobs: number): Promise<void> {
   const { strategy } = queue;
-  const upkeep = scheduledUpkeep(strategy, driver);
+  const upkeep =
+    strategy.upkeep && new UpkeepSchedule(strategy.upkeep, performance.now() + strategy.upkeep.everyMs);
   await using session = await strategy.openWorker(await driver.connect('wal'), 'wal');
   const workload = new Workload(PAYLOAD_BYTES, [0]);
   for (let first = 0; first < jobs; first += BATCH) {
     const some = Array.from({ length: BATCH }, (_, i) => workload.job(first + i, 0));
     await queue.enqueueMany(some.map(({ payload }) => ({ queue: QUEUE, payload })));
-    await upkeep();
+    await upkeep?.runWhenDue(driver);
     bench.signal.throwIfAborted();
   }
   let settled = 0;
@@ -212,7 +213,7 @@ async function passThrough(bench: Bench, queue: Queue, driver: Driver, jobs: num
     const before = held.length;
     held = await next(session, held);
     settled += before;
-    await upkeep();
+    await upkeep?.runWhenDue(driver);
     if (held.length > 0 || before > 0) lastFoundMs = performance.now();
     else if (performance.now() - lastFoundMs > PATIENCE_MS)
       throw new Error(`${jobs - settled} of ${jobs} jobs were not handed out`);
@@ -235,14 +236,4 @@ async function next(session: WorkerSession, held: readonly ClaimedJob[]): Promis
 
 function requireAcked(acked: number, wanted: number): void {
   if (acked !== wanted) throw new Error(`${acked} of ${wanted} acks took effect`);
-}
-
-/** The strategy's upkeep as often as it asks for, however often it is called. */
-function scheduledUpkeep({ upkeep }: ClaimStrategy, driver: Driver): () => Promise<void> {
-  let lastMs = performance.now();
-  return async () => {
-    if (upkeep === undefined || performance.now() - lastMs < upkeep.everyMs) return;
-    lastMs = performance.now();
-    await upkeep.run(driver);
-  };
 }

@@ -3,6 +3,7 @@
 import {
   type ClaimStrategy,
   claimsAtOnce,
+  defaultPrefetch,
   type StrategyFactory,
   strategies,
   type WakeupName,
@@ -84,7 +85,7 @@ export function declaredSettings(
     ...(strategies.includes(factory) ? { statementMode: 'prepared' as const } : {}),
     supportSessions: poolConnections + (signalled ? 1 : 0),
     others: {
-      prefetch: axes.prefetch ?? workerDefaults.prefetch,
+      prefetch: axes.prefetch ?? defaultPrefetch(workerDefaults, batch),
       claimsAtOnce: axes.claimsAtOnce ?? claimsAtOnce(batch),
       settle: axes.settle ?? workerDefaults.settle,
       concurrency: axes.concurrency ?? 1,
