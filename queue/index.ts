@@ -1,5 +1,6 @@
 // What does the queue offer to who uses it? Everything else under queue/ is its own affair.
 
+export type { QueueContext } from './context.ts';
 export type { Connection, Database, Driver, QueryResult, Statement } from './drivers/driver.ts';
 export type { DriverAddress, DriverOptions, DriverSettings, Sending } from './drivers/options.ts';
 export { pgDriver, pgTransaction } from './drivers/pg.ts';
@@ -19,12 +20,18 @@ export {
 export { prepared, qualify, quoteIdentifier } from './sql.ts';
 export { strategies } from './strategies/index.ts';
 export type {
+  AttemptError,
+  Cancellation,
   ClaimedJob,
   ClaimStrategy,
+  DeadLetterFilter,
+  DeadLetterStore,
   Delay,
   Guarantees,
   Heartbeat,
+  Inspection,
   JobId,
+  JobRecord,
   Lease,
   NewJob,
   Outcome,
@@ -42,6 +49,7 @@ export type {
 } from './strategy.ts';
 export { wakeups } from './wakeup/index.ts';
 export type { Listener, Signaller, WakeupContext, WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
+export type { Observer, QueueEvent } from './watch/events.ts';
 export { claimsAtOnce } from './worker/claim-gate.ts';
 export { defaultPrefetch } from './worker/claim-size.ts';
 export type {

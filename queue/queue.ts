@@ -1,14 +1,18 @@
 // How does an application put jobs into a queue?
 
+import type { QueueContext } from './context.ts';
 import type { Database, Driver, Transactor } from './drivers/driver.ts';
 import { InvalidArgumentError } from './errors.ts';
 import { requireOpenAxis, requireQueueName, validateJob } from './job.ts';
 import { requireFunction, requireKnownKeys, requireObject } from './keys.ts';
 import { encodePayload } from './payload.ts';
+import { installQueue, printInstallation } from './schema/install.ts';
+import { queueTables } from './schema/queue-tables.ts';
 import { strategies } from './strategies/index.ts';
 import type { ClaimStrategy, JobId, NewJob, QueueStats, StoredJob, StrategyFactory } from './strategy.ts';
 import { wakeups } from './wakeup/index.ts';
 import type { WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
+import type { Observer } from './watch/events.ts';
 
 /** Options of `createQueue`. */
 export interface QueueOptions {
@@ -21,8 +25,10 @@ export interface QueueOptions {
   readonly fillfactor?: number;
   /** How idle workers learn of new jobs; default `coalesced`. */
   readonly wakeup?: WakeupName;
-  /** Told of signals that could not be sent. No job depends on them. Default: ignored. */
+  /** Told of signals that could not be sent, and of what `observe` throws. No job depends on either. Default: ignored. */
   readonly onSignalError?: (error: unknown) => void;
+  /** Told of all that happens through this queue object and its workers; default nobody, which costs nothing. */
+  readonly observe?: Observer;
 }
 
 /** Options of an enqueue. */
@@ -37,12 +43,17 @@ export interface Queue extends AsyncDisposable {
   readonly schema: string;
   readonly strategy: ClaimStrategy;
   readonly wakeup: WakeupFactory;
+  /** What its parts share. Not meant for applications. */
+  readonly context: QueueContext;
   /**
-   * Creates the schema and its relations; does nothing where they exist. Throws InvalidArgumentError when the schema holds
+   * Brings the schema to this version: creates what is missing, and does nothing where nothing is. Workers of the version
+   * before go on meanwhile and afterwards. Throws InvalidArgumentError when the schema holds
    * the tables of a strategy that has others. Strategies that only claim otherwise may take over each other's tables;
    * their workers must not run at the same time, as leases and advisory locks do not know of each other.
    */
   install(): Promise<void>;
+  /** The SQL that `install` would run on a database that has nothing of it: for who runs migrations with tools of his own. */
+  installSql(): string;
   /**
    * Enqueues one job. Durable when it resolves; with `tx`, when that commits.
    * Throws InvalidArgumentError or UnsupportedError before anything is sent.
@@ -70,6 +81,7 @@ const QUEUE_KEYS: readonly (keyof QueueOptions)[] = [
   'fillfactor',
   'wakeup',
   'onSignalError',
+  'observe',
 ];
 const ENQUEUE_KEYS: readonly (keyof EnqueueOptions)[] = ['tx'];
 /** Jobs per statement: bounds the size of one message and of the arrays that the server unpacks. */
@@ -82,25 +94,44 @@ class StrategyQueue implements Queue {
   readonly schema: string;
   readonly strategy: ClaimStrategy;
   readonly wakeup: WakeupFactory;
+  readonly context: QueueContext;
   readonly #signaller;
 
   constructor(options: QueueOptions) {
     requireKnownKeys('a queue', options, QUEUE_KEYS);
     requireObject('driver', options.driver);
     requireFunction('onSignalError', options.onSignalError);
+    requireFunction('observe', options.observe);
     this.driver = options.driver;
     this.schema = options.schema ?? 'claimbench';
     this.strategy = makeStrategy(options.strategy ?? 'skip-locked', this.schema, options.fillfactor);
     this.wakeup = findWakeup(options.wakeup ?? 'coalesced');
-    this.#signaller = this.wakeup.signaller({
+    const onError = options.onSignalError ?? (() => undefined);
+    this.#signaller = this.wakeup.signaller({ driver: this.driver, schema: this.schema, onError });
+    const { observe } = options;
+    this.context = {
       driver: this.driver,
       schema: this.schema,
-      onError: options.onSignalError ?? (() => undefined),
-    });
+      strategy: this.strategy,
+      tables: queueTables(this.schema),
+      signal: (queue) => this.#signaller.afterEnqueue?.([queue]),
+      observed: observe !== undefined,
+      emit(event) {
+        try {
+          observe?.(event);
+        } catch (error) {
+          onError(error);
+        }
+      },
+    };
   }
 
   install(): Promise<void> {
-    return this.strategy.install(this.driver);
+    return installQueue(this.context);
+  }
+
+  installSql(): string {
+    return printInstallation(this.context);
   }
 
   async enqueue(job: NewJob, options: EnqueueOptions = {}): Promise<JobId> {

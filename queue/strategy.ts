@@ -1,6 +1,7 @@
 // What must a way of storing, claiming and settling jobs offer? The seam between the queue and its strategies.
 
 import type { Connection, Database } from './drivers/driver.ts';
+import type { Installation } from './schema/layout.ts';
 
 /** A job's identity in its queue's tables: PostgreSQL's bigint as a decimal string. */
 export type JobId = string;
@@ -38,12 +39,15 @@ export interface ClaimedJob {
   readonly lease: Lease;
 }
 
-/** What became of a claimed job. `retry` with `delayMs` 0 makes it ready at once. `release` gives it back uncounted. */
+/**
+ * What became of a claimed job. `retry` with `delayMs` 0 makes it ready at once. `release` gives it back uncounted: at once, or
+ * after `delayMs` where the strategy has the capability `delay`.
+ */
 export type Outcome =
   | { readonly kind: 'ack'; readonly job: ClaimedJob }
   | { readonly kind: 'retry'; readonly job: ClaimedJob; readonly delayMs: number; readonly error: string }
   | { readonly kind: 'dead-letter'; readonly job: ClaimedJob; readonly error: string }
-  | { readonly kind: 'release'; readonly job: ClaimedJob };
+  | { readonly kind: 'release'; readonly job: ClaimedJob; readonly delayMs?: number };
 
 /**
  * What a settle did. `stale` names the jobs whose lease was lost before: nothing was changed for them, and somebody
@@ -72,6 +76,70 @@ export interface StoredJob {
   readonly id: JobId;
   readonly state: 'ready' | 'delayed' | 'leased' | 'dead';
   readonly payload: unknown;
+}
+
+/** A failed attempt. */
+export interface AttemptError {
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** Milliseconds since the Unix epoch, by the server's clock. */
+  readonly atMs: number;
+  readonly error: string;
+}
+
+/** All that the database knows of a job. */
+export interface JobRecord extends StoredJob {
+  readonly queue: string;
+  readonly priority: number;
+  /** Attempts that were begun. */
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  /** Milliseconds since the Unix epoch by the server's clock, like the other instants here. */
+  readonly enqueuedAtMs?: number;
+  /** When a delayed job is due. */
+  readonly runAtMs?: number;
+  /** When the lease of a leased job ends unless it is prolonged; absent where it ends with its session. */
+  readonly leaseExpiresAtMs?: number;
+  /** Who holds the lease. */
+  readonly worker?: string;
+  readonly diedAtMs?: number;
+  /** Oldest first, as many of the latest as are kept (64 kB). A crashed attempt leaves none where its claim wrote no row. */
+  readonly errors: readonly AttemptError[];
+}
+
+/** Looks at single jobs. */
+export interface Inspection {
+  /** The jobs of `ids` that the database holds, in any order; one that is done is not among them. */
+  find(db: Database, ids: readonly JobId[]): Promise<readonly JobRecord[]>;
+}
+
+/** Takes jobs out of the queue that nobody works on. */
+export interface Cancellation {
+  /** Removes those of `ids` that wait (ready or delayed), and returns them; the others are leased, dead, or not there. */
+  removeWaiting(db: Database, ids: readonly JobId[]): Promise<readonly JobId[]>;
+}
+
+/** Which dead letters are meant; all that is given must hold. */
+export interface DeadLetterFilter {
+  readonly queue?: string;
+  readonly ids?: readonly JobId[];
+  /** Those that died before this instant. */
+  readonly diedBefore?: Date;
+}
+
+/** Dead letters, each the whole record of its job. Any number of callers may work on them at once. */
+export interface DeadLetterStore {
+  /** In the order of their ids, after `afterId`; at most `limit`. */
+  list(
+    db: Database,
+    filter: DeadLetterFilter,
+    afterId: JobId | undefined,
+    limit: number,
+  ): Promise<readonly JobRecord[]>;
+  /** Makes at most `limit` of them ready again, under their ids, with all attempts before them and their errors kept. Returns their ids. */
+  redrive(db: Database, filter: DeadLetterFilter, limit: number): Promise<readonly JobId[]>;
+  /** Deletes at most `limit` of them for good; returns how many. */
+  purge(db: Database, filter: DeadLetterFilter, limit: number): Promise<number>;
 }
 
 /** What a strategy promises, as data: the checker holds it to this. */
@@ -172,6 +240,8 @@ export interface ClaimStrategy {
   readonly fixed?: Readonly<Partial<Record<StrategyAxis, string>>>;
   /** The relations it owns in its schema, unqualified: nothing else is touched. */
   readonly relations: readonly string[];
+  /** What `install` makes, version by version, for who runs migrations of his own; absent: it keeps that to itself. */
+  readonly installation?: Installation;
   /** Creates schema and relations; does nothing where they exist. */
   install(db: Database): Promise<void>;
   /** Durable when the transaction behind `db` has committed. Returns one id per job, in the order given. */
@@ -188,6 +258,9 @@ export interface ClaimStrategy {
   /** Present when jobs and retries can wait for an instant. */
   readonly delay?: Delay;
   readonly upkeep?: Upkeep;
+  readonly inspection?: Inspection;
+  readonly cancellation?: Cancellation;
+  readonly deadLetters?: DeadLetterStore;
 }
 
 /**

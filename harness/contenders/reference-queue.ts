@@ -124,7 +124,8 @@ class ReferenceQueue implements Contender {
   }
 
   async install(): Promise<void> {
-    await this.#strategy.install(this.#control);
+    await using queue = this.#queue(this.#control, this.#factory);
+    await queue.install();
   }
 
   async preload(jobs: Iterable<BenchJob>): Promise<void> {

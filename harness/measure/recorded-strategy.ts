@@ -74,7 +74,7 @@ function withSessions(
   strategy: ClaimStrategy,
   openWorker: (connection: Connection, workerId: string) => Promise<WorkerSession>,
 ): ClaimStrategy {
-  const { priorities, delay, fixed, upkeep } = strategy;
+  const { priorities, delay, fixed, upkeep, inspection, cancellation, deadLetters, installation } = strategy;
   return {
     name: strategy.name,
     guarantees: strategy.guarantees,
@@ -90,6 +90,10 @@ function withSessions(
     ...(delay === undefined ? {} : { delay }),
     ...(fixed === undefined ? {} : { fixed }),
     ...(upkeep === undefined ? {} : { upkeep }),
+    ...(inspection === undefined ? {} : { inspection }),
+    ...(cancellation === undefined ? {} : { cancellation }),
+    ...(deadLetters === undefined ? {} : { deadLetters }),
+    ...(installation === undefined ? {} : { installation }),
   };
 }
 

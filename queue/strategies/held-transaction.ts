@@ -26,10 +26,11 @@ import { createClaimNumber, NUMBERED_RELATIONS, nextClaimNumber } from './shared
 import { type ClaimedRow, toClaimedJob } from './shared/claimed-row.ts';
 import { enqueueInto } from './shared/enqueue.ts';
 import { type HeldRule, readContents, readStats } from './shared/inspect.ts';
+import { installs } from './shared/installs.ts';
 import { PRIORITIES } from './shared/lease-strategy.ts';
 import { keepIndexPlans } from './shared/planner.ts';
 import { settleOn, UNWRITTEN } from './shared/settle.ts';
-import { installJobsTable, type JobsTable, jobsTable } from './shared/table.ts';
+import { type JobsTable, jobsTable, jobsTableInstallation } from './shared/table.ts';
 import { delayOn } from './shared/upkeep.ts';
 
 /** A claim looks at rows that others have just let go of: a stricter level would fail instead. */
@@ -193,7 +194,7 @@ function create(options: StrategyOptions): ClaimStrategy {
     relations: NUMBERED_RELATIONS,
     priorities: PRIORITIES,
     delay: delayOn(table),
-    install: (db) => installJobsTable(db, table, [createClaimNumber(table)], NUMBERED_RELATIONS),
+    ...installs(jobsTableInstallation(table, [createClaimNumber(table)], NUMBERED_RELATIONS)),
     enqueue: enqueueInto(table),
     async openWorker(connection) {
       await keepIndexPlans(connection);

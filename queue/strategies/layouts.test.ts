@@ -56,6 +56,10 @@ function holds(schema: string, theirs: string, ours: string) {
   };
 }
 
+function onlyLooks(sent: readonly string[]): boolean {
+  return sent.length > 0 && sent.every((text) => /^(SELECT|WITH)\b/.test(text));
+}
+
 test('every strategy is named', () => {
   for (const name of ALONE) assert(NAMES.includes(name), name);
 });
@@ -78,7 +82,7 @@ for (const first of ['skip-locked', ...ALONE]) {
     assert.deepEqual(await relationsOf(schema), before);
     statements = [];
     await install(first, schema);
-    assert.equal(statements.length, 1, 'its own is looked at, and left alone');
+    assert(onlyLooks(statements), 'its own is looked at, and left alone');
   });
 }
 
@@ -97,7 +101,7 @@ test('tables of before there were marks are taken for what they are', async () =
     await driver.query({ text: `COMMENT ON TABLE "${schema}".dead IS NULL` });
     statements = [];
     await install(name, schema);
-    assert.equal(statements.length, 1);
+    assert(onlyLooks(statements));
   }
   await install('advisory', 'unmarked skip-locked');
   await driver.query({ text: 'COMMENT ON TABLE "unmarked skip-locked".dead IS NULL' });

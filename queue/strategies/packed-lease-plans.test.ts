@@ -5,8 +5,9 @@ import { test } from 'node:test';
 import { testDatabase } from '../../testing/database.ts';
 import type { Connection, Statement } from '../drivers/driver.ts';
 import { pgDriver } from '../drivers/pg.ts';
+import { installLayout } from '../schema/layout.ts';
 import { packedStatements } from './packed-lease/statements.ts';
-import { installPacked, packedTables } from './packed-lease/tables.ts';
+import { packedInstallation, packedTables } from './packed-lease/tables.ts';
 import { keepIndexPlans } from './shared/planner.ts';
 
 const tables = packedTables({ schema: 'plans' });
@@ -97,7 +98,7 @@ async function assertPlans(connection: Connection, what: string): Promise<void> 
 test('claims, turns, settles and heartbeats go by index at every size, with old plans and new', async (t) => {
   const database = await testDatabase(t);
   await using driver = pgDriver(database.settings);
-  await installPacked(driver, tables);
+  await installLayout(driver, packedInstallation(tables));
   // Only this test decides when there are statistics.
   for (const table of [tables.ready, tables.lease])
     await driver.query({ text: `ALTER TABLE ${table} SET (autovacuum_enabled = off)` });

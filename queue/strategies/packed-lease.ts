@@ -18,8 +18,9 @@ import { LATE_JOBS_WAIT_MS } from './packed-lease/hint.ts';
 import { readPackedContents, readPackedStats } from './packed-lease/inspect.ts';
 import { openPackedSession } from './packed-lease/session.ts';
 import { packedStatements } from './packed-lease/statements.ts';
-import { installPacked, PACKED_RELATIONS, packedTables } from './packed-lease/tables.ts';
+import { PACKED_RELATIONS, packedInstallation, packedTables } from './packed-lease/tables.ts';
 import { delayOnPacked, reapPacked } from './packed-lease/upkeep.ts';
+import { installs } from './shared/installs.ts';
 import { PRIORITIES } from './shared/lease-strategy.ts';
 
 function create(options: StrategyOptions): ClaimStrategy {
@@ -39,7 +40,7 @@ function create(options: StrategyOptions): ClaimStrategy {
     relations: PACKED_RELATIONS,
     priorities: PRIORITIES,
     delay: delayOnPacked(tables),
-    install: (db) => installPacked(db, tables),
+    ...installs(packedInstallation(tables)),
     enqueue: enqueuePacked(tables),
     openWorker: (connection, workerId) => openPackedSession(statements, connection, workerId),
     reap: (db, limit) => reapPacked(db, tables, limit),

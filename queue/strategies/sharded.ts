@@ -16,7 +16,8 @@ import type { Connection } from '../drivers/driver.ts';
 import type { ClaimStrategy, StrategyFactory, StrategyOptions, WorkerSession } from '../strategy.ts';
 import { enqueueInto } from './shared/enqueue.ts';
 import { readContents, readStats } from './shared/inspect.ts';
-import { installLanes, LANE_OF_ID, laneClaims } from './shared/lane-claim.ts';
+import { installs } from './shared/installs.ts';
+import { LANE_OF_ID, laneClaims, lanesInstallation } from './shared/lane-claim.ts';
 import { leaseStatements, openLeaseSession } from './shared/lease-claim.ts';
 import { PRIORITIES } from './shared/lease-strategy.ts';
 import { JOBS_RELATIONS, type JobsTable, jobsTable } from './shared/table.ts';
@@ -53,7 +54,7 @@ function create(options: StrategyOptions): ClaimStrategy {
     relations: JOBS_RELATIONS,
     priorities: PRIORITIES,
     delay: delayOn(table),
-    install: (db) => installLanes(db, table),
+    ...installs(lanesInstallation(table)),
     enqueue: enqueueInto(table),
     openWorker: laneSessions(table),
     reap: (db, limit) => reapExpired(db, table, limit),

@@ -13,6 +13,7 @@ import { prepared } from '../sql.ts';
 import type { ClaimStrategy, StrategyFactory, StrategyOptions } from '../strategy.ts';
 import { enqueueWith } from './shared/enqueue.ts';
 import { contentsWith, statsWith } from './shared/inspect.ts';
+import { installs } from './shared/installs.ts';
 import { claimBy, type LeaseStatements, openLeaseSession } from './shared/lease-claim.ts';
 import { PRIORITIES } from './shared/lease-strategy.ts';
 import {
@@ -27,9 +28,9 @@ import {
 import {
   contentsSql,
   enqueueTexts,
-  installMoveTables,
   MOVE_RELATIONS,
   type MoveTables,
+  moveInstallation,
   moveTables,
   statsSql,
 } from './shared/move-tables.ts';
@@ -66,7 +67,7 @@ function create(options: StrategyOptions): ClaimStrategy {
     relations: MOVE_RELATIONS,
     priorities: PRIORITIES,
     delay: delayWith((limit) => promoteSql(tables, limit)),
-    install: (db) => installMoveTables(db, tables),
+    ...installs(moveInstallation(tables)),
     enqueue: enqueueWith(enqueueTexts(tables)),
     openWorker: (connection, workerId) => openLeaseSession(statements, connection, workerId),
     reap: (db, limit) => reapWith(db, (most) => reapSql(tables, most), limit),

@@ -21,6 +21,7 @@
 //   (ids, chunk numbers, the table to write to) only ever skip, or say where to write.
 
 import type { ClaimStrategy, StrategyFactory, StrategyOptions } from '../strategy.ts';
+import { installs } from './shared/installs.ts';
 import { readCommitted } from './shared/read-committed.ts';
 import { CLAIM_ARGUMENTS, createClaim } from './tick-log/claim-sql.ts';
 import { enqueueInto } from './tick-log/enqueue.ts';
@@ -28,7 +29,7 @@ import { readContents, readStats } from './tick-log/inspect.ts';
 import type { KnownTicks } from './tick-log/known-ticks.ts';
 import { openLogSession, sessionStatements } from './tick-log/session.ts';
 import { reapCall, settleRoutines } from './tick-log/settle-sql.ts';
-import { installLog, LOG_RELATIONS, logTables } from './tick-log/tables.ts';
+import { LOG_RELATIONS, logInstallation, logTables } from './tick-log/tables.ts';
 import { delayOn, upkeepOn, upkeepRoutines } from './tick-log/upkeep.ts';
 
 function create({ schema }: StrategyOptions): ClaimStrategy {
@@ -50,7 +51,7 @@ function create({ schema }: StrategyOptions): ClaimStrategy {
     relations: LOG_RELATIONS,
     delay: delayOn(tables),
     upkeep: upkeepOn(tables, ticks),
-    install: (db) => installLog(db, tables, routines, `${tables.claim}${CLAIM_ARGUMENTS}`),
+    ...installs(logInstallation(tables, routines, `${tables.claim}${CLAIM_ARGUMENTS}`)),
     enqueue: enqueueInto(tables),
     openWorker: (connection, workerId) => openLogSession(statements, connection, workerId, ticks),
     async reap(db, limit) {

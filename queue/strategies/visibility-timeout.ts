@@ -15,6 +15,7 @@ import { prepared } from '../sql.ts';
 import type { ClaimStrategy, StrategyFactory, StrategyOptions } from '../strategy.ts';
 import { enqueueWith } from './shared/enqueue.ts';
 import { contentsWith, statsWith } from './shared/inspect.ts';
+import { installs } from './shared/installs.ts';
 import { claimBy, type LeaseStatements, openLeaseSession } from './shared/lease-claim.ts';
 import { ackMany, ackOne, settleWith } from './shared/settle.ts';
 import { type JobsTable, jobsTable } from './shared/table.ts';
@@ -25,11 +26,11 @@ import {
   dueSql,
   enqueueTexts,
   extendSql,
-  installVisibility,
   reapSql,
   settleSql,
   statsSql,
   VISIBILITY_RELATIONS,
+  visibilityInstallation,
 } from './shared/visibility-sql.ts';
 
 /** The fence grows with every hand-over: whoever has the present one holds the job, or was the last to. */
@@ -63,7 +64,7 @@ function create(options: StrategyOptions): ClaimStrategy {
     },
     relations: VISIBILITY_RELATIONS,
     delay: delayWith(() => dueSql(table)),
-    install: (db) => installVisibility(db, table),
+    ...installs(visibilityInstallation(table)),
     enqueue: enqueueWith(enqueueTexts(table)),
     openWorker: (connection, workerId) => openLeaseSession(statements, connection, workerId),
     reap: (db, limit) => reapWith(db, (most) => reapSql(table, most), limit),

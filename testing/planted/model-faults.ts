@@ -79,7 +79,10 @@ export const faults: readonly { readonly factory: StrategyFactory; readonly noti
   ...ownFaults,
   [acksForOthers, /absent|goes first|not handed out|called stale/] as const,
   [acksWithoutDeleting, /should be absent|took effect|stale|was handed out and is/] as const,
-  [deniesItsAcks, /called stale under a living lease|absent and should be leased|names a stale job twice/] as const,
+  [
+    deniesItsAcks,
+    /called stale under a living lease|absent and should be leased|names a stale job twice/,
+  ] as const,
   [dropsEnqueues, /given twice|absent|never enqueued|not handed out|goes first/] as const,
   [handsOutEarly, /early|is ready and should be delayed/] as const,
   [inventsJobs, /never enqueued/] as const,

@@ -1,9 +1,8 @@
 // Which tables does a queue of packed leases stand on?
 
-import type { Database } from '../../drivers/driver.ts';
+import type { Installation } from '../../schema/layout.ts';
 import { qualify, quoteLiteral } from '../../sql.ts';
 import type { StrategyOptions } from '../../strategy.ts';
-import { installRelations } from '../shared/install.ts';
 import { QUEUE_STORAGE } from '../shared/storage.ts';
 
 /** The qualified, quoted names of one schema's relations. */
@@ -19,7 +18,7 @@ export interface PackedTables {
   readonly fillfactor: number;
 }
 
-/** Unqualified names of what `installPacked` creates, indexes included. */
+/** Unqualified names of what `packedInstallation` makes, indexes included. */
 export const PACKED_RELATIONS: readonly string[] = [
   'job_id',
   'ready',
@@ -148,13 +147,12 @@ CREATE TABLE IF NOT EXISTS ${tables.dead} (
 )`;
 }
 
-/** Creates schema, sequences, tables and indexes where something is missing. */
-export function installPacked(db: Database, tables: PackedTables): Promise<void> {
-  return installRelations(db, {
+/** Sequences, tables and indexes. */
+export function packedInstallation(tables: PackedTables): Installation {
+  return {
     schema: tables.schema,
     layout: { name: 'packed-lease', relations: PACKED_RELATIONS },
     relations: PACKED_RELATIONS,
-    routines: [],
     statements: [
       ...createSequences(tables),
       createReady(tables),
@@ -164,5 +162,5 @@ export function installPacked(db: Database, tables: PackedTables): Promise<void>
       `CREATE INDEX IF NOT EXISTS delayed_run_at ON ${tables.delayed} (run_at)`,
       createDead(tables),
     ],
-  });
+  };
 }

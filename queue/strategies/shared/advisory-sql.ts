@@ -1,10 +1,10 @@
 // Which SQL do claims by advisory lock stand on?
 
-import type { Database } from '../../drivers/driver.ts';
+import type { Installation } from '../../schema/layout.ts';
 import { digest, qualify, quoteLiteral } from '../../sql.ts';
 import { createClaimNumber, NUMBERED_RELATIONS, nextClaimNumber } from './claim-number.ts';
 import type { HeldRule } from './inspect.ts';
-import { installJobsTable, type JobsTable } from './table.ts';
+import { type JobsTable, jobsTableInstallation } from './table.ts';
 
 /**
  * How a claim looks for jobs whose lock is free. PL/pgSQL within a function whose parameters are `wanted_queue`,
@@ -110,15 +110,12 @@ END
 ${tag}`;
 }
 
-/** Creates what the strategy needs beside the shared tables. */
-export function installAdvisory(db: Database, table: JobsTable, search: LockSearch): Promise<void> {
-  return installJobsTable(
-    db,
-    table,
-    [createClaimNumber(table), createClaim(table, search)],
-    NUMBERED_RELATIONS,
-    `${functionName(table, search)}(text, integer, bigint[])`,
-  );
+/** The shared tables, and what the strategy needs beside them. */
+export function advisoryInstallation(table: JobsTable, search: LockSearch): Installation {
+  const signature = `${functionName(table, search)}(text, integer, bigint[])`;
+  return jobsTableInstallation(table, [createClaimNumber(table)], NUMBERED_RELATIONS, [
+    { signature, create: createClaim(table, search) },
+  ]);
 }
 
 /** Parameters: queue, limit, ids held. The function returns rows in the guaranteed order. */

@@ -12,9 +12,9 @@ import type {
   WorkerSession,
 } from '../../strategy.ts';
 import {
+  advisoryInstallation,
   claimCallSql,
   heldRule,
-  installAdvisory,
   type LockSearch,
   unlockSql,
   unlockStraySql,
@@ -23,6 +23,7 @@ import { NUMBERED_RELATIONS } from './claim-number.ts';
 import { type ClaimedRow, toClaimedJob } from './claimed-row.ts';
 import { enqueueInto } from './enqueue.ts';
 import { readContents, readStats } from './inspect.ts';
+import { installs } from './installs.ts';
 import { PRIORITIES } from './lease-strategy.ts';
 import { keepIndexPlans } from './planner.ts';
 import { settleOn, UNWRITTEN } from './settle.ts';
@@ -150,7 +151,7 @@ export function advisoryStrategy(name: string, options: StrategyOptions, search:
     relations: NUMBERED_RELATIONS,
     priorities: PRIORITIES,
     delay: delayOn(table),
-    install: (db) => installAdvisory(db, table, search),
+    ...installs(advisoryInstallation(table, search)),
     enqueue: enqueueInto(table),
     async openWorker(connection) {
       await keepIndexPlans(connection);

@@ -1,11 +1,12 @@
 // How is a queue claimed lane by lane, with one claimer at a time in each?
 
 import { randomInt } from 'node:crypto';
-import type { Connection, Database } from '../../drivers/driver.ts';
+import type { Connection } from '../../drivers/driver.ts';
+import type { Installation } from '../../schema/layout.ts';
 import { digest, prepared, qualify, quoteLiteral } from '../../sql.ts';
 import type { ClaimedJob } from '../../strategy.ts';
 import { type ClaimedRow, toClaimedJob } from './claimed-row.ts';
-import { installJobsTable, JOBS_RELATIONS, type JobsTable } from './table.ts';
+import { JOBS_RELATIONS, type JobsTable, jobsTableInstallation } from './table.ts';
 
 /**
  * A lane is closed from the claim to the end of its commit, so this many claims may wait for the disk together: more
@@ -147,15 +148,10 @@ END
 ${tag}`;
 }
 
-/** Creates the shared tables, with lanes, and the function. */
-export function installLanes(db: Database, table: JobsTable): Promise<void> {
-  return installJobsTable(
-    db,
-    table,
-    [createClaim(table)],
-    JOBS_RELATIONS,
-    `${functionName(table)}(text, integer, float8, text, integer, boolean)`,
-  );
+/** The shared tables, with lanes, and the function. */
+export function lanesInstallation(table: JobsTable): Installation {
+  const signature = `${functionName(table)}(text, integer, float8, text, integer, boolean)`;
+  return jobsTableInstallation(table, [], JOBS_RELATIONS, [{ signature, create: createClaim(table) }]);
 }
 
 /**

@@ -3,8 +3,9 @@
 import type { ClaimStrategy, StrategyOptions, WorkerDefaults } from '../../strategy.ts';
 import { enqueueInto } from './enqueue.ts';
 import { readContents, readStats } from './inspect.ts';
+import { installs } from './installs.ts';
 import { type ClaimRows, leaseStatements, lockingClaim, openLeaseSession } from './lease-claim.ts';
-import { installJobsTable, JOBS_RELATIONS, type JobsTable, jobsTable } from './table.ts';
+import { JOBS_RELATIONS, type JobsTable, jobsTable, jobsTableInstallation } from './table.ts';
 import { delayOn, reapExpired } from './upkeep.ts';
 
 /** Range of the column `priority`, a smallint. */
@@ -32,7 +33,7 @@ export function leaseStrategy(
     relations: JOBS_RELATIONS,
     priorities: PRIORITIES,
     delay: delayOn(table),
-    install: (db) => installJobsTable(db, table),
+    ...installs(jobsTableInstallation(table)),
     enqueue: enqueueInto(table),
     openWorker: (connection, workerId) => openLeaseSession(statements, connection, workerId),
     reap: (db, limit) => reapExpired(db, table, limit),

@@ -1,10 +1,9 @@
 // Which tables does a queue stand on whose jobs move from table to table, and how are they filled and read?
 
-import type { Database } from '../../drivers/driver.ts';
+import type { Installation } from '../../schema/layout.ts';
 import { qualify } from '../../sql.ts';
 import type { StrategyOptions } from '../../strategy.ts';
 import type { EnqueueTexts } from './enqueue.ts';
-import { installRelations } from './install.ts';
 import { QUEUE_STORAGE } from './storage.ts';
 import { createDead, type JobsTable, jobsTable } from './table.ts';
 
@@ -15,7 +14,7 @@ export interface MoveTables extends JobsTable {
   readonly scheduled: string;
 }
 
-/** Unqualified names of what `installMoveTables` creates, indexes included. */
+/** Unqualified names of what `moveInstallation` makes, indexes included. */
 export const MOVE_RELATIONS: readonly string[] = [
   'jobs',
   'jobs_id_seq',
@@ -95,13 +94,13 @@ CREATE TABLE IF NOT EXISTS ${tables.scheduled} (
 }
 
 /** Creates what is missing. */
-export function installMoveTables(db: Database, tables: MoveTables): Promise<void> {
-  return installRelations(db, {
+export function moveInstallation(tables: MoveTables): Installation {
+  return {
     schema: tables.schema,
     layout: { name: 'table-move', relations: MOVE_RELATIONS },
     relations: MOVE_RELATIONS,
     statements: createTables(tables),
-  });
+  };
 }
 
 /** Ids are drawn in the order of the rows, so sorting by them restores the caller's. */

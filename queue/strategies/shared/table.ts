@@ -1,9 +1,8 @@
 // Which tables and indexes do the single-table strategies share?
 
-import type { Database } from '../../drivers/driver.ts';
+import type { Installation, VersionlessRoutine } from '../../schema/layout.ts';
 import { qualify } from '../../sql.ts';
 import type { StrategyOptions } from '../../strategy.ts';
-import { installRelations } from './install.ts';
 import { QUEUE_STORAGE } from './storage.ts';
 
 /** The qualified, quoted names of one schema's relations. */
@@ -17,7 +16,7 @@ export interface JobsTable {
   readonly lane?: string;
 }
 
-/** Unqualified names of what `installJobsTable` creates, indexes included. */
+/** Unqualified names of what `jobsTableInstallation` creates, indexes included. */
 export const JOBS_RELATIONS: readonly string[] = [
   'jobs',
   'jobs_id_seq',
@@ -92,20 +91,19 @@ CREATE TABLE IF NOT EXISTS ${table.dead} (
 )`;
 }
 
-/** Creates schema, tables, indexes and `extra` statements; sends nothing but one look where all of it exists. Throws as `installRelations` does. */
-export function installJobsTable(
-  db: Database,
+/** Tables and indexes, with what a strategy has beside them. */
+export function jobsTableInstallation(
   table: JobsTable,
   extra: readonly string[] = [],
   relations: readonly string[] = JOBS_RELATIONS,
-  routine?: string,
-): Promise<void> {
-  return installRelations(db, {
+  routines: readonly VersionlessRoutine[] = [],
+): Installation {
+  return {
     schema: table.schema,
     // Who only claims otherwise takes over the other one's jobs: one layout for all but the lanes.
     layout: { name: table.lane === undefined ? 'skip-locked' : 'sharded', relations: JOBS_RELATIONS },
     relations,
-    ...(routine === undefined ? {} : { routines: [routine] }),
+    routines,
     statements: [
       createJobs(table),
       `CREATE INDEX IF NOT EXISTS jobs_ready ON ${table.jobs} ${readyKey(table)} WHERE state = 'r'`,
@@ -114,5 +112,5 @@ export function installJobsTable(
       createDead(table),
       ...extra,
     ],
-  });
+  };
 }

@@ -1,12 +1,11 @@
 // Which table and statements does a queue with one column for schedule and lease stand on?
 
-import type { Database } from '../../drivers/driver.ts';
-import { installRelations } from './install.ts';
+import type { Installation } from '../../schema/layout.ts';
 import { QUEUE_STORAGE } from './storage.ts';
 import type { JobsTable } from './table.ts';
 import { createDead } from './table.ts';
 
-/** Unqualified names of what `installVisibility` creates, indexes included. */
+/** Unqualified names of what `visibilityInstallation` makes, indexes included. */
 export const VISIBILITY_RELATIONS: readonly string[] = [
   'jobs',
   'jobs_id_seq',
@@ -52,8 +51,8 @@ const LAST = 'attempt >= max_attempts AND worker IS NOT NULL';
  *   Jobs then come in the order in which they became visible.
  * - The other two hold next to nothing in a healthy queue: no claim of a job that never waited touches them.
  */
-export function installVisibility(db: Database, table: JobsTable): Promise<void> {
-  return installRelations(db, {
+export function visibilityInstallation(table: JobsTable): Installation {
+  return {
     schema: table.schema,
     layout: { name: 'visibility-timeout', relations: VISIBILITY_RELATIONS },
     relations: VISIBILITY_RELATIONS,
@@ -64,7 +63,7 @@ export function installVisibility(db: Database, table: JobsTable): Promise<void>
       `CREATE INDEX IF NOT EXISTS jobs_last ON ${table.jobs} (visible_at) WHERE ${LAST}`,
       createDead(table),
     ],
-  });
+  };
 }
 
 /** `greatest` passes over NULL. What is visible at once is so from the instant of its creation, to the microsecond. */

@@ -1,8 +1,7 @@
 // Which relations does the event log stand on?
 
-import type { Database } from '../../drivers/driver.ts';
+import type { Installation } from '../../schema/layout.ts';
 import { digest, qualify, quoteLiteral } from '../../sql.ts';
-import { installRelations } from '../shared/install.ts';
 import { vacuumedAfter } from '../shared/storage.ts';
 
 /** Tables that the events go round in: one is written, one is read, one is being emptied. */
@@ -199,25 +198,19 @@ CREATE TABLE IF NOT EXISTS ${tables.dead} (
   ];
 }
 
-/** Creates everything; `routines` come last, and `last` is the signature of the last of them. Throws as `installRelations` does. */
-export function installLog(
-  db: Database,
-  tables: LogTables,
-  routines: readonly string[],
-  last: string,
-): Promise<void> {
-  return installRelations(db, {
+/** All tables; `routines` come last, and `last` is the signature of the last of them. */
+export function logInstallation(tables: LogTables, routines: readonly string[], last: string): Installation {
+  return {
     schema: tables.schema,
     layout: { name: 'tick-log', relations: LOG_RELATIONS },
     relations: LOG_RELATIONS,
-    routines: [last],
+    routines: [{ signature: last, create: routines.join(';\n') }],
     statements: [
       ...[tables.eventId, tables.chunkId].map((sequence) => `CREATE SEQUENCE IF NOT EXISTS ${sequence}`),
       `CREATE SEQUENCE IF NOT EXISTS ${tables.slotNumber} MINVALUE 0 MAXVALUE ${SLOTS.length - 1} START 0`,
       ...createEvents(tables),
       ...createState(tables),
       ...createAside(tables),
-      ...routines,
     ],
-  });
+  };
 }

@@ -2,7 +2,7 @@
 
 import type { Connection } from '../../../drivers/driver.ts';
 import type { ClaimStrategy, StrategyOptions, WorkerDefaults } from '../../../strategy.ts';
-import { installRelations } from '../install.ts';
+import { installs } from '../installs.ts';
 import { PRIORITIES } from '../lease-strategy.ts';
 import { keepIndexPlans } from '../planner.ts';
 import { delayWith } from '../upkeep.ts';
@@ -63,14 +63,13 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
     relations: rangeRelations(tables),
     priorities: PRIORITIES,
     delay: delayWith((limit) => promoteSql(tables, limit)),
-    install: (db) =>
-      installRelations(db, {
-        schema: tables.schema,
-        layout: { name: design.name, relations: rangeRelations(tables) },
-        relations: rangeRelations(tables),
-        routines: routines.map((routine) => routine.signature),
-        statements: [...createRelations(tables), ...routines.map((routine) => routine.create)],
-      }),
+    ...installs({
+      schema: tables.schema,
+      layout: { name: design.name, relations: rangeRelations(tables) },
+      relations: rangeRelations(tables),
+      routines,
+      statements: createRelations(tables),
+    }),
     enqueue: enqueueRanges(tables, open),
     async openWorker(connection: Connection, workerId: string) {
       await keepIndexPlans(connection);

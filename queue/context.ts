@@ -1,0 +1,20 @@
+// What do the parts of one queue object share?
+
+import type { Driver } from './drivers/driver.ts';
+import type { QueueTables } from './schema/queue-tables.ts';
+import type { ClaimStrategy } from './strategy.ts';
+import type { QueueEvent } from './watch/events.ts';
+
+/** One queue object, as its parts see it. */
+export interface QueueContext {
+  readonly driver: Driver;
+  readonly schema: string;
+  readonly strategy: ClaimStrategy;
+  readonly tables: QueueTables;
+  /** Tells idle workers that `queue` has jobs, or other settings. Returns at once. */
+  signal(queue: string): void;
+  /** Tells the observer, when there is one. Never throws. */
+  emit(event: QueueEvent): void;
+  /** Whether somebody observes: without, no event need be made. */
+  readonly observed: boolean;
+}

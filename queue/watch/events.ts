@@ -1,0 +1,47 @@
+// What happens to jobs and queues, as somebody who watches is told of it?
+
+import type { ClaimedJob, JobId } from '../strategy.ts';
+
+/** One thing that happened. `kind` tells which; each is told once, by the process in which it happened. */
+export type QueueEvent =
+  /** The database has taken the jobs; with `inTransaction` they are there once the caller commits. */
+  | {
+      readonly kind: 'enqueued';
+      readonly queue: string;
+      readonly ids: readonly JobId[];
+      readonly inTransaction: boolean;
+    }
+  | { readonly kind: 'claimed'; readonly jobs: readonly ClaimedJob[] }
+  /** The handler is about to be called. */
+  | { readonly kind: 'started'; readonly job: ClaimedJob }
+  | { readonly kind: 'progressed'; readonly job: ClaimedJob; readonly value: unknown }
+  /** The ack is in the database. `serviceMs` is from the start of the handler to its end. */
+  | { readonly kind: 'completed'; readonly job: ClaimedJob; readonly serviceMs: number }
+  | {
+      readonly kind: 'retried';
+      readonly job: ClaimedJob;
+      readonly error: string;
+      readonly delayMs: number;
+      readonly serviceMs: number;
+    }
+  | {
+      readonly kind: 'dead-lettered';
+      readonly job: ClaimedJob;
+      readonly error: string;
+      readonly serviceMs: number;
+    }
+  /** Given back uncounted: not started before a stop, or over a limit. */
+  | { readonly kind: 'released'; readonly job: ClaimedJob; readonly delayMs: number }
+  /** The lease ended under the handler, or before the settle: somebody else has the job, or will have it. */
+  | { readonly kind: 'lease-lost'; readonly job: ClaimedJob }
+  /** By `cancel`. `running`: its handler was at work, and was aborted. */
+  | { readonly kind: 'cancelled'; readonly id: JobId; readonly queue?: string; readonly running: boolean }
+  | { readonly kind: 'redriven'; readonly ids: readonly JobId[] }
+  | { readonly kind: 'purged'; readonly count: number }
+  | { readonly kind: 'paused'; readonly queue: string }
+  | { readonly kind: 'resumed'; readonly queue: string }
+  /** A schedule has fired: `dueAtMs` is the instant it fired for, since the Unix epoch. */
+  | { readonly kind: 'fired'; readonly schedule: string; readonly id: JobId; readonly dueAtMs: number };
+
+/** Told of each event, synchronously and in order. What it throws is reported where errors go, and changes nothing. */
+export type Observer = (event: QueueEvent) => void;
