@@ -8,6 +8,8 @@ export { postgresDriver, postgresTransaction } from './drivers/postgres.ts';
 export type { DriverSession, OnSession } from './drivers/session.ts';
 export type { EnqueueOptions } from './enqueue/enqueue.ts';
 export { InvalidArgumentError, UnsupportedError } from './errors.ts';
+export type { LimitChanges, QueueLimits } from './limits/operators.ts';
+export type { Limits, Rate } from './limits/settings.ts';
 export { encodePayload } from './payload.ts';
 export { createQueue, type Queue, type QueueOptions } from './queue.ts';
 export {

@@ -4,6 +4,7 @@ import type { QueueContext } from '../context.ts';
 import type { Database, Transactor } from '../drivers/driver.ts';
 import { validateJob } from '../job.ts';
 import { requireKnownKeys } from '../keys.ts';
+import { haveKeys, storeJobKeys } from '../limits/job-keys.ts';
 import { encodePayload } from '../payload.ts';
 import type { JobId, NewJob } from '../strategy.ts';
 import type { Signaller } from '../wakeup/wakeup.ts';
@@ -22,7 +23,8 @@ const ENQUEUE_KEYS: readonly (keyof EnqueueOptions)[] = ['tx'];
 const ENQUEUE_CHUNK = 5000;
 
 /** The enqueue of one queue object. */
-export function enqueueThrough({ driver, strategy }: QueueContext, signaller: Signaller): EnqueueJobs {
+export function enqueueThrough(context: QueueContext, signaller: Signaller): EnqueueJobs {
+  const { driver, strategy } = context;
   /** Where the signal can travel with the enqueue. */
   const signallingOf = ([queue, ...others]: readonly string[]): Transactor | undefined =>
     queue === undefined || others.length > 0 ? undefined : signaller.behindEnqueue?.(queue);
@@ -34,6 +36,7 @@ export function enqueueThrough({ driver, strategy }: QueueContext, signaller: Si
   ): Promise<readonly JobId[]> => {
     // Both are issued before either is awaited: on a connection that pipelines, the signal costs no round trip.
     const [ids] = await Promise.all([sendChunks(db, jobs), signaller.insideEnqueue?.(db, queues)]);
+    await storeJobKeys(db, context, jobs, ids);
     return ids;
   };
 
@@ -55,7 +58,7 @@ export function enqueueThrough({ driver, strategy }: QueueContext, signaller: Si
     const queues = jobs.length === 1 ? [jobs[0]?.queue ?? ''] : [...new Set(jobs.map((job) => job.queue))];
     if (options.tx !== undefined) return send(options.tx, jobs, queues);
     // One statement is its own transaction; more than one, the signal's included, needs a real one.
-    const single = jobs.length <= ENQUEUE_CHUNK && signaller.insideEnqueue === undefined;
+    const single = jobs.length <= ENQUEUE_CHUNK && signaller.insideEnqueue === undefined && !haveKeys(jobs);
     const signalling = single ? signallingOf(queues) : undefined;
     if (signalling !== undefined) return strategy.enqueue(signalling, jobs);
     const ids = single
