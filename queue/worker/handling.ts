@@ -79,7 +79,7 @@ export class Handling {
   #end(held: HeldJob, outcome: Outcome): void {
     held.ended = true;
     this.#announcer?.ended(held.job);
-    this.#events.ended(held, outcome);
+    this.#events.ended(held, held.cancelled ? { kind: 'ack', job: held.job } : outcome);
   }
 
   #failed(job: ClaimedJob, error: unknown): Outcome {
