@@ -7,6 +7,9 @@ export { pgDriver, pgTransaction } from './drivers/pg.ts';
 export { postgresDriver, postgresTransaction } from './drivers/postgres.ts';
 export type { DriverSession, OnSession } from './drivers/session.ts';
 export { InvalidArgumentError, UnsupportedError } from './errors.ts';
+export type { CancelResult } from './jobs/cancel.ts';
+export type { DeadLetterListOptions, DeadLetterSelection, DeadLetters } from './jobs/dead-letters.ts';
+export type { JobDetails, JobProgress } from './jobs/inspect.ts';
 export { encodePayload } from './payload.ts';
 export { createQueue, type EnqueueOptions, type Queue, type QueueOptions } from './queue.ts';
 export {
