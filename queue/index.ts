@@ -6,12 +6,15 @@ export type { DriverAddress, DriverOptions, DriverSettings, Sending } from './dr
 export { pgDriver, pgTransaction } from './drivers/pg.ts';
 export { postgresDriver, postgresTransaction } from './drivers/postgres.ts';
 export type { DriverSession, OnSession } from './drivers/session.ts';
+export type { EnqueueOptions } from './enqueue/enqueue.ts';
 export { InvalidArgumentError, UnsupportedError } from './errors.ts';
 export type { CancelResult } from './jobs/cancel.ts';
 export type { DeadLetterListOptions, DeadLetterSelection, DeadLetters } from './jobs/dead-letters.ts';
 export type { JobDetails, JobProgress } from './jobs/inspect.ts';
+export type { LimitChanges, QueueLimits } from './limits/operators.ts';
+export type { Limits, Rate } from './limits/settings.ts';
 export { encodePayload } from './payload.ts';
-export { createQueue, type EnqueueOptions, type Queue, type QueueOptions } from './queue.ts';
+export { createQueue, type Queue, type QueueOptions } from './queue.ts';
 export {
   DeadLetterError,
   type ExponentialRetry,

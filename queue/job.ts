@@ -3,6 +3,7 @@
 import { isDate } from 'node:util/types';
 import { InvalidArgumentError, UnsupportedError } from './errors.ts';
 import { requireKnownKeys, requireObject, said } from './keys.ts';
+import { requireConcurrencyKey } from './limits/job-keys.ts';
 import type { ClaimStrategy, NewJob, StrategyAxis } from './strategy.ts';
 
 /** Bytes of a queue's name in UTF-8: it is stored with every job and travels as a NOTIFY payload. */
@@ -25,7 +26,14 @@ export function requireQueueName(name: string): void {
     );
 }
 
-const JOB_KEYS: readonly (keyof NewJob)[] = ['queue', 'payload', 'priority', 'maxAttempts', 'runAt'];
+const JOB_KEYS: readonly (keyof NewJob)[] = [
+  'queue',
+  'payload',
+  'priority',
+  'maxAttempts',
+  'runAt',
+  'concurrencyKey',
+];
 
 /**
  * Throws InvalidArgumentError for values out of range or of another kind and for unknown keys, UnsupportedError for a
@@ -38,6 +46,7 @@ export function validateJob(strategy: ClaimStrategy, job: NewJob): void {
   if (job.priority !== undefined && job.priority !== 0) requirePriority(strategy, job.priority);
   if (job.maxAttempts !== undefined) requireMaxAttempts(job.maxAttempts);
   if (job.runAt !== undefined) requireRunAt(strategy, job.runAt);
+  if (job.concurrencyKey !== undefined) requireConcurrencyKey(strategy, job.concurrencyKey);
 }
 
 /** Throws UnsupportedError when `value` is given for an axis that `strategy` does not leave open. */

@@ -246,6 +246,24 @@ for (const kind of driverKinds.filter(({ library, pipeline }) => library === 'pg
         }
     });
 
+    test('a purge takes the concurrency keys of what it deletes along, and no others', async () => {
+      await using closing = new AsyncDisposableStack();
+      const yard = await openYard(driver, closing);
+      const { queue } = yard;
+      const [purged = '', redriven = ''] = [
+        await queue.enqueue({ queue: 'q', payload: 1, concurrencyKey: 'a' }),
+        await queue.enqueue({ queue: 'q', payload: 2, concurrencyKey: 'b' }),
+      ];
+      const jobs = await yard.session.claim('q', 2, LEASE_MS);
+      await yard.session.settle(jobs.map((job): Outcome => ({ kind: 'dead-letter', job, error: 'x' })));
+      await bury(yard, 1_200);
+      assert.equal(await queue.deadLetters.redrive({ ids: [redriven] }), 1);
+      assert.equal(await queue.deadLetters.purge({ queue: 'q' }), 1_201);
+      assert.equal(await queue.inspect(purged), undefined);
+      const { rows } = await driver.query({ text: `SELECT key FROM ${queue.context.tables.jobKeys}` });
+      assert.deepEqual(rows, [{ key: 'b' }]);
+    });
+
     test('a redrive ends, though what it brings back dies again at once', async () => {
       await using closing = new AsyncDisposableStack();
       const yard = await openYard(driver, closing);

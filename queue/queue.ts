@@ -1,14 +1,15 @@
-// How does an application put jobs into a queue?
+// What is a queue to an application, and of which parts is it made?
 
 import type { QueueContext } from './context.ts';
-import type { Database, Driver, Transactor } from './drivers/driver.ts';
+import type { Driver } from './drivers/driver.ts';
+import { type EnqueueJobs, type EnqueueOptions, enqueueThrough } from './enqueue/enqueue.ts';
 import { InvalidArgumentError } from './errors.ts';
-import { requireOpenAxis, requireQueueName, validateJob } from './job.ts';
+import { requireOpenAxis, requireQueueName } from './job.ts';
 import { type CancelResult, cancelJob } from './jobs/cancel.ts';
 import { type DeadLetters, deadLettersOf } from './jobs/dead-letters.ts';
 import { inspectJob, type JobDetails } from './jobs/inspect.ts';
 import { requireFunction, requireKnownKeys, requireObject } from './keys.ts';
-import { encodePayload } from './payload.ts';
+import { type Operators, operators, type QueueLimits } from './limits/operators.ts';
 import { installQueue, printInstallation } from './schema/install.ts';
 import { queueTables } from './schema/queue-tables.ts';
 import { strategies } from './strategies/index.ts';
@@ -32,12 +33,6 @@ export interface QueueOptions {
   readonly onSignalError?: (error: unknown) => void;
   /** Told of all that happens through this queue object and its workers; default nobody, which costs nothing. */
   readonly observe?: Observer;
-}
-
-/** Options of an enqueue. */
-export interface EnqueueOptions {
-  /** The caller's open transaction: the jobs appear if and when it commits. */
-  readonly tx?: Database;
 }
 
 /** A set of named queues in one schema. Disposing sends pending signals; the driver stays open. */
@@ -86,6 +81,16 @@ export interface Queue extends AsyncDisposable {
   cancel(id: JobId): Promise<CancelResult>;
   /** Jobs that are out of attempts, or that no attempt could help: to look through, bring back, or delete. */
   readonly deadLetters: DeadLetters;
+  /** How many jobs of a queue may start in a time, and be at work at once, over all workers. */
+  readonly limits: QueueLimits;
+  /**
+   * Workers start no more jobs of `queue`, as soon as they have learned of it: within a second or so where signals arrive,
+   * within about ten if one is lost. What is at work goes on. It stays paused, whoever comes and goes, until `resume`.
+   */
+  pause(queue: string): Promise<void>;
+  /** Ends a pause; does nothing where there is none. */
+  resume(queue: string): Promise<void>;
+  paused(queue: string): Promise<boolean>;
 }
 
 const QUEUE_KEYS: readonly (keyof QueueOptions)[] = [
@@ -97,9 +102,6 @@ const QUEUE_KEYS: readonly (keyof QueueOptions)[] = [
   'onSignalError',
   'observe',
 ];
-const ENQUEUE_KEYS: readonly (keyof EnqueueOptions)[] = ['tx'];
-/** Jobs per statement: bounds the size of one message and of the arrays that the server unpacks. */
-const ENQUEUE_CHUNK = 5000;
 
 class StrategyQueue implements Queue {
   readonly driver: Driver;
@@ -109,6 +111,8 @@ class StrategyQueue implements Queue {
   readonly context: QueueContext;
   readonly deadLetters: DeadLetters;
   readonly #signaller;
+  readonly #operators: Operators;
+  readonly #enqueue: EnqueueJobs;
 
   constructor(options: QueueOptions) {
     requireKnownKeys('a queue', options, QUEUE_KEYS);
@@ -128,8 +132,10 @@ class StrategyQueue implements Queue {
       strategy: this.strategy,
       tables: queueTables(this.schema),
       signal: (queue) => {
-        if (this.#signaller.afterEnqueue !== undefined) this.#signaller.afterEnqueue([queue]);
-        else this.#signaller.insideEnqueue?.(this.driver, [queue]).catch(onError);
+        const signaller = this.#signaller;
+        if (signaller.afterEnqueue !== undefined) signaller.afterEnqueue([queue]);
+        // Where signals commit with their enqueue, a lone one is a transaction of its own.
+        else signaller.insideEnqueue?.(this.driver, [queue]).catch(onError);
       },
       observed: observe !== undefined,
       emit(event) {
@@ -141,6 +147,8 @@ class StrategyQueue implements Queue {
       },
     };
     this.deadLetters = deadLettersOf(this.context);
+    this.#operators = operators(this.context);
+    this.#enqueue = enqueueThrough(this.context, this.#signaller);
   }
 
   install(): Promise<void> {
@@ -152,57 +160,35 @@ class StrategyQueue implements Queue {
   }
 
   async enqueue(job: NewJob, options: EnqueueOptions = {}): Promise<JobId> {
-    const [id] = await this.enqueueMany([job], options);
+    const [id] = await this.#enqueue([job], options);
     if (id === undefined)
       throw new Error(`strategy ${this.strategy.name} returned no id for an enqueued job`);
     return id;
   }
 
-  async enqueueMany(jobs: readonly NewJob[], options: EnqueueOptions = {}): Promise<readonly JobId[]> {
-    // First of all: a misspelt tx would commit apart from the caller's transaction.
-    requireKnownKeys('an enqueue', options, ENQUEUE_KEYS);
-    if (jobs.length === 0) return [];
-    for (const job of jobs) validateJob(this.strategy, job);
-    const queues = jobs.length === 1 ? [jobs[0]?.queue ?? ''] : [...new Set(jobs.map((job) => job.queue))];
-    if (options.tx !== undefined) return this.#send(options.tx, jobs, queues);
-    // One statement is its own transaction; more than one, the signal's included, needs a real one.
-    const single = jobs.length <= ENQUEUE_CHUNK && this.#signaller.insideEnqueue === undefined;
-    const signalling = single ? this.#signalling(queues) : undefined;
-    if (signalling !== undefined) return this.strategy.enqueue(signalling, jobs);
-    const ids = single
-      ? await this.strategy.enqueue(this.driver, jobs)
-      : await this.driver.transaction((tx) => this.#send(tx, jobs, queues));
-    this.#signaller.afterEnqueue?.(queues);
-    return ids;
-  }
-
-  /** Where the signal can travel with the enqueue. */
-  #signalling([queue, ...others]: readonly string[]): Transactor | undefined {
-    return queue === undefined || others.length > 0 ? undefined : this.#signaller.behindEnqueue?.(queue);
-  }
-
-  async #send(db: Database, jobs: readonly NewJob[], queues: readonly string[]): Promise<readonly JobId[]> {
-    // Both are issued before either is awaited: on a connection that pipelines, the signal costs no round trip.
-    const [ids] = await Promise.all([
-      this.#sendChunks(db, jobs),
-      this.#signaller.insideEnqueue?.(db, queues),
-    ]);
-    return ids;
-  }
-
-  async #sendChunks(db: Database, jobs: readonly NewJob[]): Promise<readonly JobId[]> {
-    if (jobs.length <= ENQUEUE_CHUNK) return this.strategy.enqueue(db, jobs);
-    // A payload refused in the last chunk would leave the first ones in a transaction that its owner may commit.
-    for (const job of jobs) encodePayload(job.payload);
-    const ids: JobId[] = [];
-    for (let start = 0; start < jobs.length; start += ENQUEUE_CHUNK)
-      ids.push(...(await this.strategy.enqueue(db, jobs.slice(start, start + ENQUEUE_CHUNK))));
-    return ids;
+  enqueueMany(jobs: readonly NewJob[], options: EnqueueOptions = {}): Promise<readonly JobId[]> {
+    return this.#enqueue(jobs, options);
   }
 
   signal(queue: string): void {
     requireQueueName(queue);
     this.#signaller.afterEnqueue?.([queue]);
+  }
+
+  get limits(): QueueLimits {
+    return this.#operators.limits;
+  }
+
+  pause(queue: string): Promise<void> {
+    return this.#operators.pause(queue);
+  }
+
+  resume(queue: string): Promise<void> {
+    return this.#operators.resume(queue);
+  }
+
+  paused(queue: string): Promise<boolean> {
+    return this.#operators.paused(queue);
   }
 
   async stats(queue: string): Promise<QueueStats> {

@@ -17,6 +17,11 @@ export interface NewJob {
   readonly runAt?: Date;
   /** Attempts before the job becomes a dead letter, 1…32767; default 20. */
   readonly maxAttempts?: number;
+  /**
+   * What the limit `concurrencyPerKey` of the queue counts by, 1…200 bytes: a customer, a host, …; default none, which no such
+   * limit holds back. Needs the capability `delay`.
+   */
+  readonly concurrencyKey?: string;
 }
 
 /** The right to work on a claimed job until `expiresAtMs`. */

@@ -2,6 +2,7 @@
 
 import type { QueueContext } from '../context.ts';
 import { UnsupportedError } from '../errors.ts';
+import { dropJobKeys } from '../limits/job-keys.ts';
 import type { Cancellation, JobId, JobRecord } from '../strategy.ts';
 import { requireInspection } from './inspect.ts';
 import { requireJobId } from './job-id.ts';
@@ -53,8 +54,9 @@ async function remove(
   const removed = await driver.transaction(async (tx) => {
     const [gone] = await cancellation.removeWaiting(tx, [id]);
     if (gone === undefined) return false;
-    // What the features have noted of the job, by its id: nobody will settle it, and take that along.
-    for (const table of [tables.cancellations, tables.progress, tables.jobKeys])
+    // What was noted of the job, by its id: nobody will settle it, and take that along.
+    await dropJobKeys(tx, context, [id]);
+    for (const table of [tables.cancellations, tables.progress])
       await tx.query({ text: `DELETE FROM ${table} WHERE job_id = $1`, values: [id] });
     return true;
   });

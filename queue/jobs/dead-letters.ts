@@ -5,7 +5,9 @@ import type { QueueContext } from '../context.ts';
 import { InvalidArgumentError, UnsupportedError } from '../errors.ts';
 import { requireQueueName } from '../job.ts';
 import { requireKnownKeys, requireObject, said } from '../keys.ts';
+import { dropJobKeys } from '../limits/job-keys.ts';
 import type { DeadLetterFilter, DeadLetterStore, JobId, JobRecord } from '../strategy.ts';
+import { requireInspection } from './inspect.ts';
 import { requireJobId } from './job-id.ts';
 
 /** A page of dead letters; all that is given must hold. */
@@ -39,6 +41,8 @@ export interface DeadLetters {
 /** Rows of one transaction: a redrive writes and reads whole jobs, a purge forgets them. */
 const REDRIVE_PAGE = 1_000;
 const PURGE_PAGE = 5_000;
+/** A purge that has to read them all the same. */
+const KEYED_PAGE = 1_000;
 
 const FILTER_KEYS: readonly (keyof DeadLetterFilter)[] = ['queue', 'ids', 'diedBefore'];
 
@@ -156,13 +160,40 @@ async function redrive(context: QueueContext, which: DeadLetterSelection): Promi
   return count;
 }
 
+/** Whether some job, be it dead, has a concurrency key: that has to go with it. */
+async function anyKeys({ driver, tables }: QueueContext): Promise<boolean> {
+  const { rows } = await driver.query({ text: `SELECT FROM ${tables.jobKeys} LIMIT 1` });
+  return rows.length > 0;
+}
+
+/** Purges a page that is read first, and forgets the keys of what is gone then: some may have been redriven meanwhile. */
+async function purgeKeyed(
+  context: QueueContext,
+  store: DeadLetterStore,
+  filter: DeadLetterFilter,
+): Promise<number> {
+  const inspection = requireInspection(context);
+  const ids = (await store.list(context.driver, filter, undefined, KEYED_PAGE)).map(({ id }) => id);
+  if (ids.length === 0) return 0;
+  return context.driver.transaction(async (tx) => {
+    const purged = await store.purge(tx, { ...filter, ids }, KEYED_PAGE);
+    const left = new Set((await inspection.find(tx, ids)).map(({ id }) => id));
+    const gone = ids.filter((id) => !left.has(id));
+    if (gone.length > 0) await dropJobKeys(tx, context, gone);
+    return purged;
+  });
+}
+
 async function purge(context: QueueContext, which: DeadLetterSelection): Promise<number> {
   const selected = selectionOf('purge', which);
   const store = storeOf(context);
   let count = 0;
+  const keyed = await anyKeys(context);
   for (const filter of partsOf(selected, PURGE_PAGE))
-    for (let purged = PURGE_PAGE; purged === PURGE_PAGE; ) {
-      purged = await store.purge(context.driver, filter, PURGE_PAGE);
+    for (let purged = 1; purged > 0; ) {
+      purged = keyed
+        ? await purgeKeyed(context, store, filter)
+        : await store.purge(context.driver, filter, PURGE_PAGE);
       count += purged;
       if (purged > 0) context.emit({ kind: 'purged', count: purged });
     }
