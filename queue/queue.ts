@@ -5,12 +5,15 @@ import type { Driver } from './drivers/driver.ts';
 import { type EnqueueJobs, type EnqueueOptions, enqueueThrough } from './enqueue/enqueue.ts';
 import { InvalidArgumentError } from './errors.ts';
 import { requireOpenAxis, requireQueueName } from './job.ts';
+import { type CancelResult, cancelJob } from './jobs/cancel.ts';
+import { type DeadLetters, deadLettersOf } from './jobs/dead-letters.ts';
+import { inspectJob, type JobDetails } from './jobs/inspect.ts';
 import { requireFunction, requireKnownKeys, requireObject } from './keys.ts';
 import { type Operators, operators, type QueueLimits } from './limits/operators.ts';
 import { installQueue, printInstallation } from './schema/install.ts';
 import { queueTables } from './schema/queue-tables.ts';
 import { strategies } from './strategies/index.ts';
-import type { ClaimStrategy, JobId, NewJob, QueueStats, StoredJob, StrategyFactory } from './strategy.ts';
+import type { ClaimStrategy, JobId, NewJob, QueueStats, StrategyFactory } from './strategy.ts';
 import { wakeups } from './wakeup/index.ts';
 import type { WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
 import type { Observer } from './watch/events.ts';
@@ -65,6 +68,19 @@ export interface Queue extends AsyncDisposable {
    */
   signal(queue: string): void;
   stats(queue: string): Promise<QueueStats>;
+  /**
+   * All that the database knows of a job, by its id; `undefined` when it is done, was removed, or never was.
+   * Throws InvalidArgumentError for what is no id, UnsupportedError where the strategy looks no single jobs up.
+   */
+  inspect(id: JobId): Promise<JobDetails | undefined>;
+  /**
+   * Stops a job. One that waits is removed for good: `cancelled`. One that runs is left to its worker, which aborts its handler's
+   * signal when it hears of it: `requested`; it may be done before. One that is done, dead or unknown is `absent`.
+   * Throws as `inspect` does; UnsupportedError where the strategy cannot tell a job that waits from one that runs.
+   */
+  cancel(id: JobId): Promise<CancelResult>;
+  /** Jobs that are out of attempts, or that no attempt could help: to look through, bring back, or delete. */
+  readonly deadLetters: DeadLetters;
   /** How many jobs of a queue may start in a time, and be at work at once, over all workers. */
   readonly limits: QueueLimits;
   /**
@@ -75,8 +91,6 @@ export interface Queue extends AsyncDisposable {
   /** Ends a pause; does nothing where there is none. */
   resume(queue: string): Promise<void>;
   paused(queue: string): Promise<boolean>;
-  /** Dead letters of all queues, in the order of their ids, after `afterId`; at most `limit`, from 1 on (default 100). */
-  deadLetters(options?: { readonly afterId?: JobId; readonly limit?: number }): Promise<readonly StoredJob[]>;
 }
 
 const QUEUE_KEYS: readonly (keyof QueueOptions)[] = [
@@ -88,8 +102,6 @@ const QUEUE_KEYS: readonly (keyof QueueOptions)[] = [
   'onSignalError',
   'observe',
 ];
-/** Rows per page while `deadLetters` looks through the contents. */
-const PAGE = 1000;
 
 class StrategyQueue implements Queue {
   readonly driver: Driver;
@@ -97,6 +109,7 @@ class StrategyQueue implements Queue {
   readonly strategy: ClaimStrategy;
   readonly wakeup: WakeupFactory;
   readonly context: QueueContext;
+  readonly deadLetters: DeadLetters;
   readonly #signaller;
   readonly #operators: Operators;
   readonly #enqueue: EnqueueJobs;
@@ -133,6 +146,7 @@ class StrategyQueue implements Queue {
         }
       },
     };
+    this.deadLetters = deadLettersOf(this.context);
     this.#operators = operators(this.context);
     this.#enqueue = enqueueThrough(this.context, this.#signaller);
   }
@@ -182,22 +196,12 @@ class StrategyQueue implements Queue {
     return this.strategy.stats(this.driver, queue);
   }
 
-  async deadLetters(
-    options: { readonly afterId?: JobId; readonly limit?: number } = {},
-  ): Promise<readonly StoredJob[]> {
-    requireKnownKeys('a list of dead letters', options, ['afterId', 'limit']);
-    const { limit = 100 } = options;
-    if (!Number.isInteger(limit) || limit < 1)
-      throw new InvalidArgumentError(`limit is ${limit}: give a whole number from 1 on`);
-    const found: StoredJob[] = [];
-    let afterId = options.afterId;
-    while (found.length < limit) {
-      const page = await this.strategy.contents(this.driver, afterId, PAGE);
-      if (page.length === 0) break;
-      found.push(...page.filter((job) => job.state === 'dead'));
-      afterId = page.at(-1)?.id;
-    }
-    return found.slice(0, limit);
+  inspect(id: JobId): Promise<JobDetails | undefined> {
+    return inspectJob(this.context, id);
+  }
+
+  cancel(id: JobId): Promise<CancelResult> {
+    return cancelJob(this.context, id);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
