@@ -3,10 +3,12 @@
 import { isDate } from 'node:util/types';
 import { InvalidArgumentError, UnsupportedError } from './errors.ts';
 import { requireKnownKeys, requireObject, said } from './keys.ts';
-import type { ClaimStrategy, NewJob, StrategyAxis } from './strategy.ts';
+import type { ClaimStrategy, NewJob, StrategyAxis, UniqueJob, UniquePolicy } from './strategy.ts';
 
 /** Bytes of a queue's name in UTF-8: it is stored with every job and travels as a NOTIFY payload. */
 const QUEUE_NAME_BYTES = 200;
+/** Bytes of a caller's key in UTF-8: it lies in an index. */
+const KEY_BYTES = 200;
 /** Range of the column `max_attempts`. */
 const MAX_ATTEMPTS_LIMIT = 32_767;
 /** Attempts of a job whose caller names none. */
@@ -25,7 +27,26 @@ export function requireQueueName(name: string): void {
     );
 }
 
-const JOB_KEYS: readonly (keyof NewJob)[] = ['queue', 'payload', 'priority', 'maxAttempts', 'runAt'];
+/** Throws InvalidArgumentError when `key`, a caller's own name for something, is not 1…200 bytes of well-formed UTF-8 without NUL. */
+export function requireKey(what: string, key: string): void {
+  if (typeof key !== 'string') throw new InvalidArgumentError(`${what} is ${said(key)}: give a string`);
+  const bytes = Buffer.byteLength(key);
+  if (bytes < 1 || bytes > KEY_BYTES)
+    throw new InvalidArgumentError(`${what} has ${bytes} bytes: give 1…${KEY_BYTES}`);
+  if (key.includes('\0') || !key.isWellFormed())
+    throw new InvalidArgumentError(
+      `${what} holds NUL or half of a surrogate pair: PostgreSQL cannot store it`,
+    );
+}
+
+const JOB_KEYS: readonly (keyof NewJob)[] = [
+  'queue',
+  'payload',
+  'priority',
+  'maxAttempts',
+  'runAt',
+  'unique',
+];
 
 /**
  * Throws InvalidArgumentError for values out of range or of another kind and for unknown keys, UnsupportedError for a
@@ -38,6 +59,7 @@ export function validateJob(strategy: ClaimStrategy, job: NewJob): void {
   if (job.priority !== undefined && job.priority !== 0) requirePriority(strategy, job.priority);
   if (job.maxAttempts !== undefined) requireMaxAttempts(job.maxAttempts);
   if (job.runAt !== undefined) requireRunAt(strategy, job.runAt);
+  if (job.unique !== undefined) requireUnique(strategy, job.unique);
 }
 
 /** Throws UnsupportedError when `value` is given for an axis that `strategy` does not leave open. */
@@ -53,6 +75,21 @@ function requirePriority({ name, priorities }: ClaimStrategy, priority: number):
     throw new InvalidArgumentError(
       `priority is ${priority}: give a whole number in ${priorities.min}…${priorities.max}`,
     );
+}
+
+const UNIQUE_KEYS: readonly (keyof UniqueJob)[] = ['key', 'policy'];
+const POLICIES: readonly UniquePolicy[] = ['reject', 'ignore', 'replace'];
+
+function requireUnique({ name, inspection, cancellation }: ClaimStrategy, unique: UniqueJob): void {
+  requireObject('unique', unique);
+  requireKnownKeys('unique', unique, UNIQUE_KEYS);
+  requireKey('unique.key', unique.key);
+  const { policy = 'reject' } = unique;
+  if (!POLICIES.includes(policy))
+    throw new InvalidArgumentError(`unique.policy is ${said(policy)}: give one of ${POLICIES.join(', ')}`);
+  if (inspection === undefined) throw new UnsupportedError(name, 'unique jobs', 'leave unique out');
+  if (policy === 'replace' && cancellation === undefined)
+    throw new UnsupportedError(name, 'replacement of unique jobs', 'give the policy reject or ignore');
 }
 
 function requireMaxAttempts(maxAttempts: number): void {

@@ -22,6 +22,12 @@ export function requireFunction(name: string, given: unknown): void {
     throw new InvalidArgumentError(`${name} is ${said(given)}: give a function`);
 }
 
+/** Throws InvalidArgumentError when `given` is no whole number in `min`…`max`. */
+export function requireWholeNumber(name: string, given: unknown, min: number, max: number): void {
+  if (typeof given === 'number' && Number.isInteger(given) && given >= min && given <= max) return;
+  throw new InvalidArgumentError(`${name} is ${said(given)}: give a whole number in ${min}…${max}`);
+}
+
 /** Throws InvalidArgumentError when `given` is no object. */
 export function requireObject(name: string, given: unknown): void {
   if (typeof given !== 'object' || given === null)

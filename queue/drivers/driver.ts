@@ -27,6 +27,9 @@ export interface Database {
   copyIn?(text: string, rows: Iterable<string>): Promise<void>;
 }
 
+/** A database that can take the data of a COPY. */
+export type CopyingDatabase = Database & Required<Pick<Database, 'copyIn'>>;
+
 /** One connection of its own, for whatever depends on the session: locks, LISTEN, a worker's claims. */
 export interface Connection extends Database, AsyncDisposable {
   /** The server's process id for this connection. */

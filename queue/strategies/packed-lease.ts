@@ -20,6 +20,7 @@ import { openPackedSession } from './packed-lease/session.ts';
 import { packedStatements } from './packed-lease/statements.ts';
 import { PACKED_RELATIONS, packedInstallation, packedTables } from './packed-lease/tables.ts';
 import { delayOnPacked, reapPacked } from './packed-lease/upkeep.ts';
+import { bulkInto } from './shared/bulk.ts';
 import { installs } from './shared/installs.ts';
 import { PRIORITIES } from './shared/lease-strategy.ts';
 
@@ -42,6 +43,7 @@ function create(options: StrategyOptions): ClaimStrategy {
     delay: delayOnPacked(tables),
     ...installs(packedInstallation(tables)),
     enqueue: enqueuePacked(tables),
+    bulk: bulkInto({ table: tables.ready, sequence: tables.jobIds }),
     openWorker: (connection, workerId) => openPackedSession(statements, connection, workerId),
     reap: (db, limit) => reapPacked(db, tables, limit),
     stats: (db, queue) => readPackedStats(db, tables, queue),

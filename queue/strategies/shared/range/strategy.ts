@@ -70,7 +70,7 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
       routines,
       statements: createRelations(tables),
     }),
-    enqueue: enqueueRanges(tables, open),
+    ...enqueueRanges(tables, open),
     async openWorker(connection: Connection, workerId: string) {
       await keepIndexPlans(connection);
       return new RangeSession(connection, statements, workerId);
