@@ -91,9 +91,10 @@ export type Command =
       readonly after: Target | undefined;
       readonly limit: number;
     }
-  /** One or two at once, of the same dead letters. */
+  /** One or two at once, of the same dead letters, which a session makes some more of before. */
   | {
       readonly kind: 'empty';
+      readonly bury: ClaimSpec | undefined;
       readonly letters: Letters;
       readonly by: readonly ('redrive' | 'purge')[];
       readonly limit: number;
@@ -123,6 +124,9 @@ interface Choice {
   readonly arbitrary: fc.Arbitrary<Command>;
 }
 
+/** As often as they stand here. */
+const KINDS = ['ack', 'ack', 'ack', 'retry', 'retry', 'dead-letter', 'release', 'release'] as const;
+
 const session = fc.nat(SESSIONS - 1);
 const queue = fc.constantFrom(0, 0, 0, 1);
 const limit = fc.integer({ min: 1, max: 5 });
@@ -142,8 +146,8 @@ function jobSpecs({ priorities, delay }: ClaimStrategy): fc.Arbitrary<JobSpec[]>
 function settleSpecs({ delay }: ClaimStrategy, without: ReadonlySet<Feature>): fc.Arbitrary<SettleSpec> {
   const pick = fc.record({
     index: fc.nat(7),
-    kind: fc.constantFrom<Outcome['kind'][]>('ack', 'ack', 'ack', 'retry', 'retry', 'dead-letter', 'release'),
-    delayMs: fc.constantFrom(...(delay === undefined ? [0] : [0, 0, 20])),
+    kind: fc.constantFrom<Outcome['kind'][]>(...KINDS),
+    delayMs: fc.constantFrom(...(delay === undefined ? [0] : [0, 0, 20, 60])),
   });
   const whose: Whose[] = without.has('settles of others') ? ['own'] : ['own', 'own', 'own', 'any'];
   return fc.record({
@@ -183,13 +187,17 @@ function operators({ inspection, cancellation, deadLetters }: ClaimStrategy): re
     ['purge'],
     ['purge'],
   );
+  const bury = fc.option(fc.record({ session, queue, limit, short: fc.constant(false) }), {
+    nil: undefined,
+    freq: 3,
+  });
   const after = fc.option(fc.record({ of: fc.constant('dead' as const), index: fc.nat(7) }), {
     nil: undefined,
   });
   return [
     ...choices,
     { weight: 1, arbitrary: fc.record({ kind: kind('list'), letters: LETTERS, after, limit }) },
-    { weight: 4, arbitrary: fc.record({ kind: kind('empty'), letters: LETTERS, by, limit }) },
+    { weight: 4, arbitrary: fc.record({ kind: kind('empty'), bury, letters: LETTERS, by, limit }) },
   ];
 }
 

@@ -87,6 +87,7 @@ export class Sequence implements Scene {
       case 'list':
         return listDeadLetters(this, command);
       case 'empty':
+        if (command.bury !== undefined) await this.#bury(command.bury);
         return emptyDeadLetters(this, command);
     }
   }
@@ -203,6 +204,15 @@ export class Sequence implements Scene {
     if (due.outcomes.length === 0) return;
     const { answer, at } = await timed(() => by.session.settle(due.outcomes));
     this.#settled(due, by, answer, at);
+  }
+
+  /** Makes dead letters of what a session claims, and holds. */
+  async #bury(spec: ClaimSpec): Promise<void> {
+    await this.claim(spec, true);
+    const by = this.slot.at(spec.session);
+    const leases = this.#held(by);
+    const outcomes = leases.map(({ job }): Outcome => ({ kind: 'dead-letter', job, error: 'buried' }));
+    await this.settle(by, { leases, outcomes });
   }
 
   async #turn({ settle, claim }: Of<'turn'>): Promise<void> {
