@@ -168,8 +168,12 @@ export interface DeadLetterStore {
     afterId: JobId | undefined,
     limit: number,
   ): Promise<readonly JobRecord[]>;
-  /** Makes at most `limit` of them ready again, under their ids, with all attempts before them and their errors kept. Returns their ids. */
-  redrive(db: Database, filter: DeadLetterFilter, limit: number): Promise<readonly JobId[]>;
+  /**
+   * Makes at most `limit` of them ready again, the lowest ids first, under their ids, with all attempts before them and their
+   * errors kept. Returns their ids. `afterId` says that those up to there need not be looked for: who goes on page by page
+   * would walk over what is gone each time.
+   */
+  redrive(db: Database, filter: DeadLetterFilter, limit: number, afterId?: JobId): Promise<readonly JobId[]>;
   /** Deletes at most `limit` of them for good; returns how many. */
   purge(db: Database, filter: DeadLetterFilter, limit: number): Promise<number>;
 }

@@ -4,6 +4,9 @@
 // `deviations.test.ts` holds that each names a test that exists.
 
 import type { ClaimStrategy, StrategyFactory } from '../strategy.ts';
+import { deadLetters } from './dead-letters.ts';
+import { errorHistory } from './error-history.ts';
+import { finding, puttingOff, removing } from './operating.ts';
 
 /** A test that a strategy is excused from, and why. */
 export interface Deviation {
@@ -32,7 +35,23 @@ const consequences: readonly Consequence[] = [
       'a lease that expires in the last attempt makes a dead letter',
       'reap is bounded and leaves living leases alone',
       'a heartbeat keeps a lease, and names those that were lost',
+      'a lease that expires in the last attempt is an error like another',
     ],
+  },
+  {
+    when: ({ inspection }) => inspection === undefined,
+    reason: 'it looks no single jobs up',
+    tests: [...Object.keys(finding), ...Object.keys(errorHistory)],
+  },
+  {
+    when: ({ cancellation }) => cancellation === undefined,
+    reason: 'it cannot take out a single job',
+    tests: Object.keys(removing),
+  },
+  {
+    when: (strategy) => strategy.deadLetters === undefined,
+    reason: 'its dead letters rest for good',
+    tests: Object.keys(deadLetters),
   },
   {
     when: ({ priorities, guarantees }) =>
@@ -48,6 +67,9 @@ const consequences: readonly Consequence[] = [
       'a delayed job is not claimed before it is due, and is promoted when it is',
       'promote is bounded, and says that there is more',
       'stats count every standing',
+      'a delayed job is found with its instant, be it enqueued so or put off',
+      'delayed jobs and delayed retries are removed',
+      ...Object.keys(puttingOff),
     ],
   },
 ];
