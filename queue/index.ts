@@ -23,6 +23,8 @@ export {
   PayloadTooLargeError,
   UnsupportedError,
 } from './errors.ts';
+export type { LimitChanges, QueueLimits } from './limits/operators.ts';
+export type { Limits, Rate } from './limits/settings.ts';
 export { encodePayload } from './payload.ts';
 export { createQueue, type Queue, type QueueOptions } from './queue.ts';
 export {

@@ -2,13 +2,12 @@
 
 import { isDate } from 'node:util/types';
 import { InvalidArgumentError, UnsupportedError } from './errors.ts';
-import { requireKnownKeys, requireObject, said } from './keys.ts';
+import { requireKey, requireKnownKeys, requireObject, said } from './keys.ts';
+import { requireConcurrencyKey } from './limits/job-keys.ts';
 import type { ClaimStrategy, NewJob, StrategyAxis, UniqueJob, UniquePolicy } from './strategy.ts';
 
 /** Bytes of a queue's name in UTF-8: it is stored with every job and travels as a NOTIFY payload. */
 const QUEUE_NAME_BYTES = 200;
-/** Bytes of a caller's key in UTF-8: it lies in an index. */
-const KEY_BYTES = 200;
 /** Range of the column `max_attempts`. */
 const MAX_ATTEMPTS_LIMIT = 32_767;
 /** Attempts of a job whose caller names none. */
@@ -27,18 +26,6 @@ export function requireQueueName(name: string): void {
     );
 }
 
-/** Throws InvalidArgumentError when `key`, a caller's own name for something, is not 1…200 bytes of well-formed UTF-8 without NUL. */
-export function requireKey(what: string, key: string): void {
-  if (typeof key !== 'string') throw new InvalidArgumentError(`${what} is ${said(key)}: give a string`);
-  const bytes = Buffer.byteLength(key);
-  if (bytes < 1 || bytes > KEY_BYTES)
-    throw new InvalidArgumentError(`${what} has ${bytes} bytes: give 1…${KEY_BYTES}`);
-  if (key.includes('\0') || !key.isWellFormed())
-    throw new InvalidArgumentError(
-      `${what} holds NUL or half of a surrogate pair: PostgreSQL cannot store it`,
-    );
-}
-
 const JOB_KEYS: readonly (keyof NewJob)[] = [
   'queue',
   'payload',
@@ -46,6 +33,7 @@ const JOB_KEYS: readonly (keyof NewJob)[] = [
   'maxAttempts',
   'runAt',
   'unique',
+  'concurrencyKey',
 ];
 
 /**
@@ -60,6 +48,7 @@ export function validateJob(strategy: ClaimStrategy, job: NewJob): void {
   if (job.maxAttempts !== undefined) requireMaxAttempts(job.maxAttempts);
   if (job.runAt !== undefined) requireRunAt(strategy, job.runAt);
   if (job.unique !== undefined) requireUnique(strategy, job.unique);
+  if (job.concurrencyKey !== undefined) requireConcurrencyKey(strategy, job.concurrencyKey);
 }
 
 /** Throws UnsupportedError when `value` is given for an axis that `strategy` does not leave open. */

@@ -8,6 +8,7 @@ import { IDEMPOTENCY_MS } from './enqueue/requests.ts';
 import { InvalidArgumentError } from './errors.ts';
 import { requireOpenAxis, requireQueueName } from './job.ts';
 import { requireFunction, requireKnownKeys, requireObject, requireWholeNumber } from './keys.ts';
+import { type Operators, operators, type QueueLimits } from './limits/operators.ts';
 import { installQueue, printInstallation } from './schema/install.ts';
 import { queueTables } from './schema/queue-tables.ts';
 import { strategies } from './strategies/index.ts';
@@ -75,6 +76,16 @@ export interface Queue extends AsyncDisposable {
    */
   signal(queue: string): void;
   stats(queue: string): Promise<QueueStats>;
+  /** How many jobs of a queue may start in a time, and be at work at once, over all workers. */
+  readonly limits: QueueLimits;
+  /**
+   * Workers start no more jobs of `queue`, as soon as they have learned of it: within a second or so where signals arrive,
+   * within about ten if one is lost. What is at work goes on. It stays paused, whoever comes and goes, until `resume`.
+   */
+  pause(queue: string): Promise<void>;
+  /** Ends a pause; does nothing where there is none. */
+  resume(queue: string): Promise<void>;
+  paused(queue: string): Promise<boolean>;
   /** Dead letters of all queues, in the order of their ids, after `afterId`; at most `limit`, from 1 on (default 100). */
   deadLetters(options?: { readonly afterId?: JobId; readonly limit?: number }): Promise<readonly StoredJob[]>;
 }
@@ -103,6 +114,7 @@ class StrategyQueue implements Queue {
   readonly wakeup: WakeupFactory;
   readonly context: QueueContext;
   readonly #signaller;
+  readonly #operators: Operators;
   readonly #enqueue: EnqueueJobs;
 
   constructor(options: QueueOptions) {
@@ -127,7 +139,12 @@ class StrategyQueue implements Queue {
       tables: queueTables(this.schema),
       maxPayloadBytes,
       idempotencyMs,
-      signal: (queue) => this.#signaller.afterEnqueue?.([queue]),
+      signal: (queue) => {
+        const signaller = this.#signaller;
+        if (signaller.afterEnqueue !== undefined) signaller.afterEnqueue([queue]);
+        // Where signals commit with their enqueue, a lone one is a transaction of its own.
+        else signaller.insideEnqueue?.(this.driver, [queue]).catch(onError);
+      },
       observed: observe !== undefined,
       emit(event) {
         try {
@@ -137,6 +154,7 @@ class StrategyQueue implements Queue {
         }
       },
     };
+    this.#operators = operators(this.context);
     this.#enqueue = enqueueThrough(this.context, this.#signaller);
   }
 
@@ -162,6 +180,22 @@ class StrategyQueue implements Queue {
   signal(queue: string): void {
     requireQueueName(queue);
     this.#signaller.afterEnqueue?.([queue]);
+  }
+
+  get limits(): QueueLimits {
+    return this.#operators.limits;
+  }
+
+  pause(queue: string): Promise<void> {
+    return this.#operators.pause(queue);
+  }
+
+  resume(queue: string): Promise<void> {
+    return this.#operators.resume(queue);
+  }
+
+  paused(queue: string): Promise<boolean> {
+    return this.#operators.paused(queue);
   }
 
   async stats(queue: string): Promise<QueueStats> {

@@ -19,6 +19,11 @@ export interface NewJob {
   readonly maxAttempts?: number;
   /** Absent: any number of jobs like this one. Needs the capabilities `inspection` and, to replace, `cancellation`. */
   readonly unique?: UniqueJob;
+  /**
+   * What the limit `concurrencyPerKey` of the queue counts by, 1…200 bytes: a customer, a host, …; default none, which no such
+   * limit holds back. Needs the capability `delay`.
+   */
+  readonly concurrencyKey?: string;
 }
 
 /** A job of which there is only one at a time. A dead letter counts as finished. */
@@ -136,7 +141,7 @@ export interface Inspection {
 export interface BulkEnqueue {
   /** From so many jobs on it is worth its round trips. */
   readonly fromJobs: number;
-  /** What has to be there before the transaction in which `jobs` are enqueued begins. */
+  /** Makes what should be there when a transaction begins in which `jobs`, however few, are enqueued either way. */
   prepare?(driver: Transactor, jobs: readonly NewJob[]): Promise<void>;
   /**
    * As `enqueue`, in an open transaction and however many: for jobs without `runAt`. `undefined` when the caller's role may

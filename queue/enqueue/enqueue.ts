@@ -2,8 +2,8 @@
 
 import type { QueueContext } from '../context.ts';
 import type { Database, Transactor } from '../drivers/driver.ts';
-import { requireKey, validateJob } from '../job.ts';
-import { requireKnownKeys } from '../keys.ts';
+import { validateJob } from '../job.ts';
+import { requireKey, requireKnownKeys } from '../keys.ts';
 import type { JobId, NewJob } from '../strategy.ts';
 import type { Signaller } from '../wakeup/wakeup.ts';
 import { encodeJob } from './encoding.ts';
@@ -32,7 +32,7 @@ const ENQUEUE_KEYS: readonly (keyof EnqueueOptions)[] = ['tx', 'idempotencyKey']
 /** The enqueue of one queue object. */
 export function enqueueThrough(context: QueueContext, signaller: Signaller): EnqueueJobs {
   const { driver, strategy, maxPayloadBytes } = context;
-  const entrance = entranceTo(strategy);
+  const entrance = entranceTo(context);
   const requests = requestsOf(context);
   const enqueueUnique = enqueueUniqueThrough(context);
 

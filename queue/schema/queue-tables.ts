@@ -1,5 +1,6 @@
 // Which tables does every queue have beside those of its strategy, whatever that is?
 
+import { turnRoutine } from '../limits/turn-sql.ts';
 import { qualify } from '../sql.ts';
 import type { Component } from './migrations.ts';
 
@@ -50,9 +51,10 @@ function features(tables: QueueTables): readonly string[] {
   return [
     `CREATE TABLE IF NOT EXISTS ${tables.settings} (
   ${QUEUE} PRIMARY KEY,
+  id              integer GENERATED ALWAYS AS IDENTITY,
   paused_at       timestamptz,
   rate_jobs       integer,
-  rate_period_ms  integer,
+  rate_period_ms  bigint,
   concurrency     integer,
   key_concurrency integer
 )`,
@@ -67,6 +69,7 @@ function features(tables: QueueTables): readonly string[] {
   ${QUEUE},
   key        text        COLLATE "C",
   worker     text        NOT NULL,
+  token      text        NOT NULL,
   expires_at timestamptz NOT NULL
 ) WITH (fillfactor = 50)`,
     `CREATE INDEX IF NOT EXISTS queue_permits_queue ON ${tables.permits} (queue, key)`,
@@ -75,6 +78,7 @@ function features(tables: QueueTables): readonly string[] {
   ${QUEUE},
   key    text   NOT NULL COLLATE "C"
 )`,
+    turnRoutine(tables).create,
     `CREATE TABLE IF NOT EXISTS ${tables.uniqueKeys} (
   ${QUEUE},
   key    text        NOT NULL COLLATE "C",
