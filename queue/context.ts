@@ -11,6 +11,10 @@ export interface QueueContext {
   readonly schema: string;
   readonly strategy: ClaimStrategy;
   readonly tables: QueueTables;
+  /** Largest payload, in bytes of JSON text in UTF-8. */
+  readonly maxPayloadBytes: number;
+  /** For how long idempotency keys are kept, in ms. */
+  readonly idempotencyMs: number;
   /** Tells idle workers that `queue` has jobs, or other settings. Returns at once. */
   signal(queue: string): void;
   /** Tells the observer, when there is one. Never throws. */

@@ -1,13 +1,28 @@
 // What does the queue offer to who uses it? Everything else under queue/ is its own affair.
 
 export type { QueueContext } from './context.ts';
-export type { Connection, Database, Driver, QueryResult, Statement } from './drivers/driver.ts';
+export type {
+  Connection,
+  CopyingDatabase,
+  Database,
+  Driver,
+  QueryResult,
+  Statement,
+} from './drivers/driver.ts';
 export type { DriverAddress, DriverOptions, DriverSettings, Sending } from './drivers/options.ts';
 export { pgDriver, pgTransaction } from './drivers/pg.ts';
 export { postgresDriver, postgresTransaction } from './drivers/postgres.ts';
 export type { DriverSession, OnSession } from './drivers/session.ts';
 export type { EnqueueOptions } from './enqueue/enqueue.ts';
-export { InvalidArgumentError, UnsupportedError } from './errors.ts';
+export { pruneRequests } from './enqueue/requests.ts';
+export { pruneUniqueKeys, type UniqueKeyPlace } from './enqueue/unique.ts';
+export {
+  DuplicateJobError,
+  IdempotencyError,
+  InvalidArgumentError,
+  PayloadTooLargeError,
+  UnsupportedError,
+} from './errors.ts';
 export type { CancelResult } from './jobs/cancel.ts';
 export type { DeadLetterListOptions, DeadLetterSelection, DeadLetters } from './jobs/dead-letters.ts';
 export type { JobDetails, JobProgress } from './jobs/inspect.ts';
@@ -27,6 +42,7 @@ export { prepared, qualify, quoteIdentifier } from './sql.ts';
 export { strategies } from './strategies/index.ts';
 export type {
   AttemptError,
+  BulkEnqueue,
   Cancellation,
   ClaimedJob,
   ClaimStrategy,
@@ -49,6 +65,8 @@ export type {
   StrategyFactory,
   StrategyOptions,
   Turn,
+  UniqueJob,
+  UniquePolicy,
   Upkeep,
   WorkerDefaults,
   WorkerSession,

@@ -2,13 +2,15 @@
 
 import type { QueueContext } from './context.ts';
 import type { Driver } from './drivers/driver.ts';
+import { MAX_PAYLOAD_BYTES } from './enqueue/encoding.ts';
 import { type EnqueueJobs, type EnqueueOptions, enqueueThrough } from './enqueue/enqueue.ts';
+import { IDEMPOTENCY_MS } from './enqueue/requests.ts';
 import { InvalidArgumentError } from './errors.ts';
 import { requireOpenAxis, requireQueueName } from './job.ts';
 import { type CancelResult, cancelJob } from './jobs/cancel.ts';
 import { type DeadLetters, deadLettersOf } from './jobs/dead-letters.ts';
 import { inspectJob, type JobDetails } from './jobs/inspect.ts';
-import { requireFunction, requireKnownKeys, requireObject } from './keys.ts';
+import { requireFunction, requireKnownKeys, requireObject, requireWholeNumber } from './keys.ts';
 import { type Operators, operators, type QueueLimits } from './limits/operators.ts';
 import { installQueue, printInstallation } from './schema/install.ts';
 import { queueTables } from './schema/queue-tables.ts';
@@ -29,6 +31,13 @@ export interface QueueOptions {
   readonly fillfactor?: number;
   /** How idle workers learn of new jobs; default `coalesced`. */
   readonly wakeup?: WakeupName;
+  /**
+   * Largest payload, in bytes of its JSON text in UTF-8, 1…268,435,455; default 1,048,576. A larger one is refused with a
+   * PayloadTooLargeError before anything is sent.
+   */
+  readonly maxPayloadBytes?: number;
+  /** For how long the database remembers idempotency keys, in ms, 1,000…31,536,000,000 (a year); default 86,400,000 (a day). */
+  readonly idempotencyMs?: number;
   /** Told of signals that could not be sent, and of what `observe` throws. No job depends on either. Default: ignored. */
   readonly onSignalError?: (error: unknown) => void;
   /** Told of all that happens through this queue object and its workers; default nobody, which costs nothing. */
@@ -54,12 +63,14 @@ export interface Queue extends AsyncDisposable {
   installSql(): string;
   /**
    * Enqueues one job. Durable when it resolves; with `tx`, when that commits.
-   * Throws InvalidArgumentError or UnsupportedError before anything is sent.
+   * Throws InvalidArgumentError (PayloadTooLargeError for a payload over the limit) or UnsupportedError before anything is
+   * sent; DuplicateJobError for a unique key that is held, IdempotencyError for an idempotency key of other jobs. After any of
+   * these `tx` may be used on.
    */
   enqueue(job: NewJob, options?: EnqueueOptions): Promise<JobId>;
   /**
-   * Enqueues all jobs or none, in their order; one id for each. More than 5,000 jobs travel in several statements of one
-   * transaction: `tx`, or one of its own. Throws as `enqueue` does; one invalid job refuses them all.
+   * Enqueues all jobs or none, in their order; one id for each. Thousands of jobs travel by COPY where strategy and driver
+   * can, else in several statements of one transaction: `tx`, or one of its own. Throws as `enqueue` does; one invalid job refuses them all.
    */
   enqueueMany(jobs: readonly NewJob[], options?: EnqueueOptions): Promise<readonly JobId[]>;
   /**
@@ -99,9 +110,14 @@ const QUEUE_KEYS: readonly (keyof QueueOptions)[] = [
   'schema',
   'fillfactor',
   'wakeup',
+  'maxPayloadBytes',
+  'idempotencyMs',
   'onSignalError',
   'observe',
 ];
+/** What PostgreSQL takes as one JSON value. */
+const JSON_BYTES = 268_435_455;
+const YEAR_MS = 31_536_000_000;
 
 class StrategyQueue implements Queue {
   readonly driver: Driver;
@@ -119,6 +135,9 @@ class StrategyQueue implements Queue {
     requireObject('driver', options.driver);
     requireFunction('onSignalError', options.onSignalError);
     requireFunction('observe', options.observe);
+    const { maxPayloadBytes = MAX_PAYLOAD_BYTES, idempotencyMs = IDEMPOTENCY_MS } = options;
+    requireWholeNumber('maxPayloadBytes', maxPayloadBytes, 1, JSON_BYTES);
+    requireWholeNumber('idempotencyMs', idempotencyMs, 1000, YEAR_MS);
     this.driver = options.driver;
     this.schema = options.schema ?? 'claimbench';
     this.strategy = makeStrategy(options.strategy ?? 'skip-locked', this.schema, options.fillfactor);
@@ -131,6 +150,8 @@ class StrategyQueue implements Queue {
       schema: this.schema,
       strategy: this.strategy,
       tables: queueTables(this.schema),
+      maxPayloadBytes,
+      idempotencyMs,
       signal: (queue) => {
         const signaller = this.#signaller;
         if (signaller.afterEnqueue !== undefined) signaller.afterEnqueue([queue]);

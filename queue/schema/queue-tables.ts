@@ -91,7 +91,7 @@ function features(tables: QueueTables): readonly string[] {
   made_at timestamptz NOT NULL DEFAULT now(),
   digest  text        NOT NULL,
   ids     bigint[]
-)`,
+) WITH (fillfactor = 70)`,
     `CREATE INDEX IF NOT EXISTS queue_requests_made_at ON ${tables.requests} (made_at)`,
     `CREATE TABLE IF NOT EXISTS ${tables.progress} (
   job_id bigint      NOT NULL PRIMARY KEY,

@@ -115,7 +115,7 @@ function planSettle(outcomes: readonly Outcome[]): SettlePlan {
     others.map(({ share }) => share.leaseId),
     others.map(({ slot }) => slot),
     others.map(({ item }) => item.kind),
-    others.map(({ item }) => (item.kind === 'retry' ? item.delayMs : 0)),
+    others.map(({ item }) => ('delayMs' in item ? (item.delayMs ?? 0) : 0)),
     others.map(({ item }) => ('error' in item ? storableError(item.error) : null)),
   ];
   return { shares, shape: 'mixed', values };
