@@ -6,6 +6,8 @@ import { InvalidArgumentError } from './errors.ts';
 import { requireOpenAxis, requireQueueName, validateJob } from './job.ts';
 import { requireFunction, requireKnownKeys, requireObject } from './keys.ts';
 import { encodePayload } from './payload.ts';
+import { ScheduleChanges } from './schedules/changes.ts';
+import { QueueSchedules, type Schedules } from './schedules/schedules.ts';
 import { installQueue, printInstallation } from './schema/install.ts';
 import { queueTables } from './schema/queue-tables.ts';
 import { strategies } from './strategies/index.ts';
@@ -43,6 +45,8 @@ export interface Queue extends AsyncDisposable {
   readonly schema: string;
   readonly strategy: ClaimStrategy;
   readonly wakeup: WakeupFactory;
+  /** Jobs that recur. A scheduler fires them: `createScheduler`. */
+  readonly schedules: Schedules;
   /** What its parts share. Not meant for applications. */
   readonly context: QueueContext;
   /**
@@ -95,6 +99,7 @@ class StrategyQueue implements Queue {
   readonly strategy: ClaimStrategy;
   readonly wakeup: WakeupFactory;
   readonly context: QueueContext;
+  readonly schedules: Schedules;
   readonly #signaller;
 
   constructor(options: QueueOptions) {
@@ -114,6 +119,7 @@ class StrategyQueue implements Queue {
       schema: this.schema,
       strategy: this.strategy,
       tables: queueTables(this.schema),
+      scheduleChanges: new ScheduleChanges(),
       signal: (queue) => this.#signaller.afterEnqueue?.([queue]),
       observed: observe !== undefined,
       emit(event) {
@@ -124,6 +130,7 @@ class StrategyQueue implements Queue {
         }
       },
     };
+    this.schedules = new QueueSchedules(this.context);
   }
 
   install(): Promise<void> {
