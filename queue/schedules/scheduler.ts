@@ -1,6 +1,7 @@
 // Who fires the schedules, once for each instant however many of them there are?
 
 import { setTimeout } from 'node:timers/promises';
+import type { Database } from '../drivers/driver.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import { requireFunction, requireKnownKeys, requireObject } from '../keys.ts';
 import type { Queue } from '../queue.ts';
@@ -41,6 +42,8 @@ export interface Scheduler extends AsyncDisposable {
 
 /** Longest sleep, in ms, when the user names none. */
 const EVERY_MS = 15_000;
+/** Longest wait for a schedule that is in another scheduler's hands, in ms: others may come due meanwhile. */
+const TAKEN_MS = 500;
 const KEYS: readonly (keyof SchedulerOptions)[] = ['everyMs', 'onError', 'clock', 'random'];
 
 /** A schedule that one transaction has moved on, with the jobs that it has enqueued for it. */
@@ -52,6 +55,8 @@ interface Fired {
   readonly ids: readonly JobId[];
   /** It is due again already. */
   readonly more: boolean;
+  /** Until the next schedule is due, this one or another, in ms. */
+  readonly nextMs: number;
 }
 
 class RunningScheduler implements Scheduler {
@@ -94,41 +99,44 @@ class RunningScheduler implements Scheduler {
   async #pass(): Promise<number> {
     const longestMs = this.#everyMs * (0.5 + this.#random() / 2);
     try {
-      let nextMs = await this.#dueInMs([]);
-      if (nextMs > 0) return Math.min(longestMs, nextMs);
-      const { failed, unfinished } = await this.#fireDue();
-      if (unfinished) return 0;
-      nextMs = await this.#dueInMs(failed);
-      // What is still due is in the hands of another scheduler, which may die of it.
-      const again = failed.length > 0 || nextMs <= 0;
-      if (!again) this.#backoff.reset();
-      return Math.min(longestMs, nextMs > 0 ? nextMs : longestMs, again ? this.#backoff.drawMs() : longestMs);
+      const nextMs = await this.#dueInMs(this.#queue.driver, []);
+      return Math.min(longestMs, nextMs > 0 ? this.#settled(nextMs) : await this.#fireDue());
     } catch (error) {
       this.#onError(error);
       return this.#backoff.drawMs();
     }
   }
 
+  /** Nothing is left to be tried again. */
+  #settled(nextMs: number): number {
+    this.#backoff.reset();
+    return nextMs;
+  }
+
   /** Until the next of the others is due, in ms; not positive when one is. */
-  async #dueInMs(except: readonly string[]): Promise<number> {
-    const { driver } = this.#queue;
-    const { rows } = await driver.query<{ readonly due_in_ms: number | null }>(
+  async #dueInMs(db: Database, except: readonly string[]): Promise<number> {
+    const { rows } = await db.query<{ readonly due_in_ms: number | null }>(
       this.#table.dueIn(await this.#clock?.now(), except),
     );
     return rows[0]?.due_in_ms ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Fires schedule after schedule, until none is due that nobody else fires. One that fails does not keep the others from it. */
-  async #fireDue(): Promise<{ readonly failed: readonly string[]; readonly unfinished: boolean }> {
+  /**
+   * Fires schedule after schedule, until none is due that nobody else fires; one that fails does not keep the others from it.
+   * Resolves to when it is time to look again, in ms.
+   */
+  async #fireDue(): Promise<number> {
     const failed: string[] = [];
     const unfinished: string[] = [];
-    while (!this.#stopped) {
+    let nextMs = 0;
+    while (nextMs <= 0 && !this.#stopped) {
       let taken: DueRow | undefined;
       try {
         const fired = await this.#fireOne([...failed, ...unfinished], (row) => {
           taken = row;
         });
         if (fired === undefined) break;
+        nextMs = fired.nextMs;
         // The others come first.
         if (fired.more) unfinished.push(fired.schedule);
         this.#tell(fired);
@@ -138,7 +146,11 @@ class RunningScheduler implements Scheduler {
         this.#onError(error, taken.name);
       }
     }
-    return { failed, unfinished: unfinished.length > 0 };
+    if (unfinished.length > 0) return 0;
+    if (failed.length > 0)
+      return Math.min(this.#backoff.drawMs(), Math.max(0, await this.#dueInMs(this.#queue.driver, failed)));
+    // What is still due is in the hands of another scheduler, which may die of it.
+    return nextMs > 0 ? this.#settled(nextMs) : Math.min(this.#backoff.drawMs(), TAKEN_MS);
   }
 
   /**
@@ -157,15 +169,14 @@ class RunningScheduler implements Scheduler {
       onTaken(row);
       const recurrence = { cron: row.cron, timeZone: row.time_zone };
       const { instants, nextAtMs } = firingOf(recurrence, row.catch_up, row.next_ms, row.now_ms);
-      const [, ids] = await Promise.all([
+      const jobs = instants.map((instantMs) => jobOf(row, instantMs));
+      const [, ids, nextMs] = await Promise.all([
         tx.query(this.#table.move(row.name, nextAtMs, instants.at(-1))),
-        this.#queue.enqueueMany(
-          instants.map((instantMs) => jobOf(row, instantMs)),
-          { tx },
-        ),
+        this.#queue.enqueueMany(jobs, { tx }),
+        this.#dueInMs(tx, except),
       ]);
       const more = nextAtMs !== undefined && nextAtMs <= row.now_ms;
-      return { schedule: row.name, queue: row.queue, instants, ids, more };
+      return { schedule: row.name, queue: row.queue, instants, ids, more, nextMs };
     });
   }
 

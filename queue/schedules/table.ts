@@ -35,7 +35,7 @@ export interface DueRow extends ScheduleRow {
   readonly now_ms: number;
 }
 
-const milliseconds = (instant: string): string => `extract(epoch FROM ${instant})::float8 * 1000`;
+const milliseconds = (instant: string): string => `(extract(epoch FROM ${instant}) * 1000)::float8`;
 
 const COLUMNS = `name, queue, cron, time_zone, catch_up, stamp_as, priority, max_attempts, payload,
   ${milliseconds('next_at')} AS next_ms, ${milliseconds('last_at')} AS last_ms, ${milliseconds('paused_at')} AS paused_ms`;
@@ -64,7 +64,7 @@ export class ScheduleTable {
   constructor({ schedules }: QueueTables) {
     this.#table = schedules;
     this.#dueIn = prepared(`
-SELECT ${milliseconds(`min(next_at) - ${NOW}`)} AS due_in_ms FROM ${schedules} WHERE name <> ALL ($2::text[])`);
+SELECT ceil(extract(epoch FROM min(next_at) - ${NOW}) * 1000)::float8 AS due_in_ms FROM ${schedules} WHERE name <> ALL ($2::text[])`);
     this.#takeDue = prepared(`
 SELECT ${COLUMNS}, ${milliseconds(NOW)} AS now_ms
 FROM ${schedules}
