@@ -1,6 +1,7 @@
 // What do the parts of one queue object share?
 
 import type { Driver } from './drivers/driver.ts';
+import type { ScheduleChanges } from './schedules/changes.ts';
 import type { QueueTables } from './schema/queue-tables.ts';
 import type { ClaimStrategy } from './strategy.ts';
 import type { QueueEvent } from './watch/events.ts';
@@ -15,6 +16,8 @@ export interface QueueContext {
   readonly maxPayloadBytes: number;
   /** For how long idempotency keys are kept, in ms. */
   readonly idempotencyMs: number;
+  /** Of the schedules, made through this queue object. */
+  readonly scheduleChanges: ScheduleChanges;
   /** Tells idle workers that `queue` has jobs, or other settings. Returns at once. */
   signal(queue: string): void;
   /** Tells the observer, when there is one. Never throws. */

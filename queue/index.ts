@@ -38,6 +38,15 @@ export {
   fixedRetry,
   type RetryPolicy,
 } from './retry.ts';
+export type { CatchUp } from './schedules/firing.ts';
+export type { ScheduleOptions } from './schedules/options.ts';
+export {
+  createScheduler,
+  type Scheduler,
+  type SchedulerClock,
+  type SchedulerOptions,
+} from './schedules/scheduler.ts';
+export type { ScheduleRecord, Schedules } from './schedules/schedules.ts';
 export { prepared, qualify, quoteIdentifier } from './sql.ts';
 export { strategies } from './strategies/index.ts';
 export type {

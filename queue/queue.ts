@@ -12,6 +12,8 @@ import { type DeadLetters, deadLettersOf } from './jobs/dead-letters.ts';
 import { inspectJob, type JobDetails } from './jobs/inspect.ts';
 import { requireFunction, requireKnownKeys, requireObject, requireWholeNumber } from './keys.ts';
 import { type Operators, operators, type QueueLimits } from './limits/operators.ts';
+import { ScheduleChanges } from './schedules/changes.ts';
+import { QueueSchedules, type Schedules } from './schedules/schedules.ts';
 import { installQueue, printInstallation } from './schema/install.ts';
 import { queueTables } from './schema/queue-tables.ts';
 import { strategies } from './strategies/index.ts';
@@ -50,6 +52,8 @@ export interface Queue extends AsyncDisposable {
   readonly schema: string;
   readonly strategy: ClaimStrategy;
   readonly wakeup: WakeupFactory;
+  /** Jobs that recur. A scheduler fires them: `createScheduler`. */
+  readonly schedules: Schedules;
   /** What its parts share. Not meant for applications. */
   readonly context: QueueContext;
   /**
@@ -126,6 +130,7 @@ class StrategyQueue implements Queue {
   readonly wakeup: WakeupFactory;
   readonly context: QueueContext;
   readonly deadLetters: DeadLetters;
+  readonly schedules: Schedules;
   readonly #signaller;
   readonly #operators: Operators;
   readonly #enqueue: EnqueueJobs;
@@ -158,6 +163,7 @@ class StrategyQueue implements Queue {
         // Where signals commit with their enqueue, a lone one is a transaction of its own.
         else signaller.insideEnqueue?.(this.driver, [queue]).catch(onError);
       },
+      scheduleChanges: new ScheduleChanges(),
       observed: observe !== undefined,
       emit(event) {
         try {
@@ -170,6 +176,7 @@ class StrategyQueue implements Queue {
     this.deadLetters = deadLettersOf(this.context);
     this.#operators = operators(this.context);
     this.#enqueue = enqueueThrough(this.context, this.#signaller);
+    this.schedules = new QueueSchedules(this.context);
   }
 
   install(): Promise<void> {

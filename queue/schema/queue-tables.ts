@@ -110,6 +110,7 @@ function features(tables: QueueTables): readonly string[] {
   cron         text        NOT NULL,
   time_zone    text        NOT NULL,
   catch_up     text        NOT NULL DEFAULT 'one',
+  stamp_as     text,
   paused_at    timestamptz,
   next_at      timestamptz,
   last_at      timestamptz,
@@ -117,6 +118,7 @@ function features(tables: QueueTables): readonly string[] {
   max_attempts smallint    NOT NULL,
   payload      jsonb       NOT NULL
 )`,
+    `CREATE INDEX IF NOT EXISTS queue_schedules_next_at ON ${tables.schedules} (next_at)`,
     `CREATE TABLE IF NOT EXISTS ${tables.finished} (
   finished_at timestamptz NOT NULL DEFAULT now(),
   started_at  timestamptz,
