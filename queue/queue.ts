@@ -13,6 +13,7 @@ import type { ClaimStrategy, JobId, NewJob, QueueStats, StoredJob, StrategyFacto
 import { wakeups } from './wakeup/index.ts';
 import type { WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
 import type { Observer } from './watch/events.ts';
+import { type FinishedJobs, finishedJobs } from './watch/finished.ts';
 
 /** Options of `createQueue`. */
 export interface QueueOptions {
@@ -45,6 +46,8 @@ export interface Queue extends AsyncDisposable {
   readonly wakeup: WakeupFactory;
   /** What its parts share. Not meant for applications. */
   readonly context: QueueContext;
+  /** Jobs that are done, where retention keeps them. */
+  readonly finished: FinishedJobs;
   /**
    * Brings the schema to this version: creates what is missing, and does nothing where nothing is. Workers of the version
    * before go on meanwhile and afterwards. Throws InvalidArgumentError when the schema holds
@@ -95,6 +98,7 @@ class StrategyQueue implements Queue {
   readonly strategy: ClaimStrategy;
   readonly wakeup: WakeupFactory;
   readonly context: QueueContext;
+  readonly finished: FinishedJobs;
   readonly #signaller;
 
   constructor(options: QueueOptions) {
@@ -124,6 +128,7 @@ class StrategyQueue implements Queue {
         }
       },
     };
+    this.finished = finishedJobs(this.context);
   }
 
   install(): Promise<void> {
