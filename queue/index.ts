@@ -83,6 +83,12 @@ export type {
 export { wakeups } from './wakeup/index.ts';
 export type { Listener, Signaller, WakeupContext, WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
 export type { Observer, QueueEvent } from './watch/events.ts';
+export type { FinishedFilter, FinishedJob, FinishedJobs } from './watch/finished.ts';
+export type { FinishedOutcome, Retention } from './watch/history.ts';
+export { type EventLogger, type LogLevel, type LogOptions, logEvents } from './watch/log.ts';
+export { observers } from './watch/observers.ts';
+export type { Alert, AlertRule } from './watch/rules.ts';
+export { type QueueWatch, type WatchOptions, watchQueue } from './watch/watch-queue.ts';
 export { type AbortCause, JobAbortedError } from './worker/aborted.ts';
 export { claimsAtOnce } from './worker/claim-gate.ts';
 export { defaultPrefetch } from './worker/claim-size.ts';

@@ -21,6 +21,7 @@ import type { ClaimStrategy, JobId, NewJob, QueueStats, StrategyFactory } from '
 import { wakeups } from './wakeup/index.ts';
 import type { WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
 import type { Observer } from './watch/events.ts';
+import { type FinishedJobs, finishedJobs } from './watch/finished.ts';
 
 /** Options of `createQueue`. */
 export interface QueueOptions {
@@ -56,6 +57,8 @@ export interface Queue extends AsyncDisposable {
   readonly schedules: Schedules;
   /** What its parts share. Not meant for applications. */
   readonly context: QueueContext;
+  /** Jobs that are done, where retention keeps them. */
+  readonly finished: FinishedJobs;
   /**
    * Brings the schema to this version: creates what is missing, and does nothing where nothing is. Workers of the version
    * before go on meanwhile and afterwards. Throws InvalidArgumentError when the schema holds
@@ -131,6 +134,7 @@ class StrategyQueue implements Queue {
   readonly context: QueueContext;
   readonly deadLetters: DeadLetters;
   readonly schedules: Schedules;
+  readonly finished: FinishedJobs;
   readonly #signaller;
   readonly #operators: Operators;
   readonly #enqueue: EnqueueJobs;
@@ -177,6 +181,7 @@ class StrategyQueue implements Queue {
     this.#operators = operators(this.context);
     this.#enqueue = enqueueThrough(this.context, this.#signaller);
     this.schedules = new QueueSchedules(this.context);
+    this.finished = finishedJobs(this.context);
   }
 
   install(): Promise<void> {

@@ -89,6 +89,8 @@ export interface SettleResult {
 export interface QueueStats {
   readonly ready: number;
   readonly delayed: number;
+  /** Of the delayed ones, those that are due and that no worker has made ready yet; absent when there is none. */
+  readonly due?: number;
   /** Under a lease. For session leases this is what the server's lock table shows. */
   readonly leased: number;
   readonly dead: number;

@@ -13,10 +13,12 @@ export type QueueEvent =
       readonly queue: string;
       readonly ids: readonly JobId[];
       readonly inTransaction: boolean;
+      /** From the call to the answer, where it was measured. */
+      readonly enqueueMs?: number;
     }
   | { readonly kind: 'claimed'; readonly jobs: readonly ClaimedJob[] }
-  /** The handler is about to be called. */
-  | { readonly kind: 'started'; readonly job: ClaimedJob }
+  /** The handler is about to be called. `pickupMs` is from when the job was ready, where that is known. */
+  | { readonly kind: 'started'; readonly job: ClaimedJob; readonly pickupMs?: number }
   | { readonly kind: 'progressed'; readonly job: ClaimedJob; readonly value: unknown }
   /** The ack is in the database. `serviceMs` is from the start of the handler to its end. */
   | { readonly kind: 'completed'; readonly job: ClaimedJob; readonly serviceMs: number }
