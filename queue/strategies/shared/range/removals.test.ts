@@ -39,17 +39,14 @@ async function workOff(session: WorkerSession, limit: number): Promise<readonly 
 
 /** All that was numbered is settled for good, and the books are empty. */
 async function booksEnd(strategy: ClaimStrategy, driver: Driver): Promise<void> {
-  await eventually(
-    async () => {
-      await strategy.reap(driver, 1000);
-      const { rows } = await driver.query<{ over: boolean }>({
-        text: `SELECT bool_and(pg_sequence_last_value(numbers) = pg_sequence_last_value(floor))
+  await eventually(async () => {
+    await strategy.reap(driver, 1000);
+    const { rows } = await driver.query<{ over: boolean }>({
+      text: `SELECT bool_and(pg_sequence_last_value(numbers) = pg_sequence_last_value(floor))
         AND NOT EXISTS (SELECT FROM ${SCHEMA}.gaps) AND NOT EXISTS (SELECT FROM ${SCHEMA}.spans) AS over FROM ${SCHEMA}.lanes`,
-      });
-      return rows[0]?.over ?? false;
-    },
-    'a floor over all that was numbered',
-  );
+    });
+    return rows[0]?.over ?? false;
+  }, 'a floor over all that was numbered');
 }
 
 for (const factory of [rangeLease, ring]) {
