@@ -1,8 +1,8 @@
 // How is one job found among packed leases by its id alone, and taken out while it waits?
 
-import type { Database } from '../../drivers/driver.ts';
-import type { Cancellation, Inspection, JobId } from '../../strategy.ts';
+import type { Cancellation, Inspection } from '../../strategy.ts';
 import { msOf, type RecordRow, toRecord } from '../shared/job-record.ts';
+import { cancellationWith, type RemovalLock } from '../shared/single-jobs.ts';
 import type { PackedTables } from './tables.ts';
 
 /**
@@ -79,54 +79,30 @@ export function inspectPacked(tables: PackedTables): Inspection {
   };
 }
 
-interface RemovedRow {
-  readonly removed: readonly JobId[] | null;
-  readonly moved: boolean;
-}
-
-/**
- * A ready row that somebody has locked is being claimed, and so passed over. A delayed one is being made ready: that is
- * waited for, in the order of ids, and `moved` says that a row was seen and was gone then; another look finds it where it
- * went. Rows of neither table are ever updated, so that a ctid read and locked is good to delete them by.
- */
-function removeSql(tables: PackedTables): string {
+/** Rows of neither table are ever updated, so that a ctid read and locked is good to delete them by. */
+function removalSql(tables: PackedTables, lock: RemovalLock): string {
   return `
-WITH RECURSIVE ${placeCte(tables)}, waiting AS MATERIALIZED (
-  SELECT ready.ctid
-  FROM ${readyById(tables)}
-  FOR UPDATE OF ready SKIP LOCKED
+WITH RECURSIVE ${placeCte(tables)}, asked AS MATERIALIZED (
+  SELECT ready.id FROM ${readyById(tables)}
+  UNION ALL
+  SELECT id FROM ${tables.delayed} WHERE id = ANY ($1::bigint[])
+), runnable AS MATERIALIZED (
+  SELECT ready.ctid FROM ${readyById(tables)} ${lock.replace('FOR UPDATE', 'FOR UPDATE OF ready')}
 ), scheduled AS MATERIALIZED (
-  SELECT ctid FROM ${tables.delayed} WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE
-), from_ready AS (
-  DELETE FROM ${tables.ready} WHERE ctid = ANY (ARRAY (SELECT ctid FROM waiting)) RETURNING id
-), from_delayed AS (
+  SELECT ctid FROM ${tables.delayed} WHERE id = ANY ($1::bigint[]) ${lock}
+), removed_runnable AS (
+  DELETE FROM ${tables.ready} WHERE ctid = ANY (ARRAY (SELECT ctid FROM runnable)) RETURNING id
+), removed_scheduled AS (
   DELETE FROM ${tables.delayed} WHERE ctid = ANY (ARRAY (SELECT ctid FROM scheduled)) RETURNING id
+), removed AS (
+  SELECT id FROM removed_runnable UNION ALL SELECT id FROM removed_scheduled
 )
-SELECT
-  (SELECT array_agg(id::text) FROM (SELECT id FROM from_ready UNION ALL SELECT id FROM from_delayed) AS removed) AS removed,
-  (SELECT count(*) FROM ${tables.delayed} WHERE id = ANY ($1::bigint[])) > (SELECT count(*) FROM from_delayed) AS moved`;
+SELECT asked.id::text AS id, removed.id IS NOT NULL AS removed
+FROM asked
+LEFT JOIN removed ON removed.id = asked.id`;
 }
 
 /** The cancellation capability. */
 export function cancelOnPacked(tables: PackedTables): Cancellation {
-  const text = removeSql(tables);
-  const removeOnce = async (db: Database, ids: readonly JobId[]): Promise<RemovedRow | undefined> => {
-    const { rows } = await db.query<RemovedRow>({ text, values: [ids] });
-    return rows[0];
-  };
-  return {
-    async removeWaiting(db, ids) {
-      const left = new Set(ids);
-      const removed: JobId[] = [];
-      while (left.size > 0) {
-        const row = await removeOnce(db, [...left]);
-        for (const id of row?.removed ?? []) {
-          left.delete(id);
-          removed.push(id);
-        }
-        if (row?.moved !== true) break;
-      }
-      return removed;
-    },
-  };
+  return cancellationWith((lock) => removalSql(tables, lock));
 }
