@@ -14,8 +14,10 @@ import { LEASE_MS, rangeBench, SCHEMA } from './range-bench.ts';
 import { rangeTables } from './relations.ts';
 
 async function bench(t: TestContext, factory: StrategyFactory) {
-  const { settings } = await testDatabase(t);
-  const { driver, strategy, open, claimer } = await rangeBench(t, factory, settings);
+  const { settings: own } = await testDatabase(t);
+  // Whoever waits for what never comes fails.
+  const settings = { ...own, sessionOptions: '-c statement_timeout=20s' };
+  const { driver, strategy, open } = await rangeBench(t, factory, settings);
   const enqueue = (count: number, db: Database = driver): Promise<readonly JobId[]> =>
     strategy.enqueue(
       db,
@@ -26,7 +28,7 @@ async function bench(t: TestContext, factory: StrategyFactory) {
       db,
       ids.flatMap((id) => id ?? []),
     )) ?? assert.fail();
-  return { settings, driver, strategy, open, claimer, enqueue, remove };
+  return { settings, driver, strategy, open, enqueue, remove };
 }
 
 /** Ids that `session` is handed out by one claim; all are acked. */
@@ -39,17 +41,14 @@ async function workOff(session: WorkerSession, limit: number): Promise<readonly 
 
 /** All that was numbered is settled for good, and the books are empty. */
 async function booksEnd(strategy: ClaimStrategy, driver: Driver): Promise<void> {
-  await eventually(
-    async () => {
-      await strategy.reap(driver, 1000);
-      const { rows } = await driver.query<{ over: boolean }>({
-        text: `SELECT bool_and(pg_sequence_last_value(numbers) = pg_sequence_last_value(floor))
+  await eventually(async () => {
+    await strategy.reap(driver, 1000);
+    const { rows } = await driver.query<{ over: boolean }>({
+      text: `SELECT bool_and(pg_sequence_last_value(numbers) = pg_sequence_last_value(floor))
         AND NOT EXISTS (SELECT FROM ${SCHEMA}.gaps) AND NOT EXISTS (SELECT FROM ${SCHEMA}.spans) AS over FROM ${SCHEMA}.lanes`,
-      });
-      return rows[0]?.over ?? false;
-    },
-    'a floor over all that was numbered',
-  );
+    });
+    return rows[0]?.over ?? false;
+  }, 'a floor over all that was numbered');
 }
 
 for (const factory of [rangeLease, ring]) {
