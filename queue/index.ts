@@ -50,15 +50,19 @@ export type {
 export { wakeups } from './wakeup/index.ts';
 export type { Listener, Signaller, WakeupContext, WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
 export type { Observer, QueueEvent } from './watch/events.ts';
+export { type AbortCause, JobAbortedError } from './worker/aborted.ts';
 export { claimsAtOnce } from './worker/claim-gate.ts';
 export { defaultPrefetch } from './worker/claim-size.ts';
 export type {
+  AdaptiveConcurrency,
   ErrorSource,
   Handler,
   JobContext,
+  RedactError,
   ResolvedOptions,
   WorkerEvents,
   WorkerOptions,
   WorkerState,
 } from './worker/options.ts';
+export { type IdleOptions, type IdleReport, runUntilIdle } from './worker/until-idle.ts';
 export { createWorker, type StopOptions, type StopReport, type Worker } from './worker.ts';

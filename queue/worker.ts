@@ -2,7 +2,10 @@
 
 import type { Queue } from './queue.ts';
 import { Bell } from './wakeup/bell.ts';
+import { Announcer } from './worker/announcer.ts';
 import { ClaimGate } from './worker/claim-gate.ts';
+import { type Concurrency, concurrencyOf } from './worker/concurrency.ts';
+import { IdleWatch } from './worker/idleness.ts';
 import { Maintenance } from './worker/maintenance.ts';
 import {
   type ResolvedOptions,
@@ -10,6 +13,7 @@ import {
   type WorkerOptions,
   type WorkerState,
 } from './worker/options.ts';
+import { Progress } from './worker/progress.ts';
 import { Runner, type RunnerReport } from './worker/runner.ts';
 
 /** How a stop ended. */
@@ -29,8 +33,15 @@ export interface StopOptions {
 /** A worker at work since `createWorker`. Disposing stops it with the default deadline. */
 export interface Worker extends AsyncDisposable {
   readonly state: WorkerState;
+  /** Handlers that each session may have at work at present: `options.concurrency`, unless it follows the load. */
+  readonly concurrency: number;
   /** The options in force, defaults filled in. */
   readonly options: Readonly<ResolvedOptions>;
+  /**
+   * Resolves when, from now on, all sessions have found that nothing can run, and nothing is in hand: delayed jobs may wait. Never
+   * once the worker stops. Reads `queue.stats` at the end.
+   */
+  idle(): Promise<void>;
   /** Claims no more, lets running handlers finish, settles, releases the rest. Called again, it returns the same promise. */
   stop(options?: StopOptions): Promise<StopReport>;
 }
@@ -42,7 +53,11 @@ class RunningWorker implements Worker {
   readonly options: ResolvedOptions;
   readonly #runners: readonly Runner[];
   readonly #maintenance: Maintenance;
+  readonly #concurrency: Concurrency;
+  readonly #queue: Queue;
+  readonly #bell: Bell;
   readonly #listener;
+  #idle: IdleWatch | undefined;
   #state: WorkerState = 'running';
   #stopped: Promise<StopReport> | undefined;
 
@@ -50,15 +65,25 @@ class RunningWorker implements Worker {
     const options = resolveOptions(queue, given);
     this.options = options;
     const bell = new Bell();
-    const maintenance = new Maintenance(queue, options, bell);
+    this.#queue = queue;
+    this.#bell = bell;
+    const maintenance = new Maintenance(queue, options, bell, () => this.#idle?.look());
     this.#maintenance = maintenance;
+    this.#concurrency = concurrencyOf(options, () => {
+      for (const runner of this.#runners) runner.look();
+    });
+    const announcer = queue.context.observed ? new Announcer(queue.context) : undefined;
     const context = {
       queue,
       options,
       bell,
       claimGate: new ClaimGate(options.claimsAtOnce),
+      concurrency: this.#concurrency,
+      announcer,
+      progress: new Progress(queue.context, announcer, (error) => options.events.error?.(error, 'progress')),
       isSignalled: () => this.#listener.listening,
       onDelayed: (delayMs: number) => maintenance.dueIn(delayMs),
+      onIdle: () => this.#idle?.look(),
     };
     const onError = (error: unknown): void => options.events.error?.(error, 'wakeup');
     const { driver, schema } = queue;
@@ -73,8 +98,28 @@ class RunningWorker implements Worker {
     options.events.stateChanged?.('running');
   }
 
+  get concurrency(): number {
+    return this.#concurrency.limit;
+  }
+
   get state(): WorkerState {
     return this.#state;
+  }
+
+  idle(): Promise<void> {
+    if (this.#idle === undefined) {
+      const watch = new IdleWatch({
+        bell: this.#bell,
+        maintenance: this.#maintenance,
+        runners: this.#runners,
+        ready: async () => (await this.#queue.stats(this.options.queue)).ready,
+      });
+      this.#idle = watch;
+      void watch.promise.then(() => {
+        this.#idle = undefined;
+      });
+    }
+    return this.#idle.promise;
   }
 
   #enter(state: WorkerState): void {
@@ -98,6 +143,7 @@ class RunningWorker implements Worker {
     const stopping = this.#runners.map((runner) => runner.stop(deadline.signal, giveUp.signal));
     const reports: readonly RunnerReport[] = await Promise.all(stopping);
     for (const timer of timers) clearTimeout(timer);
+    this.#concurrency.stop();
     await this.#maintenance.stop();
     await this.#listener[Symbol.asyncDispose]();
     this.#enter('stopped');

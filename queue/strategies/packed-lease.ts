@@ -13,10 +13,12 @@
 //   acks unpack it; a crash returns a whole batch after its lease.
 
 import type { ClaimStrategy, StrategyFactory, StrategyOptions } from '../strategy.ts';
+import { deadLettersOnPacked } from './packed-lease/dead-letters.ts';
 import { enqueuePacked } from './packed-lease/enqueue.ts';
 import { LATE_JOBS_WAIT_MS } from './packed-lease/hint.ts';
 import { readPackedContents, readPackedStats } from './packed-lease/inspect.ts';
 import { openPackedSession } from './packed-lease/session.ts';
+import { cancelOnPacked, inspectPacked } from './packed-lease/single-jobs.ts';
 import { packedStatements } from './packed-lease/statements.ts';
 import { PACKED_RELATIONS, packedInstallation, packedTables } from './packed-lease/tables.ts';
 import { delayOnPacked, reapPacked } from './packed-lease/upkeep.ts';
@@ -46,6 +48,9 @@ function create(options: StrategyOptions): ClaimStrategy {
     reap: (db, limit) => reapPacked(db, tables, limit),
     stats: (db, queue) => readPackedStats(db, tables, queue),
     contents: (db, afterId, limit) => readPackedContents(db, tables, afterId, limit),
+    inspection: inspectPacked(tables),
+    cancellation: cancelOnPacked(tables),
+    deadLetters: deadLettersOnPacked(tables),
   };
 }
 

@@ -14,12 +14,14 @@
 
 import type { Connection } from '../drivers/driver.ts';
 import type { ClaimStrategy, StrategyFactory, StrategyOptions, WorkerSession } from '../strategy.ts';
+import { deadLettersOn } from './shared/dead-letters.ts';
 import { enqueueInto } from './shared/enqueue.ts';
 import { readContents, readStats } from './shared/inspect.ts';
 import { installs } from './shared/installs.ts';
 import { LANE_OF_ID, laneClaims, lanesInstallation } from './shared/lane-claim.ts';
 import { leaseStatements, openLeaseSession } from './shared/lease-claim.ts';
 import { PRIORITIES } from './shared/lease-strategy.ts';
+import { cancellationOn, inspectionOn } from './shared/single-jobs.ts';
 import { JOBS_RELATIONS, type JobsTable, jobsTable } from './shared/table.ts';
 import { delayOn, reapExpired } from './shared/upkeep.ts';
 
@@ -60,6 +62,9 @@ function create(options: StrategyOptions): ClaimStrategy {
     reap: (db, limit) => reapExpired(db, table, limit),
     stats: (db, queue) => readStats(db, table, queue),
     contents: (db, afterId, limit) => readContents(db, table, afterId, limit),
+    inspection: inspectionOn(table),
+    cancellation: cancellationOn(table),
+    deadLetters: deadLettersOn(table),
   };
 }
 

@@ -1,6 +1,7 @@
 // Which jobs does a runner hold: started ones, and claimed ones that wait their turn?
 
 import type { WorkerSession } from '../strategy.ts';
+import { JobAbortedError } from './aborted.ts';
 import type { HeldJob } from './held-job.ts';
 
 /** The jobs in a runner's hands. The waiting ones are a queue of their own, read from the front without shifting. */
@@ -41,10 +42,11 @@ export class Hand {
    * job that ended meanwhile is not among them.
    */
   lose(lost: (held: HeldJob) => boolean): readonly HeldJob[] {
-    const given = this.filter(lost);
+    const given = this.filter((held) => !held.ended && lost(held));
     if (given.length === 0) return given;
     this.#replaceWaiting(this.#waiting.slice(this.#head).filter((held) => !lost(held)));
-    for (const held of given) held.abort(new Error(`the lease of job ${held.job.id} is lost`));
+    for (const held of given)
+      held.abort(new JobAbortedError('lease-lost', `the lease of job ${held.job.id} is lost`));
     return given;
   }
 

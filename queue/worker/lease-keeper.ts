@@ -4,6 +4,12 @@ import type { ClaimedJob, WorkerSession } from '../strategy.ts';
 import type { Hand } from './hand.ts';
 import type { ResolvedOptions } from './options.ts';
 
+/** Whose leases they are. */
+export interface LeaseHolder {
+  session(): WorkerSession | undefined;
+  lost(jobs: readonly ClaimedJob[]): void;
+}
+
 /**
  * One timer per runner. A job that was claimed within the last interval is left alone: most of its lease lies before
  * it, and it is likely to end by itself. So quick jobs cost no heartbeat, and long ones one per interval.
@@ -11,23 +17,25 @@ import type { ResolvedOptions } from './options.ts';
 export class LeaseKeeper {
   readonly #hand: Hand;
   readonly #options: ResolvedOptions;
-  readonly #session: () => WorkerSession | undefined;
+  readonly #runner: LeaseHolder;
   readonly #timer: NodeJS.Timeout;
   #extending = false;
 
-  constructor(hand: Hand, options: ResolvedOptions, session: () => WorkerSession | undefined) {
+  constructor(hand: Hand, options: ResolvedOptions, runner: LeaseHolder) {
     this.#hand = hand;
     this.#options = options;
-    this.#session = session;
+    this.#runner = runner;
     this.#timer = setInterval(() => void this.#keep(), options.heartbeatMs);
   }
 
   async #keep(): Promise<void> {
     const nowMs = performance.now();
     const { leaseMs, heartbeatMs, events } = this.#options;
-    const aged = this.#hand.filter((held) => held.expiresAtMs - nowMs <= leaseMs - heartbeatMs);
+    const aged = this.#hand.filter(
+      (held) => !held.ended && held.expiresAtMs - nowMs <= leaseMs - heartbeatMs,
+    );
     if (aged.length === 0) return;
-    const heartbeat = this.#session()?.heartbeat;
+    const heartbeat = this.#runner.session()?.heartbeat;
     if (heartbeat === undefined || this.#extending) {
       // Nobody can be asked: past its end a lease counts as lost, since the server may have given the job away.
       this.#report(this.#hand.lose((held) => held.expiresAtMs <= nowMs));
@@ -47,7 +55,7 @@ export class LeaseKeeper {
   }
 
   #report(lost: readonly { readonly job: ClaimedJob }[]): void {
-    if (lost.length > 0) this.#options.events.leaseLost?.(lost.map((held) => held.job));
+    if (lost.length > 0) this.#runner.lost(lost.map((held) => held.job));
   }
 
   stop(): void {

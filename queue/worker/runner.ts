@@ -3,17 +3,20 @@
 import type { Queue } from '../queue.ts';
 import type { ClaimedJob, Outcome, SettleResult, Turn, WorkerSession } from '../strategy.ts';
 import type { Bell } from '../wakeup/bell.ts';
+import { JobAbortedError } from './aborted.ts';
+import type { Announcer } from './announcer.ts';
 import { Backoff } from './backoff.ts';
 import type { ClaimGate } from './claim-gate.ts';
 import { claimSize } from './claim-size.ts';
+import type { Concurrency } from './concurrency.ts';
 import { Hand } from './hand.ts';
+import { Handling } from './handling.ts';
 import { HeldJob } from './held-job.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type Due, Outbox } from './outbox.ts';
+import type { Progress } from './progress.ts';
 import { SessionHolder } from './session-holder.ts';
-import { isThenable } from './thenable.ts';
-import { failureOutcome } from './verdict.ts';
 
 /** What a runner shares with the others of its worker. */
 export interface RunnerContext {
@@ -21,10 +24,15 @@ export interface RunnerContext {
   readonly options: ResolvedOptions;
   readonly bell: Bell;
   readonly claimGate: ClaimGate;
+  readonly concurrency: Concurrency;
+  readonly announcer: Announcer | undefined;
+  readonly progress: Progress;
   /** Whether signals arrive at present, so that polling is only the safety net. */
   readonly isSignalled: () => boolean;
   /** A retry will be due in `delayMs`. */
   readonly onDelayed: (delayMs: number) => void;
+  /** This session is at rest, and may have nothing in hand. */
+  readonly onIdle: () => void;
 }
 
 /** What a stopped runner leaves behind. */
@@ -34,11 +42,13 @@ export interface RunnerReport {
   readonly abandoned: number;
 }
 
-/** The bell's strokes and the earliest end of the leases, as known before a claim. */
+/** The bell's strokes, and the time on this process's monotonic clock, as known before a claim. */
 interface ClaimStart {
   readonly strokes: number;
-  readonly expiresAtMs: number;
+  readonly sentMs: number;
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** Outcomes, as a multiple of the batch, that may wait to be settled before claims pause. */
 const BACKLOG_BATCHES = 8;
@@ -57,11 +67,12 @@ export class Runner {
   readonly #stopping = new AbortController();
   readonly #hand = new Hand();
   readonly #leases: LeaseKeeper | undefined;
-  readonly #target: number;
   readonly #timedLease: boolean;
   readonly #outbox: Outbox;
+  readonly #handling: Handling;
   #claiming = false;
-  #resting = false;
+  /** Strokes of the bell before the claim that found nothing; −1 while there is something to do. */
+  #restingSince = -1;
   #settlingOn: WorkerSession | undefined;
   #pumpQueued = false;
   #released = 0;
@@ -73,14 +84,28 @@ export class Runner {
     this.#options = context.options;
     this.#backoff = new Backoff(context.options.random);
     this.#outbox = new Outbox(context.options, () => this.#pump());
-    this.#target = context.options.concurrency + context.options.prefetch;
+    this.#handling = new Handling(
+      context.options,
+      {
+        entered: (held) => this.#hand.running.add(held),
+        left: (held) => {
+          this.#hand.running.delete(held);
+          this.#pumpSoon();
+        },
+        ended: (held, outcome) => this.#finish(held, outcome),
+      },
+      context.announcer,
+    );
     this.#timedLease = context.queue.strategy.guarantees.lease === 'timed';
     this.#holder = new SessionHolder(context.queue, context.options, workerId, {
       opened: () => this.#pump(),
       lost: (session) => this.#lose(session),
     });
     if (this.#timedLease)
-      this.#leases = new LeaseKeeper(this.#hand, this.#options, () => this.#holder.session);
+      this.#leases = new LeaseKeeper(this.#hand, this.#options, {
+        session: () => this.#holder.session,
+        lost: (jobs) => this.#leaseLost(jobs),
+      });
   }
 
   #pump(): void {
@@ -88,6 +113,17 @@ export class Runner {
     const session = this.#holder.session;
     if (session !== undefined) this.#talk(session);
     if (this.#stopping.signal.aborted && this.#isDrained()) this.#drained.resolve();
+    if (this.#restingSince >= 0) this.#context.onIdle();
+  }
+
+  /** Its last claim, sent when the bell had struck so often at least, found nothing; and nothing is in hand or on its way. */
+  isIdleSince(strokes: number): boolean {
+    return this.#restingSince >= strokes && this.#isDrained();
+  }
+
+  /** Something outside has changed: what can start now is started. */
+  look(): void {
+    this.#pump();
   }
 
   /** Handlers that end together lead to one pump, not to one each. */
@@ -102,41 +138,12 @@ export class Runner {
 
   #startHandlers(): void {
     if (this.#stopping.signal.aborted) this.#releaseBuffer();
-    while (this.#hand.running.size < this.#options.concurrency && this.#hand.waiting > 0) {
+    const { concurrency } = this.#context;
+    while (this.#hand.running.size < concurrency.limit && this.#hand.waiting > 0) {
       const held = this.#hand.take();
-      if (held !== undefined) this.#start(held);
+      if (held !== undefined) this.#handling.start(held);
     }
-  }
-
-  #start(held: HeldJob): void {
-    let ending: unknown;
-    try {
-      ending = this.#options.handler(held.job, held);
-    } catch (error) {
-      this.#finish(held, this.#failed(held.job, error));
-      return;
-    }
-    // A handler that returns no promise has done its job: it needs neither a slot nor a turn of the event loop.
-    if (!isThenable(ending)) {
-      this.#finish(held, { kind: 'ack', job: held.job });
-      return;
-    }
-    this.#hand.running.add(held);
-    const end = (outcome: Outcome): void => {
-      this.#hand.running.delete(held);
-      this.#finish(held, outcome);
-      this.#pumpSoon();
-    };
-    ending.then(
-      () => end({ kind: 'ack', job: held.job }),
-      (error: unknown) => end(this.#failed(held.job, error)),
-    );
-  }
-
-  #failed(job: ClaimedJob, error: unknown): Outcome {
-    return failureOutcome(this.#options.retry, job, error, (policyError) =>
-      this.#options.events.error?.(policyError, 'retry-policy'),
-    );
+    if (this.#hand.running.size >= concurrency.limit) concurrency.full();
   }
 
   #finish(held: HeldJob, outcome: Outcome): void {
@@ -233,6 +240,8 @@ export class Runner {
 
   #afterSettle(outcomes: readonly Outcome[], result: SettleResult): void {
     this.#options.events.settled?.(outcomes, result);
+    this.#context.announcer?.settled(outcomes, result, NONE);
+    this.#context.progress.settled(outcomes);
     this.#released += result.released;
     if (result.retried + result.released === 0) return;
     let ready = result.released > 0;
@@ -246,12 +255,13 @@ export class Runner {
 
   /** Jobs to ask for now; 0 for no claim. */
   #claimSize(): number {
-    if (this.#claiming || this.#resting || this.#stopping.signal.aborted) return 0;
+    if (this.#claiming || this.#restingSince >= 0 || this.#stopping.signal.aborted) return 0;
     if (this.#outbox.fresh > this.#options.batch * BACKLOG_BATCHES) return 0;
+    const { limit } = this.#context.concurrency;
     return claimSize({
-      free: this.#target - this.#hand.running.size - this.#hand.waiting,
+      free: limit + this.#options.prefetch - this.#hand.running.size - this.#hand.waiting,
       batch: this.#options.batch,
-      starved: this.#hand.waiting === 0 && this.#hand.running.size < this.#options.concurrency,
+      starved: this.#hand.waiting === 0 && this.#hand.running.size < limit,
     });
   }
 
@@ -269,17 +279,18 @@ export class Runner {
     this.#pump();
   }
 
-  /** What is known before a claim is sent, so that our opinion of the lease's end is never later than the server's. */
+  /** What is known before a claim is sent. */
   #beginClaim(): ClaimStart {
     this.#claiming = true;
     return {
       strokes: this.#context.bell.strokes,
-      expiresAtMs: performance.now() + this.#options.leaseMs,
+      sentMs: performance.now(),
     };
   }
 
   #endClaim(session: WorkerSession, start: ClaimStart, limit: number, jobs: readonly ClaimedJob[]): void {
     this.#backoff.reset();
+    this.#context.concurrency.claimed(performance.now() - start.sentMs);
     this.#claiming = false;
     // The connection died after it answered: leases that end with it are gone already.
     if (!this.#timedLease && session !== this.#holder.session) return;
@@ -289,20 +300,25 @@ export class Runner {
       return;
     }
     this.#options.events.claimed?.(jobs);
-    for (const job of jobs) this.#hand.add(new HeldJob(job, session, start.expiresAtMs));
+    this.#context.announcer?.claimed(jobs);
+    // Counted from before the claim was sent, so that our opinion of the lease's end is never later than the server's.
+    const expiresAtMs = start.sentMs + this.#options.leaseMs;
+    for (const job of jobs)
+      this.#hand.add(new HeldJob(job, session, expiresAtMs, this.#context.progress.report));
     // There may be more than we took: let an idle sibling look.
     if (jobs.length === limit) this.#context.bell.pass();
   }
 
   async #rest(strokes: number): Promise<void> {
-    this.#resting = true;
+    this.#restingSince = strokes;
+    this.#context.onIdle();
     const { pollMs, random } = this.#options;
     const { bell, isSignalled, queue } = this.#context;
     // One safety net for all idle sessions: each waits so much longer that together they ask once in `pollMs`.
     const sharers = isSignalled() ? bell.waiting + 1 : 1;
     const waitMs = queue.wakeup.drawPollMs(pollMs, random()) * sharers;
     await bell.wait(strokes, waitMs, this.#stopping.signal);
-    this.#resting = false;
+    this.#restingSince = -1;
     this.#pump();
   }
 
@@ -311,9 +327,14 @@ export class Runner {
     this.#settlingOn = undefined;
     if (this.#timedLease) return;
     const lost = this.#hand.lose(Hand.of(session));
-    if (lost.length > 0) this.#options.events.leaseLost?.(lost.map((held) => held.job));
+    if (lost.length > 0) this.#leaseLost(lost.map((held) => held.job));
     const outcomes = this.#outbox.empty();
     if (outcomes.length > 0) void this.#settle(session, outcomes, true);
+  }
+
+  #leaseLost(jobs: readonly ClaimedJob[]): void {
+    this.#options.events.leaseLost?.(jobs);
+    this.#context.announcer?.leaseLost(jobs);
   }
 
   #isDrained(): boolean {
@@ -327,7 +348,8 @@ export class Runner {
    */
   async stop(deadline: AbortSignal, giveUp: AbortSignal): Promise<RunnerReport> {
     deadline.addEventListener('abort', () => {
-      for (const held of this.#hand.running) held.abort(new Error('the worker is stopping'));
+      for (const held of this.#hand.running)
+        held.abort(new JobAbortedError('stop', 'the worker is stopping'));
     });
     giveUp.addEventListener('abort', () => this.#drained.resolve());
     this.#stopping.abort();

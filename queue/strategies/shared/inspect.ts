@@ -9,7 +9,7 @@ import type { JobsTable } from './table.ts';
 export type HeldRule = string;
 
 /** For strategies whose claim writes the state: no ready row is held. */
-const NEVER_HELD: HeldRule = 'false';
+export const NEVER_HELD: HeldRule = 'false';
 
 interface StatsRow {
   readonly ready: number;

@@ -24,7 +24,7 @@ export interface RecordRow {
 
 /** SQL of an instant as a row's ms. */
 export function msOf(instant: string): string {
-  return `extract(epoch FROM ${instant})::float8 * 1000`;
+  return `(extract(epoch FROM ${instant}) * 1000)::float8`;
 }
 
 /** The record of a row. */

@@ -1,10 +1,12 @@
 // What is a strategy on the shared table whose claim writes a timed lease, apart from how its worker is set?
 
 import type { ClaimStrategy, StrategyOptions, WorkerDefaults } from '../../strategy.ts';
+import { deadLettersOn } from './dead-letters.ts';
 import { enqueueInto } from './enqueue.ts';
 import { readContents, readStats } from './inspect.ts';
 import { installs } from './installs.ts';
 import { type ClaimRows, leaseStatements, lockingClaim, openLeaseSession } from './lease-claim.ts';
+import { cancellationOn, inspectionOn } from './single-jobs.ts';
 import { JOBS_RELATIONS, type JobsTable, jobsTable, jobsTableInstallation } from './table.ts';
 import { delayOn, reapExpired } from './upkeep.ts';
 
@@ -39,5 +41,8 @@ export function leaseStrategy(
     reap: (db, limit) => reapExpired(db, table, limit),
     stats: (db, queue) => readStats(db, table, queue),
     contents: (db, afterId, limit) => readContents(db, table, afterId, limit),
+    inspection: inspectionOn(table),
+    cancellation: cancellationOn(table),
+    deadLetters: deadLettersOn(table),
   };
 }
