@@ -1,7 +1,7 @@
 // Where may a job be at an instant, and is what the database tells of it so?
 
 import assert from 'node:assert/strict';
-import type { JobId, JobRecord, StoredJob } from '../strategy.ts';
+import type { AttemptError, JobId, JobRecord, StoredJob } from '../strategy.ts';
 import { type Asked, CLOCK_MS, type ModelError, type ModelJob, ROUNDING_MS } from './job.ts';
 import { lostAttempt, type Model } from './model.ts';
 
@@ -66,8 +66,20 @@ export function judgeRecord(model: Model, job: ModelJob, record: JobRecord, loss
     `job ${id} as it was found`,
   );
   const expected = lost === undefined ? job.errors : [...job.errors, lostAttempt(lost)];
-  judgeErrors(record, lossesTold ? expected : expected.filter(({ error }) => error !== undefined));
+  if (lossesTold) judgeErrors(record, expected);
+  else
+    judgeErrors(
+      withoutLosses(record, expected),
+      expected.filter(({ error }) => error !== undefined),
+    );
   judgeInstants(job, record);
+}
+
+/** Without those of lost leases, of which some may be told: that of a last attempt. */
+function withoutLosses(record: JobRecord, expected: readonly ModelError[]): JobRecord {
+  const lost = new Set(expected.filter(({ error }) => error === undefined).map(({ attempt }) => attempt));
+  const isLoss = ({ attempt, error }: AttemptError) => lost.has(attempt) && error.startsWith('lease expired');
+  return { ...record, errors: record.errors.filter((error) => !isLoss(error)) };
 }
 
 function judgeErrors({ id, errors }: JobRecord, expected: readonly ModelError[]): void {
