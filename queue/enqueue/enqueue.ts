@@ -4,12 +4,12 @@ import type { QueueContext } from '../context.ts';
 import type { Database, Transactor } from '../drivers/driver.ts';
 import { validateJob } from '../job.ts';
 import { requireKey, requireKnownKeys } from '../keys.ts';
+import { atReadCommitted } from '../strategies/shared/read-committed.ts';
 import type { JobId, NewJob } from '../strategy.ts';
 import type { Signaller } from '../wakeup/wakeup.ts';
 import { encodeJob } from './encoding.ts';
 import { entranceTo } from './entering.ts';
 import { requestsOf } from './requests.ts';
-import { readCommitted } from './transaction.ts';
 import { enqueueUniqueThrough, type UniqueResult } from './unique.ts';
 
 /** Options of an enqueue. */
@@ -110,7 +110,7 @@ export function enqueueThrough(context: QueueContext, signaller: Signaller): Enq
     }
     const guarded = (db: Database) => enqueueGuarded(db, encoded, queues, idempotencyKey);
     if (tx === undefined) await entrance.prepare(driver, encoded);
-    const done = tx === undefined ? await readCommitted(driver, guarded) : await guarded(tx);
+    const done = tx === undefined ? await atReadCommitted(driver, guarded) : await guarded(tx);
     if (tx === undefined) signaller.afterEnqueue?.(queues);
     if (context.observed) {
       for (const id of done.removed) context.emit({ kind: 'cancelled', id, running: false });
