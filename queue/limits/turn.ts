@@ -57,6 +57,8 @@ export interface Grant {
 export interface TurnAnswer {
   /** When the turn was asked for, by this process's clock: leases of it count from there. */
   readonly askedMs: number;
+  /** When it was answered by the server's clock, in ms since the epoch; `tokenInMs` counts from there. */
+  readonly stampMs: number;
   readonly paused: boolean;
   readonly limited: boolean;
   /** In the order of `wanted`. */
@@ -138,6 +140,7 @@ function answerOf(row: TurnRow, request: TurnRequest, askedMs: number, clock: Se
   });
   return {
     askedMs,
+    stampMs,
     paused: row.paused,
     limited: row.limited,
     grants,
