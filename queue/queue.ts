@@ -5,7 +5,7 @@ import type { Driver } from './drivers/driver.ts';
 import { MAX_PAYLOAD_BYTES } from './enqueue/encoding.ts';
 import { type EnqueueJobs, type EnqueueOptions, enqueueThrough } from './enqueue/enqueue.ts';
 import { IDEMPOTENCY_MS } from './enqueue/requests.ts';
-import { InvalidArgumentError } from './errors.ts';
+import { InvalidArgumentError, UnsupportedError } from './errors.ts';
 import { requireOpenAxis, requireQueueName } from './job.ts';
 import { type CancelResult, cancelJob } from './jobs/cancel.ts';
 import { type DeadLetters, deadLettersOf } from './jobs/dead-letters.ts';
@@ -22,6 +22,7 @@ import { wakeups } from './wakeup/index.ts';
 import type { WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
 import type { Observer } from './watch/events.ts';
 import { type FinishedJobs, finishedJobs } from './watch/finished.ts';
+import { type Retention, requireRetention } from './watch/retention.ts';
 
 /** Options of `createQueue`. */
 export interface QueueOptions {
@@ -45,6 +46,11 @@ export interface QueueOptions {
   readonly onSignalError?: (error: unknown) => void;
   /** Told of all that happens through this queue object and its workers; default nobody, which costs nothing. */
   readonly observe?: Observer;
+  /**
+   * Keeps finished jobs for so many days, for `finished`; default: none is kept. A settle is then a transaction of two round trips, and
+   * travels apart from the next claim. Needs leases that end by the clock.
+   */
+  readonly retention?: Retention;
 }
 
 /** A set of named queues in one schema. Disposing sends pending signals; the driver stays open. */
@@ -121,6 +127,7 @@ const QUEUE_KEYS: readonly (keyof QueueOptions)[] = [
   'idempotencyMs',
   'onSignalError',
   'observe',
+  'retention',
 ];
 /** What PostgreSQL takes as one JSON value. */
 const JSON_BYTES = 268_435_455;
@@ -160,6 +167,7 @@ class StrategyQueue implements Queue {
       strategy: this.strategy,
       tables: queueTables(this.schema),
       maxPayloadBytes,
+      retention: retentionOf(this.strategy, options.retention),
       idempotencyMs,
       signal: (queue) => {
         const signaller = this.#signaller;
@@ -254,6 +262,18 @@ function makeStrategy(
   const made = factory.create({ schema, fillfactor });
   requireOpenAxis(made, 'fillfactor', fillfactor);
   return made;
+}
+
+/** Throws UnsupportedError where a settle ends a transaction or a lock of its own, and cannot be part of another. */
+function retentionOf(
+  { name, guarantees }: ClaimStrategy,
+  retention: Retention | undefined,
+): Retention | undefined {
+  if (retention === undefined) return undefined;
+  requireRetention(retention);
+  if (guarantees.lease === 'session')
+    throw new UnsupportedError(name, 'retention of finished jobs', 'leave retention out');
+  return retention;
 }
 
 function findStrategy(strategy: string | StrategyFactory): StrategyFactory {

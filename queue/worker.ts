@@ -4,8 +4,10 @@ import { Controls } from './limits/controls.ts';
 import { StartGate } from './limits/start-gate.ts';
 import type { Queue } from './queue.ts';
 import { Bell } from './wakeup/bell.ts';
+import { History } from './watch/history.ts';
 import { Announcer } from './worker/announcer.ts';
 import { Cancellations } from './worker/cancellations.ts';
+import { Chores } from './worker/chores.ts';
 import { ClaimGate } from './worker/claim-gate.ts';
 import { type Concurrency, concurrencyOf } from './worker/concurrency.ts';
 import type { HeldJob } from './worker/held-job.ts';
@@ -18,7 +20,9 @@ import {
   type WorkerState,
 } from './worker/options.ts';
 import { Progress } from './worker/progress.ts';
+import { Recording } from './worker/recording.ts';
 import { Runner, type RunnerReport } from './worker/runner.ts';
+import { ServiceTimes } from './worker/service-times.ts';
 
 /** How a stop ended. */
 export interface StopReport {
@@ -59,6 +63,7 @@ class RunningWorker implements Worker {
   readonly #maintenance: Maintenance;
   readonly #concurrency: Concurrency;
   readonly #controls: Controls;
+  readonly #chores: Chores;
   readonly #gate: StartGate<HeldJob>;
   readonly #queue: Queue;
   readonly #bell: Bell;
@@ -103,7 +108,18 @@ class RunningWorker implements Worker {
       onError: onControlsError,
     });
     controls.onChange(look);
-    const announcer = shared.observed ? new Announcer(shared) : undefined;
+    const { retention } = shared;
+    const history = retention === undefined ? undefined : new History(shared, retention);
+    const times = shared.observed || history !== undefined ? new ServiceTimes() : undefined;
+    const announcer = shared.observed && times !== undefined ? new Announcer(shared, times) : undefined;
+    const cancellations = new Cancellations(shared, onControlsError);
+    this.#chores = new Chores({
+      context: shared,
+      random: options.random,
+      onError: (error) => options.events.error?.(error, 'maintenance'),
+      history:
+        history === undefined || retention === undefined ? undefined : { of: history, days: retention.days },
+    });
     const context = {
       queue,
       options,
@@ -112,7 +128,12 @@ class RunningWorker implements Worker {
       concurrency: this.#concurrency,
       controls,
       gate: this.#gate,
-      cancellations: new Cancellations(shared, onControlsError),
+      cancellations,
+      times,
+      recording:
+        history === undefined || times === undefined
+          ? undefined
+          : new Recording(history, options.workerId, times, cancellations),
       announcer,
       progress: new Progress(shared, announcer, (error) => options.events.error?.(error, 'progress')),
       isSignalled: () => this.#listener.listening,
@@ -182,6 +203,7 @@ class RunningWorker implements Worker {
     this.#concurrency.stop();
     await this.#gate.close();
     await this.#controls.close();
+    await this.#chores.stop();
     await this.#maintenance.stop();
     await this.#listener[Symbol.asyncDispose]();
     this.#enter('stopped');

@@ -14,7 +14,8 @@ import {
   type Queue,
 } from '../index.ts';
 import { qualify } from '../sql.ts';
-import { type Finish, History, requireRetention } from './history.ts';
+import { type Finish, History } from './history.ts';
+import { requireRetention } from './retention.ts';
 
 let database: TestDatabase;
 let driver: Driver;

@@ -2,23 +2,13 @@
 
 import type { QueueContext } from '../context.ts';
 import type { Database, Statement } from '../drivers/driver.ts';
-import { InvalidArgumentError } from '../errors.ts';
-import { requireKnownKeys, requireObject, said } from '../keys.ts';
 import { encodePayload } from '../payload.ts';
 import type { QueueTables } from '../schema/queue-tables.ts';
 import { prepared } from '../sql.ts';
 import { storableError } from '../strategies/shared/settle.ts';
 import type { ClaimedJob } from '../strategy.ts';
 import { type HistoryUpkeep, tendHistory } from './history-upkeep.ts';
-import { requireWhole } from './rules.ts';
-
-/** How long finished jobs are kept, and what of them. */
-export interface Retention {
-  /** Whole days, 1…3,650, beside the present one; days are those of UTC, by the server's clock. */
-  readonly days: number;
-  /** Whether payloads are kept too, which each settle then sends to the server once more; default false. */
-  readonly payload?: boolean;
-}
+import { type Retention, requireDays } from './retention.ts';
 
 /** In which ways a job is done. A dead letter that is redriven is done once more. */
 export type FinishedOutcome = 'completed' | 'dead-lettered' | 'cancelled';
@@ -30,19 +20,6 @@ export interface Finish {
   /** From the start of the handler to its end; absent when it never started. */
   readonly serviceMs?: number;
   readonly error?: string;
-}
-
-/** Throws InvalidArgumentError for days out of range, or a key that there is not. */
-export function requireRetention(retention: Retention): void {
-  requireObject('retention', retention);
-  requireKnownKeys('retention', retention, ['days', 'payload']);
-  requireDays(retention.days);
-  if (retention.payload !== undefined && typeof retention.payload !== 'boolean')
-    throw new InvalidArgumentError(`retention.payload is ${said(retention.payload)}: give true or false`);
-}
-
-function requireDays(days: number): void {
-  requireWhole('days', days, 1, 3650);
 }
 
 /**

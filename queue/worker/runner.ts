@@ -12,6 +12,7 @@ import { LeaseKeeper } from './lease-keeper.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type Due, Outbox } from './outbox.ts';
 import type { Progress } from './progress.ts';
+import type { Recording } from './recording.ts';
 import { SessionHolder } from './session-holder.ts';
 import { Starting, type StartingContext } from './starting.ts';
 
@@ -21,6 +22,8 @@ export interface RunnerContext extends StartingContext {
   readonly bell: Bell;
   readonly claimGate: ClaimGate;
   readonly progress: Progress;
+  /** Absent where finished jobs are not kept. */
+  readonly recording: Recording | undefined;
   /** Whether signals arrive at present, so that polling is only the safety net. */
   readonly isSignalled: () => boolean;
   /** A retry will be due in `delayMs`. */
@@ -142,11 +145,12 @@ export class Runner {
     const due = this.#dueOutcomes();
     if (due === undefined) {
       if (size > 0) void this.#claim(session, size);
-    } else if (size > 0 && session.turn !== undefined) {
+    } else if (size > 0 && session.turn !== undefined && this.#context.recording === undefined) {
       void this.#takeTurn(session, session.turn, due, size);
     } else {
       void this.#settle(session, due.outcomes, due.final);
-      if (size > 0) void this.#claim(session, size);
+      // What is written down with its settle is a transaction, which no claim is to be a part of.
+      if (size > 0 && this.#context.recording === undefined) void this.#claim(session, size);
     }
   }
 
@@ -171,12 +175,20 @@ export class Runner {
   async #settle(session: WorkerSession, outcomes: readonly Outcome[], final: boolean): Promise<void> {
     this.#beginSettle(session);
     try {
-      this.#afterSettle(outcomes, await session.settle(outcomes));
+      this.#afterSettle(outcomes, await this.#sendSettle(session, outcomes));
     } catch (error) {
       this.#settleFailed({ outcomes, final }, error);
     }
     this.#endSettle(session);
     this.#pump();
+  }
+
+  #sendSettle(session: WorkerSession, outcomes: readonly Outcome[]): Promise<SettleResult> {
+    const { recording } = this.#context;
+    const { connection } = this.#holder;
+    return recording === undefined || connection === undefined
+      ? session.settle(outcomes)
+      : recording.settle(connection, session, outcomes);
   }
 
   async #takeTurn(session: WorkerSession, turn: Turn, due: Due, limit: number): Promise<void> {
@@ -234,6 +246,7 @@ export class Runner {
 
   /** Jobs to ask for now; 0 for no claim. */
   #claimSize(): number {
+    if (this.#context.recording !== undefined && this.#settlingOn !== undefined) return 0;
     if (this.#claiming || this.#restingSince >= 0 || this.#stopping.signal.aborted) return 0;
     if (this.#outbox.fresh > this.#options.batch * BACKLOG_BATCHES) return 0;
     const { concurrency, controls } = this.#context;

@@ -5,22 +5,18 @@ import type { Starter } from '../limits/permit-book.ts';
 import type { StartGate } from '../limits/start-gate.ts';
 import type { JobId, Outcome } from '../strategy.ts';
 import { JobAbortedError } from './aborted.ts';
-import type { Announcer } from './announcer.ts';
 import type { Cancellations } from './cancellations.ts';
 import type { Concurrency } from './concurrency.ts';
 import { Hand } from './hand.ts';
-import { Handling } from './handling.ts';
+import { Handling, type HandlingContext } from './handling.ts';
 import type { HeldJob } from './held-job.ts';
-import type { ResolvedOptions } from './options.ts';
 
 /** What the sessions of one worker share. */
-export interface StartingContext {
-  readonly options: ResolvedOptions;
+export interface StartingContext extends HandlingContext {
   readonly concurrency: Concurrency;
   readonly controls: Controls;
   readonly gate: StartGate<HeldJob>;
   readonly cancellations: Cancellations;
-  readonly announcer: Announcer | undefined;
 }
 
 /** What a session is told. */
@@ -43,21 +39,17 @@ export class Starting implements Starter<HeldJob> {
   constructor(context: StartingContext, events: StartingEvents) {
     this.#context = context;
     this.#events = events;
-    this.#handling = new Handling(
-      context.options,
-      {
-        entered: (held) => this.hand.running.add(held),
-        left: (held) => {
-          this.hand.running.delete(held);
-          events.roomier();
-        },
-        ended: (held, outcome) => {
-          context.gate.ended(held);
-          events.ended(held, outcome);
-        },
+    this.#handling = new Handling(context, {
+      entered: (held) => this.hand.running.add(held),
+      left: (held) => {
+        this.hand.running.delete(held);
+        events.roomier();
       },
-      context.announcer,
-    );
+      ended: (held, outcome) => {
+        context.gate.ended(held);
+        events.ended(held, outcome);
+      },
+    });
   }
 
   /** Starts what has room, or asks for it where the queue is limited; gives all back that has not started while it is paused. */
