@@ -2,14 +2,18 @@
 
 import type { QueueContext } from './context.ts';
 import type { Driver } from './drivers/driver.ts';
+import { MAX_PAYLOAD_BYTES } from './enqueue/encoding.ts';
 import { type EnqueueJobs, type EnqueueOptions, enqueueThrough } from './enqueue/enqueue.ts';
-import { InvalidArgumentError } from './errors.ts';
+import { IDEMPOTENCY_MS } from './enqueue/requests.ts';
+import { InvalidArgumentError, UnsupportedError } from './errors.ts';
 import { requireOpenAxis, requireQueueName } from './job.ts';
 import { type CancelResult, cancelJob } from './jobs/cancel.ts';
 import { type DeadLetters, deadLettersOf } from './jobs/dead-letters.ts';
 import { inspectJob, type JobDetails } from './jobs/inspect.ts';
-import { requireFunction, requireKnownKeys, requireObject } from './keys.ts';
+import { requireFunction, requireKnownKeys, requireObject, requireWholeNumber } from './keys.ts';
 import { type Operators, operators, type QueueLimits } from './limits/operators.ts';
+import { ScheduleChanges } from './schedules/changes.ts';
+import { QueueSchedules, type Schedules } from './schedules/schedules.ts';
 import { installQueue, printInstallation } from './schema/install.ts';
 import { queueTables } from './schema/queue-tables.ts';
 import { strategies } from './strategies/index.ts';
@@ -17,6 +21,8 @@ import type { ClaimStrategy, JobId, NewJob, QueueStats, StrategyFactory } from '
 import { wakeups } from './wakeup/index.ts';
 import type { WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
 import type { Observer } from './watch/events.ts';
+import { type FinishedJobs, finishedJobs } from './watch/finished.ts';
+import { type Retention, requireRetention } from './watch/retention.ts';
 
 /** Options of `createQueue`. */
 export interface QueueOptions {
@@ -29,10 +35,22 @@ export interface QueueOptions {
   readonly fillfactor?: number;
   /** How idle workers learn of new jobs; default `coalesced`. */
   readonly wakeup?: WakeupName;
+  /**
+   * Largest payload, in bytes of its JSON text in UTF-8, 1…268,435,455; default 1,048,576. A larger one is refused with a
+   * PayloadTooLargeError before anything is sent.
+   */
+  readonly maxPayloadBytes?: number;
+  /** For how long the database remembers idempotency keys, in ms, 1,000…31,536,000,000 (a year); default 86,400,000 (a day). */
+  readonly idempotencyMs?: number;
   /** Told of signals that could not be sent, and of what `observe` throws. No job depends on either. Default: ignored. */
   readonly onSignalError?: (error: unknown) => void;
   /** Told of all that happens through this queue object and its workers; default nobody, which costs nothing. */
   readonly observe?: Observer;
+  /**
+   * Keeps finished jobs for so many days, for `finished`; default: none is kept. A settle is then a transaction of two round trips, and
+   * travels apart from the next claim. Needs leases that end by the clock.
+   */
+  readonly retention?: Retention;
 }
 
 /** A set of named queues in one schema. Disposing sends pending signals; the driver stays open. */
@@ -41,8 +59,12 @@ export interface Queue extends AsyncDisposable {
   readonly schema: string;
   readonly strategy: ClaimStrategy;
   readonly wakeup: WakeupFactory;
+  /** Jobs that recur. A scheduler fires them: `createScheduler`. */
+  readonly schedules: Schedules;
   /** What its parts share. Not meant for applications. */
   readonly context: QueueContext;
+  /** Jobs that are done, where retention keeps them. */
+  readonly finished: FinishedJobs;
   /**
    * Brings the schema to this version: creates what is missing, and does nothing where nothing is. Workers of the version
    * before go on meanwhile and afterwards. Throws InvalidArgumentError when the schema holds
@@ -54,12 +76,14 @@ export interface Queue extends AsyncDisposable {
   installSql(): string;
   /**
    * Enqueues one job. Durable when it resolves; with `tx`, when that commits.
-   * Throws InvalidArgumentError or UnsupportedError before anything is sent.
+   * Throws InvalidArgumentError (PayloadTooLargeError for a payload over the limit) or UnsupportedError before anything is
+   * sent; DuplicateJobError for a unique key that is held, IdempotencyError for an idempotency key of other jobs. After any of
+   * these `tx` may be used on.
    */
   enqueue(job: NewJob, options?: EnqueueOptions): Promise<JobId>;
   /**
-   * Enqueues all jobs or none, in their order; one id for each. More than 5,000 jobs travel in several statements of one
-   * transaction: `tx`, or one of its own. Throws as `enqueue` does; one invalid job refuses them all.
+   * Enqueues all jobs or none, in their order; one id for each. Thousands of jobs travel by COPY where strategy and driver
+   * can, else in several statements of one transaction: `tx`, or one of its own. Throws as `enqueue` does; one invalid job refuses them all.
    */
   enqueueMany(jobs: readonly NewJob[], options?: EnqueueOptions): Promise<readonly JobId[]>;
   /**
@@ -99,9 +123,15 @@ const QUEUE_KEYS: readonly (keyof QueueOptions)[] = [
   'schema',
   'fillfactor',
   'wakeup',
+  'maxPayloadBytes',
+  'idempotencyMs',
   'onSignalError',
   'observe',
+  'retention',
 ];
+/** What PostgreSQL takes as one JSON value. */
+const JSON_BYTES = 268_435_455;
+const YEAR_MS = 31_536_000_000;
 
 class StrategyQueue implements Queue {
   readonly driver: Driver;
@@ -110,6 +140,8 @@ class StrategyQueue implements Queue {
   readonly wakeup: WakeupFactory;
   readonly context: QueueContext;
   readonly deadLetters: DeadLetters;
+  readonly schedules: Schedules;
+  readonly finished: FinishedJobs;
   readonly #signaller;
   readonly #operators: Operators;
   readonly #enqueue: EnqueueJobs;
@@ -119,6 +151,9 @@ class StrategyQueue implements Queue {
     requireObject('driver', options.driver);
     requireFunction('onSignalError', options.onSignalError);
     requireFunction('observe', options.observe);
+    const { maxPayloadBytes = MAX_PAYLOAD_BYTES, idempotencyMs = IDEMPOTENCY_MS } = options;
+    requireWholeNumber('maxPayloadBytes', maxPayloadBytes, 1, JSON_BYTES);
+    requireWholeNumber('idempotencyMs', idempotencyMs, 1000, YEAR_MS);
     this.driver = options.driver;
     this.schema = options.schema ?? 'claimbench';
     this.strategy = makeStrategy(options.strategy ?? 'skip-locked', this.schema, options.fillfactor);
@@ -131,12 +166,16 @@ class StrategyQueue implements Queue {
       schema: this.schema,
       strategy: this.strategy,
       tables: queueTables(this.schema),
+      maxPayloadBytes,
+      retention: retentionOf(this.strategy, options.retention),
+      idempotencyMs,
       signal: (queue) => {
         const signaller = this.#signaller;
         if (signaller.afterEnqueue !== undefined) signaller.afterEnqueue([queue]);
         // Where signals commit with their enqueue, a lone one is a transaction of its own.
         else signaller.insideEnqueue?.(this.driver, [queue]).catch(onError);
       },
+      scheduleChanges: new ScheduleChanges(),
       observed: observe !== undefined,
       emit(event) {
         try {
@@ -149,6 +188,8 @@ class StrategyQueue implements Queue {
     this.deadLetters = deadLettersOf(this.context);
     this.#operators = operators(this.context);
     this.#enqueue = enqueueThrough(this.context, this.#signaller);
+    this.schedules = new QueueSchedules(this.context);
+    this.finished = finishedJobs(this.context);
   }
 
   install(): Promise<void> {
@@ -221,6 +262,18 @@ function makeStrategy(
   const made = factory.create({ schema, fillfactor });
   requireOpenAxis(made, 'fillfactor', fillfactor);
   return made;
+}
+
+/** Throws UnsupportedError where a settle ends a transaction or a lock of its own, and cannot be part of another. */
+function retentionOf(
+  { name, guarantees }: ClaimStrategy,
+  retention: Retention | undefined,
+): Retention | undefined {
+  if (retention === undefined) return undefined;
+  requireRetention(retention);
+  if (guarantees.lease === 'session')
+    throw new UnsupportedError(name, 'retention of finished jobs', 'leave retention out');
+  return retention;
 }
 
 function findStrategy(strategy: string | StrategyFactory): StrategyFactory {

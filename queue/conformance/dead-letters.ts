@@ -27,6 +27,9 @@ function storeOf({ strategy }: Bench): DeadLetterStore {
 const listed = (bench: Bench, filter: DeadLetterFilter = {}, afterId?: JobId, limit = 100) =>
   storeOf(bench).list(bench.driver, filter, afterId, limit);
 
+/** Ids in their order, which need not be that of the enqueues where queues or priorities differ. */
+const ascending = (found: readonly JobId[]) => found.toSorted((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1));
+
 async function listedIds(bench: Bench, filter?: DeadLetterFilter): Promise<readonly JobId[]> {
   return (await listed(bench, filter)).map(({ id }) => id);
 }
@@ -65,7 +68,8 @@ async function buryBothQueues(bench: Bench) {
     [{ ids: [third, first] }, [first, third]],
     [{ diedBefore: new Date(Date.now() + 3_600_000) }, [...early, ...others, ...late]],
   ];
-  return { all: [...early, ...others, ...late], cases };
+  const sorted = cases.map(([filter, expected]) => [filter, ascending(expected)] as const);
+  return { all: ascending([...early, ...others, ...late]), cases: sorted };
 }
 
 /** This part of the suite, by the names of its tests. */
@@ -152,7 +156,8 @@ export const deadLetters: Readonly<Record<string, Check>> = {
     const priorities = strategy.priorities === undefined ? [0, 0, 0] : [5, -5, 5];
     const [a = '', b = '', c = ''] = await bench.enqueue(...priorities.map((priority) => ({ priority })));
     await settleNext(bench, 3, (job) => ({ kind: 'dead-letter', job, error: 'x' }));
-    assert.deepEqual(await storeOf(bench).redrive(bench.driver, { queue: QUEUE }, 10), [a, b, c]);
+    const redriven = await storeOf(bench).redrive(bench.driver, { queue: QUEUE }, 10);
+    assert.deepEqual(redriven, ascending([a, b, c]));
     const came = (await settleNext(bench, 3, ack)).map(({ id, priority }) => ({ id, priority }));
     const expected = order === 'priority-then-enqueue' ? [b, a, c] : [a, b, c];
     const seen = came.map(({ id }) => id);
@@ -178,8 +183,11 @@ export const deadLetters: Readonly<Record<string, Check>> = {
           ? { kind: 'retry', job: one, delayMs: 0, error: 'three' }
           : { kind: 'dead-letter', job: one, error: 'four' },
       );
-      const { lease: _, ...rest } = job ?? assert.fail();
-      assert.deepEqual(rest, { id, queue: QUEUE, payload: { kept: 'ü' }, priority, attempt, maxAttempts: 2 });
+      assert(job);
+      assert.deepEqual(
+        [job.id, job.queue, job.payload, job.priority, job.attempt, job.maxAttempts],
+        [id, QUEUE, { kept: 'ü' }, priority, attempt, 2],
+      );
     }
     const [again] = await listed(bench);
     assert.deepEqual(

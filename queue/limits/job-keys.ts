@@ -2,12 +2,10 @@
 
 import type { QueueContext } from '../context.ts';
 import type { Database } from '../drivers/driver.ts';
-import { InvalidArgumentError, UnsupportedError } from '../errors.ts';
-import { said } from '../keys.ts';
+import { UnsupportedError } from '../errors.ts';
+import { requireKey } from '../keys.ts';
 import { prepared } from '../sql.ts';
 import type { ClaimStrategy, JobId, NewJob } from '../strategy.ts';
-
-const KEY_BYTES = 200;
 
 /**
  * Throws InvalidArgumentError when `key` is no concurrency key: 1…200 bytes of well-formed UTF-8 without NUL; UnsupportedError
@@ -15,15 +13,7 @@ const KEY_BYTES = 200;
  */
 export function requireConcurrencyKey({ name, delay }: ClaimStrategy, key: string): void {
   if (delay === undefined) throw new UnsupportedError(name, 'delay', 'leave concurrencyKey out');
-  if (typeof key !== 'string')
-    throw new InvalidArgumentError(`concurrencyKey is ${said(key)}: give a string, or leave it out`);
-  const bytes = Buffer.byteLength(key);
-  if (bytes < 1 || bytes > KEY_BYTES)
-    throw new InvalidArgumentError(`concurrencyKey has ${bytes} bytes: give 1…${KEY_BYTES}, or leave it out`);
-  if (key.includes('\0') || !key.isWellFormed())
-    throw new InvalidArgumentError(
-      'concurrencyKey holds NUL or half of a surrogate pair: PostgreSQL cannot store it',
-    );
+  requireKey('concurrencyKey', key);
 }
 
 /** Whether `storeJobKeys` has something to store, so that the enqueue needs a transaction. */

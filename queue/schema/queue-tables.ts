@@ -24,6 +24,8 @@ export interface QueueTables {
   readonly schedules: string;
   /** Jobs that are done, by day, where they are kept. */
   readonly finished: string;
+  /** Takes what finishes on a day that has no partition yet. */
+  readonly finishedDefault: string;
 }
 
 /** The names for `schema`. Throws InvalidArgumentError when it is no valid identifier. */
@@ -41,6 +43,7 @@ export function queueTables(schema: string): QueueTables {
     cancellations: name('cancellations'),
     schedules: name('schedules'),
     finished: name('finished'),
+    finishedDefault: name('finished_default'),
   };
 }
 
@@ -91,7 +94,7 @@ function features(tables: QueueTables): readonly string[] {
   made_at timestamptz NOT NULL DEFAULT now(),
   digest  text        NOT NULL,
   ids     bigint[]
-)`,
+) WITH (fillfactor = 70)`,
     `CREATE INDEX IF NOT EXISTS queue_requests_made_at ON ${tables.requests} (made_at)`,
     `CREATE TABLE IF NOT EXISTS ${tables.progress} (
   job_id bigint      NOT NULL PRIMARY KEY,
@@ -110,6 +113,7 @@ function features(tables: QueueTables): readonly string[] {
   cron         text        NOT NULL,
   time_zone    text        NOT NULL,
   catch_up     text        NOT NULL DEFAULT 'one',
+  stamp_as     text,
   paused_at    timestamptz,
   next_at      timestamptz,
   last_at      timestamptz,
@@ -117,8 +121,9 @@ function features(tables: QueueTables): readonly string[] {
   max_attempts smallint    NOT NULL,
   payload      jsonb       NOT NULL
 )`,
+    `CREATE INDEX IF NOT EXISTS queue_schedules_next_at ON ${tables.schedules} (next_at)`,
     `CREATE TABLE IF NOT EXISTS ${tables.finished} (
-  finished_at timestamptz NOT NULL DEFAULT now(),
+  finished_at timestamptz NOT NULL,
   started_at  timestamptz,
   job_id      bigint      NOT NULL,
   attempt     smallint    NOT NULL,
@@ -126,9 +131,13 @@ function features(tables: QueueTables): readonly string[] {
   outcome     text        NOT NULL,
   worker      text        NOT NULL,
   ${QUEUE},
+  error       text,
   payload     jsonb
 ) PARTITION BY RANGE (finished_at)`,
+    `CREATE INDEX IF NOT EXISTS queue_finished_at ON ${tables.finished} (finished_at, job_id)`,
+    `CREATE INDEX IF NOT EXISTS queue_finished_queue ON ${tables.finished} (queue, finished_at, job_id)`,
     `CREATE INDEX IF NOT EXISTS queue_finished_job ON ${tables.finished} (job_id)`,
+    `CREATE TABLE IF NOT EXISTS ${tables.finishedDefault} PARTITION OF ${tables.finished} DEFAULT`,
   ];
 }
 

@@ -3,7 +3,7 @@
 import type { DeadLetterStore, JobId } from '../../strategy.ts';
 import { deadCondition } from './dead-filter.ts';
 import { msOf, type RecordRow, toRecord } from './job-record.ts';
-import { readByIndex } from './planner.ts';
+import { changeByIndex, readByIndex } from './planner.ts';
 import type { JobsTable } from './table.ts';
 
 /** The fence of what a worker of before fences were kept has buried: no job was ever claimed as often. */
@@ -35,14 +35,15 @@ picked AS MATERIALIZED (
 }
 
 /**
- * The dead letters in `dead`, a table as `createDead` makes it. `revive` is SQL that makes jobs of the rows of `risen`, which
- * are those of `dead`, and returns the ids as `id`, bigint, ascending.
+ * The dead letters in `dead`, a table of which no row is ever updated. `revive` is SQL that makes jobs of the rows of `risen`,
+ * which are those of `dead`, and returns the ids as `id`, bigint, ascending. `record` is SQL of a row's record, for other
+ * tables than `createDead` makes.
  */
-export function deadLetterStore(dead: string, revive: string): DeadLetterStore {
+export function deadLetterStore(dead: string, revive: string, record = DEAD_RECORD): DeadLetterStore {
   return {
     async list(db, filter, afterId, limit) {
       const { where, values } = deadCondition(filter, afterId);
-      const text = `SELECT ${DEAD_RECORD} FROM ${dead} AS letter WHERE ${where} ORDER BY letter.id LIMIT ${Math.max(0, Math.trunc(limit))}`;
+      const text = `SELECT ${record} FROM ${dead} AS letter WHERE ${where} ORDER BY letter.id LIMIT ${Math.max(0, Math.trunc(limit))}`;
       const { rows } = await readByIndex(db, (page) => page.query<RecordRow>({ text, values }));
       return rows.map(toRecord);
     },
@@ -53,7 +54,7 @@ export function deadLetterStore(dead: string, revive: string): DeadLetterStore {
 WITH ${pickedSql(dead, where, limit)}, risen AS (
   DELETE FROM ${dead} WHERE ctid = ANY (ARRAY (SELECT ctid FROM picked)) RETURNING *
 ), ${revive}`;
-      const { rows } = await readByIndex(db, (page) => page.query<{ readonly id: JobId }>({ text, values }));
+      const { rows } = await changeByIndex(db, (tx) => tx.query<{ readonly id: JobId }>({ text, values }));
       return rows.map(({ id }) => id);
     },
 
@@ -62,7 +63,7 @@ WITH ${pickedSql(dead, where, limit)}, risen AS (
       const text = `
 WITH ${pickedSql(dead, where, limit)}
 DELETE FROM ${dead} WHERE ctid = ANY (ARRAY (SELECT ctid FROM picked))`;
-      const { rowCount } = await readByIndex(db, (page) => page.query({ text, values }));
+      const { rowCount } = await changeByIndex(db, (tx) => tx.query({ text, values }));
       return rowCount;
     },
   };

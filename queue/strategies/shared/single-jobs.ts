@@ -5,6 +5,7 @@ import type { Cancellation, Inspection, JobId } from '../../strategy.ts';
 import { DEAD_RECORD } from './dead-letters.ts';
 import { type HeldRule, NEVER_HELD } from './inspect.ts';
 import { msOf, type RecordRow, toRecord } from './job-record.ts';
+import { changeByIndex } from './planner.ts';
 import type { JobsTable } from './table.ts';
 
 /** Makes the look of `living`, SQL of a record's row for each job of the ids $1 that is not dead, and the dead letters. */
@@ -60,7 +61,7 @@ export function cancellationWith(text: RemovalText): Cancellation {
   const passing = text('FOR UPDATE SKIP LOCKED');
   const waiting = text('FOR UPDATE');
   const send = async (db: Database, statement: string, ids: readonly JobId[]) =>
-    (await db.query<RemovalRow>({ text: statement, values: [ids] })).rows;
+    (await changeByIndex(db, (tx) => tx.query<RemovalRow>({ text: statement, values: [ids] }))).rows;
 
   async function removeOne(db: Database, id: JobId): Promise<readonly JobId[]> {
     for (let looks = 0; looks < LOOKS; looks += 1) {
