@@ -251,6 +251,19 @@ export const deadLetters: Readonly<Record<string, Check>> = {
     assert.deepEqual(await storedStates(bench), []);
   },
 
+  'a redrive waits for nobody: what others have in hand it passes over': async (bench) => {
+    const store = storeOf(bench);
+    const all = await bury(bench, 6);
+    await bench.driver.transaction(async (tx) => {
+      assert.deepEqual(await store.redrive(tx, {}, 2), all.slice(0, 2));
+      assert.deepEqual(await store.redrive(bench.driver, {}, 2), all.slice(2, 4));
+      assert.equal(await store.purge(bench.driver, { ids: all.slice(0, 5) }, 10), 1);
+      assert.equal((await bench.strategy.stats(bench.driver, QUEUE)).ready, 2);
+    });
+    assert.deepEqual(await listedIds(bench), all.slice(5));
+    assert.deepEqual(ids(await settleNext(bench, 4, ack)).toSorted(), all.slice(0, 4).toSorted());
+  },
+
   'of a purge and a redrive at once one gets each dead letter': async (bench) => {
     const store = storeOf(bench);
     const all = await bury(bench, 100);

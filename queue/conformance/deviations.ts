@@ -78,7 +78,7 @@ const HEARTBEAT = 'a heartbeat keeps a lease, and names those that were lost';
 const ONE_LEASE =
   'one lease covers a claim: a heartbeat for one of its jobs keeps the others too, as range.test.ts and tick-log.test.ts show';
 const LOST_ERRORS = 'model: errors of lost leases';
-const NO_ROW = 'a claim writes no row of a job, and so a crash leaves no error but that of the last attempt';
+const NO_ROW = 'a lost lease becomes a gap whose crashes count for all its jobs: no row of a job is written';
 const ONE_JOB = 'a session holds one job at a time, in the one transaction that it can have open';
 const CANDIDATES =
   'a claim lists a thousand candidates where there are as many, and the short queue holds fewer';

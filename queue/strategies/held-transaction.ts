@@ -22,6 +22,7 @@ import type {
   StrategyOptions,
   WorkerSession,
 } from '../strategy.ts';
+import { bulkIntoJobs } from './shared/bulk.ts';
 import { createClaimNumber, NUMBERED_RELATIONS, nextClaimNumber } from './shared/claim-number.ts';
 import { type ClaimedRow, toClaimedJob } from './shared/claimed-row.ts';
 import { deadLettersOn } from './shared/dead-letters.ts';
@@ -198,6 +199,7 @@ function create(options: StrategyOptions): ClaimStrategy {
     delay: delayOn(table),
     ...installs(jobsTableInstallation(table, [createClaimNumber(table)], NUMBERED_RELATIONS)),
     enqueue: enqueueInto(table),
+    bulk: bulkIntoJobs(table),
     async openWorker(connection) {
       await keepIndexPlans(connection);
       return new TransactionSession(connection, statements);

@@ -22,6 +22,7 @@ import { cancelOnPacked, inspectPacked } from './packed-lease/single-jobs.ts';
 import { packedStatements } from './packed-lease/statements.ts';
 import { PACKED_RELATIONS, packedInstallation, packedTables } from './packed-lease/tables.ts';
 import { delayOnPacked, reapPacked } from './packed-lease/upkeep.ts';
+import { bulkInto } from './shared/bulk.ts';
 import { installs } from './shared/installs.ts';
 import { PRIORITIES } from './shared/lease-strategy.ts';
 
@@ -44,6 +45,7 @@ function create(options: StrategyOptions): ClaimStrategy {
     delay: delayOnPacked(tables),
     ...installs(packedInstallation(tables)),
     enqueue: enqueuePacked(tables),
+    bulk: bulkInto({ table: tables.ready, sequence: tables.jobIds }),
     openWorker: (connection, workerId) => openPackedSession(statements, connection, workerId),
     reap: (db, limit) => reapPacked(db, tables, limit),
     stats: (db, queue) => readPackedStats(db, tables, queue),

@@ -14,6 +14,7 @@
 
 import type { Connection } from '../drivers/driver.ts';
 import type { ClaimStrategy, StrategyFactory, StrategyOptions, WorkerSession } from '../strategy.ts';
+import { bulkIntoJobs } from './shared/bulk.ts';
 import { deadLettersOn } from './shared/dead-letters.ts';
 import { enqueueInto } from './shared/enqueue.ts';
 import { readContents, readStats } from './shared/inspect.ts';
@@ -58,6 +59,7 @@ function create(options: StrategyOptions): ClaimStrategy {
     delay: delayOn(table),
     ...installs(lanesInstallation(table)),
     enqueue: enqueueInto(table),
+    bulk: bulkIntoJobs(table),
     openWorker: laneSessions(table),
     reap: (db, limit) => reapExpired(db, table, limit),
     stats: (db, queue) => readStats(db, table, queue),

@@ -94,6 +94,8 @@ export function planted(
           if (property === 'guarantees') return { ...target.guarantees, ...changed.guarantees };
           if (property === 'enqueue' && changed.enqueue !== undefined)
             return changed.enqueue((db, jobs) => target.enqueue(db, jobs));
+          // It would get round the fault.
+          if (property === 'bulk' && changed.enqueue !== undefined) return undefined;
           const value: unknown = Reflect.get(target, property);
           return typeof value === 'function' ? value.bind(target) : value;
         },

@@ -19,6 +19,7 @@ import {
   unlockSql,
   unlockStraySql,
 } from './advisory-sql.ts';
+import { bulkIntoJobs } from './bulk.ts';
 import { NUMBERED_RELATIONS } from './claim-number.ts';
 import { type ClaimedRow, toClaimedJob } from './claimed-row.ts';
 import { deadLettersOn } from './dead-letters.ts';
@@ -155,6 +156,7 @@ export function advisoryStrategy(name: string, options: StrategyOptions, search:
     delay: delayOn(table),
     ...installs(advisoryInstallation(table, search)),
     enqueue: enqueueInto(table),
+    bulk: bulkIntoJobs(table),
     async openWorker(connection) {
       await keepIndexPlans(connection);
       return new AdvisorySession(connection, statements);

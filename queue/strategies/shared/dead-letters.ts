@@ -1,10 +1,9 @@
 // How are dead letters listed, made jobs again, and thrown away, whatever the table of the jobs?
 
-import type { Database } from '../../drivers/driver.ts';
 import type { DeadLetterStore, JobId } from '../../strategy.ts';
 import { deadCondition } from './dead-filter.ts';
 import { msOf, type RecordRow, toRecord } from './job-record.ts';
-import { changeByIndex } from './planner.ts';
+import { changeByIndex, readByIndex } from './planner.ts';
 import type { JobsTable } from './table.ts';
 
 /** The fence of what a worker of before fences were kept has buried: no job was ever claimed as often. */
@@ -21,7 +20,7 @@ export const DEAD_RECORD = `
 /**
  * The rows are locked, and those that others have locked passed over: several may work on one table, and each row goes to
  * one of them. LIMIT is a literal and the order that of the primary key, so that a page is read off that, or off the index
- * by queue: these statements are rare and sent unprepared, hence planned for what is asked.
+ * by queue, where sorting is no way to go: without statistics any queue looks so small that each page would sort all of it.
  */
 function pickedSql(dead: string, where: string, limit: number): string {
   return `
@@ -45,11 +44,11 @@ export function deadLetterStore(dead: string, revive: string, record = DEAD_RECO
     async list(db, filter, afterId, limit) {
       const { where, values } = deadCondition(filter, afterId);
       const text = `SELECT ${record} FROM ${dead} AS letter WHERE ${where} ORDER BY letter.id LIMIT ${Math.max(0, Math.trunc(limit))}`;
-      const { rows } = await db.query<RecordRow>({ text, values });
+      const { rows } = await readByIndex(db, (page) => page.query<RecordRow>({ text, values }));
       return rows.map(toRecord);
     },
 
-    async redrive(db: Database, filter, limit, afterId) {
+    async redrive(db, filter, limit, afterId) {
       const { where, values } = deadCondition(filter, afterId);
       const text = `
 WITH ${pickedSql(dead, where, limit)}, risen AS (

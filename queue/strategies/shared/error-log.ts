@@ -6,7 +6,7 @@
 import type { AttemptError } from '../../strategy.ts';
 
 /** Characters that are kept of a job's log, the latest. */
-export const ERROR_LOG_CHARACTERS = 65_536;
+const ERROR_LOG_CHARACTERS = 65_536;
 
 /** Characters that are kept of one error, the first: escaped, each takes six at most, so that the latest always fits whole. */
 const ERROR_CHARACTERS = 8_192;

@@ -1,6 +1,7 @@
 // What is a strategy on the shared table whose claim writes a timed lease, apart from how its worker is set?
 
 import type { ClaimStrategy, StrategyOptions, WorkerDefaults } from '../../strategy.ts';
+import { bulkIntoJobs } from './bulk.ts';
 import { deadLettersOn } from './dead-letters.ts';
 import { enqueueInto } from './enqueue.ts';
 import { readContents, readStats } from './inspect.ts';
@@ -37,6 +38,7 @@ export function leaseStrategy(
     delay: delayOn(table),
     ...installs(jobsTableInstallation(table)),
     enqueue: enqueueInto(table),
+    bulk: bulkIntoJobs(table),
     openWorker: (connection, workerId) => openLeaseSession(statements, connection, workerId),
     reap: (db, limit) => reapExpired(db, table, limit),
     stats: (db, queue) => readStats(db, table, queue),

@@ -138,12 +138,13 @@ export function enqueueTexts(tables: MoveTables): EnqueueTexts {
 
 /** Parameter: queue. */
 export function statsSql(tables: MoveTables): string {
-  const inQueue = (table: string) =>
-    `(SELECT count(*) FROM ${table} AS place JOIN ${tables.jobs} AS job ON job.id = place.job_id WHERE job.queue = $1)`;
+  const inQueue = (table: string, which = 'true') =>
+    `(SELECT count(*) FROM ${table} AS place JOIN ${tables.jobs} AS job ON job.id = place.job_id WHERE job.queue = $1 AND ${which})`;
   return `
 SELECT
   (SELECT count(*) FROM ${tables.ready} WHERE queue = $1)::float8 AS ready,
   ${inQueue(tables.scheduled)}::float8 AS delayed,
+  ${inQueue(tables.scheduled, 'place.run_at <= now()')}::float8 AS due,
   ${inQueue(tables.claimed)}::float8 AS leased,
   (SELECT count(*) FROM ${tables.dead} WHERE queue = $1)::float8 AS dead,
   (

@@ -55,7 +55,7 @@ WHERE pg_backend_pid() = $3`,
 }
 
 /**
- * Reads a page of a queue by its indexes, whatever the statistics say: over tables that were never analysed each page would be
+ * Reads, or takes, a page of a queue by its indexes, whatever the statistics say: over tables that were never analysed each page would be
  * sorted out of all that is left. Within a caller's transaction the planner is left as it is.
  */
 export function readByIndex<T>(db: Database, read: (db: Database) => Promise<T>): Promise<T> {

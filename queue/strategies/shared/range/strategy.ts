@@ -85,7 +85,7 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
       statements: createRelations(tables),
       changes: rangeChanges(tables),
     }),
-    enqueue: enqueueRanges(tables, open),
+    ...enqueueRanges(tables, open),
     async openWorker(connection: Connection, workerId: string) {
       await keepIndexPlans(connection);
       return new RangeSession(connection, statements, workerId);
