@@ -1,7 +1,7 @@
 // Where may a job be at an instant, and is what the database tells of it so?
 
 import assert from 'node:assert/strict';
-import type { AttemptError, JobId, JobRecord, StoredJob } from '../strategy.ts';
+import type { JobId, JobRecord, StoredJob } from '../strategy.ts';
 import { type Asked, CLOCK_MS, type ModelError, type ModelJob, ROUNDING_MS } from './job.ts';
 import { lostAttempt, type Model } from './model.ts';
 
@@ -48,8 +48,14 @@ export function judgeStored(
   assert.deepEqual([...found.keys()], [], 'jobs are listed that nobody enqueued, or asked for');
 }
 
-/** What is told of a job whose place was judged already. `lossesTold`: a lost lease is among the errors of its job. */
-export function judgeRecord(model: Model, job: ModelJob, record: JobRecord, lossesTold: boolean): void {
+/**
+ * Which lost leases are among the errors of their jobs. `late`: not before the job is handed out again, or buried; `last`: that
+ * of a job's last attempt.
+ */
+export type LossesTold = 'all' | 'late' | 'last' | 'none';
+
+/** What is told of a job whose place was judged already. */
+export function judgeRecord(model: Model, job: ModelJob, record: JobRecord, told: LossesTold): void {
   const { id, queue, priority, maxAttempts, attempt } = record;
   const { state, spec } = job;
   // A lease that somebody took back is lost, though the model has not been told.
@@ -65,21 +71,18 @@ export function judgeRecord(model: Model, job: ModelJob, record: JobRecord, loss
     },
     `job ${id} as it was found`,
   );
-  const expected = lost === undefined ? job.errors : [...job.errors, lostAttempt(lost)];
-  if (lossesTold) judgeErrors(record, expected);
-  else
-    judgeErrors(
-      withoutLosses(record, expected),
-      expected.filter(({ error }) => error !== undefined),
-    );
+  const errors =
+    lost === undefined || (told === 'late' && record.state !== 'dead')
+      ? job.errors
+      : [...job.errors, lostAttempt(lost)];
+  judgeErrors(
+    record,
+    errors.filter(
+      ({ error, attempt: at }) =>
+        error !== undefined || (told === 'last' ? at >= maxAttempts : told !== 'none'),
+    ),
+  );
   judgeInstants(job, record);
-}
-
-/** Without those of lost leases, of which some may be told: that of a last attempt. */
-function withoutLosses(record: JobRecord, expected: readonly ModelError[]): JobRecord {
-  const lost = new Set(expected.filter(({ error }) => error === undefined).map(({ attempt }) => attempt));
-  const isLoss = ({ attempt, error }: AttemptError) => lost.has(attempt) && error.startsWith('lease expired');
-  return { ...record, errors: record.errors.filter((error) => !isLoss(error)) };
 }
 
 function judgeErrors({ id, errors }: JobRecord, expected: readonly ModelError[]): void {
