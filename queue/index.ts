@@ -1,14 +1,35 @@
 // What does the queue offer to who uses it? Everything else under queue/ is its own affair.
 
 export type { QueueContext } from './context.ts';
-export type { Connection, Database, Driver, QueryResult, Statement } from './drivers/driver.ts';
+export type {
+  Connection,
+  CopyingDatabase,
+  Database,
+  Driver,
+  QueryResult,
+  Statement,
+} from './drivers/driver.ts';
 export type { DriverAddress, DriverOptions, DriverSettings, Sending } from './drivers/options.ts';
 export { pgDriver, pgTransaction } from './drivers/pg.ts';
 export { postgresDriver, postgresTransaction } from './drivers/postgres.ts';
 export type { DriverSession, OnSession } from './drivers/session.ts';
-export { InvalidArgumentError, UnsupportedError } from './errors.ts';
+export type { EnqueueOptions } from './enqueue/enqueue.ts';
+export { pruneRequests } from './enqueue/requests.ts';
+export { pruneUniqueKeys, type UniqueKeyPlace } from './enqueue/unique.ts';
+export {
+  DuplicateJobError,
+  IdempotencyError,
+  InvalidArgumentError,
+  PayloadTooLargeError,
+  UnsupportedError,
+} from './errors.ts';
+export type { CancelResult } from './jobs/cancel.ts';
+export type { DeadLetterListOptions, DeadLetterSelection, DeadLetters } from './jobs/dead-letters.ts';
+export type { JobDetails, JobProgress } from './jobs/inspect.ts';
+export type { LimitChanges, QueueLimits } from './limits/operators.ts';
+export type { Limits, Rate } from './limits/settings.ts';
 export { encodePayload } from './payload.ts';
-export { createQueue, type EnqueueOptions, type Queue, type QueueOptions } from './queue.ts';
+export { createQueue, type Queue, type QueueOptions } from './queue.ts';
 export {
   DeadLetterError,
   type ExponentialRetry,
@@ -30,6 +51,7 @@ export { prepared, qualify, quoteIdentifier } from './sql.ts';
 export { strategies } from './strategies/index.ts';
 export type {
   AttemptError,
+  BulkEnqueue,
   Cancellation,
   ClaimedJob,
   ClaimStrategy,
@@ -52,6 +74,8 @@ export type {
   StrategyFactory,
   StrategyOptions,
   Turn,
+  UniqueJob,
+  UniquePolicy,
   Upkeep,
   WorkerDefaults,
   WorkerSession,
@@ -59,15 +83,26 @@ export type {
 export { wakeups } from './wakeup/index.ts';
 export type { Listener, Signaller, WakeupContext, WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
 export type { Observer, QueueEvent } from './watch/events.ts';
+export type { FinishedFilter, FinishedJob, FinishedJobs } from './watch/finished.ts';
+export type { FinishedOutcome } from './watch/history.ts';
+export { type EventLogger, type LogLevel, type LogOptions, logEvents } from './watch/log.ts';
+export { observers } from './watch/observers.ts';
+export type { Retention } from './watch/retention.ts';
+export type { Alert, AlertRule } from './watch/rules.ts';
+export { type QueueWatch, type WatchOptions, watchQueue } from './watch/watch-queue.ts';
+export { type AbortCause, JobAbortedError } from './worker/aborted.ts';
 export { claimsAtOnce } from './worker/claim-gate.ts';
 export { defaultPrefetch } from './worker/claim-size.ts';
 export type {
+  AdaptiveConcurrency,
   ErrorSource,
   Handler,
   JobContext,
+  RedactError,
   ResolvedOptions,
   WorkerEvents,
   WorkerOptions,
   WorkerState,
 } from './worker/options.ts';
+export { type IdleOptions, type IdleReport, runUntilIdle } from './worker/until-idle.ts';
 export { createWorker, type StopOptions, type StopReport, type Worker } from './worker.ts';

@@ -1,8 +1,17 @@
 // How does an application work jobs off?
 
+import { Controls } from './limits/controls.ts';
+import { StartGate } from './limits/start-gate.ts';
 import type { Queue } from './queue.ts';
 import { Bell } from './wakeup/bell.ts';
+import { History } from './watch/history.ts';
+import { Announcer } from './worker/announcer.ts';
+import { Cancellations } from './worker/cancellations.ts';
+import { Chores } from './worker/chores.ts';
 import { ClaimGate } from './worker/claim-gate.ts';
+import { type Concurrency, concurrencyOf } from './worker/concurrency.ts';
+import type { HeldJob } from './worker/held-job.ts';
+import { IdleWatch } from './worker/idleness.ts';
 import { Maintenance } from './worker/maintenance.ts';
 import {
   type ResolvedOptions,
@@ -10,7 +19,10 @@ import {
   type WorkerOptions,
   type WorkerState,
 } from './worker/options.ts';
+import { Progress } from './worker/progress.ts';
+import { Recording } from './worker/recording.ts';
 import { Runner, type RunnerReport } from './worker/runner.ts';
+import { ServiceTimes } from './worker/service-times.ts';
 
 /** How a stop ended. */
 export interface StopReport {
@@ -29,8 +41,15 @@ export interface StopOptions {
 /** A worker at work since `createWorker`. Disposing stops it with the default deadline. */
 export interface Worker extends AsyncDisposable {
   readonly state: WorkerState;
+  /** Handlers that each session may have at work at present: `options.concurrency`, unless it follows the load. */
+  readonly concurrency: number;
   /** The options in force, defaults filled in. */
   readonly options: Readonly<ResolvedOptions>;
+  /**
+   * Resolves when, from now on, all sessions have found that nothing can run, and nothing is in hand: delayed jobs may wait. Never
+   * once the worker stops. Reads `queue.stats` at the end.
+   */
+  idle(): Promise<void>;
   /** Claims no more, lets running handlers finish, settles, releases the rest. Called again, it returns the same promise. */
   stop(options?: StopOptions): Promise<StopReport>;
 }
@@ -42,7 +61,14 @@ class RunningWorker implements Worker {
   readonly options: ResolvedOptions;
   readonly #runners: readonly Runner[];
   readonly #maintenance: Maintenance;
+  readonly #concurrency: Concurrency;
+  readonly #controls: Controls;
+  readonly #chores: Chores;
+  readonly #gate: StartGate<HeldJob>;
+  readonly #queue: Queue;
+  readonly #bell: Bell;
   readonly #listener;
+  #idle: IdleWatch | undefined;
   #state: WorkerState = 'running';
   #stopped: Promise<StopReport> | undefined;
 
@@ -50,31 +76,107 @@ class RunningWorker implements Worker {
     const options = resolveOptions(queue, given);
     this.options = options;
     const bell = new Bell();
-    const maintenance = new Maintenance(queue, options, bell);
+    this.#queue = queue;
+    this.#bell = bell;
+    const maintenance = new Maintenance(queue, options, bell, () => this.#idle?.look());
     this.#maintenance = maintenance;
+    const look = (): void => {
+      for (const runner of this.#runners) runner.look();
+    };
+    this.#concurrency = concurrencyOf(options, look);
+    const { context: shared } = queue;
+    const onControlsError = (error: unknown): void => options.events.error?.(error, 'controls');
+    const controls = new Controls({
+      context: shared,
+      queue: options.queue,
+      isSignalled: () => this.#listener.listening,
+      random: options.random,
+      onError: onControlsError,
+      onCancelled: (ids) => {
+        for (const runner of this.#runners) runner.cancel(new Set(ids));
+      },
+    });
+    this.#controls = controls;
+    this.#gate = new StartGate<HeldJob>({
+      context: shared,
+      controls,
+      queue: options.queue,
+      workerId: options.workerId,
+      leaseMs: options.leaseMs,
+      heartbeatMs: options.heartbeatMs,
+      random: options.random,
+      onError: onControlsError,
+    });
+    controls.onChange(look);
+    const { retention } = shared;
+    const history = retention === undefined ? undefined : new History(shared, retention);
+    const times = shared.observed || history !== undefined ? new ServiceTimes() : undefined;
+    const announcer = shared.observed && times !== undefined ? new Announcer(shared, times) : undefined;
+    const cancellations = new Cancellations(shared, onControlsError);
+    this.#chores = new Chores({
+      context: shared,
+      random: options.random,
+      onError: (error) => options.events.error?.(error, 'maintenance'),
+      history:
+        history === undefined || retention === undefined ? undefined : { of: history, days: retention.days },
+    });
     const context = {
       queue,
       options,
       bell,
       claimGate: new ClaimGate(options.claimsAtOnce),
+      concurrency: this.#concurrency,
+      controls,
+      gate: this.#gate,
+      cancellations,
+      times,
+      recording:
+        history === undefined || times === undefined
+          ? undefined
+          : new Recording(history, options.workerId, times, cancellations),
+      announcer,
+      progress: new Progress(shared, announcer, (error) => options.events.error?.(error, 'progress')),
       isSignalled: () => this.#listener.listening,
       onDelayed: (delayMs: number) => maintenance.dueIn(delayMs),
+      onIdle: () => this.#idle?.look(),
     };
     const onError = (error: unknown): void => options.events.error?.(error, 'wakeup');
     const { driver, schema } = queue;
     this.#listener = queue.wakeup.listen({ driver, schema, onError }, options.queue, () => {
       bell.ring();
       maintenance.signalled();
+      controls.signalled();
     });
     this.#runners = Array.from(
       { length: options.connections },
       (_, index) => new Runner(context, `${options.workerId}-${index}`),
     );
+    void controls.start();
     options.events.stateChanged?.('running');
+  }
+
+  get concurrency(): number {
+    return this.#concurrency.limit;
   }
 
   get state(): WorkerState {
     return this.#state;
+  }
+
+  idle(): Promise<void> {
+    if (this.#idle === undefined) {
+      const watch = new IdleWatch({
+        bell: this.#bell,
+        maintenance: this.#maintenance,
+        runners: this.#runners,
+        ready: async () => (this.#controls.paused ? 0 : (await this.#queue.stats(this.options.queue)).ready),
+      });
+      this.#idle = watch;
+      void watch.promise.then(() => {
+        this.#idle = undefined;
+      });
+    }
+    return this.#idle.promise;
   }
 
   #enter(state: WorkerState): void {
@@ -98,6 +200,10 @@ class RunningWorker implements Worker {
     const stopping = this.#runners.map((runner) => runner.stop(deadline.signal, giveUp.signal));
     const reports: readonly RunnerReport[] = await Promise.all(stopping);
     for (const timer of timers) clearTimeout(timer);
+    this.#concurrency.stop();
+    await this.#gate.close();
+    await this.#controls.close();
+    await this.#chores.stop();
     await this.#maintenance.stop();
     await this.#listener[Symbol.asyncDispose]();
     this.#enter('stopped');

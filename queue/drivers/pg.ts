@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import pg from 'pg';
+import { withTurns } from './copying.ts';
 import type { Connection, Database, Driver, QueryResult, Statement } from './driver.ts';
 import { followedOn, type Lent, transactionOn } from './lent.ts';
 import { type OneByOne, oneByOne } from './one-by-one.ts';
@@ -16,9 +17,10 @@ import {
   requireDriverOptions,
   sessionOptions,
 } from './options.ts';
+import { copyThroughPg } from './pg-copy.ts';
 import { sentTogether } from './sent-together.ts';
 import { type OnSession, watchSession } from './session.ts';
-import type { Answer } from './transaction.ts';
+import type { Answer, Send } from './transaction.ts';
 
 /**
  * Whether `client` has just sent something that this statement joins. A pool is no connection: it joins nothing. What is
@@ -254,6 +256,10 @@ class PgDriver implements Driver {
     client.on('error', onError);
     return {
       send: (statement) => run(client, statement, way),
+      copy(text, rows) {
+        way.observe?.({ text }, { joined: false, described: true });
+        return copyThroughPg(client, text, rows);
+      },
       release(broken) {
         client.off('error', onError);
         client.release(broken ?? dead);
@@ -281,7 +287,11 @@ export function pgDriver(options: DriverOptions): Driver {
 /**
  * The caller's own `pg` client as a `Database`, so that a job is enqueued in the caller's transaction:
  * `await queue.enqueue(job, { tx: pgTransaction(client) })`. The caller has sent BEGIN and will send COMMIT.
+ * Thousands of jobs travel by COPY, unless `client` pipelines: others would send something amid their data.
  */
 export function pgTransaction(client: pg.ClientBase): Database {
-  return { query: (statement) => run(client, statement, {}) };
+  const send: Send = (statement) => run(client, statement, {});
+  if (client instanceof pg.Client && client.pipeline) return { query: send };
+  const { send: query, copyIn } = withTurns(send, (text, rows) => copyThroughPg(client, text, rows));
+  return { query, copyIn };
 }

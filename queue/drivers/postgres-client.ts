@@ -16,6 +16,7 @@ import {
   observer,
   sessionOptions,
 } from './options.ts';
+import { copyThroughPostgres } from './postgres-copy.ts';
 import { parameterText, TYPES } from './postgres-values.ts';
 import { sentTogether } from './sent-together.ts';
 import { watchSession } from './session.ts';
@@ -119,6 +120,13 @@ export class PostgresClient {
       if (error instanceof Error) Error.captureStackTrace(error);
       throw error;
     }
+  }
+
+  /** Sends `rows` as the data of `text`, a COPY. All that was sent before must be answered, and nothing be sent meanwhile. */
+  async copy(text: string, rows: Iterable<string>): Promise<void> {
+    if (this.ended.aborted) throw this.ended.reason;
+    this.#observe?.({ text }, { joined: false, described: true });
+    await copyThroughPostgres(this.#sql, text, rows);
   }
 
   /** Ends the session when what was sent is answered. Asked again, it does nothing. */

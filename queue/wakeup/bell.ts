@@ -27,6 +27,12 @@ export class Bell {
     this.pass();
   }
 
+  /** Wakes every waiting session: each is to look for itself. */
+  ringAll(): void {
+    this.#strokes += 1;
+    for (const wake of [...this.#waiting]) wake();
+  }
+
   /** Wakes one more waiting session, for who has found more work than its own; no stroke for those at work. */
   pass(): void {
     [...this.#waiting].at(-1)?.();

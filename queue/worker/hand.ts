@@ -1,6 +1,7 @@
 // Which jobs does a runner hold: started ones, and claimed ones that wait their turn?
 
 import type { WorkerSession } from '../strategy.ts';
+import { JobAbortedError } from './aborted.ts';
 import type { HeldJob } from './held-job.ts';
 
 /** The jobs in a runner's hands. The waiting ones are a queue of their own, read from the front without shifting. */
@@ -31,6 +32,14 @@ export class Hand {
     this.#head = 0;
   }
 
+  /** Takes a waiting job out of its turn; false when it does not wait. */
+  forget(held: HeldJob): boolean {
+    const waiting = this.#waiting.slice(this.#head);
+    if (!waiting.includes(held)) return false;
+    this.#replaceWaiting(waiting.filter((other) => other !== held));
+    return true;
+  }
+
   /** Every job in hand for which `test` holds. */
   filter(test: (held: HeldJob) => boolean): readonly HeldJob[] {
     return [...this.running, ...this.#waiting.slice(this.#head)].filter(test);
@@ -41,10 +50,11 @@ export class Hand {
    * job that ended meanwhile is not among them.
    */
   lose(lost: (held: HeldJob) => boolean): readonly HeldJob[] {
-    const given = this.filter(lost);
+    const given = this.filter((held) => !held.ended && lost(held));
     if (given.length === 0) return given;
     this.#replaceWaiting(this.#waiting.slice(this.#head).filter((held) => !lost(held)));
-    for (const held of given) held.abort(new Error(`the lease of job ${held.job.id} is lost`));
+    for (const held of given)
+      held.abort(new JobAbortedError('lease-lost', `the lease of job ${held.job.id} is lost`));
     return given;
   }
 

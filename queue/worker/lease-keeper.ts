@@ -2,7 +2,15 @@
 
 import type { ClaimedJob, WorkerSession } from '../strategy.ts';
 import type { Hand } from './hand.ts';
+import type { HeldJob } from './held-job.ts';
 import type { ResolvedOptions } from './options.ts';
+
+/** Whose leases they are. */
+export interface LeaseHolder {
+  session(): WorkerSession | undefined;
+  /** Gives up the jobs for which `lost` holds. */
+  lose(lost: (held: HeldJob) => boolean): void;
+}
 
 /**
  * One timer per runner. A job that was claimed within the last interval is left alone: most of its lease lies before
@@ -11,26 +19,28 @@ import type { ResolvedOptions } from './options.ts';
 export class LeaseKeeper {
   readonly #hand: Hand;
   readonly #options: ResolvedOptions;
-  readonly #session: () => WorkerSession | undefined;
+  readonly #runner: LeaseHolder;
   readonly #timer: NodeJS.Timeout;
   #extending = false;
 
-  constructor(hand: Hand, options: ResolvedOptions, session: () => WorkerSession | undefined) {
+  constructor(hand: Hand, options: ResolvedOptions, runner: LeaseHolder) {
     this.#hand = hand;
     this.#options = options;
-    this.#session = session;
+    this.#runner = runner;
     this.#timer = setInterval(() => void this.#keep(), options.heartbeatMs);
   }
 
   async #keep(): Promise<void> {
     const nowMs = performance.now();
     const { leaseMs, heartbeatMs, events } = this.#options;
-    const aged = this.#hand.filter((held) => held.expiresAtMs - nowMs <= leaseMs - heartbeatMs);
+    const aged = this.#hand.filter(
+      (held) => !held.ended && held.expiresAtMs - nowMs <= leaseMs - heartbeatMs,
+    );
     if (aged.length === 0) return;
-    const heartbeat = this.#session()?.heartbeat;
+    const heartbeat = this.#runner.session()?.heartbeat;
     if (heartbeat === undefined || this.#extending) {
       // Nobody can be asked: past its end a lease counts as lost, since the server may have given the job away.
-      this.#report(this.#hand.lose((held) => held.expiresAtMs <= nowMs));
+      this.#runner.lose((held) => held.expiresAtMs <= nowMs);
       return;
     }
     this.#extending = true;
@@ -39,15 +49,11 @@ export class LeaseKeeper {
       const stale = new Set(await heartbeat.extend(jobs, leaseMs));
       for (const held of aged) if (!stale.has(held.job.id)) held.expiresAtMs = nowMs + leaseMs;
       const lost = new Set(aged.filter((held) => stale.has(held.job.id)));
-      this.#report(this.#hand.lose((held) => lost.has(held)));
+      if (lost.size > 0) this.#runner.lose((held) => lost.has(held));
     } catch (error) {
       events.error?.(error, 'heartbeat');
     }
     this.#extending = false;
-  }
-
-  #report(lost: readonly { readonly job: ClaimedJob }[]): void {
-    if (lost.length > 0) this.#options.events.leaseLost?.(lost.map((held) => held.job));
   }
 
   stop(): void {

@@ -22,6 +22,8 @@ export class Maintenance {
   readonly #queue: Queue;
   readonly #options: ResolvedOptions;
   readonly #bell: Bell;
+  readonly #onTick: () => void;
+  #ticking = false;
   readonly #stopped = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -30,7 +32,9 @@ export class Maintenance {
   #lastPromoteMs = Number.NEGATIVE_INFINITY;
   readonly #upkeep: UpkeepSchedule | undefined;
 
-  constructor(queue: Queue, options: ResolvedOptions, bell: Bell) {
+  /** `onTick` is called after each round of duties. */
+  constructor(queue: Queue, options: ResolvedOptions, bell: Bell, onTick: () => void) {
+    this.#onTick = onTick;
     this.#queue = queue;
     this.#options = options;
     this.#bell = bell;
@@ -76,6 +80,7 @@ export class Maintenance {
   }
 
   async #tick(): Promise<void> {
+    this.#ticking = true;
     const { driver } = this.#queue;
     const ready = [
       await this.#attempt(
@@ -100,6 +105,13 @@ export class Maintenance {
       this.#queue.signal(this.#options.queue);
     }
     this.#schedule();
+    this.#ticking = false;
+    this.#onTick();
+  }
+
+  /** Due jobs or expired leases may be made ready at any moment. */
+  get isBusy(): boolean {
+    return this.#ticking || Math.min(this.#nextReapMs, this.#nextPromoteMs) <= performance.now();
   }
 
   /**

@@ -11,8 +11,31 @@ import { defaultPrefetch } from './claim-size.ts';
 
 /** What a handler is given beside its job. */
 export interface JobContext {
-  /** Aborts when the job is no longer the worker's to finish: its lease is lost, or `stop` has waited long enough. */
+  /**
+   * Aborts when the handler should give up, with a JobAbortedError that says why: the lease is lost, the job took longer than
+   * `timeoutMs`, somebody has cancelled it, or `stop` has waited long enough.
+   */
   readonly signal: AbortSignal;
+  /**
+   * Keeps how far the job has come, for `queue.inspect`: any JSON value, the latest is kept until the job ends. Resolves when it
+   * is stored. Throws InvalidArgumentError for what is no JSON value. A statement each time: say it every second, not every row.
+   */
+  progress(value: unknown): Promise<void>;
+}
+
+/** Takes out of an error's text what must not be kept. `error` is what the handler threw. What it throws withholds the text. */
+export type RedactError = (text: string, job: ClaimedJob, error: unknown) => string;
+
+/** Lets a worker's concurrency follow the load, between bounds; see `adaptive`. */
+export interface AdaptiveConcurrency {
+  /** Handlers at once in each session, at least; default 1. */
+  readonly min?: number;
+  /** At most, up to 10,000. */
+  readonly max: number;
+  /** A claim that takes longer says that the server is busy, in ms; default 100. */
+  readonly claimMs?: number;
+  /** Share of the time, 0…1, beyond which this process's event loop counts as busy; default 0.9. */
+  readonly utilisation?: number;
 }
 
 /** Does one job. Returning acks it; throwing or rejecting retries it by the policy, or buries it. */
@@ -27,7 +50,10 @@ export type ErrorSource =
   | 'heartbeat'
   | 'maintenance'
   | 'wakeup'
-  | 'retry-policy';
+  | 'retry-policy'
+  | 'redact-error'
+  | 'controls'
+  | 'progress';
 
 export type WorkerState = 'running' | 'stopping' | 'stopped';
 
@@ -82,6 +108,18 @@ export interface WorkerOptions {
   readonly pollMs?: number;
   /** Default `exponentialRetry()`. */
   readonly retry?: RetryPolicy;
+  /**
+   * How long a handler may take, in ms, 1…86,400,000; default without end. Then its signal aborts, and a second later the job has
+   * failed, whatever its handler does.
+   */
+  readonly timeoutMs?: number;
+  /** What is kept of an error that a handler throws; default its stack. */
+  readonly redactError?: RedactError;
+  /**
+   * Lets the number of handlers at once follow the load: one more per session each half second while all are at work, a quarter fewer
+   * when claims are slow or the event loop is busy. `concurrency` is what it begins with. Default: as given.
+   */
+  readonly adaptive?: AdaptiveConcurrency;
   /** How often leases are looked after, in ms, 10…`leaseMs`; default a third of the lease. A job that ends sooner costs none. */
   readonly heartbeatMs?: number;
   /** Shown in the rows that it leases; default `<process id>-<random>`. A number per session is appended. */
@@ -92,7 +130,14 @@ export interface WorkerOptions {
 }
 
 /** All options, each with a value. */
-export interface ResolvedOptions extends Required<WorkerOptions> {}
+export interface ResolvedOptions extends Required<Omit<WorkerOptions, Optional>> {
+  readonly timeoutMs: number | undefined;
+  readonly redactError: RedactError | undefined;
+  readonly adaptive: Required<AdaptiveConcurrency> | undefined;
+}
+
+/** What has no value when nothing is said. */
+type Optional = 'timeoutMs' | 'redactError' | 'adaptive';
 
 function whole(name: string, value: number, min: number, max: number): number {
   if (!Number.isInteger(value) || value < min || value > max)
@@ -113,6 +158,9 @@ const WORKER_KEYS: readonly (keyof WorkerOptions)[] = [
   'leaseMs',
   'pollMs',
   'retry',
+  'timeoutMs',
+  'redactError',
+  'adaptive',
   'heartbeatMs',
   'workerId',
   'events',
@@ -134,7 +182,8 @@ function requireKinds(options: WorkerOptions): void {
   requireKnownKeys('a worker', options, WORKER_KEYS);
   requireQueueName(options.queue);
   if (options.handler === undefined) throw new InvalidArgumentError('handler is undefined: give a function');
-  for (const name of ['handler', 'retry', 'random'] as const) requireFunction(name, options[name]);
+  for (const name of ['handler', 'retry', 'redactError', 'random'] as const)
+    requireFunction(name, options[name]);
   const { settle, events = {}, workerId } = options;
   if (settle !== undefined && settle !== 'each' && settle !== 'batched')
     throw new InvalidArgumentError(`settle is ${said(settle)}: give each or batched`);
@@ -143,6 +192,23 @@ function requireKinds(options: WorkerOptions): void {
   requireObject('events', events);
   requireKnownKeys('events', events, EVENT_KEYS);
   for (const name of EVENT_KEYS) requireFunction(`events.${name}`, events[name]);
+}
+
+function share(name: string, value: number): number {
+  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError(`${name} is ${value}: give a number in 0…1`);
+  return value;
+}
+
+function resolveAdaptive(given: AdaptiveConcurrency): Required<AdaptiveConcurrency> {
+  requireObject('adaptive', given);
+  requireKnownKeys('adaptive', given, ['min', 'max', 'claimMs', 'utilisation']);
+  const max = whole('adaptive.max', given.max, 1, 10_000);
+  return {
+    max,
+    min: whole('adaptive.min', given.min ?? 1, 1, max),
+    claimMs: whole('adaptive.claimMs', given.claimMs ?? 100, 1, 60_000),
+    utilisation: share('adaptive.utilisation', given.utilisation ?? 0.9),
+  };
 }
 
 /** Throws UnsupportedError for a heartbeat where leases have no length to be prolonged. */
@@ -160,6 +226,7 @@ export function resolveOptions(queue: Queue, options: WorkerOptions): ResolvedOp
   const { workerDefaults } = queue.strategy;
   for (const axis of ['batch', 'prefetch', 'settle', 'concurrency', 'leaseMs'] as const)
     requireOpenAxis(queue.strategy, axis, options[axis]);
+  requireOpenAxis(queue.strategy, 'concurrency', options.adaptive);
   const random = options.random ?? Math.random;
   const batch = whole('batch', options.batch ?? workerDefaults.batch, 1, 10_000);
   const leaseMs = whole('leaseMs', options.leaseMs ?? 30_000, 100, 86_400_000);
@@ -167,7 +234,7 @@ export function resolveOptions(queue: Queue, options: WorkerOptions): ResolvedOp
     queue: options.queue,
     handler: options.handler,
     connections: whole('connections', options.connections ?? 1, 1, 1000),
-    concurrency: whole('concurrency', options.concurrency ?? 1, 1, 10_000),
+    concurrency: whole('concurrency', options.concurrency ?? options.adaptive?.min ?? 1, 1, 10_000),
     batch,
     prefetch: whole('prefetch', options.prefetch ?? defaultPrefetch(workerDefaults, batch), 0, 100_000),
     claimsAtOnce: whole('claimsAtOnce', options.claimsAtOnce ?? claimsAtOnce(batch), 1, 1000),
@@ -176,6 +243,10 @@ export function resolveOptions(queue: Queue, options: WorkerOptions): ResolvedOp
     leaseMs,
     pollMs: whole('pollMs', options.pollMs ?? queue.wakeup.defaultPollMs, 1, 3_600_000),
     retry: options.retry ?? exponentialRetry({ random }),
+    timeoutMs:
+      options.timeoutMs === undefined ? undefined : whole('timeoutMs', options.timeoutMs, 1, 86_400_000),
+    redactError: options.redactError,
+    adaptive: options.adaptive === undefined ? undefined : resolveAdaptive(options.adaptive),
     heartbeatMs: whole('heartbeatMs', options.heartbeatMs ?? Math.floor(leaseMs / 3), 10, leaseMs),
     workerId: options.workerId ?? `${process.pid}-${Math.floor(random() * 2 ** 32).toString(36)}`,
     events: options.events ?? {},

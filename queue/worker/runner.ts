@@ -1,7 +1,7 @@
 // How does one session keep its handlers fed, and its outcomes settled?
 
 import type { Queue } from '../queue.ts';
-import type { ClaimedJob, Outcome, SettleResult, Turn, WorkerSession } from '../strategy.ts';
+import type { ClaimedJob, JobId, Outcome, SettleResult, Turn, WorkerSession } from '../strategy.ts';
 import type { Bell } from '../wakeup/bell.ts';
 import { Backoff } from './backoff.ts';
 import type { ClaimGate } from './claim-gate.ts';
@@ -11,20 +11,25 @@ import { HeldJob } from './held-job.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type Due, Outbox } from './outbox.ts';
+import type { Progress } from './progress.ts';
+import type { Recording } from './recording.ts';
 import { SessionHolder } from './session-holder.ts';
-import { isThenable } from './thenable.ts';
-import { failureOutcome } from './verdict.ts';
+import { Starting, type StartingContext } from './starting.ts';
 
 /** What a runner shares with the others of its worker. */
-export interface RunnerContext {
+export interface RunnerContext extends StartingContext {
   readonly queue: Queue;
-  readonly options: ResolvedOptions;
   readonly bell: Bell;
   readonly claimGate: ClaimGate;
+  readonly progress: Progress;
+  /** Absent where finished jobs are not kept. */
+  readonly recording: Recording | undefined;
   /** Whether signals arrive at present, so that polling is only the safety net. */
   readonly isSignalled: () => boolean;
   /** A retry will be due in `delayMs`. */
   readonly onDelayed: (delayMs: number) => void;
+  /** This session is at rest, and may have nothing in hand. */
+  readonly onIdle: () => void;
 }
 
 /** What a stopped runner leaves behind. */
@@ -34,10 +39,10 @@ export interface RunnerReport {
   readonly abandoned: number;
 }
 
-/** The bell's strokes and the earliest end of the leases, as known before a claim. */
+/** The bell's strokes, and the time on this process's monotonic clock, as known before a claim. */
 interface ClaimStart {
   readonly strokes: number;
-  readonly expiresAtMs: number;
+  readonly sentMs: number;
 }
 
 /** Outcomes, as a multiple of the batch, that may wait to be settled before claims pause. */
@@ -55,13 +60,14 @@ export class Runner {
   readonly #holder: SessionHolder;
   readonly #backoff: Backoff;
   readonly #stopping = new AbortController();
-  readonly #hand = new Hand();
   readonly #leases: LeaseKeeper | undefined;
-  readonly #target: number;
   readonly #timedLease: boolean;
   readonly #outbox: Outbox;
+  readonly #starting: Starting;
+  readonly #hand: Hand;
   #claiming = false;
-  #resting = false;
+  /** Strokes of the bell before the claim that found nothing; −1 while there is something to do. */
+  #restingSince = -1;
   #settlingOn: WorkerSession | undefined;
   #pumpQueued = false;
   #released = 0;
@@ -73,21 +79,46 @@ export class Runner {
     this.#options = context.options;
     this.#backoff = new Backoff(context.options.random);
     this.#outbox = new Outbox(context.options, () => this.#pump());
-    this.#target = context.options.concurrency + context.options.prefetch;
+    this.#starting = new Starting(context, {
+      ended: (held, outcome) => this.#finish(held, outcome),
+      roomier: () => this.#pumpSoon(),
+    });
+    this.#hand = this.#starting.hand;
     this.#timedLease = context.queue.strategy.guarantees.lease === 'timed';
     this.#holder = new SessionHolder(context.queue, context.options, workerId, {
       opened: () => this.#pump(),
       lost: (session) => this.#lose(session),
     });
     if (this.#timedLease)
-      this.#leases = new LeaseKeeper(this.#hand, this.#options, () => this.#holder.session);
+      this.#leases = new LeaseKeeper(this.#hand, this.#options, {
+        session: () => this.#holder.session,
+        lose: (lost) => this.#loseLeases(lost),
+      });
   }
 
   #pump(): void {
-    this.#startHandlers();
+    if (this.#stopping.signal.aborted) this.#starting.giveBack();
+    else this.#starting.go();
     const session = this.#holder.session;
     if (session !== undefined) this.#talk(session);
     if (this.#stopping.signal.aborted && this.#isDrained()) this.#drained.resolve();
+    if (this.#restingSince >= 0 || this.#context.controls.paused) this.#context.onIdle();
+  }
+
+  /** Its last claim, sent when the bell had struck so often at least, found nothing, or none is to be sent; and nothing is in hand. */
+  isIdleSince(strokes: number): boolean {
+    return (this.#restingSince >= strokes || this.#context.controls.paused) && this.#isDrained();
+  }
+
+  /** Something outside has changed: what can start now is started. */
+  look(): void {
+    this.#starting.adopt();
+    this.#pump();
+  }
+
+  /** Somebody has cancelled these jobs. */
+  cancel(ids: ReadonlySet<JobId>): void {
+    this.#starting.cancel(ids);
   }
 
   /** Handlers that end together lead to one pump, not to one each. */
@@ -100,55 +131,11 @@ export class Runner {
     });
   }
 
-  #startHandlers(): void {
-    if (this.#stopping.signal.aborted) this.#releaseBuffer();
-    while (this.#hand.running.size < this.#options.concurrency && this.#hand.waiting > 0) {
-      const held = this.#hand.take();
-      if (held !== undefined) this.#start(held);
-    }
-  }
-
-  #start(held: HeldJob): void {
-    let ending: unknown;
-    try {
-      ending = this.#options.handler(held.job, held);
-    } catch (error) {
-      this.#finish(held, this.#failed(held.job, error));
-      return;
-    }
-    // A handler that returns no promise has done its job: it needs neither a slot nor a turn of the event loop.
-    if (!isThenable(ending)) {
-      this.#finish(held, { kind: 'ack', job: held.job });
-      return;
-    }
-    this.#hand.running.add(held);
-    const end = (outcome: Outcome): void => {
-      this.#hand.running.delete(held);
-      this.#finish(held, outcome);
-      this.#pumpSoon();
-    };
-    ending.then(
-      () => end({ kind: 'ack', job: held.job }),
-      (error: unknown) => end(this.#failed(held.job, error)),
-    );
-  }
-
-  #failed(job: ClaimedJob, error: unknown): Outcome {
-    return failureOutcome(this.#options.retry, job, error, (policyError) =>
-      this.#options.events.error?.(policyError, 'retry-policy'),
-    );
-  }
-
   #finish(held: HeldJob, outcome: Outcome): void {
     // A lease that lasts as long as its session cannot be settled by another one: the dead session calls it stale.
     if (!this.#timedLease && held.session !== this.#holder.session)
       void this.#settle(held.session, [outcome], true);
     else this.#outbox.add(outcome);
-  }
-
-  #releaseBuffer(): void {
-    for (let held = this.#hand.take(); held !== undefined; held = this.#hand.take())
-      this.#finish(held, { kind: 'release', job: held.job });
   }
 
   /** Sends what is due: as one turn where the session can and both are, else the settle first, as it makes way for the claim. */
@@ -158,11 +145,12 @@ export class Runner {
     const due = this.#dueOutcomes();
     if (due === undefined) {
       if (size > 0) void this.#claim(session, size);
-    } else if (size > 0 && session.turn !== undefined) {
+    } else if (size > 0 && session.turn !== undefined && this.#context.recording === undefined) {
       void this.#takeTurn(session, session.turn, due, size);
     } else {
       void this.#settle(session, due.outcomes, due.final);
-      if (size > 0) void this.#claim(session, size);
+      // What is written down with its settle is a transaction, which no claim is to be a part of.
+      if (size > 0 && this.#context.recording === undefined) void this.#claim(session, size);
     }
   }
 
@@ -187,12 +175,20 @@ export class Runner {
   async #settle(session: WorkerSession, outcomes: readonly Outcome[], final: boolean): Promise<void> {
     this.#beginSettle(session);
     try {
-      this.#afterSettle(outcomes, await session.settle(outcomes));
+      this.#afterSettle(outcomes, await this.#sendSettle(session, outcomes));
     } catch (error) {
       this.#settleFailed({ outcomes, final }, error);
     }
     this.#endSettle(session);
     this.#pump();
+  }
+
+  #sendSettle(session: WorkerSession, outcomes: readonly Outcome[]): Promise<SettleResult> {
+    const { recording } = this.#context;
+    const { connection } = this.#holder;
+    return recording === undefined || connection === undefined
+      ? session.settle(outcomes)
+      : recording.settle(connection, session, outcomes);
   }
 
   async #takeTurn(session: WorkerSession, turn: Turn, due: Due, limit: number): Promise<void> {
@@ -233,6 +229,10 @@ export class Runner {
 
   #afterSettle(outcomes: readonly Outcome[], result: SettleResult): void {
     this.#options.events.settled?.(outcomes, result);
+    this.#context.announcer?.settled(outcomes, result, this.#context.cancellations.heeded);
+    this.#context.progress.settled(outcomes);
+    this.#context.cancellations.settled(outcomes);
+    this.#context.gate.settled(outcomes, result.stale);
     this.#released += result.released;
     if (result.retried + result.released === 0) return;
     let ready = result.released > 0;
@@ -246,12 +246,18 @@ export class Runner {
 
   /** Jobs to ask for now; 0 for no claim. */
   #claimSize(): number {
-    if (this.#claiming || this.#resting || this.#stopping.signal.aborted) return 0;
+    if (this.#context.recording !== undefined && this.#settlingOn !== undefined) return 0;
+    if (this.#claiming || this.#restingSince >= 0 || this.#stopping.signal.aborted) return 0;
     if (this.#outbox.fresh > this.#options.batch * BACKLOG_BATCHES) return 0;
+    const { concurrency, controls } = this.#context;
+    if (!controls.ready || controls.paused) return 0;
+    const { limit } = concurrency;
+    const { batch, prefetch } = this.#options;
     return claimSize({
-      free: this.#target - this.#hand.running.size - this.#hand.waiting,
-      batch: this.#options.batch,
-      starved: this.#hand.waiting === 0 && this.#hand.running.size < this.#options.concurrency,
+      // Where the queue is limited, what is claimed ahead would wait in one worker while another may start it.
+      free: limit + (controls.limited ? 0 : prefetch) - this.#hand.running.size - this.#hand.waiting,
+      batch: controls.limited ? Math.min(batch, limit) : batch,
+      starved: this.#hand.waiting === 0 && this.#hand.running.size < limit,
     });
   }
 
@@ -269,17 +275,18 @@ export class Runner {
     this.#pump();
   }
 
-  /** What is known before a claim is sent, so that our opinion of the lease's end is never later than the server's. */
+  /** What is known before a claim is sent. */
   #beginClaim(): ClaimStart {
     this.#claiming = true;
     return {
       strokes: this.#context.bell.strokes,
-      expiresAtMs: performance.now() + this.#options.leaseMs,
+      sentMs: performance.now(),
     };
   }
 
   #endClaim(session: WorkerSession, start: ClaimStart, limit: number, jobs: readonly ClaimedJob[]): void {
     this.#backoff.reset();
+    this.#context.concurrency.claimed(performance.now() - start.sentMs);
     this.#claiming = false;
     // The connection died after it answered: leases that end with it are gone already.
     if (!this.#timedLease && session !== this.#holder.session) return;
@@ -289,20 +296,25 @@ export class Runner {
       return;
     }
     this.#options.events.claimed?.(jobs);
-    for (const job of jobs) this.#hand.add(new HeldJob(job, session, start.expiresAtMs));
+    this.#context.announcer?.claimed(jobs);
+    // Counted from before the claim was sent, so that our opinion of the lease's end is never later than the server's.
+    const expiresAtMs = start.sentMs + this.#options.leaseMs;
+    for (const job of jobs)
+      this.#hand.add(new HeldJob(job, session, expiresAtMs, this.#context.progress.report));
     // There may be more than we took: let an idle sibling look.
     if (jobs.length === limit) this.#context.bell.pass();
   }
 
   async #rest(strokes: number): Promise<void> {
-    this.#resting = true;
+    this.#restingSince = strokes;
+    this.#context.onIdle();
     const { pollMs, random } = this.#options;
     const { bell, isSignalled, queue } = this.#context;
     // One safety net for all idle sessions: each waits so much longer that together they ask once in `pollMs`.
     const sharers = isSignalled() ? bell.waiting + 1 : 1;
     const waitMs = queue.wakeup.drawPollMs(pollMs, random()) * sharers;
     await bell.wait(strokes, waitMs, this.#stopping.signal);
-    this.#resting = false;
+    this.#restingSince = -1;
     this.#pump();
   }
 
@@ -310,10 +322,16 @@ export class Runner {
   #lose(session: WorkerSession): void {
     this.#settlingOn = undefined;
     if (this.#timedLease) return;
-    const lost = this.#hand.lose(Hand.of(session));
-    if (lost.length > 0) this.#options.events.leaseLost?.(lost.map((held) => held.job));
+    this.#loseLeases(Hand.of(session));
     const outcomes = this.#outbox.empty();
     if (outcomes.length > 0) void this.#settle(session, outcomes, true);
+  }
+
+  #loseLeases(lost: (held: HeldJob) => boolean): void {
+    const jobs = this.#starting.loseLeases(lost).map((held) => held.job);
+    if (jobs.length === 0) return;
+    this.#options.events.leaseLost?.(jobs);
+    this.#context.announcer?.leaseLost(jobs);
   }
 
   #isDrained(): boolean {
@@ -327,7 +345,7 @@ export class Runner {
    */
   async stop(deadline: AbortSignal, giveUp: AbortSignal): Promise<RunnerReport> {
     deadline.addEventListener('abort', () => {
-      for (const held of this.#hand.running) held.abort(new Error('the worker is stopping'));
+      this.#starting.abortAll();
     });
     giveUp.addEventListener('abort', () => this.#drained.resolve());
     this.#stopping.abort();

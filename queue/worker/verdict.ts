@@ -2,6 +2,7 @@
 
 import { DeadLetterError, exponentialRetry, type RetryPolicy } from '../retry.ts';
 import type { ClaimedJob, Outcome } from '../strategy.ts';
+import type { RedactError } from './options.ts';
 
 /** Longest error text kept with a job, in characters. */
 const ERROR_LENGTH = 8000;
@@ -13,6 +14,37 @@ function describe(error: unknown): string {
     return text.slice(0, ERROR_LENGTH);
   } catch {
     return 'an error that cannot be printed';
+  }
+}
+
+/** What a worker's user has a say in. */
+export interface FailureHooks {
+  readonly retry: RetryPolicy;
+  readonly redactError: RedactError | undefined;
+}
+
+/** Told of a hook that threw or answered nonsense. */
+export type OnHookError = (error: unknown, source: 'retry-policy' | 'redact-error') => void;
+
+/** What is kept of an error when the hook that should take the secrets out of it has failed. */
+const WITHHELD = 'the error is withheld, as redactError failed';
+
+/** The error as it is kept. What a failing hook might have taken out is never kept. */
+function redacted(
+  hook: RedactError | undefined,
+  job: ClaimedJob,
+  error: unknown,
+  onError: OnHookError,
+): string {
+  const text = describe(error);
+  if (hook === undefined) return text;
+  try {
+    const left = hook(text, job, error);
+    if (typeof left === 'string') return left.slice(0, ERROR_LENGTH);
+    throw new Error(`redactError returned a ${typeof left}: give the text that may be kept`);
+  } catch (hookError) {
+    onError(hookError, 'redact-error');
+    return WITHHELD;
   }
 }
 
@@ -42,14 +74,17 @@ function delayOf(
 
 /** Retry while attempts are left and the policy agrees; a dead letter otherwise, or when the handler asked for it. */
 export function failureOutcome(
-  policy: RetryPolicy,
+  { retry, redactError }: FailureHooks,
   job: ClaimedJob,
   error: unknown,
-  onPolicyError: (error: unknown) => void,
+  onHookError: OnHookError,
 ): Outcome {
   const exhausted = error instanceof DeadLetterError || job.attempt >= job.maxAttempts;
-  const delayMs = exhausted ? undefined : delayOf(policy, job, error, onPolicyError);
+  const delayMs = exhausted
+    ? undefined
+    : delayOf(retry, job, error, (policyError) => onHookError(policyError, 'retry-policy'));
+  const text = redacted(redactError, job, error, onHookError);
   return delayMs === undefined
-    ? { kind: 'dead-letter', job, error: describe(error) }
-    : { kind: 'retry', job, delayMs, error: describe(error) };
+    ? { kind: 'dead-letter', job, error: text }
+    : { kind: 'retry', job, delayMs, error: text };
 }

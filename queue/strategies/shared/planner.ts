@@ -55,16 +55,30 @@ WHERE pg_backend_pid() = $3`,
 }
 
 /**
- * Reads a page of a queue by its indexes, whatever the statistics say: over tables that were never analysed each page would be
+ * Reads, or takes, a page of a queue by its indexes, whatever the statistics say: over tables that were never analysed each page would be
  * sorted out of all that is left. Within a caller's transaction the planner is left as it is.
  */
 export function readByIndex<T>(db: Database, read: (db: Database) => Promise<T>): Promise<T> {
   if (!isDriver(db)) return read(db);
+  return db.transaction((tx) => byIndex(tx, read));
+}
+
+/**
+ * The same for what takes rows that others may be taking at the same time: at READ COMMITTED, whatever the database's
+ * default, since a stricter level would abort one of them.
+ */
+export function changeByIndex<T>(db: Database, change: (db: Database) => Promise<T>): Promise<T> {
+  if (!isDriver(db)) return change(db);
   return db.transaction(async (tx) => {
-    await tx.query({
-      text: 'SELECT set_config(setting, value, true) FROM unnest($1::text[], $2::text[]) AS wanted (setting, value)',
-      values: [Object.keys(OTHER_WAYS), Object.values(OTHER_WAYS)],
-    });
-    return read(tx);
+    await tx.query({ text: 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED' });
+    return byIndex(tx, change);
   });
+}
+
+async function byIndex<T>(tx: Database, work: (db: Database) => Promise<T>): Promise<T> {
+  await tx.query({
+    text: 'SELECT set_config(setting, value, true) FROM unnest($1::text[], $2::text[]) AS wanted (setting, value)',
+    values: [Object.keys(OTHER_WAYS), Object.values(OTHER_WAYS)],
+  });
+  return work(tx);
 }
