@@ -35,11 +35,11 @@ export const ROUTINE_PLANS = [
  * Claims look at rows that others have just let go of: only READ COMMITTED shows them as they are now, where a role or
  * database that defaults to a stricter level would abort them, or show a job that is done.
  *
- * Behind a pooler in transaction mode a SET would stick to a server connection that others use next. There the
- * process id from the start-up packet is the pooler's invention and differs from the backend's, so nothing is set;
- * give the role the same settings (ALTER ROLE … SET enable_seqscan = off) in such a set-up.
+ * Behind a pooler in transaction mode a SET would stick to a server connection that others use next, so nothing is set
+ * there: the pooler can say the same on the server connections of the queue alone (`connect_query`, or ALTER ROLE … SET).
  */
 export async function keepIndexPlans(connection: Connection): Promise<void> {
+  if (connection.pooler === 'transaction') return;
   const settings = {
     ...OTHER_WAYS,
     plan_cache_mode: 'force_generic_plan',
