@@ -22,16 +22,22 @@ for (const { label, open } of driverKinds) {
         console.log(rows, poolerBinary());
         const one = prepared('SELECT $1::int AS x, pg_backend_pid() pid');
         for (let i = 0; i < 5; i++) {
-          const r = await Promise.allSettled([connection, another, driver, driver, driver].map((c) => c.query(one([i]))));
-          console.log(r.map((x) => x.status === 'fulfilled' ? 'ok' : (x.reason.code + ' ' + x.reason.message)).join('|'));
+          const r = await Promise.allSettled(
+            [connection, another, driver, driver, driver].map((c) => c.query(one([i]))),
+          );
+          console.log(
+            r
+              .map((x) => (x.status === 'fulfilled' ? 'ok' : x.reason.code + ' ' + x.reason.message))
+              .join('|'),
+          );
         }
       });
     test('session mode is found out', async (t) => {
-        const database = await testDatabase(t);
-        await using pooler = await startPooler({ size: 4, mode: 'session' });
-        await using driver = open({ ...pooler.through(database), max: 2 });
-        await using connection = await driver.connect('one');
-        assert.equal(connection.pooler, 'session');
+      const database = await testDatabase(t);
+      await using pooler = await startPooler({ size: 4, mode: 'session' });
+      await using driver = open({ ...pooler.through(database), max: 2 });
+      await using connection = await driver.connect('one');
+      assert.equal(connection.pooler, 'session');
     });
   });
 }

@@ -346,14 +346,12 @@ export function pgDriver(options: DriverOptions): Driver {
 export function pgTransaction(client: pg.ClientBase): Database {
   return {
     async query(statement) {
-      if (statement.name === undefined) return run(client, statement, NAMELESS);
-      let way = callers.get(client);
-      if (way === undefined) {
-        way = wayOfCaller(client);
-        callers.set(client, way);
-        way.catch(() => callers.delete(client));
-      }
-      return run(client, statement, await way);
+      const known = statement.name === undefined ? NAMELESS : callers.get(client);
+      return run(
+        client,
+        statement,
+        known !== undefined && 'prepares' in known ? known : await (known ?? meetCaller(client)),
+      );
     },
   };
 }
@@ -361,10 +359,17 @@ export function pgTransaction(client: pg.ClientBase): Database {
 const NAMED: Way = { prepares: true };
 const NAMELESS: Way = { prepares: false };
 /** How statements go on the clients of callers, as asked once for each. */
-const callers = new WeakMap<pg.ClientBase, Promise<Way>>();
+const callers = new WeakMap<pg.ClientBase, Way | Promise<Way>>();
 
 /** Behind a pooler the client's next transaction may be another server connection's, where nothing is prepared under our names. */
-async function wayOfCaller(client: pg.ClientBase): Promise<Way> {
-  const pooled = 'processID' in client && client.processID !== (await backendPid(client));
-  return pooled ? NAMELESS : NAMED;
+function meetCaller(client: pg.ClientBase): Promise<Way> {
+  const asking = backendPid(client).then((pid) =>
+    'processID' in client && client.processID !== pid ? NAMELESS : NAMED,
+  );
+  callers.set(client, asking);
+  asking.then(
+    (way) => callers.set(client, way),
+    () => callers.delete(client),
+  );
+  return asking;
 }

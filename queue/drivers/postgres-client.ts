@@ -57,6 +57,8 @@ const TO_SAVEPOINT = /^\s*ROLLBACK\s+(WORK\s+|TRANSACTION\s+)?TO\b/i;
 
 /** A text of its own, of no parameters. */
 const SIMPLE = { prepare: false, simple: true };
+/** One that is prepared, though it has no parameters. */
+const PREPARED = { prepare: true, simple: false };
 
 /** One session. Once it has ended, whatever is asked of it rejects. */
 export class PostgresClient {
@@ -139,7 +141,7 @@ export class PostgresClient {
     return {
       startPid: this.#startPid,
       query: async (text) => [...(await this.#sql.unsafe(text, [], SIMPLE))],
-      prepare: async (text) => (await this.#sql.unsafe(text, [], { prepare: true })).statement.name,
+      prepare: async (text) => (await this.#sql.unsafe(text, [], PREPARED)).statement.name,
       cut: () => this.#cut(),
     };
   }

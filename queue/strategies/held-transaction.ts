@@ -197,8 +197,7 @@ function create(options: StrategyOptions): ClaimStrategy {
     ...installs(jobsTableInstallation(table, [createClaimNumber(table)], NUMBERED_RELATIONS)),
     enqueue: enqueueInto(table),
     async openWorker(connection) {
-      await keepIndexPlans(connection);
-      return new TransactionSession(connection, statements);
+      return new TransactionSession(await keepIndexPlans(connection), statements);
     },
     // The server ends a lease with its transaction.
     reap: async () => 0,

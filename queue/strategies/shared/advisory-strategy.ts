@@ -154,8 +154,7 @@ export function advisoryStrategy(name: string, options: StrategyOptions, search:
     ...installs(advisoryInstallation(table, search)),
     enqueue: enqueueInto(table),
     async openWorker(connection) {
-      await keepIndexPlans(connection);
-      return new AdvisorySession(connection, statements);
+      return new AdvisorySession(await keepIndexPlans(connection), statements);
     },
     // The server ends a session's leases with the session.
     reap: async () => 0,
