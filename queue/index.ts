@@ -1,7 +1,14 @@
 // What does the queue offer to who uses it? Everything else under queue/ is its own affair.
 
 export type { QueueContext } from './context.ts';
-export type { Connection, Database, Driver, QueryResult, Statement } from './drivers/driver.ts';
+export type {
+  Connection,
+  Database,
+  Driver,
+  PoolerMode,
+  QueryResult,
+  Statement,
+} from './drivers/driver.ts';
 export type { DriverAddress, DriverOptions, DriverSettings, Sending } from './drivers/options.ts';
 export { pgDriver, pgTransaction } from './drivers/pg.ts';
 export { postgresDriver, postgresTransaction } from './drivers/postgres.ts';
@@ -19,6 +26,7 @@ export {
 } from './retry.ts';
 export { prepared, qualify, quoteIdentifier } from './sql.ts';
 export { strategies } from './strategies/index.ts';
+export { sessionSettings } from './strategies/shared/planner.ts';
 export type {
   AttemptError,
   Cancellation,
