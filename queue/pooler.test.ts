@@ -169,6 +169,7 @@ for (const { label, open } of kinds)
           queue: 'q',
           connections: 2,
           concurrency: 8,
+          batch: 20,
           // Short, since what the restart interrupts comes back when its lease has ended.
           leaseMs: 2_000,
           retry: fixedRetry(20),
