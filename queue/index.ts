@@ -6,6 +6,7 @@ export type {
   CopyingDatabase,
   Database,
   Driver,
+  PoolerMode,
   QueryResult,
   Statement,
 } from './drivers/driver.ts';
@@ -49,6 +50,7 @@ export {
 export type { ScheduleRecord, Schedules } from './schedules/schedules.ts';
 export { prepared, qualify, quoteIdentifier } from './sql.ts';
 export { strategies } from './strategies/index.ts';
+export { sessionSettings } from './strategies/shared/planner.ts';
 export type {
   AttemptError,
   BulkEnqueue,

@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import postgres from 'postgres';
-import type { Statement } from './driver.ts';
+import type { PoolerMode, Statement } from './driver.ts';
 import {
   applicationName,
   connectTimeoutMs,
@@ -16,6 +16,7 @@ import {
   observer,
   sessionOptions,
 } from './options.ts';
+import { type PassageFinder, PID, type RawSession } from './passage.ts';
 import { copyThroughPostgres } from './postgres-copy.ts';
 import { parameterText, TYPES } from './postgres-values.ts';
 import { sentTogether } from './sent-together.ts';
@@ -55,6 +56,11 @@ const CLOSES = /^(COMMIT|ROLLBACK|PREPARE TRANSACTION)$/;
 /** Answered with ROLLBACK as well, though the transaction goes on. */
 const TO_SAVEPOINT = /^\s*ROLLBACK\s+(WORK\s+|TRANSACTION\s+)?TO\b/i;
 
+/** A text of its own, of no parameters. */
+const SIMPLE = { prepare: false, simple: true };
+/** One that is prepared, though it has no parameters. */
+const PREPARED = { prepare: true, simple: false };
+
 /** One session. Once it has ended, whatever is asked of it rejects. */
 export class PostgresClient {
   readonly ended: AbortSignal;
@@ -70,6 +76,10 @@ export class PostgresClient {
   readonly #prepared = new Set<string>();
   #socket: Socket | undefined;
   #backendPid = 0;
+  /** As the session was told when it started: the server's, or a pooler's. */
+  #startPid = 0;
+  #pooler: PoolerMode | undefined;
+  #prepares = true;
   #inTransaction = false;
   #onIdle: () => void = () => undefined;
   #onNotice: (message: string) => void = () => undefined;
@@ -82,10 +92,28 @@ export class PostgresClient {
     this.#sql = 'connectionString' in options ? postgres(options.connectionString, mine) : postgres(mine);
   }
 
-  /** Opens a session; rejects when it takes longer than `connectTimeoutMs`. */
-  static async open(options: DriverOptions, purpose?: string): Promise<PostgresClient> {
+  /** Opens a session that nobody has used; rejects when it takes longer than `connectTimeoutMs`. */
+  static async start(options: DriverOptions, purpose?: string): Promise<PostgresClient> {
     const client = new PostgresClient(options, purpose);
     await client.#greet(connectTimeoutMs(options));
+    return client;
+  }
+
+  /** Opens a session; rejects when it takes longer than `connectTimeoutMs`. */
+  static async open(
+    options: DriverOptions,
+    finder: PassageFinder,
+    purpose?: string,
+  ): Promise<PostgresClient> {
+    const client = await PostgresClient.start(options, purpose);
+    try {
+      const { pooler, prepares } = await finder.meet(client.raw(), client.#backendPid);
+      client.#pooler = pooler;
+      client.#prepares = prepares;
+    } catch (error) {
+      client.#cut();
+      throw error;
+    }
     const wire = {
       send: (text: string) => client.#send({ text }, false),
       onIdle: (idle: () => void) => {
@@ -104,16 +132,32 @@ export class PostgresClient {
     return this.#backendPid;
   }
 
+  /** The pooler that it goes through, if any. */
+  get pooler(): PoolerMode | undefined {
+    return this.#pooler;
+  }
+
+  /** The session for whoever finds out where it leads. */
+  raw(): RawSession {
+    return {
+      startPid: this.#startPid,
+      query: async (text) => [...(await this.#sql.unsafe(text, [], SIMPLE))],
+      prepare: async (text) => (await this.#sql.unsafe(text, [], PREPARED)).statement.name,
+      cut: () => this.#cut(),
+    };
+  }
+
   /** Sends one statement; statements go in the order of the calls. */
   async run<Row>(statement: Statement): Promise<Answer<Row>> {
-    const { name, values = [] } = statement;
+    const { values = [] } = statement;
+    const prepares = this.#prepares && statement.name !== undefined;
     if (this.ended.aborted) throw this.ended.reason;
-    const described = values.length > 0 && !(name !== undefined && this.#prepared.has(statement.text));
+    const described = values.length > 0 && !(prepares && this.#prepared.has(statement.text));
     const joined = this.#joins();
     this.#observe?.(statement, { joined, described });
     try {
       const answer = await this.#send<Row>(statement, described);
-      if (name !== undefined) this.#prepared.add(statement.text);
+      if (prepares) this.#prepared.add(statement.text);
       return answer;
     } catch (error) {
       // The stack of the socket's reader says nothing of who asked.
@@ -197,12 +241,12 @@ export class PostgresClient {
       late.reject(new Error(`no connection within ${timeoutMs} ms`));
     }, timeoutMs);
     try {
-      const asked = this.#send<{ readonly pid: number }>({ text: 'SELECT pg_backend_pid() AS pid' }, false);
-      const { rows } = await Promise.race([asked, late.promise]);
-      this.#backendPid = rows[0]?.pid ?? 0;
+      const asked = this.#sql.unsafe<{ readonly pid: number }[]>(PID, [], SIMPLE);
+      const { 0: row, state } = await Promise.race([asked, late.promise]);
+      this.#backendPid = row?.pid ?? 0;
+      this.#startPid = state.pid;
     } catch (error) {
-      this.#end();
-      this.#socket?.destroy();
+      this.#cut();
       throw error;
     } finally {
       clearTimeout(timer);
@@ -222,7 +266,10 @@ export class PostgresClient {
   #send<Row>(statement: Statement, described: boolean): Promise<Answer<Row>> {
     const { text, values = [], name } = statement;
     // `simple` is a text of its own: the only way in which it may hold several statements.
-    const how = { prepare: name !== undefined, simple: name === undefined && values.length === 0 };
+    const how = {
+      prepare: this.#prepares && name !== undefined,
+      simple: name === undefined && values.length === 0,
+    };
     return new Promise((resolve, reject) => {
       const pending = { reject, described };
       this.#pending.add(pending);
@@ -257,6 +304,12 @@ export class PostgresClient {
 
   #end(): void {
     this.#ended.abort(this.#reason());
+  }
+
+  /** Ends the session without a goodbye. */
+  #cut(): void {
+    this.#end();
+    this.#socket?.destroy();
   }
 
   #lost(): void {

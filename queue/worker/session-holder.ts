@@ -1,10 +1,12 @@
 // How does a runner keep a session open while connections come and go?
 
 import type { Connection } from '../drivers/driver.ts';
+import { UnsupportedError } from '../errors.ts';
 import type { Queue } from '../queue.ts';
 import type { WorkerSession } from '../strategy.ts';
 import { Backoff } from './backoff.ts';
 import type { ResolvedOptions } from './options.ts';
+import { needsOf, requirePlace } from './place.ts';
 
 /** What the runner is told. */
 export interface SessionEvents {
@@ -13,7 +15,10 @@ export interface SessionEvents {
   readonly lost: (session: WorkerSession) => void;
 }
 
-/** Opens a session, and another one with backoff whenever it is lost, until closed. */
+/**
+ * Opens a session, and another one with backoff whenever it is lost, until closed; or until it meets an UnsupportedError, which no
+ * attempt can mend, and which ends the worker.
+ */
 export class SessionHolder {
   readonly #queue: Queue;
   readonly #options: ResolvedOptions;
@@ -50,16 +55,19 @@ export class SessionHolder {
         return await this.#openOnce();
       } catch (error) {
         this.#options.events.error?.(error, 'connect');
+        if (error instanceof UnsupportedError) return;
       }
       await this.#backoff.wait(this.#closed.signal);
     }
   }
 
   async #openOnce(): Promise<void> {
-    const connection = await this.#queue.driver.connect(`worker ${this.#options.queue}`);
+    const { driver, strategy } = this.#queue;
+    const connection = await driver.connect(`worker ${this.#options.queue}`, needsOf(strategy));
     let session: WorkerSession;
     try {
-      session = await this.#queue.strategy.openWorker(connection, this.#workerId);
+      requirePlace(strategy, connection);
+      session = await strategy.openWorker(connection, this.#workerId);
     } catch (error) {
       await connection[Symbol.asyncDispose]();
       throw error;
