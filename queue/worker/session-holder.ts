@@ -62,11 +62,11 @@ export class SessionHolder {
   }
 
   async #openOnce(): Promise<void> {
-    const { driver, strategy } = this.#queue;
-    const connection = await driver.connect(`worker ${this.#options.queue}`, needsOf(strategy));
+    const { driver, strategy, context } = this.#queue;
+    const connection = await driver.connect(`worker ${this.#options.queue}`, needsOf(context));
     let session: WorkerSession;
     try {
-      requirePlace(strategy, connection);
+      requirePlace(context, connection);
       session = await strategy.openWorker(connection, this.#workerId);
     } catch (error) {
       await connection[Symbol.asyncDispose]();
