@@ -86,6 +86,23 @@ for (const { label, open } of kinds)
       });
     }
 
+    test('finished jobs are kept only where their record is one transaction with the settle', async (t) => {
+      const { database, pooler } = await behind(t);
+      const options = { wakeup: 'poll', retention: { days: 1 } } as const;
+      await using pooled = open(pooler.through(database));
+      await using queue = createQueue({ driver: pooled, ...options });
+      await queue.install();
+      await queue.enqueue({ queue: 'q', payload: 1 });
+      await assert.rejects(
+        runUntilIdle(queue, { queue: 'q', handler: () => undefined }),
+        /no retention of finished jobs behind a pooler/,
+      );
+      await using direct = open({ ...pooler.through(database), direct: database.settings });
+      await using kept = createQueue({ driver: direct, ...options });
+      await runUntilIdle(kept, { queue: 'q', handler: () => undefined });
+      assert.equal((await kept.finished.list()).length, 1);
+    });
+
     for (const wakeup of ['notify', 'coalesced'] as const) {
       test(`${wakeup}: nobody listens through the pooler, which is said once, and jobs are polled for`, async (t) => {
         const { database, pooler } = await behind(t);
