@@ -14,6 +14,11 @@ let database: TestDatabase;
 let driver: Driver;
 before(async () => {
   database = await testDatabase();
+  // The strictest that a database may say: whoever waits for a claim would be aborted by it.
+  await using admin = pgDriver(database.settings);
+  await admin.query({
+    text: `ALTER DATABASE ${database.settings.database} SET default_transaction_isolation = 'serializable'`,
+  });
   driver = pgDriver({ ...database.settings, max: 6 });
 });
 after(async () => {
