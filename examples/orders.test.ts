@@ -12,15 +12,24 @@ const run = promisify(execFile);
 const program = fileURLToPath(new URL('orders.ts', import.meta.url));
 const arguments_ = ['--import', 'tsx', program];
 
-test('orders are shipped, one after a retry; one becomes a dead letter', { timeout: 60_000 }, async (t) => {
+test('orders are shipped, one after a retry; one becomes a dead letter, and is redriven', {
+  timeout: 60_000,
+}, async (t) => {
   const database = await testDatabase(t);
   const env = { ...process.env, DATABASE_URL: database.url };
   const { stdout, stderr } = await run(process.execPath, arguments_, { env, timeout: 50_000 });
   assert.equal(stderr, '');
   const lines = stdout.trim().split('\n');
   assert.equal(lines[0], '3 orders placed');
-  assert.equal(lines.at(-1), 'dead letter 3: {"orderId":3}');
-  assert.deepEqual(lines.slice(1, -1).sort(), [
+  assert.deepEqual(lines.slice(-4, -2), [
+    'dead letter 3, attempt 1: DeadLetterError: order 3 has no address',
+    '1 dead letter redriven',
+  ]);
+  assert.deepEqual(lines.slice(-2).sort(), [
+    'job 3: ack after attempt 1',
+    'order 3: table shipped in attempt 1',
+  ]);
+  assert.deepEqual(lines.slice(1, -4).sort(), [
     'job 1: ack after attempt 1',
     'job 2: ack after attempt 2',
     'job 2: retry after attempt 1',
@@ -32,7 +41,7 @@ test('orders are shipped, one after a retry; one becomes a dead letter', { timeo
   await client.connect();
   try {
     const { rows } = await client.query('SELECT id FROM orders WHERE shipped_at IS NOT NULL ORDER BY id');
-    assert.deepEqual(rows, [{ id: 1 }, { id: 2 }]);
+    assert.deepEqual(rows, [{ id: 1 }, { id: 2 }, { id: 3 }]);
   } finally {
     await client.end();
   }

@@ -1,5 +1,5 @@
 // How does an application use the queue? Orders, each with a job in the same transaction, worked off with a retry and a
-// dead letter. Run it against an empty database, by the Node that npm has installed here whatever the system's own is:
+// dead letter that is redriven once its cause is mended. Run it against an empty database, by the Node that npm has installed here whatever the system's own is:
 //
 // DATABASE_URL=postgres://… npx node --import tsx examples/orders.ts
 
@@ -64,6 +64,13 @@ async function ship(pool: pg.Pool, payload: unknown, attempt: number): Promise<v
   console.log(`order ${orderId}: ${order.item} shipped in attempt ${attempt}`);
 }
 
+async function workedOff(queue: Queue): Promise<void> {
+  for (let left = 1; left > 0; await sleep(20)) {
+    const { ready, delayed, leased } = await queue.stats('shipping');
+    left = ready + delayed + leased;
+  }
+}
+
 async function main(connectionString: string): Promise<void> {
   const pool = new pg.Pool({ connectionString, max: 4 });
   await using driver = pgDriver({ connectionString, applicationName: 'orders' });
@@ -90,13 +97,14 @@ async function main(connectionString: string): Promise<void> {
       error: (error, source) => console.error(source, error),
     },
   });
-  for (let left = 1; left > 0; await sleep(20)) {
-    const { ready, delayed, leased } = await queue.stats('shipping');
-    left = ready + delayed + leased;
-  }
+  await workedOff(queue);
+  for (const { id, errors } of await queue.deadLetters.list({ queue: 'shipping' }))
+    for (const { attempt, error } of errors)
+      console.log(`dead letter ${id}, attempt ${attempt}: ${error.split('\n')[0]}`);
+  await pool.query("UPDATE orders SET address = 'Vesterbrogade 3' WHERE address = ''");
+  console.log(`${await queue.deadLetters.redrive({ queue: 'shipping' })} dead letter redriven`);
+  await workedOff(queue);
   await worker.stop();
-  for (const dead of await queue.deadLetters())
-    console.log(`dead letter ${dead.id}: ${JSON.stringify(dead.payload)}`);
   await pool.end();
 }
 

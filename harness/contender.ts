@@ -11,6 +11,8 @@ export interface Axes {
   readonly settle?: 'each' | 'batched';
   readonly settleDelayMs?: number;
   readonly concurrency?: number;
+  /** Handlers at once in each session at most, where their number follows the load; `concurrency` is then what it begins with. */
+  readonly adaptive?: number;
   readonly wakeup?: string;
   readonly pollMs?: number;
   /** Goes over the scenario's. */

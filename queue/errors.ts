@@ -14,5 +14,48 @@ export class UnsupportedError extends Error {
 
 /** A value outside its stated range, from the caller. The message names the value, its range and the mend. */
 export class InvalidArgumentError extends Error {
-  override readonly name = 'InvalidArgumentError';
+  override readonly name: string = 'InvalidArgumentError';
+}
+
+/** A payload whose JSON text is larger than the queue takes. Nothing was sent. */
+export class PayloadTooLargeError extends InvalidArgumentError {
+  override readonly name = 'PayloadTooLargeError';
+  /** Of the payload's JSON text in UTF-8. */
+  readonly bytes: number;
+  readonly limit: number;
+  constructor(bytes: number, limit: number) {
+    super(
+      `payload has ${bytes} bytes of JSON: give at most ${limit} and a reference to the rest, or raise maxPayloadBytes`,
+    );
+    this.bytes = bytes;
+    this.limit = limit;
+  }
+}
+
+/** The unique key of a job belongs to one that is not finished. Nothing was enqueued. */
+export class DuplicateJobError extends Error {
+  override readonly name = 'DuplicateJobError';
+  readonly queue: string;
+  readonly key: string;
+  /** The job that holds the key; absent when that is another job of the same call. */
+  readonly existingId: string | undefined;
+  constructor(queue: string, key: string, existingId: string | undefined) {
+    const holder = existingId === undefined ? 'another job of the same call' : `job ${existingId}`;
+    super(
+      `queue ${JSON.stringify(queue)}: ${holder} holds the unique key ${JSON.stringify(key)} and is not finished: wait for it, or give the policy ignore or replace`,
+    );
+    this.queue = queue;
+    this.key = key;
+    this.existingId = existingId;
+  }
+}
+
+/** The idempotency key of an enqueue was used for other jobs, or its first use is still under way. Nothing was enqueued. */
+export class IdempotencyError extends Error {
+  override readonly name = 'IdempotencyError';
+  readonly key: string;
+  constructor(key: string, problem: string) {
+    super(`idempotency key ${JSON.stringify(key)} ${problem}`);
+    this.key = key;
+  }
 }

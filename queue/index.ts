@@ -3,6 +3,7 @@
 export type { QueueContext } from './context.ts';
 export type {
   Connection,
+  CopyingDatabase,
   Database,
   Driver,
   PoolerMode,
@@ -13,9 +14,23 @@ export type { DriverAddress, DriverOptions, DriverSettings, Sending } from './dr
 export { pgDriver, pgTransaction } from './drivers/pg.ts';
 export { postgresDriver, postgresTransaction } from './drivers/postgres.ts';
 export type { DriverSession, OnSession } from './drivers/session.ts';
-export { InvalidArgumentError, UnsupportedError } from './errors.ts';
+export type { EnqueueOptions } from './enqueue/enqueue.ts';
+export { pruneRequests } from './enqueue/requests.ts';
+export { pruneUniqueKeys, type UniqueKeyPlace } from './enqueue/unique.ts';
+export {
+  DuplicateJobError,
+  IdempotencyError,
+  InvalidArgumentError,
+  PayloadTooLargeError,
+  UnsupportedError,
+} from './errors.ts';
+export type { CancelResult } from './jobs/cancel.ts';
+export type { DeadLetterListOptions, DeadLetterSelection, DeadLetters } from './jobs/dead-letters.ts';
+export type { JobDetails, JobProgress } from './jobs/inspect.ts';
+export type { LimitChanges, QueueLimits } from './limits/operators.ts';
+export type { Limits, Rate } from './limits/settings.ts';
 export { encodePayload } from './payload.ts';
-export { createQueue, type EnqueueOptions, type Queue, type QueueOptions } from './queue.ts';
+export { createQueue, type Queue, type QueueOptions } from './queue.ts';
 export {
   DeadLetterError,
   type ExponentialRetry,
@@ -24,11 +39,21 @@ export {
   fixedRetry,
   type RetryPolicy,
 } from './retry.ts';
+export type { CatchUp } from './schedules/firing.ts';
+export type { ScheduleOptions } from './schedules/options.ts';
+export {
+  createScheduler,
+  type Scheduler,
+  type SchedulerClock,
+  type SchedulerOptions,
+} from './schedules/scheduler.ts';
+export type { ScheduleRecord, Schedules } from './schedules/schedules.ts';
 export { prepared, qualify, quoteIdentifier } from './sql.ts';
 export { strategies } from './strategies/index.ts';
 export { sessionSettings } from './strategies/shared/planner.ts';
 export type {
   AttemptError,
+  BulkEnqueue,
   Cancellation,
   ClaimedJob,
   ClaimStrategy,
@@ -51,6 +76,8 @@ export type {
   StrategyFactory,
   StrategyOptions,
   Turn,
+  UniqueJob,
+  UniquePolicy,
   Upkeep,
   WorkerDefaults,
   WorkerSession,
@@ -58,6 +85,13 @@ export type {
 export { wakeups } from './wakeup/index.ts';
 export type { Listener, Signaller, WakeupContext, WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
 export type { Observer, QueueEvent } from './watch/events.ts';
+export type { FinishedFilter, FinishedJob, FinishedJobs } from './watch/finished.ts';
+export type { FinishedOutcome } from './watch/history.ts';
+export { type EventLogger, type LogLevel, type LogOptions, logEvents } from './watch/log.ts';
+export { observers } from './watch/observers.ts';
+export type { Retention } from './watch/retention.ts';
+export type { Alert, AlertRule } from './watch/rules.ts';
+export { type QueueWatch, type WatchOptions, watchQueue } from './watch/watch-queue.ts';
 export { type AbortCause, JobAbortedError } from './worker/aborted.ts';
 export { claimsAtOnce } from './worker/claim-gate.ts';
 export { defaultPrefetch } from './worker/claim-size.ts';

@@ -2,8 +2,9 @@
 
 import { isDate } from 'node:util/types';
 import { InvalidArgumentError, UnsupportedError } from './errors.ts';
-import { requireKnownKeys, requireObject, said } from './keys.ts';
-import type { ClaimStrategy, NewJob, StrategyAxis } from './strategy.ts';
+import { requireKey, requireKnownKeys, requireObject, said } from './keys.ts';
+import { requireConcurrencyKey } from './limits/job-keys.ts';
+import type { ClaimStrategy, NewJob, StrategyAxis, UniqueJob, UniquePolicy } from './strategy.ts';
 
 /** Bytes of a queue's name in UTF-8: it is stored with every job and travels as a NOTIFY payload. */
 const QUEUE_NAME_BYTES = 200;
@@ -25,7 +26,15 @@ export function requireQueueName(name: string): void {
     );
 }
 
-const JOB_KEYS: readonly (keyof NewJob)[] = ['queue', 'payload', 'priority', 'maxAttempts', 'runAt'];
+const JOB_KEYS: readonly (keyof NewJob)[] = [
+  'queue',
+  'payload',
+  'priority',
+  'maxAttempts',
+  'runAt',
+  'unique',
+  'concurrencyKey',
+];
 
 /**
  * Throws InvalidArgumentError for values out of range or of another kind and for unknown keys, UnsupportedError for a
@@ -38,6 +47,8 @@ export function validateJob(strategy: ClaimStrategy, job: NewJob): void {
   if (job.priority !== undefined && job.priority !== 0) requirePriority(strategy, job.priority);
   if (job.maxAttempts !== undefined) requireMaxAttempts(job.maxAttempts);
   if (job.runAt !== undefined) requireRunAt(strategy, job.runAt);
+  if (job.unique !== undefined) requireUnique(strategy, job.unique);
+  if (job.concurrencyKey !== undefined) requireConcurrencyKey(strategy, job.concurrencyKey);
 }
 
 /** Throws UnsupportedError when `value` is given for an axis that `strategy` does not leave open. */
@@ -53,6 +64,21 @@ function requirePriority({ name, priorities }: ClaimStrategy, priority: number):
     throw new InvalidArgumentError(
       `priority is ${priority}: give a whole number in ${priorities.min}…${priorities.max}`,
     );
+}
+
+const UNIQUE_KEYS: readonly (keyof UniqueJob)[] = ['key', 'policy'];
+const POLICIES: readonly UniquePolicy[] = ['reject', 'ignore', 'replace'];
+
+function requireUnique({ name, inspection, cancellation }: ClaimStrategy, unique: UniqueJob): void {
+  requireObject('unique', unique);
+  requireKnownKeys('unique', unique, UNIQUE_KEYS);
+  requireKey('unique.key', unique.key);
+  const { policy = 'reject' } = unique;
+  if (!POLICIES.includes(policy))
+    throw new InvalidArgumentError(`unique.policy is ${said(policy)}: give one of ${POLICIES.join(', ')}`);
+  if (inspection === undefined) throw new UnsupportedError(name, 'unique jobs', 'leave unique out');
+  if (policy === 'replace' && cancellation === undefined)
+    throw new UnsupportedError(name, 'replacement of unique jobs', 'give the policy reject or ignore');
 }
 
 function requireMaxAttempts(maxAttempts: number): void {

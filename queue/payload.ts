@@ -8,11 +8,26 @@ import { InvalidArgumentError } from './errors.ts';
  */
 const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/;
 
+/** The JSON text of a payload that has been encoded already, in the payload's place: a strategy does not encode it again. */
+export class EncodedPayload {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  /** For a strategy of a user's own that encodes by itself. */
+  toJSON(): unknown {
+    return JSON.parse(this.text);
+  }
+}
+
 /**
  * The JSON text of `payload` as jsonb accepts it.
  * Throws InvalidArgumentError for what is no JSON value (undefined, functions, bigint, cycles, NaN) or cannot be stored.
  */
 export function encodePayload(payload: unknown): string {
+  if (payload instanceof EncodedPayload) return payload.text;
   const text = stringify(payload);
   if (text.includes('\\u') && UNSTORABLE.test(text))
     throw new InvalidArgumentError(

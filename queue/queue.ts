@@ -1,18 +1,28 @@
-// How does an application put jobs into a queue?
+// What is a queue to an application, and of which parts is it made?
 
 import type { QueueContext } from './context.ts';
-import type { Database, Driver, Transactor } from './drivers/driver.ts';
-import { InvalidArgumentError } from './errors.ts';
-import { requireOpenAxis, requireQueueName, validateJob } from './job.ts';
-import { requireFunction, requireKnownKeys, requireObject } from './keys.ts';
-import { encodePayload } from './payload.ts';
+import type { Driver } from './drivers/driver.ts';
+import { MAX_PAYLOAD_BYTES } from './enqueue/encoding.ts';
+import { type EnqueueJobs, type EnqueueOptions, enqueueThrough } from './enqueue/enqueue.ts';
+import { IDEMPOTENCY_MS } from './enqueue/requests.ts';
+import { InvalidArgumentError, UnsupportedError } from './errors.ts';
+import { requireOpenAxis, requireQueueName } from './job.ts';
+import { type CancelResult, cancelJob } from './jobs/cancel.ts';
+import { type DeadLetters, deadLettersOf } from './jobs/dead-letters.ts';
+import { inspectJob, type JobDetails } from './jobs/inspect.ts';
+import { requireFunction, requireKnownKeys, requireObject, requireWholeNumber } from './keys.ts';
+import { type Operators, operators, type QueueLimits } from './limits/operators.ts';
+import { ScheduleChanges } from './schedules/changes.ts';
+import { QueueSchedules, type Schedules } from './schedules/schedules.ts';
 import { installQueue, printInstallation } from './schema/install.ts';
 import { queueTables } from './schema/queue-tables.ts';
 import { strategies } from './strategies/index.ts';
-import type { ClaimStrategy, JobId, NewJob, QueueStats, StoredJob, StrategyFactory } from './strategy.ts';
+import type { ClaimStrategy, JobId, NewJob, QueueStats, StrategyFactory } from './strategy.ts';
 import { wakeups } from './wakeup/index.ts';
 import type { WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
 import type { Observer } from './watch/events.ts';
+import { type FinishedJobs, finishedJobs } from './watch/finished.ts';
+import { type Retention, requireRetention } from './watch/retention.ts';
 
 /** Options of `createQueue`. */
 export interface QueueOptions {
@@ -25,16 +35,22 @@ export interface QueueOptions {
   readonly fillfactor?: number;
   /** How idle workers learn of new jobs; default `coalesced`. */
   readonly wakeup?: WakeupName;
+  /**
+   * Largest payload, in bytes of its JSON text in UTF-8, 1…268,435,455; default 1,048,576. A larger one is refused with a
+   * PayloadTooLargeError before anything is sent.
+   */
+  readonly maxPayloadBytes?: number;
+  /** For how long the database remembers idempotency keys, in ms, 1,000…31,536,000,000 (a year); default 86,400,000 (a day). */
+  readonly idempotencyMs?: number;
   /** Told of signals that could not be sent, and of what `observe` throws. No job depends on either. Default: ignored. */
   readonly onSignalError?: (error: unknown) => void;
   /** Told of all that happens through this queue object and its workers; default nobody, which costs nothing. */
   readonly observe?: Observer;
-}
-
-/** Options of an enqueue. */
-export interface EnqueueOptions {
-  /** The caller's open transaction: the jobs appear if and when it commits. */
-  readonly tx?: Database;
+  /**
+   * Keeps finished jobs for so many days, for `finished`; default: none is kept. A settle is then a transaction of two round trips, and
+   * travels apart from the next claim. Needs leases that end by the clock.
+   */
+  readonly retention?: Retention;
 }
 
 /** A set of named queues in one schema. Disposing sends pending signals; the driver stays open. */
@@ -43,8 +59,12 @@ export interface Queue extends AsyncDisposable {
   readonly schema: string;
   readonly strategy: ClaimStrategy;
   readonly wakeup: WakeupFactory;
+  /** Jobs that recur. A scheduler fires them: `createScheduler`. */
+  readonly schedules: Schedules;
   /** What its parts share. Not meant for applications. */
   readonly context: QueueContext;
+  /** Jobs that are done, where retention keeps them. */
+  readonly finished: FinishedJobs;
   /**
    * Brings the schema to this version: creates what is missing, and does nothing where nothing is. Workers of the version
    * before go on meanwhile and afterwards. Throws InvalidArgumentError when the schema holds
@@ -56,12 +76,14 @@ export interface Queue extends AsyncDisposable {
   installSql(): string;
   /**
    * Enqueues one job. Durable when it resolves; with `tx`, when that commits.
-   * Throws InvalidArgumentError or UnsupportedError before anything is sent.
+   * Throws InvalidArgumentError (PayloadTooLargeError for a payload over the limit) or UnsupportedError before anything is
+   * sent; DuplicateJobError for a unique key that is held, IdempotencyError for an idempotency key of other jobs. After any of
+   * these `tx` may be used on.
    */
   enqueue(job: NewJob, options?: EnqueueOptions): Promise<JobId>;
   /**
-   * Enqueues all jobs or none, in their order; one id for each. More than 5,000 jobs travel in several statements of one
-   * transaction: `tx`, or one of its own. Throws as `enqueue` does; one invalid job refuses them all.
+   * Enqueues all jobs or none, in their order; one id for each. Thousands of jobs travel by COPY where strategy and driver
+   * can, else in several statements of one transaction: `tx`, or one of its own. Throws as `enqueue` does; one invalid job refuses them all.
    */
   enqueueMany(jobs: readonly NewJob[], options?: EnqueueOptions): Promise<readonly JobId[]>;
   /**
@@ -70,8 +92,29 @@ export interface Queue extends AsyncDisposable {
    */
   signal(queue: string): void;
   stats(queue: string): Promise<QueueStats>;
-  /** Dead letters of all queues, in the order of their ids, after `afterId`; at most `limit`, from 1 on (default 100). */
-  deadLetters(options?: { readonly afterId?: JobId; readonly limit?: number }): Promise<readonly StoredJob[]>;
+  /**
+   * All that the database knows of a job, by its id; `undefined` when it is done, was removed, or never was.
+   * Throws InvalidArgumentError for what is no id, UnsupportedError where the strategy looks no single jobs up.
+   */
+  inspect(id: JobId): Promise<JobDetails | undefined>;
+  /**
+   * Stops a job. One that waits is removed for good: `cancelled`. One that runs is left to its worker, which aborts its handler's
+   * signal when it hears of it: `requested`; it may be done before. One that is done, dead or unknown is `absent`.
+   * Throws as `inspect` does; UnsupportedError where the strategy cannot tell a job that waits from one that runs.
+   */
+  cancel(id: JobId): Promise<CancelResult>;
+  /** Jobs that are out of attempts, or that no attempt could help: to look through, bring back, or delete. */
+  readonly deadLetters: DeadLetters;
+  /** How many jobs of a queue may start in a time, and be at work at once, over all workers. */
+  readonly limits: QueueLimits;
+  /**
+   * Workers start no more jobs of `queue`, as soon as they have learned of it: within a second or so where signals arrive,
+   * within about ten if one is lost. What is at work goes on. It stays paused, whoever comes and goes, until `resume`.
+   */
+  pause(queue: string): Promise<void>;
+  /** Ends a pause; does nothing where there is none. */
+  resume(queue: string): Promise<void>;
+  paused(queue: string): Promise<boolean>;
 }
 
 const QUEUE_KEYS: readonly (keyof QueueOptions)[] = [
@@ -80,14 +123,15 @@ const QUEUE_KEYS: readonly (keyof QueueOptions)[] = [
   'schema',
   'fillfactor',
   'wakeup',
+  'maxPayloadBytes',
+  'idempotencyMs',
   'onSignalError',
   'observe',
+  'retention',
 ];
-const ENQUEUE_KEYS: readonly (keyof EnqueueOptions)[] = ['tx'];
-/** Jobs per statement: bounds the size of one message and of the arrays that the server unpacks. */
-const ENQUEUE_CHUNK = 5000;
-/** Rows per page while `deadLetters` looks through the contents. */
-const PAGE = 1000;
+/** What PostgreSQL takes as one JSON value. */
+const JSON_BYTES = 268_435_455;
+const YEAR_MS = 31_536_000_000;
 
 class StrategyQueue implements Queue {
   readonly driver: Driver;
@@ -95,13 +139,21 @@ class StrategyQueue implements Queue {
   readonly strategy: ClaimStrategy;
   readonly wakeup: WakeupFactory;
   readonly context: QueueContext;
+  readonly deadLetters: DeadLetters;
+  readonly schedules: Schedules;
+  readonly finished: FinishedJobs;
   readonly #signaller;
+  readonly #operators: Operators;
+  readonly #enqueue: EnqueueJobs;
 
   constructor(options: QueueOptions) {
     requireKnownKeys('a queue', options, QUEUE_KEYS);
     requireObject('driver', options.driver);
     requireFunction('onSignalError', options.onSignalError);
     requireFunction('observe', options.observe);
+    const { maxPayloadBytes = MAX_PAYLOAD_BYTES, idempotencyMs = IDEMPOTENCY_MS } = options;
+    requireWholeNumber('maxPayloadBytes', maxPayloadBytes, 1, JSON_BYTES);
+    requireWholeNumber('idempotencyMs', idempotencyMs, 1000, YEAR_MS);
     this.driver = options.driver;
     this.schema = options.schema ?? 'claimbench';
     this.strategy = makeStrategy(options.strategy ?? 'skip-locked', this.schema, options.fillfactor);
@@ -114,7 +166,16 @@ class StrategyQueue implements Queue {
       schema: this.schema,
       strategy: this.strategy,
       tables: queueTables(this.schema),
-      signal: (queue) => this.#signaller.afterEnqueue?.([queue]),
+      maxPayloadBytes,
+      retention: retentionOf(this.strategy, options.retention),
+      idempotencyMs,
+      signal: (queue) => {
+        const signaller = this.#signaller;
+        if (signaller.afterEnqueue !== undefined) signaller.afterEnqueue([queue]);
+        // Where signals commit with their enqueue, a lone one is a transaction of its own.
+        else signaller.insideEnqueue?.(this.driver, [queue]).catch(onError);
+      },
+      scheduleChanges: new ScheduleChanges(),
       observed: observe !== undefined,
       emit(event) {
         try {
@@ -124,6 +185,11 @@ class StrategyQueue implements Queue {
         }
       },
     };
+    this.deadLetters = deadLettersOf(this.context);
+    this.#operators = operators(this.context);
+    this.#enqueue = enqueueThrough(this.context, this.#signaller);
+    this.schedules = new QueueSchedules(this.context);
+    this.finished = finishedJobs(this.context);
   }
 
   install(): Promise<void> {
@@ -135,52 +201,14 @@ class StrategyQueue implements Queue {
   }
 
   async enqueue(job: NewJob, options: EnqueueOptions = {}): Promise<JobId> {
-    const [id] = await this.enqueueMany([job], options);
+    const [id] = await this.#enqueue([job], options);
     if (id === undefined)
       throw new Error(`strategy ${this.strategy.name} returned no id for an enqueued job`);
     return id;
   }
 
-  async enqueueMany(jobs: readonly NewJob[], options: EnqueueOptions = {}): Promise<readonly JobId[]> {
-    // First of all: a misspelt tx would commit apart from the caller's transaction.
-    requireKnownKeys('an enqueue', options, ENQUEUE_KEYS);
-    if (jobs.length === 0) return [];
-    for (const job of jobs) validateJob(this.strategy, job);
-    const queues = jobs.length === 1 ? [jobs[0]?.queue ?? ''] : [...new Set(jobs.map((job) => job.queue))];
-    if (options.tx !== undefined) return this.#send(options.tx, jobs, queues);
-    // One statement is its own transaction; more than one, the signal's included, needs a real one.
-    const single = jobs.length <= ENQUEUE_CHUNK && this.#signaller.insideEnqueue === undefined;
-    const signalling = single ? this.#signalling(queues) : undefined;
-    if (signalling !== undefined) return this.strategy.enqueue(signalling, jobs);
-    const ids = single
-      ? await this.strategy.enqueue(this.driver, jobs)
-      : await this.driver.transaction((tx) => this.#send(tx, jobs, queues));
-    this.#signaller.afterEnqueue?.(queues);
-    return ids;
-  }
-
-  /** Where the signal can travel with the enqueue. */
-  #signalling([queue, ...others]: readonly string[]): Transactor | undefined {
-    return queue === undefined || others.length > 0 ? undefined : this.#signaller.behindEnqueue?.(queue);
-  }
-
-  async #send(db: Database, jobs: readonly NewJob[], queues: readonly string[]): Promise<readonly JobId[]> {
-    // Both are issued before either is awaited: on a connection that pipelines, the signal costs no round trip.
-    const [ids] = await Promise.all([
-      this.#sendChunks(db, jobs),
-      this.#signaller.insideEnqueue?.(db, queues),
-    ]);
-    return ids;
-  }
-
-  async #sendChunks(db: Database, jobs: readonly NewJob[]): Promise<readonly JobId[]> {
-    if (jobs.length <= ENQUEUE_CHUNK) return this.strategy.enqueue(db, jobs);
-    // A payload refused in the last chunk would leave the first ones in a transaction that its owner may commit.
-    for (const job of jobs) encodePayload(job.payload);
-    const ids: JobId[] = [];
-    for (let start = 0; start < jobs.length; start += ENQUEUE_CHUNK)
-      ids.push(...(await this.strategy.enqueue(db, jobs.slice(start, start + ENQUEUE_CHUNK))));
-    return ids;
+  enqueueMany(jobs: readonly NewJob[], options: EnqueueOptions = {}): Promise<readonly JobId[]> {
+    return this.#enqueue(jobs, options);
   }
 
   signal(queue: string): void {
@@ -188,27 +216,33 @@ class StrategyQueue implements Queue {
     this.#signaller.afterEnqueue?.([queue]);
   }
 
+  get limits(): QueueLimits {
+    return this.#operators.limits;
+  }
+
+  pause(queue: string): Promise<void> {
+    return this.#operators.pause(queue);
+  }
+
+  resume(queue: string): Promise<void> {
+    return this.#operators.resume(queue);
+  }
+
+  paused(queue: string): Promise<boolean> {
+    return this.#operators.paused(queue);
+  }
+
   async stats(queue: string): Promise<QueueStats> {
     requireQueueName(queue);
     return this.strategy.stats(this.driver, queue);
   }
 
-  async deadLetters(
-    options: { readonly afterId?: JobId; readonly limit?: number } = {},
-  ): Promise<readonly StoredJob[]> {
-    requireKnownKeys('a list of dead letters', options, ['afterId', 'limit']);
-    const { limit = 100 } = options;
-    if (!Number.isInteger(limit) || limit < 1)
-      throw new InvalidArgumentError(`limit is ${limit}: give a whole number from 1 on`);
-    const found: StoredJob[] = [];
-    let afterId = options.afterId;
-    while (found.length < limit) {
-      const page = await this.strategy.contents(this.driver, afterId, PAGE);
-      if (page.length === 0) break;
-      found.push(...page.filter((job) => job.state === 'dead'));
-      afterId = page.at(-1)?.id;
-    }
-    return found.slice(0, limit);
+  inspect(id: JobId): Promise<JobDetails | undefined> {
+    return inspectJob(this.context, id);
+  }
+
+  cancel(id: JobId): Promise<CancelResult> {
+    return cancelJob(this.context, id);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -228,6 +262,18 @@ function makeStrategy(
   const made = factory.create({ schema, fillfactor });
   requireOpenAxis(made, 'fillfactor', fillfactor);
   return made;
+}
+
+/** Throws UnsupportedError where a settle ends a transaction or a lock of its own, and cannot be part of another. */
+function retentionOf(
+  { name, guarantees }: ClaimStrategy,
+  retention: Retention | undefined,
+): Retention | undefined {
+  if (retention === undefined) return undefined;
+  requireRetention(retention);
+  if (guarantees.lease === 'session')
+    throw new UnsupportedError(name, 'retention of finished jobs', 'leave retention out');
+  return retention;
 }
 
 function findStrategy(strategy: string | StrategyFactory): StrategyFactory {

@@ -1,6 +1,6 @@
 // What must a way of storing, claiming and settling jobs offer? The seam between the queue and its strategies.
 
-import type { Connection, Database } from './drivers/driver.ts';
+import type { Connection, CopyingDatabase, Database, Transactor } from './drivers/driver.ts';
 import type { Installation } from './schema/layout.ts';
 
 /** A job's identity in its queue's tables: PostgreSQL's bigint as a decimal string. */
@@ -17,7 +17,31 @@ export interface NewJob {
   readonly runAt?: Date;
   /** Attempts before the job becomes a dead letter, 1…32767; default 20. */
   readonly maxAttempts?: number;
+  /** Absent: any number of jobs like this one. Needs the capabilities `inspection` and, to replace, `cancellation`. */
+  readonly unique?: UniqueJob;
+  /**
+   * What the limit `concurrencyPerKey` of the queue counts by, 1…200 bytes: a customer, a host, …; default none, which no such
+   * limit holds back. Needs the capability `delay`.
+   */
+  readonly concurrencyKey?: string;
 }
+
+/** A job of which there is only one at a time. A dead letter counts as finished. */
+export interface UniqueJob {
+  /** 1…200 bytes. Unique within the queue among jobs that are not finished: ready, delayed or leased. */
+  readonly key: string;
+  /**
+   * What becomes of the call when another such job is there, default `reject`; jobs of one call follow it among themselves.
+   *
+   * - `reject`: it throws DuplicateJobError, and enqueues none of its jobs.
+   * - `ignore`: the job is not enqueued; its id is that of the other one.
+   * - `replace`: the other one is removed if it waits, and this one enqueued in its stead. One that runs already is left
+   *   alone, and this one enqueued beside it, to hold the key from then on.
+   */
+  readonly policy?: UniquePolicy;
+}
+
+export type UniquePolicy = 'reject' | 'ignore' | 'replace';
 
 /** The right to work on a claimed job until `expiresAtMs`. */
 export interface Lease {
@@ -65,6 +89,8 @@ export interface SettleResult {
 export interface QueueStats {
   readonly ready: number;
   readonly delayed: number;
+  /** Of the delayed ones, those that are due and that no worker has made ready yet; absent when there is none. */
+  readonly due?: number;
   /** Under a lease. For session leases this is what the server's lock table shows. */
   readonly leased: number;
   readonly dead: number;
@@ -113,6 +139,19 @@ export interface Inspection {
   find(db: Database, ids: readonly JobId[]): Promise<readonly JobRecord[]>;
 }
 
+/** Enqueues many jobs faster than `enqueue`, through a COPY. */
+export interface BulkEnqueue {
+  /** From so many jobs on it is worth its round trips. */
+  readonly fromJobs: number;
+  /** Makes what should be there when a transaction begins in which `jobs`, however few, are enqueued either way. */
+  prepare?(driver: Transactor, jobs: readonly NewJob[]): Promise<void>;
+  /**
+   * As `enqueue`, in an open transaction and however many: for jobs without `runAt`. `undefined` when the caller's role may
+   * not copy: nothing was enqueued, and `enqueue` can.
+   */
+  enqueue(tx: CopyingDatabase, jobs: readonly NewJob[]): Promise<readonly JobId[] | undefined>;
+}
+
 /** Takes jobs out of the queue that nobody works on. */
 export interface Cancellation {
   /** Removes those of `ids` that wait (ready or delayed), and returns them; the others are leased, dead, or not there. */
@@ -136,8 +175,12 @@ export interface DeadLetterStore {
     afterId: JobId | undefined,
     limit: number,
   ): Promise<readonly JobRecord[]>;
-  /** Makes at most `limit` of them ready again, under their ids, with all attempts before them and their errors kept. Returns their ids. */
-  redrive(db: Database, filter: DeadLetterFilter, limit: number): Promise<readonly JobId[]>;
+  /**
+   * Makes at most `limit` of them ready again, the lowest ids first, under their ids, with all attempts before them and their
+   * errors kept. Returns their ids. `afterId` says that those up to there need not be looked for: who goes on page by page
+   * would walk over what is gone each time.
+   */
+  redrive(db: Database, filter: DeadLetterFilter, limit: number, afterId?: JobId): Promise<readonly JobId[]>;
   /** Deletes at most `limit` of them for good; returns how many. */
   purge(db: Database, filter: DeadLetterFilter, limit: number): Promise<number>;
 }
@@ -244,7 +287,10 @@ export interface ClaimStrategy {
   readonly installation?: Installation;
   /** Creates schema and relations; does nothing where they exist. */
   install(db: Database): Promise<void>;
-  /** Durable when the transaction behind `db` has committed. Returns one id per job, in the order given. */
+  /**
+   * Durable when the transaction behind `db` has committed. Returns one id per job, in the order given. Payloads are read
+   * through `encodePayload`: those that come from a queue are encoded already.
+   */
   enqueue(db: Database, jobs: readonly NewJob[]): Promise<readonly JobId[]>;
   /** Takes ownership of `connection`. */
   openWorker(connection: Connection, workerId: string): Promise<WorkerSession>;
@@ -258,6 +304,7 @@ export interface ClaimStrategy {
   /** Present when jobs and retries can wait for an instant. */
   readonly delay?: Delay;
   readonly upkeep?: Upkeep;
+  readonly bulk?: BulkEnqueue;
   readonly inspection?: Inspection;
   readonly cancellation?: Cancellation;
   readonly deadLetters?: DeadLetterStore;

@@ -1,12 +1,18 @@
 // How does an application work jobs off?
 
 import { UnsupportedError } from './errors.ts';
+import { Controls } from './limits/controls.ts';
+import { StartGate } from './limits/start-gate.ts';
 import type { Queue } from './queue.ts';
 import { Bell } from './wakeup/bell.ts';
 import { jitter } from './wakeup/jitter.ts';
+import { History } from './watch/history.ts';
 import { Announcer } from './worker/announcer.ts';
+import { Cancellations } from './worker/cancellations.ts';
+import { Chores } from './worker/chores.ts';
 import { ClaimGate } from './worker/claim-gate.ts';
 import { type Concurrency, concurrencyOf } from './worker/concurrency.ts';
+import type { HeldJob } from './worker/held-job.ts';
 import { IdleWatch } from './worker/idleness.ts';
 import { Maintenance } from './worker/maintenance.ts';
 import {
@@ -17,7 +23,9 @@ import {
   type WorkerState,
 } from './worker/options.ts';
 import { Progress } from './worker/progress.ts';
+import { Recording } from './worker/recording.ts';
 import { Runner, type RunnerReport } from './worker/runner.ts';
+import { ServiceTimes } from './worker/service-times.ts';
 
 /** How a stop ended. */
 export interface StopReport {
@@ -65,6 +73,9 @@ class RunningWorker implements Worker {
   readonly #runners: readonly Runner[];
   readonly #maintenance: Maintenance;
   readonly #concurrency: Concurrency;
+  readonly #controls: Controls;
+  readonly #chores: Chores;
+  readonly #gate: StartGate<HeldJob>;
   readonly #queue: Queue;
   readonly #bell: Bell;
   readonly #listener;
@@ -90,18 +101,62 @@ class RunningWorker implements Worker {
     this.#bell = bell;
     const maintenance = new Maintenance(queue, options, bell, () => this.#idle?.look());
     this.#maintenance = maintenance;
-    this.#concurrency = concurrencyOf(options, () => {
+    const look = (): void => {
       for (const runner of this.#runners) runner.look();
+    };
+    this.#concurrency = concurrencyOf(options, look);
+    const { context: shared } = queue;
+    const onControlsError = (error: unknown): void => options.events.error?.(error, 'controls');
+    const controls = new Controls({
+      context: shared,
+      queue: options.queue,
+      isSignalled: () => this.#listener.listening,
+      random: options.random,
+      onError: onControlsError,
+      onCancelled: (ids) => {
+        for (const runner of this.#runners) runner.cancel(new Set(ids));
+      },
     });
-    const announcer = queue.context.observed ? new Announcer(queue.context) : undefined;
+    this.#controls = controls;
+    this.#gate = new StartGate<HeldJob>({
+      context: shared,
+      controls,
+      queue: options.queue,
+      workerId: options.workerId,
+      leaseMs: options.leaseMs,
+      heartbeatMs: options.heartbeatMs,
+      random: options.random,
+      onError: onControlsError,
+    });
+    controls.onChange(look);
+    const { retention } = shared;
+    const history = retention === undefined ? undefined : new History(shared, retention);
+    const times = shared.observed || history !== undefined ? new ServiceTimes() : undefined;
+    const announcer = shared.observed && times !== undefined ? new Announcer(shared, times) : undefined;
+    const cancellations = new Cancellations(shared, onControlsError);
+    this.#chores = new Chores({
+      context: shared,
+      random: options.random,
+      onError: (error) => options.events.error?.(error, 'maintenance'),
+      history:
+        history === undefined || retention === undefined ? undefined : { of: history, days: retention.days },
+    });
     const context = {
       queue,
       options,
       bell,
       claimGate: new ClaimGate(options.claimsAtOnce),
       concurrency: this.#concurrency,
+      controls,
+      gate: this.#gate,
+      cancellations,
+      times,
+      recording:
+        history === undefined || times === undefined
+          ? undefined
+          : new Recording(history, options.workerId, times, cancellations),
       announcer,
-      progress: new Progress(queue.context, announcer, (error) => options.events.error?.(error, 'progress')),
+      progress: new Progress(shared, announcer, (error) => options.events.error?.(error, 'progress')),
       isSignalled: () => this.#listener.listening,
       onDelayed: (delayMs: number) => maintenance.dueIn(delayMs),
       onIdle: () => this.#idle?.look(),
@@ -117,11 +172,13 @@ class RunningWorker implements Worker {
     this.#listener = queue.wakeup.listen({ driver, schema, onError, onDeaf }, options.queue, () => {
       bell.ring();
       maintenance.signalled();
+      controls.signalled();
     });
     this.#runners = Array.from(
       { length: options.connections },
       (_, index) => new Runner(context, `${options.workerId}-${index}`),
     );
+    void controls.start();
     options.events.stateChanged?.('running');
   }
 
@@ -139,7 +196,7 @@ class RunningWorker implements Worker {
         bell: this.#bell,
         maintenance: this.#maintenance,
         runners: this.#runners,
-        ready: async () => (await this.#queue.stats(this.options.queue)).ready,
+        ready: async () => (this.#controls.paused ? 0 : (await this.#queue.stats(this.options.queue)).ready),
       });
       this.#idle = watch;
       void watch.promise.then(() => {
@@ -184,6 +241,9 @@ class RunningWorker implements Worker {
     const reports: readonly RunnerReport[] = await Promise.all(stopping);
     for (const timer of timers) clearTimeout(timer);
     this.#concurrency.stop();
+    await this.#gate.close();
+    await this.#controls.close();
+    await this.#chores.stop();
     await this.#maintenance.stop();
     await this.#listener[Symbol.asyncDispose]();
     this.#enter('stopped');

@@ -3,12 +3,20 @@
 import burst from './burst.ts';
 import drain from './drain.ts';
 import type { ScenarioInput } from './scenario.ts';
+import slowHandlers from './slow-handlers.ts';
 import steady from './steady.ts';
 import workerCrash from './worker-crash.ts';
 import workerStall from './worker-stall.ts';
 
 /** The scenarios that come with claimbench, in the order in which `list` shows them. */
-export const BUILT_IN_SCENARIOS: readonly ScenarioInput[] = [drain, steady, burst, workerCrash, workerStall];
+export const BUILT_IN_SCENARIOS: readonly ScenarioInput[] = [
+  drain,
+  steady,
+  burst,
+  slowHandlers,
+  workerCrash,
+  workerStall,
+];
 
 /** A named choice of scenarios, contenders and repeats. */
 export interface Suite {
@@ -60,6 +68,13 @@ export const SUITES: readonly Suite[] = [
     scenarios: ['worker-crash', 'worker-stall'],
     contenders: ['skip-locked', 'batch', 'advisory'],
     repeats: 1,
+  },
+  {
+    name: 'adaptive',
+    purpose: 'a concurrency that follows the load, beside a low and a high one that are fixed; ten minutes',
+    scenarios: ['slow-handlers'],
+    contenders: ['concurrency=4', 'concurrency=64', 'adaptive=64'].map((axes) => `skip-locked?${axes}`),
+    repeats: 5,
   },
   {
     name: 'drivers',

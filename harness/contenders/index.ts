@@ -55,6 +55,7 @@ const axesSchema = z.object({
   settle: z.enum(['each', 'batched'], { error: () => 'is neither each nor batched' }).optional(),
   settleDelayMs: whole(0, 60_000).optional(),
   concurrency: whole(1, 10_000).optional(),
+  adaptive: whole(1, 10_000).optional(),
   wakeup: z.string().optional(),
   pollMs: whole(1, 3_600_000).optional(),
   leaseMs: whole(100, 86_400_000).optional(),

@@ -74,7 +74,8 @@ function withSessions(
   strategy: ClaimStrategy,
   openWorker: (connection: Connection, workerId: string) => Promise<WorkerSession>,
 ): ClaimStrategy {
-  const { priorities, delay, fixed, upkeep, inspection, cancellation, deadLetters, installation } = strategy;
+  const { priorities, delay, fixed, upkeep, bulk, inspection, cancellation, deadLetters, installation } =
+    strategy;
   return {
     name: strategy.name,
     guarantees: strategy.guarantees,
@@ -90,6 +91,7 @@ function withSessions(
     ...(delay === undefined ? {} : { delay }),
     ...(fixed === undefined ? {} : { fixed }),
     ...(upkeep === undefined ? {} : { upkeep }),
+    ...(bulk === undefined ? {} : { bulk }),
     ...(inspection === undefined ? {} : { inspection }),
     ...(cancellation === undefined ? {} : { cancellation }),
     ...(deadLetters === undefined ? {} : { deadLetters }),

@@ -6,6 +6,7 @@ import { eventually } from '../eventually.ts';
 import type {
   ClaimedJob,
   ClaimStrategy,
+  JobRecord,
   NewJob,
   Outcome,
   StrategyFactory,
@@ -72,6 +73,55 @@ export async function claimInTurn(bench: Bench, count: number): Promise<readonly
 /** States of the stored jobs, in the order of their ids. */
 export async function storedStates({ strategy, driver }: Bench): Promise<readonly string[]> {
   return (await strategy.contents(driver, undefined, 100)).map((job) => job.state);
+}
+
+/** Claims until something comes: what has come back need not be the first thing that a claim looks at. */
+export async function claimSoon(
+  session: WorkerSession,
+  limit: number,
+  queue = QUEUE,
+): Promise<readonly ClaimedJob[]> {
+  let jobs: readonly ClaimedJob[] = [];
+  await eventually(async () => {
+    jobs = await session.claim(queue, limit, LEASE_MS);
+    return jobs.length > 0;
+  }, 'a ready job');
+  return jobs;
+}
+
+/** Claims `count` jobs, a few at a time, and settles each by `outcome`. Returns them in the order of the claims. */
+export async function settleNext(
+  bench: Bench,
+  count: number,
+  outcome: (job: ClaimedJob) => Outcome,
+  queue = QUEUE,
+): Promise<readonly ClaimedJob[]> {
+  const session = await bench.open();
+  const settled: ClaimedJob[] = [];
+  while (settled.length < count) {
+    const jobs = await claimSoon(session, Math.min(10, count - settled.length), queue);
+    const { stale } = await session.settle(jobs.map(outcome));
+    assert.deepEqual(stale, []);
+    settled.push(...jobs);
+  }
+  return settled;
+}
+
+/** The server's clock, in ms since the epoch. */
+export async function serverMs({ driver }: Bench): Promise<number> {
+  const { rows } = await driver.query<{ readonly ms: number }>({
+    text: 'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms',
+  });
+  return rows[0]?.ms ?? Number.NaN;
+}
+
+/** What the strategy knows of one job, which must be there. */
+export async function findOne({ strategy, driver }: Bench, id: string): Promise<JobRecord> {
+  assert(strategy.inspection, 'the strategy looks jobs up');
+  const [record, ...others] = await strategy.inspection.find(driver, [id]);
+  assert(record && others.length === 0, `job ${id} is found once`);
+  assert.equal(record.id, id);
+  return record;
 }
 
 /** Waits until a lease has expired and was reaped. */

@@ -1,6 +1,7 @@
 // Does a claim hand out the right jobs, in order, once, and as they went in?
 
 import assert from 'node:assert/strict';
+import { MIGRATIONS } from '../schema/migrations.ts';
 import { type Check, claimInTurn, LEASE_MS, QUEUE } from './bench.ts';
 
 /** This part of the suite, by the names of its tests. */
@@ -18,7 +19,7 @@ export const claiming: Readonly<Record<string, Check>> = {
   'install creates the relations it declares and no others': async ({ driver, strategy, schema }) => {
     const { rows } = await driver.query<{ readonly relname: string }>({
       text: `SELECT relname FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)
-             ORDER BY relname`,
+             AND NOT starts_with(relname, '${MIGRATIONS}') ORDER BY relname`,
       values: [schema],
     });
     assert.deepEqual(

@@ -4,6 +4,9 @@
 // `deviations.test.ts` holds that each names a test that exists.
 
 import type { ClaimStrategy, StrategyFactory } from '../strategy.ts';
+import { deadLetters } from './dead-letters.ts';
+import { errorHistory } from './error-history.ts';
+import { finding, puttingOff, removing } from './operating.ts';
 
 /** A test that a strategy is excused from, and why. */
 export interface Deviation {
@@ -32,7 +35,23 @@ const consequences: readonly Consequence[] = [
       'a lease that expires in the last attempt makes a dead letter',
       'reap is bounded and leaves living leases alone',
       'a heartbeat keeps a lease, and names those that were lost',
+      'a lease that expires in the last attempt is an error like another',
     ],
+  },
+  {
+    when: ({ inspection }) => inspection === undefined,
+    reason: 'it looks no single jobs up',
+    tests: [...Object.keys(finding), ...Object.keys(errorHistory)],
+  },
+  {
+    when: ({ cancellation }) => cancellation === undefined,
+    reason: 'it cannot take out a single job',
+    tests: Object.keys(removing),
+  },
+  {
+    when: (strategy) => strategy.deadLetters === undefined,
+    reason: 'its dead letters rest for good',
+    tests: Object.keys(deadLetters),
   },
   {
     when: ({ priorities, guarantees }) =>
@@ -48,6 +67,9 @@ const consequences: readonly Consequence[] = [
       'a delayed job is not claimed before it is due, and is promoted when it is',
       'promote is bounded, and says that there is more',
       'stats count every standing',
+      'a delayed job is found with its instant, be it enqueued so or put off',
+      'delayed jobs and delayed retries are removed',
+      ...Object.keys(puttingOff),
     ],
   },
 ];
@@ -55,6 +77,7 @@ const consequences: readonly Consequence[] = [
 const HEARTBEAT = 'a heartbeat keeps a lease, and names those that were lost';
 const ONE_LEASE =
   'one lease covers a claim: a heartbeat for one of its jobs keeps the others too, as range.test.ts and tick-log.test.ts show';
+const NO_ROW = 'a lost lease becomes a gap whose crashes count for all its jobs: no row of a job is written';
 const ONE_JOB = 'a session holds one job at a time, in the one transaction that it can have open';
 const CANDIDATES =
   'a claim lists a thousand candidates where there are as many, and the short queue holds fewer';
@@ -63,8 +86,14 @@ const VISIBLE = 'a due job, and one whose lease has ended, is ready by itself';
 
 /** By strategy. */
 const declared: Readonly<Record<string, readonly Deviation[]>> = {
-  'range-lease': [{ test: HEARTBEAT, reason: ONE_LEASE }],
-  ring: [{ test: HEARTBEAT, reason: ONE_LEASE }],
+  'range-lease': [
+    { test: HEARTBEAT, reason: ONE_LEASE },
+    { test: 'model: errors of lost leases', reason: NO_ROW },
+  ],
+  ring: [
+    { test: HEARTBEAT, reason: ONE_LEASE },
+    { test: 'model: errors of lost leases', reason: NO_ROW },
+  ],
   'tick-log': [{ test: HEARTBEAT, reason: ONE_LEASE }],
   'advisory-candidates': [
     { test: 'plans: claim one', reason: CANDIDATES },

@@ -91,6 +91,18 @@ export const leasing: Readonly<Record<string, Check>> = {
     assert.deepEqual(await strategy.stats(driver, 'none'), { ready: 0, delayed: 0, leased: 0, dead: 0 });
   },
 
+  'stats tell delayed jobs that are due, or count them as ready': async (bench) => {
+    const { strategy, driver } = bench;
+    const dueMs = Date.now() + 300;
+    await bench.enqueue({ runAt: new Date(dueMs) }, { runAt: new Date(dueMs + 60_000) });
+    const canRun = async () => {
+      const { ready, delayed, due = 0 } = await strategy.stats(driver, QUEUE);
+      assert.equal(ready + delayed, 2, 'a due job is one of the delayed');
+      return ready + due;
+    };
+    await eventually(async () => (await canRun()) === 1, 'one of them is due');
+  },
+
   'contents are paged by id': async (bench) => {
     const all = await bench.enqueue({}, {}, {}, {}, {});
     const found: string[] = [];

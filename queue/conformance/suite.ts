@@ -5,13 +5,27 @@ import type { Driver } from '../drivers/driver.ts';
 import type { StrategyFactory } from '../strategy.ts';
 import { openBench } from './bench.ts';
 import { claiming } from './claiming.ts';
+import { deadLetters } from './dead-letters.ts';
 import type { Deviation } from './deviations.ts';
+import { errorHistory } from './error-history.ts';
 import { leasing } from './leasing.ts';
+import { finding, puttingOff, removing } from './operating.ts';
 import { ownership } from './ownership.ts';
 import { settling } from './settling.ts';
 import { transactions } from './transactions.ts';
 
-const checks = { ...claiming, ...settling, ...ownership, ...transactions, ...leasing };
+const checks = {
+  ...claiming,
+  ...settling,
+  ...ownership,
+  ...transactions,
+  ...leasing,
+  ...finding,
+  ...removing,
+  ...puttingOff,
+  ...deadLetters,
+  ...errorHistory,
+};
 
 /** The names of the suite's tests. */
 export const conformanceTests: readonly string[] = Object.keys(checks);

@@ -19,7 +19,16 @@ export interface QueryResult<Row> {
  */
 export interface Database {
   query<Row = Record<string, unknown>>(statement: Statement): Promise<QueryResult<Row>>;
+  /**
+   * Sends `rows`, lines of COPY's text format each with its newline, as the data of `text`, a COPY … FROM STDIN; resolves when
+   * the server has taken them all. Present on transactions whose client library can do it. Through this object other
+   * statements may be sent meanwhile: they wait.
+   */
+  copyIn?(text: string, rows: Iterable<string>): Promise<void>;
 }
+
+/** A database that can take the data of a COPY. */
+export type CopyingDatabase = Database & Required<Pick<Database, 'copyIn'>>;
 
 /** How a pooler between a client and the server lends the server's connections: for a client's whole session, or for each transaction. */
 export type PoolerMode = 'session' | 'transaction';

@@ -1,11 +1,14 @@
 // How does a connection that a pool has lent serve one piece of work, and go back?
 
+import { withTurns } from './copying.ts';
 import type { Database, QueryResult, Statement } from './driver.ts';
-import { inTransaction, type Send } from './transaction.ts';
+import { type CopyIn, inTransaction, type Send } from './transaction.ts';
 
 /** A connection for one piece of work. Without `broken` it returns to the pool, with it, it is thrown away. */
 export interface Lent {
   readonly send: Send;
+  /** Nothing may be sent before it is answered, or have been sent that is not. */
+  readonly copy: CopyIn;
   release(broken?: Error): void | Promise<void>;
 }
 
@@ -13,7 +16,7 @@ export interface Lent {
 export async function transactionOn<T>(lent: Lent, work: (tx: Database) => Promise<T>): Promise<T> {
   let broken: Error | undefined;
   try {
-    return await inTransaction(lent.send, work, (error) => {
+    return await inTransaction(withTurns(lent.send, lent.copy), work, (error) => {
       broken = error;
     });
   } finally {

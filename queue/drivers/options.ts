@@ -23,7 +23,8 @@ export interface Sending {
   readonly joined: boolean;
   /**
    * A round trip of its own went before it, in which the library asked the server for the types of its parameters:
-   * postgres.js does so before it prepares a statement, and each time for one that is not prepared.
+   * postgres.js does so before it prepares a statement, and each time for one that is not prepared. Or the server has been
+   * asked whether it takes the data of a COPY.
    */
   readonly described: boolean;
 }

@@ -2,11 +2,13 @@
 
 import type postgres from 'postgres';
 import { quoteIdentifier } from '../sql.ts';
+import { withTurns } from './copying.ts';
 import type { Connection, Database, Driver, PoolerMode, QueryResult, Statement } from './driver.ts';
 import { followedOn, type Lent, transactionOn } from './lent.ts';
 import { type DriverOptions, directOptions, requireDriverOptions } from './options.ts';
 import { PassageFinder } from './passage.ts';
 import { PostgresClient } from './postgres-client.ts';
+import { copyThroughPostgres } from './postgres-copy.ts';
 import { PostgresPool } from './postgres-pool.ts';
 import { foreignParameter } from './postgres-values.ts';
 
@@ -95,6 +97,7 @@ class PostgresDriver implements Driver {
     const client = await this.#pool.acquire();
     return {
       send: (statement) => client.run(statement),
+      copy: (text, rows) => client.copy(text, rows),
       release: async (broken) => {
         if (broken !== undefined) await client.close();
         this.#pool.release(client);
@@ -124,16 +127,18 @@ export function postgresDriver(options: DriverOptions): Driver {
 /**
  * The caller's own transaction of postgres.js as a `Database`, so that a job is enqueued in it:
  * `await sql.begin(async (tx) => queue.enqueue(job, { tx: postgresTransaction(tx) }))`. Types that the caller has
- * defined are kept, but bigint arrives as a string, as everywhere in the queue; columns must not be renamed.
+ * defined are kept, but bigint arrives as a string, as everywhere in the queue; columns must not be renamed. Thousands of
+ * jobs travel by COPY: await the enqueue before you send anything else in the transaction.
  */
 export function postgresTransaction(sql: Pick<postgres.ISql<Record<string, unknown>>, 'unsafe'>): Database {
-  return {
-    async query<Row>({ text, values = [], name }: Statement) {
-      const how = { prepare: name !== undefined, simple: name === undefined && values.length === 0 };
-      const result = await sql.unsafe<(Row & postgres.Row)[]>(text, values.map(foreignParameter), how);
-      return { rows: result.map(withoutBigInt), rowCount: result.count ?? 0 };
-    },
+  const send = async <Row>({ text, values = [], name }: Statement) => {
+    const how = { prepare: name !== undefined, simple: name === undefined && values.length === 0 };
+    const result = await sql.unsafe<(Row & postgres.Row)[]>(text, values.map(foreignParameter), how);
+    const rows = result.map(withoutBigInt);
+    return { rows, rowCount: result.count ?? 0, command: result.command ?? '' };
   };
+  const { send: query, copyIn } = withTurns(send, (text, rows) => copyThroughPostgres(sql, text, rows));
+  return { query, copyIn };
 }
 
 function withoutBigInt<Row extends object>(row: Row): Row {

@@ -19,9 +19,22 @@ export interface JobSpec {
 export interface Pick {
   readonly index: number;
   readonly kind: Outcome['kind'];
-  /** Of a retry. */
+  /** Of a retry, and of a release. */
   readonly delayMs: number;
 }
+
+/** A job by what the model knows of it. `index` counts back from the newest of them, around the list. */
+export interface Target {
+  readonly of: 'waiting' | 'leased' | 'dead' | 'any' | 'nobody';
+  readonly index: number;
+}
+
+/** Which dead letters are meant. */
+export type Letters =
+  | { readonly by: 'all' }
+  | { readonly by: 'queue'; readonly queue: number }
+  | { readonly by: 'ids'; readonly targets: readonly Target[] }
+  | { readonly by: 'death'; readonly agoMs: number };
 
 /** Of which leases: those that the session holds, or all that were ever given, lost and settled ones among them. */
 export type Whose = 'own' | 'any';
@@ -46,12 +59,14 @@ export type Command =
   | ({ readonly kind: 'claim' } & ClaimSpec)
   | ({ readonly kind: 'settle' } & SettleSpec)
   | { readonly kind: 'turn'; readonly settle: SettleSpec; readonly claim: ClaimSpec }
-  /** Two or three sessions claim at once, while somebody enqueues and, perhaps, a session settles. */
+  /** Two or three sessions claim at once, while somebody enqueues and, perhaps, others settle and cancel. */
   | {
       readonly kind: 'race';
       readonly claims: readonly ClaimSpec[];
       readonly jobs: readonly JobSpec[];
       readonly settle: SettleSpec | undefined;
+      /** Somebody cancels these meanwhile; none where nobody can. */
+      readonly targets: readonly Target[];
     }
   /** Enqueues in a transaction that stays open; one is opened where none is. */
   | { readonly kind: 'enqueue-open'; readonly jobs: readonly JobSpec[] }
@@ -67,7 +82,23 @@ export type Command =
   | { readonly kind: 'promote'; readonly limit: number }
   | { readonly kind: 'reap'; readonly limit: number }
   | { readonly kind: 'upkeep' }
-  | { readonly kind: 'look' };
+  | { readonly kind: 'look' }
+  | { readonly kind: 'find'; readonly targets: readonly Target[] }
+  | { readonly kind: 'remove'; readonly targets: readonly Target[] }
+  | {
+      readonly kind: 'list';
+      readonly letters: Letters;
+      readonly after: Target | undefined;
+      readonly limit: number;
+    }
+  /** One or two at once, of the same dead letters, which a session makes some more of before. */
+  | {
+      readonly kind: 'empty';
+      readonly bury: ClaimSpec | undefined;
+      readonly letters: Letters;
+      readonly by: readonly ('redrive' | 'purge')[];
+      readonly limit: number;
+    };
 
 /** What a strategy can be excused from: `model: <feature>` in the deviations. */
 export const FEATURES = [
@@ -82,8 +113,19 @@ export const FEATURES = [
   'order',
   'promote counts',
   'reap counts',
+  'delayed releases',
+  'errors of lost leases',
 ] as const;
 export type Feature = (typeof FEATURES)[number];
+
+/** A command, and how often it comes among the others. */
+interface Choice {
+  readonly weight: number;
+  readonly arbitrary: fc.Arbitrary<Command>;
+}
+
+/** As often as they stand here. */
+const KINDS = ['ack', 'ack', 'ack', 'retry', 'retry', 'dead-letter', 'release', 'release'] as const;
 
 const session = fc.nat(SESSIONS - 1);
 const queue = fc.constantFrom(0, 0, 0, 1);
@@ -104,8 +146,8 @@ function jobSpecs({ priorities, delay }: ClaimStrategy): fc.Arbitrary<JobSpec[]>
 function settleSpecs({ delay }: ClaimStrategy, without: ReadonlySet<Feature>): fc.Arbitrary<SettleSpec> {
   const pick = fc.record({
     index: fc.nat(7),
-    kind: fc.constantFrom<Outcome['kind'][]>('ack', 'ack', 'ack', 'retry', 'retry', 'dead-letter', 'release'),
-    delayMs: fc.constantFrom(...(delay === undefined ? [0] : [0, 0, 20])),
+    kind: fc.constantFrom<Outcome['kind'][]>(...KINDS),
+    delayMs: fc.constantFrom(...(delay === undefined ? [0] : [0, 0, 20, 60])),
   });
   const whose: Whose[] = without.has('settles of others') ? ['own'] : ['own', 'own', 'own', 'any'];
   return fc.record({
@@ -113,6 +155,50 @@ function settleSpecs({ delay }: ClaimStrategy, without: ReadonlySet<Feature>): f
     whose: fc.constantFrom(...whose),
     picks: fc.array(pick, { minLength: 1, maxLength: 4 }),
   });
+}
+
+const REMOVALS = targets(['waiting', 'waiting', 'waiting', 'leased', 'any', 'nobody']);
+const LETTERS: fc.Arbitrary<Letters> = fc.oneof(
+  fc.record({ by: fc.constant('all' as const) }),
+  fc.record({ by: fc.constant('queue' as const), queue }),
+  fc.record({ by: fc.constant('ids' as const), targets: targets(['dead', 'dead', 'dead', 'any', 'nobody']) }),
+  fc.record({ by: fc.constant('death' as const), agoMs: fc.constantFrom(0, 20, 60_000) }),
+);
+
+function targets(of: readonly Target['of'][]): fc.Arbitrary<Target[]> {
+  const target = fc.record({ of: fc.constantFrom(...of), index: fc.nat(7) });
+  return fc.array(target, { minLength: 1, maxLength: 4 });
+}
+
+/** What operators do, as far as `strategy` lets them. */
+function operators({ inspection, cancellation, deadLetters }: ClaimStrategy): readonly Choice[] {
+  const kind = <K extends Command['kind']>(name: K) => fc.constant(name);
+  const choices: Choice[] = [];
+  const anything = targets(['waiting', 'leased', 'dead', 'any', 'any', 'nobody']);
+  if (inspection !== undefined)
+    choices.push({ weight: 3, arbitrary: fc.record({ kind: kind('find'), targets: anything }) });
+  if (cancellation !== undefined)
+    choices.push({ weight: 4, arbitrary: fc.record({ kind: kind('remove'), targets: REMOVALS }) });
+  if (deadLetters === undefined) return choices;
+  const by = fc.constantFrom<('redrive' | 'purge')[][]>(
+    ...Array<('redrive' | 'purge')[]>(4).fill(['redrive']),
+    ['redrive', 'redrive'],
+    ['redrive', 'purge'],
+    ['purge'],
+    ['purge'],
+  );
+  const bury = fc.option(fc.record({ session, queue, limit, short: fc.constant(false) }), {
+    nil: undefined,
+    freq: 3,
+  });
+  const after = fc.option(fc.record({ of: fc.constant('dead' as const), index: fc.nat(7) }), {
+    nil: undefined,
+  });
+  return [
+    ...choices,
+    { weight: 1, arbitrary: fc.record({ kind: kind('list'), letters: LETTERS, after, limit }) },
+    { weight: 4, arbitrary: fc.record({ kind: kind('empty'), bury, letters: LETTERS, by, limit }) },
+  ];
 }
 
 /** Sequences for `strategy`, of what it offers, without the features that it is excused from. */
@@ -126,7 +212,8 @@ export function sequences(
   const short = timed ? fc.constantFrom(...Array<boolean>(7).fill(false), true) : fc.constant(false);
   const claim = fc.record({ session, queue, limit, short });
   const kind = <K extends Command['kind']>(name: K) => fc.constant(name);
-  const options: { readonly weight: number; readonly arbitrary: fc.Arbitrary<Command> }[] = [
+  const options: Choice[] = [
+    ...operators(strategy),
     { weight: 12, arbitrary: fc.record({ kind: kind('enqueue'), jobs }) },
     { weight: 14, arbitrary: claim.map((spec) => ({ kind: 'claim', ...spec })) },
     { weight: 14, arbitrary: settle.map((spec) => ({ kind: 'settle', ...spec })) },
@@ -143,6 +230,7 @@ export function sequences(
       claims: fc.uniqueArray(claim, { selector: (spec) => spec.session, minLength: 2, maxLength: SESSIONS }),
       jobs,
       settle: fc.option(settle, { nil: undefined }),
+      targets: strategy.cancellation === undefined ? fc.constant([]) : fc.oneof(fc.constant([]), REMOVALS),
     }),
     'race',
   );

@@ -5,7 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome } from '../strategy.ts';
 import { QUEUES, SESSIONS } from './commands.ts';
 import type { ModelJob, ModelLease } from './job.ts';
-import { ALL, type Sequence } from './sequence.ts';
+import { findJobs, purgeAll } from './operate.ts';
+import { ALL } from './scene.ts';
+import type { Sequence } from './sequence.ts';
 
 /** Past this, what is still in the queue is not handed out: nothing in a sequence waits a tenth of it. */
 const DRAIN_MS = 3_000;
@@ -16,6 +18,7 @@ export async function drain(sequence: Sequence, how: 'COMMIT' | 'ROLLBACK'): Pro
   const { model, slot } = sequence;
   await sequence.endOpen(how);
   await sequence.look();
+  await findJobs(sequence, [...model.jobs.keys()]);
   const endMs = performance.now() + DRAIN_MS;
   for (let round = 0; ; round += 1) {
     await ackHeld(sequence);
@@ -27,6 +30,7 @@ export async function drain(sequence: Sequence, how: 'COMMIT' | 'ROLLBACK'): Pro
     await workOff(sequence, left);
   }
   await sequence.look();
+  await purgeAll(sequence);
   for (const { id, state } of model.jobs.values()) if (state.kind === 'dead') slot.dead.add(id);
 }
 

@@ -4,14 +4,17 @@
 // an answer may not say, and takes over what it says. That nothing is lost is seen when the sequence is drained.
 
 import assert from 'node:assert/strict';
-import type { ClaimedJob, Guarantees, JobId, NewJob, Outcome, SettleResult, StoredJob } from '../strategy.ts';
-import type { Asked, ModelJob, ModelLease, State } from './job.ts';
+import type { ClaimedJob, Guarantees, JobId, NewJob, Outcome, SettleResult } from '../strategy.ts';
+import {
+  type Asked,
+  CLOCK_MS,
+  type ModelError,
+  type ModelJob,
+  type ModelLease,
+  ROUNDING_MS,
+  type State,
+} from './job.ts';
 import { judgeOrder } from './order.ts';
-
-/** A millisecond: instants are compared that were rounded. */
-const ROUNDING_MS = 1;
-/** Between the clock of the server and ours, read in turn. */
-const CLOCK_MS = 2;
 
 const KINDS: readonly (readonly [Outcome['kind'], Exclude<keyof SettleResult, 'stale'>])[] = [
   ['ack', 'acked'],
@@ -44,6 +47,7 @@ export class Model {
         spec: { queue, payload, priority, maxAttempts },
         order: this.jobs.size,
         attempts: 0,
+        errors: [],
         token: -1n,
         state: pending ? { kind: 'pending' } : due,
         plain: !pending && runAt === undefined,
@@ -114,8 +118,7 @@ export class Model {
         answeredMs + CLOCK_MS >= state.lease.liveUntilMs,
         `job ${id} was handed out twice within its lease`,
       );
-      // What the crash used up is known now that the job is back.
-      known.attempts = this.#attemptsAfterLoss(state.lease);
+      this.lose(known, state.lease);
     } else assert.equal(state.kind, 'ready', `job ${id} was handed out and is ${state.kind}`);
     const { priority, payload, maxAttempts } = spec;
     assert.deepEqual(
@@ -148,13 +151,20 @@ export class Model {
     assert(lease.expiresAtMs >= from && lease.expiresAtMs <= to, said);
   }
 
-  #attemptsAfterLoss({ job }: ModelLease): number {
+  /** Attempts that are used up once a lease is lost. */
+  attemptsAfterLoss({ job }: ModelLease): number {
     return this.#guarantees.crashCountsAttempt ? job.attempt : job.attempt - 1;
   }
 
   /** Whether a lost lease was the last attempt's, so that its job is a dead letter as soon as that is noticed. */
-  #exhausted(lease: ModelLease): boolean {
-    return this.#attemptsAfterLoss(lease) >= lease.job.maxAttempts;
+  exhausted(lease: ModelLease): boolean {
+    return this.attemptsAfterLoss(lease) >= lease.job.maxAttempts;
+  }
+
+  /** The lease of `job` was lost, as is known now that the job is elsewhere. */
+  lose(job: ModelJob, lease: ModelLease): void {
+    job.attempts = this.attemptsAfterLoss(lease);
+    job.errors.push(lostAttempt(lease));
   }
 
   /** What the settle of a lease, sent by the session at `place`, may be answered: `either` where a lost lease may be noticed late. */
@@ -203,22 +213,25 @@ export class Model {
     assert.deepEqual({ acked, retried, deadLettered, released }, counts, 'what a settle says it did');
   }
 
-  #take(job: ModelJob, outcome: Outcome, { sentMs }: Asked): void {
+  #take(job: ModelJob, outcome: Outcome, { sentMs, answeredMs }: Asked): void {
+    const { attempt } = outcome.job;
     switch (outcome.kind) {
       case 'ack':
         job.state = { kind: 'done' };
         break;
       case 'dead-letter':
-        job.state = { kind: 'dead' };
+        job.attempts = attempt;
+        job.errors.push({ attempt, error: outcome.error });
+        job.state = { kind: 'dead', fromMs: sentMs, toMs: answeredMs };
         break;
       case 'retry':
-        job.attempts = outcome.job.attempt;
-        job.state =
-          outcome.delayMs > 0 ? { kind: 'delayed', dueMs: sentMs + outcome.delayMs } : { kind: 'ready' };
+        job.attempts = attempt;
+        job.errors.push({ attempt, error: outcome.error });
+        job.state = waiting(sentMs, outcome.delayMs);
         break;
       case 'release':
-        job.attempts = outcome.job.attempt - 1;
-        job.state = { kind: 'ready' };
+        job.attempts = attempt - 1;
+        job.state = waiting(sentMs, outcome.delayMs ?? 0);
     }
   }
 
@@ -266,37 +279,6 @@ export class Model {
     return [...this.jobs.values()].filter(test).length;
   }
 
-  /** Contents that were read then hold exactly what they must, each where it must be. */
-  holds(stored: readonly StoredJob[], { answeredMs }: Asked): void {
-    const found = new Map(stored.map((job) => [job.id, job]));
-    assert.equal(found.size, stored.length, 'the contents list a job twice');
-    for (const job of this.jobs.values()) {
-      const states = this.#statesOf(job, answeredMs);
-      const present = found.get(job.id);
-      found.delete(job.id);
-      const state = present?.state ?? 'absent';
-      assert(states.includes(state), `job ${job.id} is ${state} and should be ${states.join(' or ')}`);
-      if (present !== undefined)
-        assert.deepEqual(present.payload, job.spec.payload, `payload of job ${job.id}`);
-    }
-    assert.deepEqual([...found.keys()], [], 'the contents hold jobs that nobody enqueued');
-  }
-
-  #statesOf({ state }: ModelJob, atMs: number): readonly (StoredJob['state'] | 'absent')[] {
-    switch (state.kind) {
-      case 'pending':
-      case 'done':
-        return ['absent'];
-      case 'delayed':
-        return atMs + ROUNDING_MS < state.dueMs ? ['delayed'] : ['delayed', 'ready'];
-      case 'leased':
-        if (atMs + CLOCK_MS < state.lease.liveUntilMs) return ['leased'];
-        return this.#exhausted(state.lease) ? ['leased', 'ready', 'dead'] : ['leased', 'ready'];
-      default:
-        return [state.kind];
-    }
-  }
-
   /** Jobs that somebody must still work off, or that must be found dead; none when the sequence is drained. */
   unsettled(): readonly ModelJob[] {
     return [...this.jobs.values()].filter(({ state }) => state.kind !== 'done' && state.kind !== 'dead');
@@ -307,10 +289,20 @@ export class Model {
     return this.#guarantees.lease === 'session' ? lease.liveUntilMs < 0 : !lease.batch.extended;
   }
 
-  /** A job in the contents is dead whose lease was lost in its last attempt: so it is. */
-  foundDead(id: JobId): void {
-    const job = this.#known(id);
+  /** A job of this model is dead. It may be one whose lease was lost in its last attempt. */
+  foundDead(job: ModelJob, { answeredMs }: Asked): void {
     const { state } = job;
-    if (state.kind === 'leased' && this.#exhausted(state.lease)) job.state = { kind: 'dead' };
+    if (state.kind !== 'leased' || !this.exhausted(state.lease)) return;
+    this.lose(job, state.lease);
+    job.state = { kind: 'dead', fromMs: state.lease.liveUntilMs - CLOCK_MS, toMs: answeredMs };
   }
+}
+
+/** What the loss of a lease leaves in its job's history. */
+export function lostAttempt({ job }: ModelLease): ModelError {
+  return { attempt: job.attempt, error: undefined };
+}
+
+function waiting(sinceMs: number, delayMs: number): State {
+  return delayMs > 0 ? { kind: 'delayed', dueMs: sinceMs + delayMs } : { kind: 'ready' };
 }

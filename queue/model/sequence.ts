@@ -3,20 +3,27 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClaimedJob, NewJob, Outcome, SettleResult, StoredJob } from '../strategy.ts';
-import { type Command, type Feature, type JobSpec, type Pick, QUEUES, type Whose } from './commands.ts';
+import {
+  type Command,
+  type Feature,
+  type JobSpec,
+  type Pick,
+  QUEUES,
+  type Target,
+  type Whose,
+} from './commands.ts';
 import type { Asked, ModelLease } from './job.ts';
 import { Model } from './model.ts';
+import { emptyDeadLetters, findJobs, idsOf, listDeadLetters, removeJobs } from './operate.ts';
+import { judgeRemoved } from './operators.ts';
+import { ALL, type Of, type Scene, timed } from './scene.ts';
 import type { Slot, SlotSession } from './slot.ts';
+import { judgeStored } from './standing.ts';
 
 /** Longer than any sequence, and shorter than the wait that lets it expire. */
 const LONG_LEASE_MS = 60_000;
 const SHORT_LEASE_MS = 25;
 const WAIT_MS = 30;
-const PAGE = 1_000;
-/** Above the rows of any upkeep or reap of a sequence. */
-export const ALL = 1_000;
-
-type Of<K extends Command['kind']> = Extract<Command, { readonly kind: K }>;
 type ClaimSpec = Of<'race'>['claims'][number];
 type SettleSpec = Of<'turn'>['settle'];
 
@@ -26,25 +33,18 @@ interface Due {
   readonly outcomes: readonly Outcome[];
 }
 
-/** Sends `work`, and says when. */
-async function timed<T>(work: () => Promise<T>): Promise<{ readonly answer: T; readonly at: Asked }> {
-  const sentMs = Date.now();
-  const answer = await work();
-  return { answer, at: { sentMs, answeredMs: Date.now() } };
-}
-
 /** One sequence on a slot. `log` tells what was done and answered, for whoever reads a counterexample. */
-export class Sequence {
+export class Sequence implements Scene {
   readonly slot: Slot;
   readonly model: Model;
   readonly log: string[] = [];
-  readonly #without: ReadonlySet<Feature>;
+  readonly without: ReadonlySet<Feature>;
   #open = false;
   #payloads = 0;
 
   constructor(slot: Slot, without: ReadonlySet<Feature>) {
     this.slot = slot;
-    this.#without = without;
+    this.without = without;
     const { guarantees } = slot.strategy;
     this.model = new Model(without.has('order') ? { ...guarantees, order: 'none' } : guarantees);
   }
@@ -80,10 +80,19 @@ export class Sequence {
         return this.upkeep();
       case 'look':
         return this.look();
+      case 'find':
+        return findJobs(this, idsOf(this.model, command.targets));
+      case 'remove':
+        return removeJobs(this, command.targets);
+      case 'list':
+        return listDeadLetters(this, command);
+      case 'empty':
+        if (command.bury !== undefined) await this.#bury(command.bury);
+        return emptyDeadLetters(this, command);
     }
   }
 
-  #note(text: string): void {
+  note(text: string): void {
     this.log.push(`${Date.now() % 100_000} ${text}`);
   }
 
@@ -98,7 +107,7 @@ export class Sequence {
   async #enqueue(jobs: readonly JobSpec[]): Promise<void> {
     const specs = this.#specs(jobs);
     const ids = await this.slot.strategy.enqueue(this.slot.driver, specs);
-    this.#note(`enqueued ${ids.join(' ')}`);
+    this.note(`enqueued ${ids.join(' ')}`);
     this.model.enqueued(specs, ids, false);
   }
 
@@ -108,7 +117,7 @@ export class Sequence {
     this.#open = true;
     const specs = this.#specs(jobs);
     const ids = await strategy.enqueue(transactor, specs);
-    this.#note(`enqueued in the open transaction ${ids.join(' ')}`);
+    this.note(`enqueued in the open transaction ${ids.join(' ')}`);
     this.model.enqueued(specs, ids, true);
   }
 
@@ -117,7 +126,7 @@ export class Sequence {
     if (!this.#open) return;
     this.#open = false;
     await this.slot.transactor.query({ text: how });
-    this.#note(how);
+    this.note(how);
     this.model.ended(how);
   }
 
@@ -133,7 +142,7 @@ export class Sequence {
   }
 
   #mayClaim(by: SlotSession): boolean {
-    return !this.#without.has('claims while holding') || this.#held(by).length === 0;
+    return !this.without.has('claims while holding') || this.#held(by).length === 0;
   }
 
   async claim(spec: ClaimSpec, ordered: boolean): Promise<void> {
@@ -153,7 +162,7 @@ export class Sequence {
     ordered: boolean,
   ): void {
     const said = jobs.map(({ id, attempt }) => `${id}(${attempt})`).join(' ');
-    this.#note(`session ${by.place} claimed ${ask.limit} of ${ask.queue} for ${ask.leaseMs} ms: ${said}`);
+    this.note(`session ${by.place} claimed ${ask.limit} of ${ask.queue} for ${ask.leaseMs} ms: ${said}`);
     this.model.claimed(ask, { session: by.number, place: by.place }, jobs, at, ordered);
   }
 
@@ -165,7 +174,7 @@ export class Sequence {
       const lease = leases.at(-1 - (pick.index % Math.max(1, leases.length)));
       if (lease !== undefined && !chosen.has(lease.job.id)) chosen.set(lease.job.id, [pick, lease]);
     }
-    if (whose === 'own' && this.#without.has('partial settles'))
+    if (whose === 'own' && this.without.has('partial settles'))
       for (const lease of leases) {
         const [pick] = picks;
         if (pick !== undefined && !chosen.has(lease.job.id)) chosen.set(lease.job.id, [pick, lease]);
@@ -177,13 +186,13 @@ export class Sequence {
     const chosen = this.#picked(this.slot.at(session), whose, picks);
     return {
       leases: chosen.map(([, lease]) => lease),
-      outcomes: chosen.map(([pick, { job }]) => outcome(pick, job)),
+      outcomes: chosen.map(([pick, { job }]) => outcome(pick, job, this.without)),
     };
   }
 
   #settled({ leases, outcomes }: Due, by: SlotSession, result: SettleResult, at: Asked): void {
     const said = outcomes.map(({ kind, job }) => `${kind} ${job.id}`).join(', ');
-    this.#note(`session ${by.place} settled ${said}; stale: ${result.stale.join(' ')}`);
+    this.note(`session ${by.place} settled ${said}; stale: ${result.stale.join(' ')}`);
     this.model.settled(leases, outcomes, { session: by.number, place: by.place }, result, at);
   }
 
@@ -195,6 +204,15 @@ export class Sequence {
     if (due.outcomes.length === 0) return;
     const { answer, at } = await timed(() => by.session.settle(due.outcomes));
     this.#settled(due, by, answer, at);
+  }
+
+  /** Makes dead letters of what a session claims, and holds. */
+  async #bury(spec: ClaimSpec): Promise<void> {
+    await this.claim(spec, true);
+    const by = this.slot.at(spec.session);
+    const leases = this.#held(by);
+    const outcomes = leases.map(({ job }): Outcome => ({ kind: 'dead-letter', job, error: 'buried' }));
+    await this.settle(by, { leases, outcomes });
   }
 
   async #turn({ settle, claim }: Of<'turn'>): Promise<void> {
@@ -209,6 +227,7 @@ export class Sequence {
         [{ by, due }],
         claims.map((spec) => ({ ...spec, session: settle.session })),
         [],
+        [],
       );
       return;
     }
@@ -219,11 +238,11 @@ export class Sequence {
     this.#claimed(ask, by, answer.jobs, at, true);
   }
 
-  async #race({ claims, jobs, settle }: Of<'race'>): Promise<void> {
+  async #race({ claims, jobs, settle, targets }: Of<'race'>): Promise<void> {
     const settles =
       settle === undefined ? [] : [{ by: this.slot.at(settle.session), due: this.#due(settle) }];
     const free = claims.filter(({ session }) => this.#mayClaim(this.slot.at(session)));
-    await this.#together(settles, free, jobs);
+    await this.#together(settles, free, jobs, targets);
   }
 
   /** All at once. The model is told of enqueues first, then of settles: whatever was claimed may come of them. */
@@ -231,6 +250,7 @@ export class Sequence {
     settles: readonly { readonly by: SlotSession; readonly due: Due }[],
     claims: readonly ClaimSpec[],
     jobs: readonly JobSpec[],
+    targets: readonly Target[],
   ): Promise<void> {
     const { strategy, driver } = this.slot;
     const specs = this.#specs(jobs);
@@ -243,14 +263,20 @@ export class Sequence {
       const ask = { queue: QUEUES[spec.queue] ?? '', limit: spec.limit, leaseMs: this.#leaseMs(spec) };
       return { by, ask, ...(await timed(() => by.session.claim(ask.queue, ask.limit, ask.leaseMs))) };
     });
+    const { cancellation } = strategy;
+    const doomed = cancellation === undefined ? [] : idsOf(this.model, targets);
+    const removing = doomed.length === 0 ? [] : cancellation?.removeWaiting(driver, doomed);
     // Whatever fails, nothing of it runs on into the next command.
-    await Promise.allSettled([...settling, enqueueing, ...claiming]);
+    await Promise.allSettled([...settling, enqueueing, ...claiming, removing]);
     const ids = await enqueueing;
-    this.#note(`at once: enqueued ${ids.join(' ')}`);
+    this.note(`at once: enqueued ${ids.join(' ')}`);
     this.model.enqueued(specs, ids, false);
     for (const { by, due, answer, at } of await Promise.all(settling)) this.#settled(due, by, answer, at);
     for (const { by, ask, answer, at } of await Promise.all(claiming))
       this.#claimed(ask, by, answer, at, false);
+    const removed = (await removing) ?? [];
+    this.note(`and of ${doomed.join(' ')} removed ${removed.join(' ')}`);
+    judgeRemoved(this.model, doomed, removed, { sentMs: 0, answeredMs: Date.now() }, false);
   }
 
   async #heartbeat({ session, whose, picks }: Of<'heartbeat'>): Promise<void> {
@@ -260,7 +286,7 @@ export class Sequence {
     if (heartbeat === undefined || leases.length === 0) return;
     const jobs = leases.map(({ job }) => job);
     const { answer, at } = await timed(() => heartbeat.extend(jobs, LONG_LEASE_MS));
-    this.#note(
+    this.note(
       `session ${by.place} prolonged ${jobs.map(({ id }) => id).join(' ')}; lost: ${answer.join(' ')}`,
     );
     this.model.extended(leases, { session: by.number, place: by.place }, LONG_LEASE_MS, answer, at);
@@ -268,7 +294,7 @@ export class Sequence {
 
   async #crash({ session, how }: Of<'crash'>): Promise<void> {
     const gone = await this.slot.crash(session, how);
-    this.#note(`session ${session} was ${how}`);
+    this.note(`session ${session} was ${how}`);
     this.model.crashed(gone.number);
   }
 
@@ -276,16 +302,16 @@ export class Sequence {
     const { delay } = this.slot.strategy;
     if (delay === undefined) return;
     const { answer, at } = await timed(() => delay.promote(this.slot.driver, limit));
-    this.#note(`promoted ${answer.promoted}`);
-    if (this.#without.has('promote counts')) return;
+    this.note(`promoted ${answer.promoted}`);
+    if (this.without.has('promote counts')) return;
     const most = Math.min(limit, this.model.promotable(at.answeredMs));
     assert(answer.promoted <= most, `${answer.promoted} jobs were promoted, and at most ${most} could be`);
   }
 
   async reap(limit: number): Promise<void> {
     const { answer, at } = await timed(() => this.slot.strategy.reap(this.slot.driver, limit));
-    this.#note(`reaped ${answer}`);
-    if (this.#without.has('reap counts')) return;
+    this.note(`reaped ${answer}`);
+    if (this.without.has('reap counts')) return;
     const most = Math.min(limit, this.model.reapable(at.answeredMs));
     assert(answer <= most, `${answer} leases were reaped, and at most ${most} could be`);
   }
@@ -299,9 +325,9 @@ export class Sequence {
     const { strategy, driver, dead } = this.slot;
     const found: StoredJob[] = [];
     for (let afterId: string | undefined; ; ) {
-      const page = await strategy.contents(driver, afterId, PAGE);
+      const page = await strategy.contents(driver, afterId, ALL);
       found.push(...page.filter(({ id }) => !dead.has(id)));
-      if (page.length < PAGE) return found;
+      if (page.length < ALL) return found;
       afterId = page.at(-1)?.id;
     }
   }
@@ -309,17 +335,22 @@ export class Sequence {
   /** Reads the contents, and holds them to the model. */
   async look(): Promise<void> {
     const { answer, at } = await timed(() => this.#contents());
-    this.#note(`contents ${answer.map(({ id, state }) => `${id} ${state}`).join(', ')}`);
-    this.model.holds(answer, at);
-    for (const { id, state } of answer) if (state === 'dead') this.model.foundDead(id);
+    this.note(`contents ${answer.map(({ id, state }) => `${id} ${state}`).join(', ')}`);
+    judgeStored(this.model, this.model.jobs.values(), answer, at);
+    for (const { id, state } of answer) {
+      const job = this.model.jobs.get(id);
+      if (job !== undefined && state === 'dead') this.model.foundDead(job, at);
+    }
   }
 }
 
-function outcome({ kind, delayMs }: Pick, job: ClaimedJob): Outcome {
+function outcome({ kind, delayMs }: Pick, job: ClaimedJob, without: ReadonlySet<Feature>): Outcome {
   // A worker buries what has no attempt left; no strategy is asked to retry it.
   if (kind === 'retry')
     return job.attempt < job.maxAttempts
       ? { kind, job, delayMs, error: 'again' }
       : { kind: 'dead-letter', job, error: 'exhausted' };
-  return kind === 'dead-letter' ? { kind, job, error: 'given up' } : { kind, job };
+  if (kind === 'dead-letter') return { kind, job, error: 'given up' };
+  if (kind === 'release' && delayMs > 0 && !without.has('delayed releases')) return { kind, job, delayMs };
+  return { kind, job };
 }

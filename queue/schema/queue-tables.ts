@@ -1,5 +1,6 @@
 // Which tables does every queue have beside those of its strategy, whatever that is?
 
+import { turnRoutine } from '../limits/turn-sql.ts';
 import { qualify } from '../sql.ts';
 import type { Component } from './migrations.ts';
 
@@ -23,6 +24,8 @@ export interface QueueTables {
   readonly schedules: string;
   /** Jobs that are done, by day, where they are kept. */
   readonly finished: string;
+  /** Takes what finishes on a day that has no partition yet. */
+  readonly finishedDefault: string;
 }
 
 /** The names for `schema`. Throws InvalidArgumentError when it is no valid identifier. */
@@ -40,6 +43,7 @@ export function queueTables(schema: string): QueueTables {
     cancellations: name('cancellations'),
     schedules: name('schedules'),
     finished: name('finished'),
+    finishedDefault: name('finished_default'),
   };
 }
 
@@ -50,9 +54,10 @@ function features(tables: QueueTables): readonly string[] {
   return [
     `CREATE TABLE IF NOT EXISTS ${tables.settings} (
   ${QUEUE} PRIMARY KEY,
+  id              integer GENERATED ALWAYS AS IDENTITY,
   paused_at       timestamptz,
   rate_jobs       integer,
-  rate_period_ms  integer,
+  rate_period_ms  bigint,
   concurrency     integer,
   key_concurrency integer
 )`,
@@ -67,6 +72,7 @@ function features(tables: QueueTables): readonly string[] {
   ${QUEUE},
   key        text        COLLATE "C",
   worker     text        NOT NULL,
+  token      text        NOT NULL,
   expires_at timestamptz NOT NULL
 ) WITH (fillfactor = 50)`,
     `CREATE INDEX IF NOT EXISTS queue_permits_queue ON ${tables.permits} (queue, key)`,
@@ -75,6 +81,7 @@ function features(tables: QueueTables): readonly string[] {
   ${QUEUE},
   key    text   NOT NULL COLLATE "C"
 )`,
+    turnRoutine(tables).create,
     `CREATE TABLE IF NOT EXISTS ${tables.uniqueKeys} (
   ${QUEUE},
   key    text        NOT NULL COLLATE "C",
@@ -87,7 +94,7 @@ function features(tables: QueueTables): readonly string[] {
   made_at timestamptz NOT NULL DEFAULT now(),
   digest  text        NOT NULL,
   ids     bigint[]
-)`,
+) WITH (fillfactor = 70)`,
     `CREATE INDEX IF NOT EXISTS queue_requests_made_at ON ${tables.requests} (made_at)`,
     `CREATE TABLE IF NOT EXISTS ${tables.progress} (
   job_id bigint      NOT NULL PRIMARY KEY,
@@ -106,6 +113,7 @@ function features(tables: QueueTables): readonly string[] {
   cron         text        NOT NULL,
   time_zone    text        NOT NULL,
   catch_up     text        NOT NULL DEFAULT 'one',
+  stamp_as     text,
   paused_at    timestamptz,
   next_at      timestamptz,
   last_at      timestamptz,
@@ -113,8 +121,9 @@ function features(tables: QueueTables): readonly string[] {
   max_attempts smallint    NOT NULL,
   payload      jsonb       NOT NULL
 )`,
+    `CREATE INDEX IF NOT EXISTS queue_schedules_next_at ON ${tables.schedules} (next_at)`,
     `CREATE TABLE IF NOT EXISTS ${tables.finished} (
-  finished_at timestamptz NOT NULL DEFAULT now(),
+  finished_at timestamptz NOT NULL,
   started_at  timestamptz,
   job_id      bigint      NOT NULL,
   attempt     smallint    NOT NULL,
@@ -122,9 +131,13 @@ function features(tables: QueueTables): readonly string[] {
   outcome     text        NOT NULL,
   worker      text        NOT NULL,
   ${QUEUE},
+  error       text,
   payload     jsonb
 ) PARTITION BY RANGE (finished_at)`,
+    `CREATE INDEX IF NOT EXISTS queue_finished_at ON ${tables.finished} (finished_at, job_id)`,
+    `CREATE INDEX IF NOT EXISTS queue_finished_queue ON ${tables.finished} (queue, finished_at, job_id)`,
     `CREATE INDEX IF NOT EXISTS queue_finished_job ON ${tables.finished} (job_id)`,
+    `CREATE TABLE IF NOT EXISTS ${tables.finishedDefault} PARTITION OF ${tables.finished} DEFAULT`,
   ];
 }
 

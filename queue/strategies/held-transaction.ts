@@ -22,14 +22,17 @@ import type {
   StrategyOptions,
   WorkerSession,
 } from '../strategy.ts';
+import { bulkIntoJobs } from './shared/bulk.ts';
 import { createClaimNumber, NUMBERED_RELATIONS, nextClaimNumber } from './shared/claim-number.ts';
 import { type ClaimedRow, toClaimedJob } from './shared/claimed-row.ts';
+import { deadLettersOn } from './shared/dead-letters.ts';
 import { enqueueInto } from './shared/enqueue.ts';
 import { type HeldRule, readContents, readStats } from './shared/inspect.ts';
 import { installs } from './shared/installs.ts';
 import { PRIORITIES } from './shared/lease-strategy.ts';
 import { keepIndexPlans } from './shared/planner.ts';
 import { settleOn, UNWRITTEN } from './shared/settle.ts';
+import { inspectionOn } from './shared/single-jobs.ts';
 import { type JobsTable, jobsTable, jobsTableInstallation } from './shared/table.ts';
 import { delayOn } from './shared/upkeep.ts';
 
@@ -196,6 +199,7 @@ function create(options: StrategyOptions): ClaimStrategy {
     delay: delayOn(table),
     ...installs(jobsTableInstallation(table, [createClaimNumber(table)], NUMBERED_RELATIONS)),
     enqueue: enqueueInto(table),
+    bulk: bulkIntoJobs(table),
     async openWorker(connection) {
       return new TransactionSession(await keepIndexPlans(connection), statements);
     },
@@ -203,6 +207,9 @@ function create(options: StrategyOptions): ClaimStrategy {
     reap: async () => 0,
     stats: (db, queue) => readStats(db, table, queue, HELD),
     contents: (db, afterId, limit) => readContents(db, table, afterId, limit, HELD),
+    // No cancellation: a removal would wait for as long as the job runs.
+    inspection: inspectionOn(table, HELD),
+    deadLetters: deadLettersOn(table),
   };
 }
 

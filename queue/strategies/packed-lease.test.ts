@@ -214,7 +214,7 @@ test('jobs that a heartbeat leaves out are taken back, the others kept, however 
   assert.equal((await session.settle([kept, also].map(ack))).acked, 2);
 });
 
-test('the last error goes with a job until its end', async (t) => {
+test('the errors of all attempts go with a job until its end, and the crashed one is among them', async (t) => {
   const { session, other, strategy } = await bench(t, { maxAttempts: 2, payload: { q: '"\\\n' } });
   const [job] = await session.claim(QUEUE, 1, LEASE_MS);
   assert(job);
@@ -222,10 +222,75 @@ test('the last error goes with a job until its end', async (t) => {
   const [again] = await other.claim(QUEUE, 1, 1);
   assert.deepEqual([again?.id, again?.payload, again?.attempt], [job.id, job.payload, 2]);
   await eventually(async () => (await strategy.reap(driver, 9)) === 1, 'an expired lease');
-  const { rows } = await driver.query<{ readonly error: string }>({
-    text: `SELECT error FROM packed${schemas}.dead`,
+  const [dead] = (await strategy.deadLetters?.list(driver, {}, undefined, 9)) ?? [];
+  assert.deepEqual(
+    dead?.errors.map(({ attempt, error }) => [attempt, error]),
+    [
+      [1, 'why "so"?\n'],
+      [2, 'lease expired, held by tester'],
+    ],
+  );
+});
+
+test('a job in a lease is told with the expiry that is its own, also when a heartbeat left it out', async (t) => {
+  const { session, strategy, ids: enqueued } = await bench(t, {}, {}, {});
+  const jobs = await session.claim(QUEUE, 3, LEASE_MS);
+  const [kept, left, done] = jobs;
+  assert(kept && left && done && session.heartbeat && strategy.inspection);
+  await session.heartbeat.extend([kept, done], 2 * LEASE_MS);
+  await session.settle([ack(done)]);
+  const found = await strategy.inspection.find(driver, [...enqueued, enqueued[0] ?? '', '999']);
+  const expiry = new Map(found.map(({ id, leaseExpiresAtMs }) => [id, leaseExpiresAtMs ?? 0]));
+  assert.deepEqual([...expiry.keys()].sort(), [kept.id, left.id]);
+  assert.equal(found.length, 2);
+  assert(Math.abs((expiry.get(left.id) ?? 0) - left.lease.expiresAtMs) < 1);
+  assert((expiry.get(kept.id) ?? 0) > kept.lease.expiresAtMs + LEASE_MS / 2);
+  assert.deepEqual([...new Set(found.map(({ worker, state }) => `${worker} ${state}`))], ['tester leased']);
+});
+
+test('a delayed job that is being made ready is waited for, and removed where it went', async (t) => {
+  const { strategy, stored } = await bench(t);
+  const runAt = new Date(Date.now() + 20);
+  const [id] = await strategy.enqueue(driver, [{ queue: QUEUE, payload: {}, runAt }]);
+  assert(id !== undefined && strategy.delay && strategy.cancellation);
+  const { cancellation, delay } = strategy;
+  await sleep(Math.max(0, runAt.getTime() + 10 - Date.now()));
+  let removing: Promise<readonly string[]> | undefined;
+  await driver.transaction(async (tx) => {
+    assert.equal((await delay.promote(tx, 9)).promoted, 1);
+    removing = cancellation.removeWaiting(driver, [id]);
+    await eventually(async () => (await waiters()) === 1, 'a removal that waits for the promotion');
   });
-  assert.equal(rows[0]?.error, 'lease expired in the last attempt, held by tester\nwhy "so"?\n');
+  assert.deepEqual(await removing, [id]);
+  assert.deepEqual(await stored(), []);
+});
+
+/** Sessions that wait for a lock. */
+async function waiters(): Promise<number> {
+  const { rows } = await driver.query<{ readonly count: number }>({
+    text: `SELECT count(*)::integer AS count FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  });
+  return rows[0]?.count ?? 0;
+}
+
+test('a redriven job with a low id is found beside a backlog', async (t) => {
+  const { session, strategy, enqueue, ids: enqueued } = await bench(t, {});
+  const [job] = await session.claim(QUEUE, 1, LEASE_MS);
+  assert(job && strategy.deadLetters);
+  await session.settle([{ kind: 'dead-letter', job, error: 'x' }]);
+  await enqueue(...many(5000));
+  const claimOne = async () => (await session.claim(QUEUE, 1, LEASE_MS))[0]?.id;
+  await claimOne();
+  assert.deepEqual(await strategy.deadLetters.redrive(driver, {}, 9), enqueued);
+  const deadline = performance.now() + 2000;
+  for (let found = false; !found; ) {
+    const id = await claimOne();
+    found = id === enqueued[0];
+    assert(performance.now() < deadline, 'the redriven job was not found');
+    assert(id !== undefined, 'the backlog was used up');
+    await sleep(5);
+  }
 });
 
 test('batches of large payloads and of many jobs go through a lease unharmed', async (t) => {

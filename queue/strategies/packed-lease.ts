@@ -13,13 +13,16 @@
 //   acks unpack it; a crash returns a whole batch after its lease.
 
 import type { ClaimStrategy, StrategyFactory, StrategyOptions } from '../strategy.ts';
+import { deadLettersOnPacked } from './packed-lease/dead-letters.ts';
 import { enqueuePacked } from './packed-lease/enqueue.ts';
 import { LATE_JOBS_WAIT_MS } from './packed-lease/hint.ts';
 import { readPackedContents, readPackedStats } from './packed-lease/inspect.ts';
 import { openPackedSession } from './packed-lease/session.ts';
+import { cancelOnPacked, inspectPacked } from './packed-lease/single-jobs.ts';
 import { packedStatements } from './packed-lease/statements.ts';
 import { PACKED_RELATIONS, packedInstallation, packedTables } from './packed-lease/tables.ts';
 import { delayOnPacked, reapPacked } from './packed-lease/upkeep.ts';
+import { bulkInto } from './shared/bulk.ts';
 import { installs } from './shared/installs.ts';
 import { PRIORITIES } from './shared/lease-strategy.ts';
 
@@ -42,10 +45,14 @@ function create(options: StrategyOptions): ClaimStrategy {
     delay: delayOnPacked(tables),
     ...installs(packedInstallation(tables)),
     enqueue: enqueuePacked(tables),
+    bulk: bulkInto({ table: tables.ready, sequence: tables.jobIds }),
     openWorker: (connection, workerId) => openPackedSession(statements, connection, workerId),
     reap: (db, limit) => reapPacked(db, tables, limit),
     stats: (db, queue) => readPackedStats(db, tables, queue),
     contents: (db, afterId, limit) => readPackedContents(db, tables, afterId, limit),
+    inspection: inspectPacked(tables),
+    cancellation: cancelOnPacked(tables),
+    deadLetters: deadLettersOnPacked(tables),
   };
 }
 

@@ -14,12 +14,15 @@
 
 import type { Connection } from '../drivers/driver.ts';
 import type { ClaimStrategy, StrategyFactory, StrategyOptions, WorkerSession } from '../strategy.ts';
+import { bulkIntoJobs } from './shared/bulk.ts';
+import { deadLettersOn } from './shared/dead-letters.ts';
 import { enqueueInto } from './shared/enqueue.ts';
 import { readContents, readStats } from './shared/inspect.ts';
 import { installs } from './shared/installs.ts';
 import { LANE_OF_ID, laneClaims, lanesInstallation } from './shared/lane-claim.ts';
 import { leaseStatements, openLeaseSession } from './shared/lease-claim.ts';
 import { PRIORITIES } from './shared/lease-strategy.ts';
+import { cancellationOn, inspectionOn } from './shared/single-jobs.ts';
 import { JOBS_RELATIONS, type JobsTable, jobsTable } from './shared/table.ts';
 import { delayOn, reapExpired } from './shared/upkeep.ts';
 
@@ -56,10 +59,14 @@ function create(options: StrategyOptions): ClaimStrategy {
     delay: delayOn(table),
     ...installs(lanesInstallation(table)),
     enqueue: enqueueInto(table),
+    bulk: bulkIntoJobs(table),
     openWorker: laneSessions(table),
     reap: (db, limit) => reapExpired(db, table, limit),
     stats: (db, queue) => readStats(db, table, queue),
     contents: (db, afterId, limit) => readContents(db, table, afterId, limit),
+    inspection: inspectionOn(table),
+    cancellation: cancellationOn(table),
+    deadLetters: deadLettersOn(table),
   };
 }
 

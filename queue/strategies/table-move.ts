@@ -11,11 +11,13 @@
 
 import { prepared } from '../sql.ts';
 import type { ClaimStrategy, StrategyFactory, StrategyOptions } from '../strategy.ts';
+import { deadLetterStore } from './shared/dead-letters.ts';
 import { enqueueWith } from './shared/enqueue.ts';
 import { contentsWith, statsWith } from './shared/inspect.ts';
 import { installs } from './shared/installs.ts';
 import { claimBy, type LeaseStatements, openLeaseSession } from './shared/lease-claim.ts';
 import { PRIORITIES } from './shared/lease-strategy.ts';
+import { findSql, removalSql, reviveSql } from './shared/move-single.ts';
 import {
   ackManySql,
   ackOneSql,
@@ -35,6 +37,7 @@ import {
   statsSql,
 } from './shared/move-tables.ts';
 import { settleWith } from './shared/settle.ts';
+import { cancellationWith, inspectionWith } from './shared/single-jobs.ts';
 import { delayWith, reapWith } from './shared/upkeep.ts';
 
 function moveStatements(tables: MoveTables): LeaseStatements {
@@ -73,6 +76,9 @@ function create(options: StrategyOptions): ClaimStrategy {
     reap: (db, limit) => reapWith(db, (most) => reapSql(tables, most), limit),
     stats: (db, queue) => statsWith(db, statsSql(tables), queue),
     contents: (db, afterId, limit) => contentsWith(db, contentsSql(tables), afterId, limit),
+    inspection: inspectionWith(findSql(tables), tables.dead),
+    cancellation: cancellationWith((lock) => removalSql(tables, lock)),
+    deadLetters: deadLetterStore(tables.dead, reviveSql(tables)),
   };
 }
 

@@ -13,13 +13,16 @@
 
 import { prepared } from '../sql.ts';
 import type { ClaimStrategy, StrategyFactory, StrategyOptions } from '../strategy.ts';
+import { deadLetterStore } from './shared/dead-letters.ts';
 import { enqueueWith } from './shared/enqueue.ts';
 import { contentsWith, statsWith } from './shared/inspect.ts';
 import { installs } from './shared/installs.ts';
 import { claimBy, type LeaseStatements, openLeaseSession } from './shared/lease-claim.ts';
 import { ackMany, ackOne, settleWith } from './shared/settle.ts';
+import { cancellationWith, inspectionWith } from './shared/single-jobs.ts';
 import { type JobsTable, jobsTable } from './shared/table.ts';
 import { delayWith, reapWith } from './shared/upkeep.ts';
+import { findSql, removalSql, reviveSql } from './shared/visibility-single.ts';
 import {
   claimSql,
   contentsSql,
@@ -70,6 +73,9 @@ function create(options: StrategyOptions): ClaimStrategy {
     reap: (db, limit) => reapWith(db, (most) => reapSql(table, most), limit),
     stats: (db, queue) => statsWith(db, statsSql(table), queue),
     contents: (db, afterId, limit) => contentsWith(db, contentsSql(table), afterId, limit),
+    inspection: inspectionWith(findSql(table), table.dead),
+    cancellation: cancellationWith((lock) => removalSql(table, lock)),
+    deadLetters: deadLetterStore(table.dead, reviveSql(table)),
   };
 }
 

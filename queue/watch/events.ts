@@ -4,16 +4,21 @@ import type { ClaimedJob, JobId } from '../strategy.ts';
 
 /** One thing that happened. `kind` tells which; each is told once, by the process in which it happened. */
 export type QueueEvent =
-  /** The database has taken the jobs; with `inTransaction` they are there once the caller commits. */
+  /**
+   * The database has taken the jobs, not told of those that a call finds enqueued already (by its idempotency key, or as an
+   * ignored duplicate); with `inTransaction` they are there once the caller commits.
+   */
   | {
       readonly kind: 'enqueued';
       readonly queue: string;
       readonly ids: readonly JobId[];
       readonly inTransaction: boolean;
+      /** From the call to the answer, where it was measured. */
+      readonly enqueueMs?: number;
     }
   | { readonly kind: 'claimed'; readonly jobs: readonly ClaimedJob[] }
-  /** The handler is about to be called. */
-  | { readonly kind: 'started'; readonly job: ClaimedJob }
+  /** The handler is about to be called. `pickupMs` is from when the job was ready, where that is known. */
+  | { readonly kind: 'started'; readonly job: ClaimedJob; readonly pickupMs?: number }
   | { readonly kind: 'progressed'; readonly job: ClaimedJob; readonly value: unknown }
   /** The ack is in the database. `serviceMs` is from the start of the handler to its end. */
   | { readonly kind: 'completed'; readonly job: ClaimedJob; readonly serviceMs: number }
@@ -34,7 +39,7 @@ export type QueueEvent =
   | { readonly kind: 'released'; readonly job: ClaimedJob; readonly delayMs: number }
   /** The lease ended under the handler, or before the settle: somebody else has the job, or will have it. */
   | { readonly kind: 'lease-lost'; readonly job: ClaimedJob }
-  /** By `cancel`. `running`: its handler was at work, and was aborted. */
+  /** By `cancel`, or replaced by another job of its unique key. `running`: its handler was at work, and was aborted. */
   | { readonly kind: 'cancelled'; readonly id: JobId; readonly queue?: string; readonly running: boolean }
   | { readonly kind: 'redriven'; readonly ids: readonly JobId[] }
   | { readonly kind: 'purged'; readonly count: number }

@@ -2,15 +2,16 @@
 
 import type { QueueContext } from '../context.ts';
 import type { ClaimedJob, Outcome, SettleResult } from '../strategy.ts';
+import type { ServiceTimes } from './service-times.ts';
 
 /** There is one only where somebody observes: all of it is paid by him. */
 export class Announcer {
   readonly #context: QueueContext;
-  /** When the handler was called, until it has ended; then how long it took. In ms. */
-  readonly #times = new WeakMap<ClaimedJob, number>();
+  readonly #times: ServiceTimes;
 
-  constructor(context: QueueContext) {
+  constructor(context: QueueContext, times: ServiceTimes) {
     this.#context = context;
+    this.#times = times;
   }
 
   claimed(jobs: readonly ClaimedJob[]): void {
@@ -18,13 +19,7 @@ export class Announcer {
   }
 
   started(job: ClaimedJob): void {
-    this.#times.set(job, performance.now());
     this.#context.emit({ kind: 'started', job });
-  }
-
-  ended(job: ClaimedJob): void {
-    const startedMs = this.#times.get(job);
-    if (startedMs !== undefined) this.#times.set(job, performance.now() - startedMs);
   }
 
   progressed(job: ClaimedJob, value: unknown): void {
@@ -49,7 +44,7 @@ export class Announcer {
 
   #tell(outcome: Outcome): void {
     const { kind, job } = outcome;
-    const serviceMs = this.#times.get(job) ?? 0;
+    const serviceMs = this.#times.of(job) ?? 0;
     const { emit } = this.#context;
     if (kind === 'ack') emit({ kind: 'completed', job, serviceMs });
     else if (kind === 'release') emit({ kind: 'released', job, delayMs: outcome.delayMs ?? 0 });

@@ -20,10 +20,15 @@ export class Backoff {
     this.#failures = 0;
   }
 
-  /** Resolves after the next wait, or when `signal` aborts; never rejects. */
-  async wait(signal: AbortSignal): Promise<void> {
+  /** The length of the next wait, in ms. */
+  drawMs(): number {
     const boundMs = Math.min(CAP_MS, BASE_MS * 2 ** this.#failures);
     this.#failures += 1;
-    await sleep(boundMs * (0.5 + this.#random() / 2), undefined, { signal }).catch(() => undefined);
+    return boundMs * (0.5 + this.#random() / 2);
+  }
+
+  /** Resolves after the next wait, or when `signal` aborts; never rejects. */
+  async wait(signal: AbortSignal): Promise<void> {
+    await sleep(this.drawMs(), undefined, { signal }).catch(() => undefined);
   }
 }

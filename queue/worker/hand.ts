@@ -32,6 +32,14 @@ export class Hand {
     this.#head = 0;
   }
 
+  /** Takes a waiting job out of its turn; false when it does not wait. */
+  forget(held: HeldJob): boolean {
+    const waiting = this.#waiting.slice(this.#head);
+    if (!waiting.includes(held)) return false;
+    this.#replaceWaiting(waiting.filter((other) => other !== held));
+    return true;
+  }
+
   /** Every job in hand for which `test` holds. */
   filter(test: (held: HeldJob) => boolean): readonly HeldJob[] {
     return [...this.running, ...this.#waiting.slice(this.#head)].filter(test);

@@ -5,8 +5,17 @@ import { JobAbortedError } from './aborted.ts';
 import type { Announcer } from './announcer.ts';
 import type { HeldJob } from './held-job.ts';
 import type { ResolvedOptions } from './options.ts';
+import type { ServiceTimes } from './service-times.ts';
 import { isThenable } from './thenable.ts';
 import { failureOutcome } from './verdict.ts';
+
+/** What handlers of one worker share. */
+export interface HandlingContext {
+  readonly options: ResolvedOptions;
+  readonly announcer: Announcer | undefined;
+  /** Absent where nobody asks how long a handler took. */
+  readonly times: ServiceTimes | undefined;
+}
 
 /** What is told of a handler. */
 export interface HandlingEvents {
@@ -25,8 +34,10 @@ export class Handling {
   readonly #options: ResolvedOptions;
   readonly #events: HandlingEvents;
   readonly #announcer: Announcer | undefined;
+  readonly #times: ServiceTimes | undefined;
 
-  constructor(options: ResolvedOptions, events: HandlingEvents, announcer: Announcer | undefined) {
+  constructor({ options, announcer, times }: HandlingContext, events: HandlingEvents) {
+    this.#times = times;
     this.#options = options;
     this.#events = events;
     this.#announcer = announcer;
@@ -34,6 +45,7 @@ export class Handling {
 
   start(held: HeldJob): void {
     this.#announcer?.started(held.job);
+    this.#times?.started(held.job);
     let ending: unknown;
     try {
       ending = this.#options.handler(held.job, held);
@@ -78,8 +90,8 @@ export class Handling {
 
   #end(held: HeldJob, outcome: Outcome): void {
     held.ended = true;
-    this.#announcer?.ended(held.job);
-    this.#events.ended(held, outcome);
+    this.#times?.ended(held.job);
+    this.#events.ended(held, held.cancelled ? { kind: 'ack', job: held.job } : outcome);
   }
 
   #failed(job: ClaimedJob, error: unknown): Outcome {

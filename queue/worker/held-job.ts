@@ -16,6 +16,8 @@ export class HeldJob implements JobContext {
   expiresAtMs: number;
   /** Its outcome is known; whatever its handler does from now on changes nothing. */
   ended = false;
+  /** Somebody has cancelled it: however its handler ends, it is done with. */
+  cancelled = false;
   readonly #report: ReportProgress;
   #controller: AbortController | undefined;
 

@@ -2,12 +2,14 @@
 
 import type { ClaimedJob, WorkerSession } from '../strategy.ts';
 import type { Hand } from './hand.ts';
+import type { HeldJob } from './held-job.ts';
 import type { ResolvedOptions } from './options.ts';
 
 /** Whose leases they are. */
 export interface LeaseHolder {
   session(): WorkerSession | undefined;
-  lost(jobs: readonly ClaimedJob[]): void;
+  /** Gives up the jobs for which `lost` holds. */
+  lose(lost: (held: HeldJob) => boolean): void;
 }
 
 /**
@@ -38,7 +40,7 @@ export class LeaseKeeper {
     const heartbeat = this.#runner.session()?.heartbeat;
     if (heartbeat === undefined || this.#extending) {
       // Nobody can be asked: past its end a lease counts as lost, since the server may have given the job away.
-      this.#report(this.#hand.lose((held) => held.expiresAtMs <= nowMs));
+      this.#runner.lose((held) => held.expiresAtMs <= nowMs);
       return;
     }
     this.#extending = true;
@@ -47,15 +49,11 @@ export class LeaseKeeper {
       const stale = new Set(await heartbeat.extend(jobs, leaseMs));
       for (const held of aged) if (!stale.has(held.job.id)) held.expiresAtMs = nowMs + leaseMs;
       const lost = new Set(aged.filter((held) => stale.has(held.job.id)));
-      this.#report(this.#hand.lose((held) => lost.has(held)));
+      if (lost.size > 0) this.#runner.lose((held) => lost.has(held));
     } catch (error) {
       events.error?.(error, 'heartbeat');
     }
     this.#extending = false;
-  }
-
-  #report(lost: readonly { readonly job: ClaimedJob }[]): void {
-    if (lost.length > 0) this.#runner.lost(lost.map((held) => held.job));
   }
 
   stop(): void {

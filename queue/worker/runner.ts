@@ -1,32 +1,29 @@
 // How does one session keep its handlers fed, and its outcomes settled?
 
 import type { Queue } from '../queue.ts';
-import type { ClaimedJob, Outcome, SettleResult, Turn, WorkerSession } from '../strategy.ts';
+import type { ClaimedJob, JobId, Outcome, SettleResult, Turn, WorkerSession } from '../strategy.ts';
 import type { Bell } from '../wakeup/bell.ts';
-import { JobAbortedError } from './aborted.ts';
-import type { Announcer } from './announcer.ts';
 import { Backoff } from './backoff.ts';
 import type { ClaimGate } from './claim-gate.ts';
 import { claimSize } from './claim-size.ts';
-import type { Concurrency } from './concurrency.ts';
 import { Hand } from './hand.ts';
-import { Handling } from './handling.ts';
 import { HeldJob } from './held-job.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type Due, Outbox } from './outbox.ts';
 import type { Progress } from './progress.ts';
+import type { Recording } from './recording.ts';
 import { SessionHolder } from './session-holder.ts';
+import { Starting, type StartingContext } from './starting.ts';
 
 /** What a runner shares with the others of its worker. */
-export interface RunnerContext {
+export interface RunnerContext extends StartingContext {
   readonly queue: Queue;
-  readonly options: ResolvedOptions;
   readonly bell: Bell;
   readonly claimGate: ClaimGate;
-  readonly concurrency: Concurrency;
-  readonly announcer: Announcer | undefined;
   readonly progress: Progress;
+  /** Absent where finished jobs are not kept. */
+  readonly recording: Recording | undefined;
   /** Whether signals arrive at present, so that polling is only the safety net. */
   readonly isSignalled: () => boolean;
   /** A retry will be due in `delayMs`. */
@@ -48,8 +45,6 @@ interface ClaimStart {
   readonly sentMs: number;
 }
 
-const NONE: ReadonlySet<string> = new Set();
-
 /** Outcomes, as a multiple of the batch, that may wait to be settled before claims pause. */
 const BACKLOG_BATCHES = 8;
 /** For so long outcomes wait for the claim that they would travel with, when it is not let through. */
@@ -65,11 +60,11 @@ export class Runner {
   readonly #holder: SessionHolder;
   readonly #backoff: Backoff;
   readonly #stopping = new AbortController();
-  readonly #hand = new Hand();
   readonly #leases: LeaseKeeper | undefined;
   readonly #timedLease: boolean;
   readonly #outbox: Outbox;
-  readonly #handling: Handling;
+  readonly #starting: Starting;
+  readonly #hand: Hand;
   #claiming = false;
   /** Strokes of the bell before the claim that found nothing; −1 while there is something to do. */
   #restingSince = -1;
@@ -84,18 +79,11 @@ export class Runner {
     this.#options = context.options;
     this.#backoff = new Backoff(context.options.random);
     this.#outbox = new Outbox(context.options, () => this.#pump());
-    this.#handling = new Handling(
-      context.options,
-      {
-        entered: (held) => this.#hand.running.add(held),
-        left: (held) => {
-          this.#hand.running.delete(held);
-          this.#pumpSoon();
-        },
-        ended: (held, outcome) => this.#finish(held, outcome),
-      },
-      context.announcer,
-    );
+    this.#starting = new Starting(context, {
+      ended: (held, outcome) => this.#finish(held, outcome),
+      roomier: () => this.#pumpSoon(),
+    });
+    this.#hand = this.#starting.hand;
     this.#timedLease = context.queue.strategy.guarantees.lease === 'timed';
     this.#holder = new SessionHolder(context.queue, context.options, workerId, {
       opened: () => this.#pump(),
@@ -104,26 +92,33 @@ export class Runner {
     if (this.#timedLease)
       this.#leases = new LeaseKeeper(this.#hand, this.#options, {
         session: () => this.#holder.session,
-        lost: (jobs) => this.#leaseLost(jobs),
+        lose: (lost) => this.#loseLeases(lost),
       });
   }
 
   #pump(): void {
-    this.#startHandlers();
+    if (this.#stopping.signal.aborted) this.#starting.giveBack();
+    else this.#starting.go();
     const session = this.#holder.session;
     if (session !== undefined) this.#talk(session);
     if (this.#stopping.signal.aborted && this.#isDrained()) this.#drained.resolve();
-    if (this.#restingSince >= 0) this.#context.onIdle();
+    if (this.#restingSince >= 0 || this.#context.controls.paused) this.#context.onIdle();
   }
 
-  /** Its last claim, sent when the bell had struck so often at least, found nothing; and nothing is in hand or on its way. */
+  /** Its last claim, sent when the bell had struck so often at least, found nothing, or none is to be sent; and nothing is in hand. */
   isIdleSince(strokes: number): boolean {
-    return this.#restingSince >= strokes && this.#isDrained();
+    return (this.#restingSince >= strokes || this.#context.controls.paused) && this.#isDrained();
   }
 
   /** Something outside has changed: what can start now is started. */
   look(): void {
+    this.#starting.adopt();
     this.#pump();
+  }
+
+  /** Somebody has cancelled these jobs. */
+  cancel(ids: ReadonlySet<JobId>): void {
+    this.#starting.cancel(ids);
   }
 
   /** Handlers that end together lead to one pump, not to one each. */
@@ -136,26 +131,11 @@ export class Runner {
     });
   }
 
-  #startHandlers(): void {
-    if (this.#stopping.signal.aborted) this.#releaseBuffer();
-    const { concurrency } = this.#context;
-    while (this.#hand.running.size < concurrency.limit && this.#hand.waiting > 0) {
-      const held = this.#hand.take();
-      if (held !== undefined) this.#handling.start(held);
-    }
-    if (this.#hand.running.size >= concurrency.limit) concurrency.full();
-  }
-
   #finish(held: HeldJob, outcome: Outcome): void {
     // A lease that lasts as long as its session cannot be settled by another one: the dead session calls it stale.
     if (!this.#timedLease && held.session !== this.#holder.session)
       void this.#settle(held.session, [outcome], true);
     else this.#outbox.add(outcome);
-  }
-
-  #releaseBuffer(): void {
-    for (let held = this.#hand.take(); held !== undefined; held = this.#hand.take())
-      this.#finish(held, { kind: 'release', job: held.job });
   }
 
   /** Sends what is due: as one turn where the session can and both are, else the settle first, as it makes way for the claim. */
@@ -165,11 +145,12 @@ export class Runner {
     const due = this.#dueOutcomes();
     if (due === undefined) {
       if (size > 0) void this.#claim(session, size);
-    } else if (size > 0 && session.turn !== undefined) {
+    } else if (size > 0 && session.turn !== undefined && this.#context.recording === undefined) {
       void this.#takeTurn(session, session.turn, due, size);
     } else {
       void this.#settle(session, due.outcomes, due.final);
-      if (size > 0) void this.#claim(session, size);
+      // What is written down with its settle is a transaction, which no claim is to be a part of.
+      if (size > 0 && this.#context.recording === undefined) void this.#claim(session, size);
     }
   }
 
@@ -194,12 +175,20 @@ export class Runner {
   async #settle(session: WorkerSession, outcomes: readonly Outcome[], final: boolean): Promise<void> {
     this.#beginSettle(session);
     try {
-      this.#afterSettle(outcomes, await session.settle(outcomes));
+      this.#afterSettle(outcomes, await this.#sendSettle(session, outcomes));
     } catch (error) {
       this.#settleFailed({ outcomes, final }, error);
     }
     this.#endSettle(session);
     this.#pump();
+  }
+
+  #sendSettle(session: WorkerSession, outcomes: readonly Outcome[]): Promise<SettleResult> {
+    const { recording } = this.#context;
+    const { connection } = this.#holder;
+    return recording === undefined || connection === undefined
+      ? session.settle(outcomes)
+      : recording.settle(connection, session, outcomes);
   }
 
   async #takeTurn(session: WorkerSession, turn: Turn, due: Due, limit: number): Promise<void> {
@@ -240,8 +229,10 @@ export class Runner {
 
   #afterSettle(outcomes: readonly Outcome[], result: SettleResult): void {
     this.#options.events.settled?.(outcomes, result);
-    this.#context.announcer?.settled(outcomes, result, NONE);
+    this.#context.announcer?.settled(outcomes, result, this.#context.cancellations.heeded);
     this.#context.progress.settled(outcomes);
+    this.#context.cancellations.settled(outcomes);
+    this.#context.gate.settled(outcomes, result.stale);
     this.#released += result.released;
     if (result.retried + result.released === 0) return;
     let ready = result.released > 0;
@@ -255,12 +246,17 @@ export class Runner {
 
   /** Jobs to ask for now; 0 for no claim. */
   #claimSize(): number {
+    if (this.#context.recording !== undefined && this.#settlingOn !== undefined) return 0;
     if (this.#claiming || this.#restingSince >= 0 || this.#stopping.signal.aborted) return 0;
     if (this.#outbox.fresh > this.#options.batch * BACKLOG_BATCHES) return 0;
-    const { limit } = this.#context.concurrency;
+    const { concurrency, controls } = this.#context;
+    if (!controls.ready || controls.paused) return 0;
+    const { limit } = concurrency;
+    const { batch, prefetch } = this.#options;
     return claimSize({
-      free: limit + this.#options.prefetch - this.#hand.running.size - this.#hand.waiting,
-      batch: this.#options.batch,
+      // Where the queue is limited, what is claimed ahead would wait in one worker while another may start it.
+      free: limit + (controls.limited ? 0 : prefetch) - this.#hand.running.size - this.#hand.waiting,
+      batch: controls.limited ? Math.min(batch, limit) : batch,
       starved: this.#hand.waiting === 0 && this.#hand.running.size < limit,
     });
   }
@@ -326,13 +322,14 @@ export class Runner {
   #lose(session: WorkerSession): void {
     this.#settlingOn = undefined;
     if (this.#timedLease) return;
-    const lost = this.#hand.lose(Hand.of(session));
-    if (lost.length > 0) this.#leaseLost(lost.map((held) => held.job));
+    this.#loseLeases(Hand.of(session));
     const outcomes = this.#outbox.empty();
     if (outcomes.length > 0) void this.#settle(session, outcomes, true);
   }
 
-  #leaseLost(jobs: readonly ClaimedJob[]): void {
+  #loseLeases(lost: (held: HeldJob) => boolean): void {
+    const jobs = this.#starting.loseLeases(lost).map((held) => held.job);
+    if (jobs.length === 0) return;
     this.#options.events.leaseLost?.(jobs);
     this.#context.announcer?.leaseLost(jobs);
   }
@@ -348,8 +345,7 @@ export class Runner {
    */
   async stop(deadline: AbortSignal, giveUp: AbortSignal): Promise<RunnerReport> {
     deadline.addEventListener('abort', () => {
-      for (const held of this.#hand.running)
-        held.abort(new JobAbortedError('stop', 'the worker is stopping'));
+      this.#starting.abortAll();
     });
     giveUp.addEventListener('abort', () => this.#drained.resolve());
     this.#stopping.abort();

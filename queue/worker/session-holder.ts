@@ -1,7 +1,9 @@
 // How does a runner keep a session open while connections come and go?
 
+import type { Connection } from '../drivers/driver.ts';
 import { UnsupportedError } from '../errors.ts';
 import type { Queue } from '../queue.ts';
+import { usedInPlaceOf } from '../strategies/shared/brought-settings.ts';
 import type { WorkerSession } from '../strategy.ts';
 import { Backoff } from './backoff.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -26,6 +28,7 @@ export class SessionHolder {
   readonly #backoff: Backoff;
   readonly #closed = new AbortController();
   #session: WorkerSession | undefined;
+  #connection: Connection | undefined;
   #opening: Promise<void>;
 
   constructor(queue: Queue, options: ResolvedOptions, workerId: string, events: SessionEvents) {
@@ -40,6 +43,11 @@ export class SessionHolder {
   /** Absent while none is open. */
   get session(): WorkerSession | undefined {
     return this.#session;
+  }
+
+  /** That of the session; absent while none is open. */
+  get connection(): Connection | undefined {
+    return this.#connection;
   }
 
   async #open(): Promise<void> {
@@ -68,6 +76,7 @@ export class SessionHolder {
     if (this.#closed.signal.aborted) return session[Symbol.asyncDispose]();
     if (connection.closed) throw new Error('the connection was lost while its session opened');
     this.#session = session;
+    this.#connection = usedInPlaceOf(connection);
     this.#backoff.reset();
     connection.ended.addEventListener('abort', () => this.#lose(session), { once: true });
     this.#events.opened();
@@ -76,6 +85,7 @@ export class SessionHolder {
   #lose(session: WorkerSession): void {
     if (this.#closed.signal.aborted || this.#session !== session) return;
     this.#session = undefined;
+    this.#connection = undefined;
     this.#options.events.error?.(new Error('the connection of a session is lost'), 'connection');
     this.#events.lost(session);
     this.#opening = this.#open();

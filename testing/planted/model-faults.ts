@@ -12,6 +12,7 @@ import dropsEnqueues from './drops-enqueues.ts';
 import handsOutEarly from './hands-out-early.ts';
 import inventsJobs from './invents-jobs.ts';
 import invertsPriorities from './inverts-priorities.ts';
+import { operatorFaults } from './operator-faults.ts';
 import overClaims from './over-claims.ts';
 import { planted } from './plant.ts';
 import reordersAFifo from './reorders-a-fifo.ts';
@@ -77,6 +78,7 @@ const ownFaults: readonly (readonly [StrategyFactory, RegExp])[] = [
 /** Each fault, and what the model must say of it. */
 export const faults: readonly { readonly factory: StrategyFactory; readonly noticed: RegExp }[] = [
   ...ownFaults,
+  ...operatorFaults,
   [acksForOthers, /absent|goes first|not handed out|called stale/] as const,
   [acksWithoutDeleting, /should be absent|took effect|stale|was handed out and is/] as const,
   [

@@ -1,9 +1,11 @@
 // How is a fault planted in a sound strategy, so that the checker can be shown to find it?
 
 import {
+  type Cancellation,
   type ClaimedJob,
   type ClaimStrategy,
   type Connection,
+  type DeadLetterStore,
   type Guarantees,
   qualify,
   type StrategyFactory,
@@ -23,6 +25,40 @@ export interface PlantedStrategy {
   readonly guarantees?: Partial<Guarantees>;
   /** Made from the sound one. */
   readonly enqueue?: (sound: ClaimStrategy['enqueue']) => ClaimStrategy['enqueue'];
+  readonly removeWaiting?: (
+    sound: Cancellation['removeWaiting'],
+    schema: string,
+  ) => Cancellation['removeWaiting'];
+  /** What it leaves out is sound. */
+  readonly deadLetters?: (sound: DeadLetterStore, schema: string) => Partial<DeadLetterStore>;
+}
+
+/** What `changed` makes of the capabilities of `strategy`; those that it does not touch are not there. */
+function changedCapabilities(
+  { removeWaiting, deadLetters }: PlantedStrategy,
+  strategy: ClaimStrategy,
+  schema: string,
+): Pick<ClaimStrategy, 'cancellation' | 'deadLetters'> {
+  const missing = (): never => {
+    throw new Error(`${strategy.name} has not what is to be changed`);
+  };
+  return {
+    ...(removeWaiting === undefined
+      ? {}
+      : {
+          cancellation: {
+            removeWaiting: removeWaiting((strategy.cancellation ?? missing()).removeWaiting, schema),
+          },
+        }),
+    ...(deadLetters === undefined
+      ? {}
+      : {
+          deadLetters: {
+            ...(strategy.deadLetters ?? missing()),
+            ...deadLetters(strategy.deadLetters ?? missing(), schema),
+          },
+        }),
+  };
 }
 
 /** The built-in strategy `base` under another name, each of whose sessions is changed by `plant`. */
@@ -50,12 +86,16 @@ export function planted(
           ...plant({ session, connection, schema }),
         };
       };
+      const capabilities: object = changedCapabilities(changed, strategy, schema);
       return new Proxy(strategy, {
         get: (target, property) => {
+          if (property in capabilities) return Reflect.get(capabilities, property);
           if (property === 'openWorker') return openWorker;
           if (property === 'guarantees') return { ...target.guarantees, ...changed.guarantees };
           if (property === 'enqueue' && changed.enqueue !== undefined)
             return changed.enqueue((db, jobs) => target.enqueue(db, jobs));
+          // It would get round the fault.
+          if (property === 'bulk' && changed.enqueue !== undefined) return undefined;
           const value: unknown = Reflect.get(target, property);
           return typeof value === 'function' ? value.bind(target) : value;
         },

@@ -18,6 +18,7 @@ export const AXES = [
   'settle',
   'settleDelayMs',
   'concurrency',
+  'adaptive',
   'wakeup',
   'pollMs',
   'leaseMs',
@@ -31,7 +32,10 @@ const SIGNALLED: ReadonlySet<WakeupName> = new Set(['notify', 'coalesced']);
 
 /** Of a user's factory whatever it says is found out when the cell opens it. */
 export function fixedAxes(factory: StrategyFactory): Readonly<Partial<Record<keyof Axes, string>>> {
-  return strategies.includes(factory) ? (factory.create({ schema: 'claimbench' }).fixed ?? {}) : {};
+  if (!strategies.includes(factory)) return {};
+  const fixed = factory.create({ schema: 'claimbench' }).fixed ?? {};
+  // What follows the load is the concurrency.
+  return fixed.concurrency === undefined ? fixed : { ...fixed, adaptive: fixed.concurrency };
 }
 
 /** @throws for a name that no wake-up has. */
@@ -58,9 +62,10 @@ export function workerAxes(axes: Axes) {
     leaseMs: _leaseMs,
     driver: _driver,
     pipeline: _pipeline,
+    adaptive,
     ...rest
   } = axes;
-  return rest;
+  return adaptive === undefined ? rest : { ...rest, adaptive: { max: adaptive } };
 }
 
 /** What a cell says of itself. `poolConnections`: those of a worker beside its sessions. */
@@ -88,7 +93,10 @@ export function declaredSettings(
       prefetch: axes.prefetch ?? defaultPrefetch(workerDefaults, batch),
       claimsAtOnce: axes.claimsAtOnce ?? claimsAtOnce(batch),
       settle: axes.settle ?? workerDefaults.settle,
-      concurrency: axes.concurrency ?? 1,
+      concurrency:
+        axes.adaptive === undefined
+          ? (axes.concurrency ?? 1)
+          : `${axes.concurrency ?? 1} to begin with, up to ${axes.adaptive}`,
       pipeline: axes.pipeline ?? 'on',
     },
   };

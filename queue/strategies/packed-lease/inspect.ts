@@ -10,6 +10,7 @@ function statsSql(tables: PackedTables): string {
 SELECT
   count(*)::float8 AS ready,
   (SELECT count(*) FROM ${tables.delayed} WHERE queue = $1)::float8 AS delayed,
+  (SELECT count(*) FROM ${tables.delayed} WHERE run_at <= now() AND queue = $1)::float8 AS due,
   (SELECT coalesce(sum(size - coalesce(bit_count(settled), 0)), 0) FROM ${tables.lease} WHERE queue = $1)::float8 AS leased,
   (SELECT count(*) FROM ${tables.dead} WHERE queue = $1)::float8 AS dead,
   extract(epoch FROM clock_timestamp() - min(ready_since))::float8 * 1000 AS oldest_ms

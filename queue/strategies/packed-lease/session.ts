@@ -11,7 +11,7 @@ import type {
   WorkerSession,
 } from '../../strategy.ts';
 import { keepIndexPlans } from '../shared/planner.ts';
-import { storableError } from '../shared/settle.ts';
+import { delayMsOf, storableError } from '../shared/settle.ts';
 import { comparePlaces, Hint, type Place, START, type Walk } from './hint.ts';
 import type { SettleShape } from './settle-sql.ts';
 import type { PackedStatements } from './statements.ts';
@@ -115,7 +115,7 @@ function planSettle(outcomes: readonly Outcome[]): SettlePlan {
     others.map(({ share }) => share.leaseId),
     others.map(({ slot }) => slot),
     others.map(({ item }) => item.kind),
-    others.map(({ item }) => (item.kind === 'retry' ? item.delayMs : 0)),
+    others.map(({ item }) => delayMsOf(item)),
     others.map(({ item }) => ('error' in item ? storableError(item.error) : null)),
   ];
   return { shares, shape: 'mixed', values };

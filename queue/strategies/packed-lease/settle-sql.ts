@@ -1,5 +1,6 @@
 // How does one statement settle jobs of packed leases, and with them claim the next?
 
+import { withError } from '../shared/error-log.ts';
 import { CLAIM_PARAMETERS, claimCtes, LEASED_COLUMNS } from './claim-sql.ts';
 import type { PackedTables } from './tables.ts';
 
@@ -61,9 +62,13 @@ held AS MATERIALIZED (
 function mixedCtes(tables: PackedTables, first: number): string {
   const columns = 'id, attempt, max_attempts, priority, queue';
   return `${partCtes(tables, first)}, unpacked AS MATERIALIZED (
-  SELECT outcome.kind, outcome.delay_ms, outcome.error, held.queue, (packed.job ->> 0)::bigint AS id,
+  SELECT outcome.kind, outcome.delay_ms, held.queue, (packed.job ->> 0)::bigint AS id,
     (packed.job ->> 1)::smallint AS priority, (packed.job ->> 2)::smallint AS attempt,
-    (packed.job ->> 3)::smallint AS max_attempts, packed.job -> 4 AS payload, packed.job ->> 5 AS last_error
+    (packed.job ->> 3)::smallint AS max_attempts, packed.job -> 4 AS payload,
+    CASE
+      WHEN outcome.kind = 'release' THEN packed.job ->> 5
+      ELSE ${withError('packed.job ->> 5', 'packed.job ->> 2', 'outcome.error')}
+    END AS errors
   FROM held
   CROSS JOIN LATERAL json_array_elements(held.jobs::json) WITH ORDINALITY AS packed (job, nth)
   JOIN unnest(
@@ -71,20 +76,24 @@ function mixedCtes(tables: PackedTables, first: number): string {
   ) AS outcome (lease_id, slot, kind, delay_ms, error)
     ON outcome.lease_id = held.lease_id AND outcome.slot = packed.nth - 1
   WHERE get_bit(held.fresh, outcome.slot) = 1
+), returned AS MATERIALIZED (
+  SELECT id, CASE WHEN kind = 'release' THEN attempt - 1 ELSE attempt END AS attempt, max_attempts, priority, queue,
+    errors, payload, delay_ms
+  FROM unpacked
+  WHERE kind IN ('retry', 'release')
 ), revived AS (
   INSERT INTO ${tables.ready} (${columns}, last_error, payload)
-  SELECT id, CASE WHEN kind = 'release' THEN attempt - 1 ELSE attempt END, max_attempts, priority, queue,
-    CASE WHEN kind = 'release' THEN last_error ELSE error END, payload
-  FROM unpacked
-  WHERE kind = 'release' OR kind = 'retry' AND delay_ms <= 0
+  SELECT ${columns}, errors, payload
+  FROM returned
+  WHERE delay_ms <= 0
 ), postponed AS (
   INSERT INTO ${tables.delayed} (${columns}, run_at, last_error, payload)
-  SELECT ${columns}, now() + delay_ms * interval '1 ms', error, payload
-  FROM unpacked
-  WHERE kind = 'retry' AND delay_ms > 0
+  SELECT ${columns}, now() + delay_ms * interval '1 ms', errors, payload
+  FROM returned
+  WHERE delay_ms > 0
 ), buried AS (
   INSERT INTO ${tables.dead} (${columns}, error, payload)
-  SELECT ${columns}, error, payload
+  SELECT ${columns}, errors, payload
   FROM unpacked
   WHERE kind = 'dead-letter'
 )`;

@@ -18,8 +18,8 @@ export interface PackedTables {
   readonly fillfactor: number;
 }
 
-/** Unqualified names of what `packedInstallation` makes, indexes included. */
-export const PACKED_RELATIONS: readonly string[] = [
+/** Version 1. */
+const FIRST_RELATIONS: readonly string[] = [
   'job_id',
   'ready',
   'ready_order',
@@ -31,6 +31,9 @@ export const PACKED_RELATIONS: readonly string[] = [
   'dead',
   'dead_pkey',
 ];
+
+/** Unqualified names of what `packedInstallation` makes, indexes included. */
+export const PACKED_RELATIONS: readonly string[] = [...FIRST_RELATIONS, 'delayed_id', 'dead_queue'];
 
 /** The names for `schema`. Throws InvalidArgumentError when it is no valid identifier. */
 export function packedTables({ schema, fillfactor = 70 }: StrategyOptions): PackedTables {
@@ -87,7 +90,7 @@ CREATE TABLE IF NOT EXISTS ${tables.ready} (
  * One row is one claim and holds its jobs.
  *
  * - `jobs` is the text of a JSON array, an element for each job: [id, priority, attempt, max_attempts, payload] and, when
- *   an attempt has failed before, its error. Built once, it is stored and sent to the worker as it is, and parsed there
+ *   an attempt has failed before, its log of errors (shared/error-log.ts). Built once, it is stored and sent to the worker as it is, and parsed there
  *   once. Not typed json: that would parse it here too.
  * - Of `settled`, bit i says that job i is no longer of this lease: settled, or taken back. NULL while there is none. The
  *   row goes when the last bit is set, so that a row has always something to lose.
@@ -147,12 +150,25 @@ CREATE TABLE IF NOT EXISTS ${tables.dead} (
 )`;
 }
 
+/**
+ * What operators need of single jobs. A job that waits for its instant is looked up, and cancelled, by its id among perhaps
+ * as many as there are; the dead letters of one queue are read in the order of their ids. Neither table is on the way of a
+ * job that runs at once and ends well. An index is built while writers to its table wait: of a million rows about a second.
+ */
+function operatingIndexes(tables: PackedTables): readonly string[] {
+  return [
+    `CREATE INDEX IF NOT EXISTS delayed_id ON ${tables.delayed} (id)`,
+    `CREATE INDEX IF NOT EXISTS dead_queue ON ${tables.dead} (queue, id)`,
+  ];
+}
+
 /** Sequences, tables and indexes. */
 export function packedInstallation(tables: PackedTables): Installation {
   return {
     schema: tables.schema,
-    layout: { name: 'packed-lease', relations: PACKED_RELATIONS },
-    relations: PACKED_RELATIONS,
+    layout: { name: 'packed-lease', relations: FIRST_RELATIONS },
+    // Not those of later versions: missing, they would have version 1 applied anew, whose CREATE INDEX locks `ready`.
+    relations: FIRST_RELATIONS,
     statements: [
       ...createSequences(tables),
       createReady(tables),
@@ -162,5 +178,6 @@ export function packedInstallation(tables: PackedTables): Installation {
       `CREATE INDEX IF NOT EXISTS delayed_run_at ON ${tables.delayed} (run_at)`,
       createDead(tables),
     ],
+    changes: [{ version: 2, name: 'look-up by id and by queue', statements: operatingIndexes(tables) }],
   };
 }

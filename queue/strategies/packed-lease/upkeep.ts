@@ -2,6 +2,7 @@
 
 import type { Database } from '../../drivers/driver.ts';
 import type { Delay } from '../../strategy.ts';
+import { leaseExpired, withError } from '../shared/error-log.ts';
 import { delayWith, reapWith } from '../shared/upkeep.ts';
 import type { PackedTables } from './tables.ts';
 
@@ -50,7 +51,7 @@ export function delayOnPacked(tables: PackedTables): Delay {
  * - `taken`: their open jobs, unpacked, no more than the limit. What a lease has beyond it stays for the next reap.
  * - `after`: the bits of a lease whose jobs were taken. Without a zero the lease goes. A settle that comes now waits for
  *   the row's lock and then finds the bit set, or no row: stale.
- * - A revived job keeps its attempt: the crash used it up.
+ * - A revived job keeps its attempt: the crash used it up, and is one of its errors.
  */
 function reapSql(tables: PackedTables, limit: number): string {
   const columns = 'id, attempt, max_attempts, priority, queue';
@@ -64,22 +65,22 @@ WITH expired AS MATERIALIZED (
   LIMIT ${limit}
   FOR UPDATE SKIP LOCKED
 ), taken AS MATERIALIZED (
-  SELECT expired.lease_id, packed.nth - 1 AS slot, expired.worker, expired.queue,
+  SELECT expired.lease_id, packed.nth - 1 AS slot, expired.queue,
     (packed.job ->> 0)::bigint AS id, (packed.job ->> 1)::smallint AS priority,
     (packed.job ->> 2)::smallint AS attempt, (packed.job ->> 3)::smallint AS max_attempts,
-    packed.job -> 4 AS payload, packed.job ->> 5 AS last_error
+    packed.job -> 4 AS payload, ${withError('packed.job ->> 5', 'packed.job ->> 2', leaseExpired('expired.worker'))} AS errors
   FROM expired
   CROSS JOIN LATERAL json_array_elements(expired.jobs::json) WITH ORDINALITY AS packed (job, nth)
   WHERE get_bit(expired.settled | expired.kept, (packed.nth - 1)::integer) = 0
   LIMIT ${limit}
 ), revived AS (
   INSERT INTO ${tables.ready} (${columns}, last_error, payload)
-  SELECT ${columns}, last_error, payload
+  SELECT ${columns}, errors, payload
   FROM taken
   WHERE attempt < max_attempts
 ), buried AS (
   INSERT INTO ${tables.dead} (${columns}, error, payload)
-  SELECT ${columns}, concat_ws(E'\\n', 'lease expired in the last attempt, held by ' || worker, last_error), payload
+  SELECT ${columns}, errors, payload
   FROM taken
   WHERE attempt >= max_attempts
 ), after AS MATERIALIZED (

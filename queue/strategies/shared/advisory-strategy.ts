@@ -19,14 +19,17 @@ import {
   unlockSql,
   unlockStraySql,
 } from './advisory-sql.ts';
+import { bulkIntoJobs } from './bulk.ts';
 import { NUMBERED_RELATIONS } from './claim-number.ts';
 import { type ClaimedRow, toClaimedJob } from './claimed-row.ts';
+import { deadLettersOn } from './dead-letters.ts';
 import { enqueueInto } from './enqueue.ts';
 import { readContents, readStats } from './inspect.ts';
 import { installs } from './installs.ts';
 import { PRIORITIES } from './lease-strategy.ts';
 import { keepIndexPlans } from './planner.ts';
 import { settleOn, UNWRITTEN } from './settle.ts';
+import { inspectionOn } from './single-jobs.ts';
 import { type JobsTable, jobsTable } from './table.ts';
 import { delayOn } from './upkeep.ts';
 
@@ -153,6 +156,7 @@ export function advisoryStrategy(name: string, options: StrategyOptions, search:
     delay: delayOn(table),
     ...installs(advisoryInstallation(table, search)),
     enqueue: enqueueInto(table),
+    bulk: bulkIntoJobs(table),
     async openWorker(connection) {
       return new AdvisorySession(await keepIndexPlans(connection), statements);
     },
@@ -160,5 +164,8 @@ export function advisoryStrategy(name: string, options: StrategyOptions, search:
     reap: async () => 0,
     stats: (db, queue) => readStats(db, table, queue, held),
     contents: (db, afterId, limit) => readContents(db, table, afterId, limit, held),
+    // No cancellation: a claim leaves no mark by which a removal could tell that the job runs.
+    inspection: inspectionOn(table, held),
+    deadLetters: deadLettersOn(table),
   };
 }

@@ -9,11 +9,13 @@ import type { JobsTable } from './table.ts';
 export type HeldRule = string;
 
 /** For strategies whose claim writes the state: no ready row is held. */
-const NEVER_HELD: HeldRule = 'false';
+export const NEVER_HELD: HeldRule = 'false';
 
 interface StatsRow {
   readonly ready: number;
   readonly delayed: number;
+  /** Not there where nothing has to be made ready. */
+  readonly due?: number;
   readonly leased: number;
   readonly dead: number;
   readonly oldest_ms: number | null;
@@ -29,6 +31,7 @@ WITH ready AS MATERIALIZED (
 SELECT
   (SELECT count(*) FROM ready WHERE NOT held)::float8 AS ready,
   (SELECT count(*) FROM ${table.jobs} WHERE state = 'd' AND queue = $1)::float8 AS delayed,
+  (SELECT count(*) FROM ${table.jobs} WHERE state = 'd' AND run_at <= now() AND queue = $1)::float8 AS due,
   (
     (SELECT count(*) FROM ${table.jobs} WHERE state = 'l' AND queue = $1)
     + (SELECT count(*) FROM ready WHERE held)
@@ -49,13 +52,20 @@ export async function readStats(
   return statsWith(db, statsSql(table, held), queue);
 }
 
-/** The standing of one queue as `text` reads it: one row (ready, delayed, leased, dead, oldest_ms) for the queue $1. */
+/** The standing of one queue as `text` reads it: one row (ready, delayed, due, leased, dead, oldest_ms) for the queue $1. */
 export async function statsWith(db: Database, text: string, queue: string): Promise<QueueStats> {
   const { rows } = await db.query<StatsRow>({ text, values: [queue] });
   const row = rows[0];
   if (row === undefined) return { ready: 0, delayed: 0, leased: 0, dead: 0 };
-  const counts = { ready: row.ready, delayed: row.delayed, leased: row.leased, dead: row.dead };
-  return row.oldest_ms === null ? counts : { ...counts, oldestReadyAgeMs: row.oldest_ms };
+  const { ready, delayed, due = 0, leased, dead, oldest_ms: oldestMs } = row;
+  return {
+    ready,
+    delayed,
+    ...(due === 0 ? {} : { due }),
+    leased,
+    dead,
+    ...(oldestMs === null ? {} : { oldestReadyAgeMs: oldestMs }),
+  };
 }
 
 function contentsSql(table: JobsTable, held: HeldRule): string {

@@ -1,10 +1,13 @@
 // What is a strategy on the shared table whose claim writes a timed lease, apart from how its worker is set?
 
 import type { ClaimStrategy, StrategyOptions, WorkerDefaults } from '../../strategy.ts';
+import { bulkIntoJobs } from './bulk.ts';
+import { deadLettersOn } from './dead-letters.ts';
 import { enqueueInto } from './enqueue.ts';
 import { readContents, readStats } from './inspect.ts';
 import { installs } from './installs.ts';
 import { type ClaimRows, leaseStatements, lockingClaim, openLeaseSession } from './lease-claim.ts';
+import { cancellationOn, inspectionOn } from './single-jobs.ts';
 import { JOBS_RELATIONS, type JobsTable, jobsTable, jobsTableInstallation } from './table.ts';
 import { delayOn, reapExpired } from './upkeep.ts';
 
@@ -35,9 +38,13 @@ export function leaseStrategy(
     delay: delayOn(table),
     ...installs(jobsTableInstallation(table)),
     enqueue: enqueueInto(table),
+    bulk: bulkIntoJobs(table),
     openWorker: (connection, workerId) => openLeaseSession(statements, connection, workerId),
     reap: (db, limit) => reapExpired(db, table, limit),
     stats: (db, queue) => readStats(db, table, queue),
     contents: (db, afterId, limit) => readContents(db, table, afterId, limit),
+    inspection: inspectionOn(table),
+    cancellation: cancellationOn(table),
+    deadLetters: deadLettersOn(table),
   };
 }

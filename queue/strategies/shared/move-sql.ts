@@ -1,5 +1,6 @@
 // Which statements move jobs between the ready, claimed and scheduled tables?
 
+import { leaseExpired, withError } from './error-log.ts';
 import type { MoveTables } from './move-tables.ts';
 
 /**
@@ -90,7 +91,7 @@ SELECT
 FROM acked`;
 }
 
-/** Every kind; parameters and row as on the shared table. A release writes nothing to the wide row. */
+/** Every kind; parameters and row as on the shared table. A release at once writes nothing to the wide row. */
 export function settleSql(tables: MoveTables): string {
   return `
 WITH outcome AS MATERIALIZED (
@@ -106,18 +107,24 @@ WITH outcome AS MATERIALIZED (
   DELETE FROM ${tables.jobs} AS job
   USING ended
   WHERE ended.kind IN ('ack', 'dead-letter') AND job.id = ended.job_id
-  RETURNING job.id, job.created_at, ended.attempt, job.max_attempts, job.priority, job.queue, ended.kind, ended.error,
-    job.payload
+  RETURNING job.id, job.created_at, ended.fence, ended.attempt, job.max_attempts, job.priority, job.queue,
+    job.last_error, ended.kind, ended.error, job.payload
 ), buried AS (
-  INSERT INTO ${tables.dead} (id, created_at, attempt, max_attempts, priority, queue, error, payload)
-  SELECT id, created_at, attempt, max_attempts, priority, queue, error, payload
+  INSERT INTO ${tables.dead} (id, created_at, fence, attempt, max_attempts, priority, queue, error, payload)
+  SELECT id, created_at, fence, attempt, max_attempts, priority, queue, ${withError('last_error', 'attempt', 'error')},
+    payload
   FROM removed
   WHERE kind = 'dead-letter'
-), failed AS (
+), put_off AS (
   UPDATE ${tables.jobs} AS job
-  SET last_error = ended.error, run_at = now() + ended.delay_ms * interval '1 ms'
+  SET
+    last_error = CASE
+      WHEN ended.kind = 'retry' THEN ${withError('job.last_error', 'ended.attempt', 'ended.error')}
+      ELSE job.last_error
+    END,
+    run_at = now() + ended.delay_ms * interval '1 ms'
   FROM ended
-  WHERE ended.kind = 'retry' AND job.id = ended.job_id
+  WHERE (ended.kind = 'retry' OR ended.kind = 'release' AND ended.delay_ms > 0) AND job.id = ended.job_id
 ), returned AS MATERIALIZED (
   SELECT ended.job_id, ended.fence, ended.kind, ended.delay_ms, job.priority, job.queue,
     CASE WHEN ended.kind = 'release' THEN ended.attempt - 1 ELSE ended.attempt END AS attempt
@@ -204,10 +211,11 @@ WITH expired AS MATERIALIZED (
   ) AS job
   JOIN ended ON ended.job_id = job.id
 ), revived AS (
-  UPDATE ${tables.jobs}
-  SET run_at = now()
-  WHERE id = ANY (ARRAY (SELECT id FROM fate WHERE NOT exhausted))
-  RETURNING id, priority, queue
+  UPDATE ${tables.jobs} AS job
+  SET run_at = now(), last_error = ${withError('job.last_error', 'fate.attempt', leaseExpired('fate.worker'))}
+  FROM fate
+  WHERE job.id = ANY (ARRAY (SELECT id FROM fate WHERE NOT exhausted)) AND fate.id = job.id
+  RETURNING job.id, job.priority, job.queue
 ), readied AS (
   INSERT INTO ${tables.ready} (job_id, fence, attempt, priority, queue)
   SELECT fate.id, fate.fence, fate.attempt, revived.priority, revived.queue
@@ -218,10 +226,9 @@ WITH expired AS MATERIALIZED (
   WHERE id = ANY (ARRAY (SELECT id FROM fate WHERE exhausted))
   RETURNING *
 ), buried AS (
-  INSERT INTO ${tables.dead} (id, created_at, attempt, max_attempts, priority, queue, error, payload)
-  SELECT removed.id, removed.created_at, fate.attempt, removed.max_attempts, removed.priority, removed.queue,
-    concat_ws(E'\\n', 'lease expired in the last attempt, held by ' || fate.worker, removed.last_error),
-    removed.payload
+  INSERT INTO ${tables.dead} (id, created_at, fence, attempt, max_attempts, priority, queue, error, payload)
+  SELECT removed.id, removed.created_at, fate.fence, fate.attempt, removed.max_attempts, removed.priority, removed.queue,
+    ${withError('removed.last_error', 'fate.attempt', leaseExpired('fate.worker'))}, removed.payload
   FROM removed
   JOIN fate ON fate.id = removed.id
 )

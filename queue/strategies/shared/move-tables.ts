@@ -5,7 +5,7 @@ import { qualify } from '../../sql.ts';
 import type { StrategyOptions } from '../../strategy.ts';
 import type { EnqueueTexts } from './enqueue.ts';
 import { QUEUE_STORAGE } from './storage.ts';
-import { createDead, type JobsTable, jobsTable } from './table.ts';
+import { createDead, DEAD_BY_QUEUE, type JobsTable, jobsTable, redrivable } from './table.ts';
 
 /** The qualified, quoted names of one schema's relations. */
 export interface MoveTables extends JobsTable {
@@ -14,8 +14,8 @@ export interface MoveTables extends JobsTable {
   readonly scheduled: string;
 }
 
-/** Unqualified names of what `moveInstallation` makes, indexes included. */
-export const MOVE_RELATIONS: readonly string[] = [
+/** What version 1 has of it. */
+const FIRST_RELATIONS: readonly string[] = [
   'jobs',
   'jobs_id_seq',
   'jobs_pkey',
@@ -30,6 +30,9 @@ export const MOVE_RELATIONS: readonly string[] = [
   'dead',
   'dead_pkey',
 ];
+
+/** Unqualified names of what `moveInstallation` makes, indexes included. */
+export const MOVE_RELATIONS: readonly string[] = [...FIRST_RELATIONS, DEAD_BY_QUEUE];
 
 /** The names for `schema`. Throws InvalidArgumentError when it is no valid identifier. */
 export function moveTables({ schema }: StrategyOptions): MoveTables {
@@ -97,9 +100,10 @@ CREATE TABLE IF NOT EXISTS ${tables.scheduled} (
 export function moveInstallation(tables: MoveTables): Installation {
   return {
     schema: tables.schema,
-    layout: { name: 'table-move', relations: MOVE_RELATIONS },
-    relations: MOVE_RELATIONS,
+    layout: { name: 'table-move', relations: FIRST_RELATIONS },
+    relations: FIRST_RELATIONS,
     statements: createTables(tables),
+    changes: [redrivable(tables)],
   };
 }
 
@@ -134,12 +138,13 @@ export function enqueueTexts(tables: MoveTables): EnqueueTexts {
 
 /** Parameter: queue. */
 export function statsSql(tables: MoveTables): string {
-  const inQueue = (table: string) =>
-    `(SELECT count(*) FROM ${table} AS place JOIN ${tables.jobs} AS job ON job.id = place.job_id WHERE job.queue = $1)`;
+  const inQueue = (table: string, which = 'true') =>
+    `(SELECT count(*) FROM ${table} AS place JOIN ${tables.jobs} AS job ON job.id = place.job_id WHERE job.queue = $1 AND ${which})`;
   return `
 SELECT
   (SELECT count(*) FROM ${tables.ready} WHERE queue = $1)::float8 AS ready,
   ${inQueue(tables.scheduled)}::float8 AS delayed,
+  ${inQueue(tables.scheduled, 'place.run_at <= now()')}::float8 AS due,
   ${inQueue(tables.claimed)}::float8 AS leased,
   (SELECT count(*) FROM ${tables.dead} WHERE queue = $1)::float8 AS dead,
   (

@@ -3,6 +3,7 @@
 import type { Connection } from '../../drivers/driver.ts';
 import { prepared } from '../../sql.ts';
 import type { JobId, Outcome, SettleResult } from '../../strategy.ts';
+import { withError } from './error-log.ts';
 import type { JobsTable } from './table.ts';
 
 /** What differs between the strategies on this table. SQL over `job` (the row) and `outcome` (id, fence, …). */
@@ -83,20 +84,27 @@ WITH outcome AS MATERIALIZED (
   DELETE FROM ${table.jobs} AS job
   USING outcome
   WHERE outcome.kind IN ('ack', 'dead-letter') AND job.id = outcome.id AND ${rules.owned}
-  RETURNING job.id, job.created_at, ${rules.attemptAfterFailure} AS attempt, job.max_attempts, job.priority,
-    job.queue, outcome.kind, outcome.error, job.payload
+  RETURNING job.id, job.created_at, job.fence, ${rules.attemptAfterFailure} AS attempt, job.max_attempts, job.priority,
+    job.queue, job.last_error, outcome.kind, outcome.error, job.payload
 ), buried AS (
-  INSERT INTO ${table.dead} (id, created_at, attempt, max_attempts, priority, queue, error, payload)
-  SELECT id, created_at, attempt, max_attempts, priority, queue, error, payload
+  INSERT INTO ${table.dead} (id, created_at, fence, attempt, max_attempts, priority, queue, error, payload)
+  SELECT id, created_at, fence, attempt, max_attempts, priority, queue, ${withError('last_error', 'attempt', 'error')},
+    payload
   FROM removed
   WHERE kind = 'dead-letter'
 ), returned AS (
   UPDATE ${table.jobs} AS job
   SET
     state = CASE WHEN outcome.delay_ms > 0 THEN 'd'::"char" ELSE 'r'::"char" END,
-    run_at = CASE WHEN outcome.kind = 'retry' THEN clock_timestamp() + outcome.delay_ms * interval '1 ms' ELSE job.run_at END,
+    run_at = CASE
+      WHEN outcome.kind = 'retry' OR outcome.delay_ms > 0 THEN clock_timestamp() + outcome.delay_ms * interval '1 ms'
+      ELSE job.run_at
+    END,
     attempt = CASE WHEN outcome.kind = 'retry' THEN ${rules.attemptAfterFailure} ELSE ${rules.attemptAfterRelease} END,
-    last_error = CASE WHEN outcome.kind = 'retry' THEN outcome.error ELSE job.last_error END,
+    last_error = CASE
+      WHEN outcome.kind = 'retry' THEN ${withError('job.last_error', rules.attemptAfterFailure, 'outcome.error')}
+      ELSE job.last_error
+    END,
     lease_expires_at = NULL,
     worker = NULL
   FROM outcome
@@ -130,6 +138,11 @@ function toResult(row: SettleRow | undefined): SettleResult {
 /** Text that `text` columns can hold: NUL cannot be stored, and an error must not keep its job from being settled. */
 export function storableError(error: string): string {
   return error.toWellFormed().replaceAll('\0', '\u{FFFD}');
+}
+
+/** How long a job is to wait after its outcome, in ms. */
+export function delayMsOf(outcome: Outcome): number {
+  return outcome.kind === 'retry' || outcome.kind === 'release' ? (outcome.delayMs ?? 0) : 0;
 }
 
 /** The statements of a settle, for whatever tables. Their parameters and rows are those of the ones above. */
@@ -171,7 +184,7 @@ export function settleWith(texts: SettleTexts): Settle {
           ids,
           fences,
           outcomes.map((outcome) => outcome.kind),
-          outcomes.map((outcome) => (outcome.kind === 'retry' ? outcome.delayMs : 0)),
+          outcomes.map(delayMsOf),
           outcomes.map((outcome) => ('error' in outcome ? storableError(outcome.error) : null)),
         ]);
     const { rows } = await connection.query<SettleRow>(statement);

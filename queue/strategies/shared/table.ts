@@ -1,6 +1,7 @@
 // Which tables and indexes do the single-table strategies share?
 
 import type { Installation, VersionlessRoutine } from '../../schema/layout.ts';
+import type { Migration } from '../../schema/migrations.ts';
 import { qualify } from '../../sql.ts';
 import type { StrategyOptions } from '../../strategy.ts';
 import { QUEUE_STORAGE } from './storage.ts';
@@ -16,8 +17,8 @@ export interface JobsTable {
   readonly lane?: string;
 }
 
-/** Unqualified names of what `jobsTableInstallation` creates, indexes included. */
-export const JOBS_RELATIONS: readonly string[] = [
+/** What version 1 has of it: a schema of before there were versions has these and no more. */
+const FIRST_RELATIONS: readonly string[] = [
   'jobs',
   'jobs_id_seq',
   'jobs_pkey',
@@ -27,6 +28,12 @@ export const JOBS_RELATIONS: readonly string[] = [
   'dead',
   'dead_pkey',
 ];
+
+/** What `redrivable` adds. */
+export const DEAD_BY_QUEUE = 'dead_queue';
+
+/** Unqualified names of what `jobsTableInstallation` creates, indexes included. */
+export const JOBS_RELATIONS: readonly string[] = [...FIRST_RELATIONS, DEAD_BY_QUEUE];
 
 /** The names for `schema`. Throws InvalidArgumentError when it is no valid identifier. */
 export function jobsTable({ schema, fillfactor = 70 }: StrategyOptions): JobsTable {
@@ -91,6 +98,24 @@ CREATE TABLE IF NOT EXISTS ${table.dead} (
 )`;
 }
 
+/**
+ * Version 2 of every layout whose dead letters are those of `createDead`: they can be redriven, by queue as well.
+ *
+ * - `fence` goes on growing when a job comes back under its id, so that no token of before its death is good again. NULL
+ *   is from a worker of version 1.
+ * - Few jobs die, so the index costs next to nothing; without it, one queue's few would be sought among all.
+ */
+export function redrivable({ dead }: Pick<JobsTable, 'dead'>): Migration {
+  return {
+    version: 2,
+    name: 'dead letters that can be redriven',
+    statements: [
+      `ALTER TABLE ${dead} ADD COLUMN IF NOT EXISTS fence integer`,
+      `CREATE INDEX IF NOT EXISTS ${DEAD_BY_QUEUE} ON ${dead} (queue, id)`,
+    ],
+  };
+}
+
 /** Tables and indexes, with what a strategy has beside them. */
 export function jobsTableInstallation(
   table: JobsTable,
@@ -101,8 +126,9 @@ export function jobsTableInstallation(
   return {
     schema: table.schema,
     // Who only claims otherwise takes over the other one's jobs: one layout for all but the lanes.
-    layout: { name: table.lane === undefined ? 'skip-locked' : 'sharded', relations: JOBS_RELATIONS },
-    relations,
+    layout: { name: table.lane === undefined ? 'skip-locked' : 'sharded', relations: FIRST_RELATIONS },
+    // What is missing of version 1 is made by its statements, which lock the jobs: what a later version adds is left to that.
+    relations: relations.filter((name) => name !== DEAD_BY_QUEUE),
     routines,
     statements: [
       createJobs(table),
@@ -112,5 +138,6 @@ export function jobsTableInstallation(
       createDead(table),
       ...extra,
     ],
+    changes: [redrivable(table)],
   };
 }

@@ -2,6 +2,7 @@
 
 import type { Database } from '../../drivers/driver.ts';
 import type { Delay } from '../../strategy.ts';
+import { leaseExpired, withError } from './error-log.ts';
 import type { JobsTable } from './table.ts';
 
 /**
@@ -57,6 +58,7 @@ export function delayWith(promote: (limit: number) => string): Delay {
  * stale at once, and the next claim moves the fence past it.
  */
 function reapSql(table: JobsTable, limit: number): string {
+  const lost = withError('last_error', 'attempt', leaseExpired('worker'));
   return `
 WITH expired AS MATERIALIZED (
   SELECT ctid, attempt >= max_attempts AS exhausted
@@ -67,7 +69,8 @@ WITH expired AS MATERIALIZED (
   FOR UPDATE SKIP LOCKED
 ), revived AS (
   UPDATE ${table.jobs}
-  SET state = 'r', run_at = now(), lease_expires_at = NULL, worker = NULL
+  SET state = 'r', run_at = now(), lease_expires_at = NULL, worker = NULL,
+    last_error = ${lost}
   WHERE ctid = ANY (ARRAY (SELECT ctid FROM expired WHERE NOT exhausted))
   RETURNING id
 ), removed AS (
@@ -75,9 +78,8 @@ WITH expired AS MATERIALIZED (
   WHERE ctid = ANY (ARRAY (SELECT ctid FROM expired WHERE exhausted))
   RETURNING *
 ), buried AS (
-  INSERT INTO ${table.dead} (id, created_at, attempt, max_attempts, priority, queue, error, payload)
-  SELECT id, created_at, attempt, max_attempts, priority, queue,
-    concat_ws(E'\\n', 'lease expired in the last attempt, held by ' || worker, last_error), payload
+  INSERT INTO ${table.dead} (id, created_at, fence, attempt, max_attempts, priority, queue, error, payload)
+  SELECT id, created_at, fence, attempt, max_attempts, priority, queue, ${lost}, payload
   FROM removed
 )
 SELECT ((SELECT count(*) FROM revived) + (SELECT count(*) FROM removed))::integer AS reaped`;

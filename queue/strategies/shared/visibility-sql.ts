@@ -1,12 +1,12 @@
 // Which table and statements does a queue with one column for schedule and lease stand on?
 
 import type { Installation } from '../../schema/layout.ts';
+import { leaseExpired, withError } from './error-log.ts';
 import { QUEUE_STORAGE } from './storage.ts';
-import type { JobsTable } from './table.ts';
-import { createDead } from './table.ts';
+import { createDead, DEAD_BY_QUEUE, type JobsTable, redrivable } from './table.ts';
 
-/** Unqualified names of what `visibilityInstallation` makes, indexes included. */
-export const VISIBILITY_RELATIONS: readonly string[] = [
+/** What version 1 has of it. */
+const FIRST_RELATIONS: readonly string[] = [
   'jobs',
   'jobs_id_seq',
   'jobs_pkey',
@@ -16,6 +16,9 @@ export const VISIBILITY_RELATIONS: readonly string[] = [
   'dead',
   'dead_pkey',
 ];
+
+/** Unqualified names of what `visibilityInstallation` makes, indexes included. */
+export const VISIBILITY_RELATIONS: readonly string[] = [...FIRST_RELATIONS, DEAD_BY_QUEUE];
 
 /**
  * `visible_at` alone says whether a job may be claimed; where a job stands is read off the other columns.
@@ -43,7 +46,7 @@ CREATE TABLE IF NOT EXISTS ${table.jobs} (
 /** A job that waits for its instant, or has waited and is not yet claimed: never one that was ready from the start. */
 const DELAYED = 'worker IS NULL AND visible_at > created_at';
 /** A job that nobody may claim again: its last attempt is running, or was left without an outcome. */
-const LAST = 'attempt >= max_attempts AND worker IS NOT NULL';
+export const LAST = 'attempt >= max_attempts AND worker IS NOT NULL';
 
 /**
  * - `jobs_visible` leads the claim. By (queue, id), with the instant as a filter, each claim would walk past every job
@@ -54,8 +57,8 @@ const LAST = 'attempt >= max_attempts AND worker IS NOT NULL';
 export function visibilityInstallation(table: JobsTable): Installation {
   return {
     schema: table.schema,
-    layout: { name: 'visibility-timeout', relations: VISIBILITY_RELATIONS },
-    relations: VISIBILITY_RELATIONS,
+    layout: { name: 'visibility-timeout', relations: FIRST_RELATIONS },
+    relations: FIRST_RELATIONS,
     statements: [
       createJobs(table),
       `CREATE INDEX IF NOT EXISTS jobs_visible ON ${table.jobs} (queue, visible_at)`,
@@ -63,6 +66,7 @@ export function visibilityInstallation(table: JobsTable): Installation {
       `CREATE INDEX IF NOT EXISTS jobs_last ON ${table.jobs} (visible_at) WHERE ${LAST}`,
       createDead(table),
     ],
+    changes: [redrivable(table)],
   };
 }
 
@@ -87,6 +91,9 @@ RETURNING id::text AS id`,
   };
 }
 
+/** The log of errors of a job whose lease has ended: nobody has written that down before whoever finds the job. */
+const LOST = withError('last_error', 'attempt', leaseExpired('worker'));
+
 /**
  * The shape of the shared table's claim, and for its reasons: candidates in a MATERIALIZED CTE, joined back as ctids,
  * the LIMIT a literal. A candidate that another claim has hidden meanwhile is looked at again under its lock, found
@@ -107,6 +114,7 @@ WITH candidate AS MATERIALIZED (
     visible_at = now() + $2::float8 * interval '1 ms',
     attempt = attempt + 1,
     fence = fence + 1,
+    last_error = CASE WHEN worker IS NULL THEN last_error ELSE ${LOST} END,
     worker = $3
   WHERE ctid = ANY (ARRAY (SELECT ctid FROM candidate))
   RETURNING id, attempt, max_attempts, fence, visible_at, payload
@@ -146,10 +154,11 @@ WITH outcome AS MATERIALIZED (
   DELETE FROM ${table.jobs} AS job
   USING outcome
   WHERE outcome.kind IN ('ack', 'dead-letter') AND job.id = outcome.id AND ${owned}
-  RETURNING job.id, job.created_at, job.attempt, job.max_attempts, job.queue, outcome.kind, outcome.error, job.payload
+  RETURNING job.id, job.created_at, job.fence, job.attempt, job.max_attempts, job.queue, job.last_error, outcome.kind,
+    outcome.error, job.payload
 ), buried AS (
-  INSERT INTO ${table.dead} (id, created_at, attempt, max_attempts, priority, queue, error, payload)
-  SELECT id, created_at, attempt, max_attempts, 0, queue, error, payload
+  INSERT INTO ${table.dead} (id, created_at, fence, attempt, max_attempts, priority, queue, error, payload)
+  SELECT id, created_at, fence, attempt, max_attempts, 0, queue, ${withError('last_error', 'attempt', 'error')}, payload
   FROM removed
   WHERE kind = 'dead-letter'
 ), returned AS (
@@ -158,7 +167,10 @@ WITH outcome AS MATERIALIZED (
     visible_at = now() + outcome.delay_ms * interval '1 ms',
     fence = job.fence + 1,
     attempt = CASE WHEN outcome.kind = 'release' THEN job.attempt - 1 ELSE job.attempt END,
-    last_error = CASE WHEN outcome.kind = 'retry' THEN outcome.error ELSE job.last_error END,
+    last_error = CASE
+      WHEN outcome.kind = 'retry' THEN ${withError('job.last_error', 'job.attempt', 'outcome.error')}
+      ELSE job.last_error
+    END,
     worker = NULL
   FROM outcome
   WHERE outcome.kind IN ('retry', 'release') AND job.id = outcome.id AND ${owned}
@@ -223,9 +235,8 @@ WITH RECURSIVE queues AS (
   WHERE ctid = ANY (ARRAY (SELECT ctid FROM expired))
   RETURNING *
 ), buried AS (
-  INSERT INTO ${table.dead} (id, created_at, attempt, max_attempts, priority, queue, error, payload)
-  SELECT id, created_at, attempt, max_attempts, 0, queue,
-    concat_ws(E'\\n', 'lease expired in the last attempt, held by ' || worker, last_error), payload
+  INSERT INTO ${table.dead} (id, created_at, fence, attempt, max_attempts, priority, queue, error, payload)
+  SELECT id, created_at, fence, attempt, max_attempts, 0, queue, ${LOST}, payload
   FROM removed
 )
 SELECT
@@ -245,7 +256,7 @@ SELECT
 }
 
 /** Where a job stands. A lease that ended in the last attempt counts as leased until it is reaped. */
-const STANDING = `
+export const STANDING = `
   CASE
     WHEN ${LAST} THEN 'leased'
     WHEN visible_at <= now() THEN 'ready'

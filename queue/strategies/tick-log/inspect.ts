@@ -18,6 +18,7 @@ WITH ready AS (
 SELECT
   ready.count AS ready,
   (SELECT count(*) FROM ${tables.delayed} WHERE queue = $1)::float8 AS delayed,
+  (SELECT count(*) FROM ${tables.delayed} WHERE run_at <= now() AND queue = $1)::float8 AS due,
   (
     SELECT coalesce(sum(size - coalesce(bit_count(done), 0)), 0) FROM ${tables.chunk} WHERE queue = $1
   )::float8 AS leased,

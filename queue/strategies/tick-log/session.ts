@@ -15,7 +15,7 @@ import type {
 } from '../../strategy.ts';
 import { PLACES } from '../shared/place-token.ts';
 import { keepIndexPlans } from '../shared/planner.ts';
-import { storableError } from '../shared/settle.ts';
+import { delayMsOf, storableError } from '../shared/settle.ts';
 import { EmptyQueues, type KnownTicks } from './known-ticks.ts';
 import { extendSql, settleCall } from './settle-sql.ts';
 import type { LogTables } from './tables.ts';
@@ -173,7 +173,7 @@ function prepareSettle(outcomes: readonly Outcome[]) {
     others.map(({ token }) => Math.floor(token / PLACES)),
     others.map(({ token }) => token % PLACES),
     others.map(({ outcome }) => outcome.kind),
-    others.map(({ outcome }) => (outcome.kind === 'retry' ? outcome.delayMs : 0)),
+    others.map(({ outcome }) => delayMsOf(outcome)),
     others.map(({ outcome }) => ('error' in outcome ? storableError(outcome.error) : null)),
   ];
   const read = (stale: readonly string[]): SettleResult => {

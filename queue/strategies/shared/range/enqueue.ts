@@ -1,10 +1,13 @@
 // How do jobs get their numbers?
 
-import type { Database } from '../../../drivers/driver.ts';
+import type { CopyingDatabase, Database } from '../../../drivers/driver.ts';
 import { MAX_ATTEMPTS } from '../../../job.ts';
 import { encodePayload } from '../../../payload.ts';
 import { prepared, quoteLiteral } from '../../../sql.ts';
-import type { JobId, NewJob } from '../../../strategy.ts';
+import type { ClaimStrategy, JobId, NewJob } from '../../../strategy.ts';
+import { COPY_FROM_JOBS, mayCopySql } from '../bulk.ts';
+import { copyField } from '../copy-text.ts';
+import { type DrawnRow, drawnColumns, numbersOf } from '../drawn-numbers.ts';
 import { isDriver } from '../read-committed.ts';
 import { idOf, type RangeTables, slotSql } from './relations.ts';
 import type { Routine } from './routine.ts';
@@ -33,13 +36,6 @@ interface Group {
   readonly waits: boolean;
   readonly jobs: EncodedJob[];
   readonly places: number[];
-}
-
-/** `numbers` only when other jobs' numbers lie between those of the statement. */
-interface AppendedRow {
-  readonly first: string | null;
-  readonly count: number;
-  readonly numbers: string | null;
 }
 
 /**
@@ -73,9 +69,24 @@ WITH appended AS (
   WHERE ${present(tables)}
   RETURNING seq
 )
-SELECT min(seq) AS first, count(*)::integer AS count,
-  CASE WHEN max(seq) - min(seq) + 1 > count(*) THEN string_agg(seq::text, ',') END AS numbers
+SELECT ${drawnColumns('seq')}
 FROM appended`;
+}
+
+/** The numbers of jobs that are copied behind this, in the same transaction. */
+function drawSql(tables: RangeTables): string {
+  const slot = slotSql(tables);
+  return `
+SELECT ${drawnColumns('seq')}${slot === undefined ? '' : `, ${slot} AS slot`}
+FROM (
+  SELECT ${NUMBER} AS seq
+  FROM generate_series(1, CASE WHEN ${mayCopySql(tables.jobs)} THEN $5::integer ELSE 0 END)
+  WHERE ${present(tables)}
+) AS drawn`;
+}
+
+function copySql({ jobs, rotates }: RangeTables): string {
+  return `COPY ${jobs} (lane, seq, max_attempts, payload${rotates ? ', slot' : ''}) FROM STDIN`;
 }
 
 /** Jobs whose lane is not there yet, and those that wait for an instant. The order of the arrays is that of the ids. */
@@ -99,14 +110,16 @@ WITH job AS MATERIALIZED (
 SELECT id::text AS id FROM job`;
 }
 
-/** Makes the enqueue of `tables`; `openLane` is the routine that makes a lane. */
+/** Makes both ways of enqueueing into `tables`; `openLane` is the routine that makes a lane. */
 export function enqueueRanges(
   tables: RangeTables,
   openLane: Routine,
-): (db: Database, jobs: readonly NewJob[]) => Promise<readonly JobId[]> {
+): Required<Pick<ClaimStrategy, 'enqueue' | 'bulk'>> {
   const one = prepared(appendOneSql(tables));
   const many = prepared(appendManySql(tables));
   const deposit = prepared(depositSql(tables));
+  const draw = prepared(drawSql(tables));
+  const copy = copySql(tables);
   const find = prepared(
     `SELECT id, numbers::oid::text AS numbers FROM ${tables.lanes} WHERE queue = $1 AND priority = $2`,
   );
@@ -143,7 +156,7 @@ export function enqueueRanges(
       return rows[0] === undefined ? undefined : [Number(rows[0].seq)];
     }
     const values = [jobs.map((job) => job.maxAttempts), jobs.map((job) => job.payload)];
-    const { rows } = await db.query<AppendedRow>(many([...lane, ...values]));
+    const { rows } = await db.query<DrawnRow>(many([...lane, ...values]));
     return rows[0] === undefined ? undefined : numbersOf(rows[0]);
   };
 
@@ -163,22 +176,74 @@ export function enqueueRanges(
   const enter = async (db: Database, group: Group): Promise<readonly JobId[]> =>
     (group.waits ? undefined : await append(db, group)) ?? (await put(db, group));
 
-  return async (db, jobs) => {
-    const all = groups(jobs.map(encode));
-    if (all.length === 1 && all[0] !== undefined) return enter(db, all[0]);
-    const ids: JobId[] = new Array(jobs.length);
-    const enterAll = async (tx: Database): Promise<void> => {
-      for (const group of all)
-        for (const [index, id] of (await enter(tx, group)).entries()) ids[group.places[index] ?? 0] = id;
-    };
-    if (!isDriver(db)) await enterAll(db);
-    else {
-      // All or none: their lanes first, then the jobs in one transaction.
-      for (const group of all) if (!group.waits) await laneOf(db, group);
-      await db.transaction(enterAll);
-    }
+  /** Ids of the jobs copied into their lane; `undefined` when that does not exist, or may not be copied into. */
+  const copyGroup = async (tx: CopyingDatabase, group: Group): Promise<readonly JobId[] | undefined> => {
+    const lane = await laneOf(tx, group);
+    if (lane === undefined) return undefined;
+    const { queue, priority, jobs } = group;
+    const { rows } = await tx.query<DrawnRow & { readonly slot?: number }>(
+      draw([lane.id, lane.numbers, queue, priority, jobs.length]),
+    );
+    const numbers = rows[0] && numbersOf(rows[0]);
+    if (numbers === undefined) return undefined;
+    const ending = tables.rotates ? `\t${rows[0]?.slot}\n` : '\n';
+    await tx.copyIn(copy, copyLines(lane.id, numbers, jobs, ending));
+    return numbers.map((number) => idOf(lane.id, number));
+  };
+
+  /** Groups of a few jobs go as they always do, and of many that may not be copied, so many at a time. */
+  const enterInBulk = async (tx: CopyingDatabase, group: Group): Promise<readonly JobId[]> => {
+    if (group.jobs.length < COPY_FROM_JOBS) return enter(tx, group);
+    const copied = await copyGroup(tx, group);
+    if (copied !== undefined) return copied;
+    const ids: JobId[] = [];
+    for (let start = 0; start < group.jobs.length; start += COPY_FROM_JOBS)
+      ids.push(...(await enter(tx, { ...group, jobs: group.jobs.slice(start, start + COPY_FROM_JOBS) })));
     return ids;
   };
+
+  const openLanes = async (db: Database, all: readonly Group[]): Promise<void> => {
+    for (const group of all) if (!group.waits) await laneOf(db, group);
+  };
+
+  return {
+    async enqueue(db, jobs) {
+      const all = groups(jobs.map(encode));
+      if (all.length === 1 && all[0] !== undefined) return enter(db, all[0]);
+      if (!isDriver(db)) return inPlaces(jobs.length, all, (group) => enter(db, group));
+      // All or none: their lanes first, then the jobs in one transaction.
+      await openLanes(db, all);
+      return db.transaction((tx) => inPlaces(jobs.length, all, (group) => enter(tx, group)));
+    },
+    bulk: {
+      fromJobs: COPY_FROM_JOBS,
+      prepare: (driver, jobs) => openLanes(driver, groups(jobs.map(encode))),
+      enqueue: (tx, jobs) =>
+        inPlaces(jobs.length, groups(jobs.map(encode)), (group) => enterInBulk(tx, group)),
+    },
+  };
+}
+
+/** Enters one group after the other; the ids in the order of the caller's jobs. */
+async function inPlaces(
+  count: number,
+  all: readonly Group[],
+  enter: (group: Group) => Promise<readonly JobId[]>,
+): Promise<readonly JobId[]> {
+  const ids: JobId[] = new Array(count);
+  for (const group of all)
+    for (const [index, id] of (await enter(group)).entries()) ids[group.places[index] ?? 0] = id;
+  return ids;
+}
+
+function* copyLines(
+  lane: number,
+  numbers: readonly number[],
+  jobs: readonly EncodedJob[],
+  ending: string,
+): Generator<string> {
+  for (const [index, { maxAttempts, payload }] of jobs.entries())
+    yield `${lane}\t${numbers[index]}\t${maxAttempts}\t${copyField(payload)}${ending}`;
 }
 
 function encode(job: NewJob): EncodedJob {
@@ -207,10 +272,4 @@ function groups(jobs: readonly EncodedJob[]): readonly Group[] {
     group.places.push(place);
   }
   return [...found.values()];
-}
-
-function numbersOf({ first, count, numbers }: AppendedRow): readonly number[] | undefined {
-  if (count === 0) return undefined;
-  if (numbers !== null) return numbers.split(',').map(Number);
-  return Array.from({ length: count }, (_, index) => Number(first) + index);
 }

@@ -38,6 +38,7 @@ WITH living AS MATERIALIZED (
 SELECT
   (SELECT count(*) FROM living WHERE NOT leased)::float8 AS ready,
   (SELECT count(*) FROM ${delayed} WHERE queue = $1)::float8 AS delayed,
+  (SELECT count(*) FROM ${delayed} WHERE run_at <= now() AND queue = $1)::float8 AS due,
   (SELECT count(*) FROM living WHERE leased)::float8 AS leased,
   (SELECT count(*) FROM ${dead} WHERE queue = $1)::float8 AS dead,
   (SELECT extract(epoch FROM clock_timestamp() - min(since))::float8 * 1000 FROM living WHERE NOT leased) AS oldest_ms`;

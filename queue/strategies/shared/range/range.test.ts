@@ -163,8 +163,15 @@ for (const factory of [rangeLease, ring]) {
     const last = await claim();
     assert.equal(last.attempt, 3);
     await session.settle([{ kind: 'dead-letter', job: last, error: 'enough' }]);
-    const { rows } = await driver.query({ text: `SELECT id::text, attempt, last_error FROM ${SCHEMA}.dead` });
-    assert.deepEqual(rows, [{ id, attempt: 3, last_error: 'enough' }]);
+    const [dead] = (await strategy.deadLetters?.list(driver, {}, undefined, 10)) ?? [];
+    assert.deepEqual([dead?.id, dead?.attempt], [id, 3]);
+    assert.deepEqual(
+      dead?.errors.map(({ attempt, error }) => [attempt, error]),
+      [
+        [1, 'no'],
+        [3, 'enough'],
+      ],
+    );
   });
 }
 

@@ -13,6 +13,7 @@
 // claim that is under way, or to one that was cut off after it had moved the cursor: `tend` tells them apart.
 
 import { createHash } from 'node:crypto';
+import type { Migration } from '../../../schema/migrations.ts';
 import { qualify } from '../../../sql.ts';
 import type { StrategyOptions } from '../../../strategy.ts';
 import { vacuumedAfter } from '../storage.ts';
@@ -51,6 +52,8 @@ export interface RangeLocks {
   readonly moving: number;
   readonly opening: number;
   readonly tending: number;
+  /** Held, shared, by every transaction that takes waiting jobs out of the lane, until it has ended. */
+  readonly removing: number;
 }
 
 /** The names for a schema. Throws InvalidArgumentError when it is no valid identifier. */
@@ -74,11 +77,17 @@ export function rangeTables({ schema, fillfactor = 50 }: StrategyOptions, rotate
     leases: name('leases'),
     tended: name('tended'),
     fillfactor,
-    locks: { latch: base, moving: base + 1, opening: base + 2, tending: base + 3 },
+    locks: {
+      latch: base,
+      moving: base + 1,
+      opening: base + 2,
+      tending: base + 3,
+      removing: base + 4,
+    },
   };
 }
 
-/** Unqualified names of what `createRelations` makes. The sequences of a lane come with its first job. */
+/** Unqualified names of what `createRelations` makes, version 1 of the layout. The sequences of a lane come with its first job. */
 export function rangeRelations({ rotates }: RangeTables): readonly string[] {
   const shared = [
     'jobs',
@@ -210,6 +219,23 @@ export function createRelations(tables: RangeTables): readonly string[] {
     `CREATE SEQUENCE IF NOT EXISTS ${ids}`,
     `CREATE SEQUENCE IF NOT EXISTS ${leases}`,
     `CREATE SEQUENCE IF NOT EXISTS ${tended}`,
+  ];
+}
+
+/** Unqualified names of what `rangeChanges` makes. */
+export const CHANGED_RELATIONS: readonly string[] = ['dead_queue', 'inbox_id'];
+
+/** The versions of the layout from 2 on. */
+export function rangeChanges({ inbox, dead }: RangeTables): readonly Migration[] {
+  return [
+    {
+      version: 2,
+      name: 'dead letters by queue, the inbox by id',
+      statements: [
+        `CREATE INDEX IF NOT EXISTS dead_queue ON ${dead} (queue, id)`,
+        `CREATE INDEX IF NOT EXISTS inbox_id ON ${inbox} (id)`,
+      ],
+    },
   ];
 }
 

@@ -15,7 +15,7 @@ export interface Routine {
  * as settings; without, it is planned as its caller's connection says.
  */
 export function routine(
-  tables: RangeTables,
+  tables: Pick<RangeTables, 'schema' | 'jobs'>,
   verb: string,
   args: string,
   types: string,

@@ -244,7 +244,7 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
         some.map(({ lease }) => lease),
         some.map(({ place }) => place),
         some.map(({ outcome }) => outcome.kind),
-        some.map(({ outcome }) => (outcome.kind === 'retry' ? outcome.delayMs : 0)),
+        some.map(({ outcome }) => ('delayMs' in outcome ? (outcome.delayMs ?? 0) : 0)),
         some.map(({ outcome }) => ('error' in outcome ? storableError(outcome.error) : null)),
         ending,
       ]),

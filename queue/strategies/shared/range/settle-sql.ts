@@ -1,5 +1,6 @@
 // How are some jobs of a range settled, when not all of it is done at once, and how is a lease prolonged?
 
+import { withError } from '../error-log.ts';
 import { idSql, type RangeTables, slotSql } from './relations.ts';
 
 /**
@@ -52,26 +53,27 @@ WITH outcome AS MATERIALIZED (
   RETURNING target.lease, target.place, target.kind, target.delay_ms, target.error, ${idSql('job')} AS id,
     job.lane, job.attempt + target.crashes AS attempt, job.max_attempts, job.since, job.last_error, job.payload
 ), moved AS MATERIALIZED (
-  SELECT removed.*, lane.queue, lane.priority, lane.numbers
+  SELECT removed.*, lane.queue, lane.priority, lane.numbers,
+    CASE WHEN kind = 'release' THEN last_error ELSE ${withError('last_error', 'attempt + 1', 'error')} END AS errors,
+    CASE WHEN kind = 'release' THEN attempt ELSE attempt + 1 END AS begun
   FROM removed
   JOIN ${lanes} AS lane ON lane.id = removed.lane
   WHERE removed.kind <> 'ack'
 ), buried AS (
   INSERT INTO ${dead} (id, since, attempt, max_attempts, priority, queue, last_error, payload)
-  SELECT id, since, attempt + 1, max_attempts, priority, queue, error, payload
+  SELECT id, since, begun, max_attempts, priority, queue, errors, payload
   FROM moved
   WHERE kind = 'dead-letter'
 ), postponed AS (
   INSERT INTO ${delayed} (run_at, id, since, attempt, max_attempts, priority, queue, last_error, payload)
-  SELECT now() + delay_ms * interval '1 ms', id, since, attempt + 1, max_attempts, priority, queue, error, payload
+  SELECT now() + delay_ms * interval '1 ms', id, since, begun, max_attempts, priority, queue, errors, payload
   FROM moved
-  WHERE kind = 'retry' AND delay_ms > 0
+  WHERE kind <> 'dead-letter' AND delay_ms > 0
 ), appended AS (
   INSERT INTO ${jobs}
     (lane, seq, origin, attempt, max_attempts, since, last_error, payload${slot === undefined ? '' : ', slot'})
-  SELECT lane, nextval(numbers), id, CASE WHEN kind = 'retry' THEN attempt + 1 ELSE attempt END, max_attempts, since,
-    coalesce(error, last_error), payload${slot === undefined ? '' : `, ${slot}`}
-  FROM (SELECT * FROM moved WHERE kind = 'release' OR (kind = 'retry' AND delay_ms <= 0) ORDER BY lease, place) AS again
+  SELECT lane, nextval(numbers), id, begun, max_attempts, since, errors, payload${slot === undefined ? '' : `, ${slot}`}
+  FROM (SELECT * FROM moved WHERE kind <> 'dead-letter' AND delay_ms <= 0 ORDER BY lease, place) AS again
 )
 SELECT
   (count(*) FILTER (WHERE kind = 'ack'))::integer AS acked,

@@ -6,12 +6,22 @@ import { installs } from '../installs.ts';
 import { PRIORITIES } from '../lease-strategy.ts';
 import { keepIndexPlans } from '../planner.ts';
 import { delayWith } from '../upkeep.ts';
+import { takeBesideRemovals } from './beside-removals-sql.ts';
 import { Books } from './books.ts';
+import { deadLettersOfRanges } from './dead-letters.ts';
 import { enqueueRanges } from './enqueue.ts';
+import { findRanges } from './find.ts';
 import { readRangeContents, readRangeStats } from './inspect.ts';
 import { adopt, openLane } from './lanes-sql.ts';
 import { promoteSql } from './promote-sql.ts';
-import { createRelations, rangeRelations, rangeTables } from './relations.ts';
+import {
+  CHANGED_RELATIONS,
+  createRelations,
+  rangeChanges,
+  rangeRelations,
+  rangeTables,
+} from './relations.ts';
+import { cancelRanges, removeWaiting } from './remove-sql.ts';
 import { rotate } from './rotate-sql.ts';
 import { RangeSession, rangeStatements } from './session.ts';
 import { take } from './take-sql.ts';
@@ -29,7 +39,9 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
   const tables = rangeTables(options, design.rotates);
   const open = openLane(tables);
   const adoptJobs = adopt(tables, open);
-  const taking = take(tables, adoptJobs);
+  const besideRemovals = takeBesideRemovals(tables);
+  const taking = take(tables, adoptJobs, besideRemovals);
+  const removing = removeWaiting(tables);
   const reaping = reap(tables);
   const horizons = setHorizons(tables);
   const tending = tend(tables);
@@ -39,7 +51,9 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
   const routines = [
     open,
     adoptJobs,
+    besideRemovals,
     taking,
+    removing,
     reaping,
     horizons,
     tending,
@@ -60,7 +74,7 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
       crashCountsAttempt: true,
       transactionPooler: true,
     },
-    relations: rangeRelations(tables),
+    relations: [...rangeRelations(tables), ...CHANGED_RELATIONS],
     priorities: PRIORITIES,
     delay: delayWith((limit) => promoteSql(tables, limit)),
     ...installs({
@@ -69,14 +83,18 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
       relations: rangeRelations(tables),
       routines,
       statements: createRelations(tables),
+      changes: rangeChanges(tables),
     }),
-    enqueue: enqueueRanges(tables, open),
+    ...enqueueRanges(tables, open),
     async openWorker(connection: Connection, workerId: string) {
       return new RangeSession(await keepIndexPlans(connection), statements, workerId);
     },
     reap: (db, limit) => books.reap(db, Math.max(1, Math.trunc(limit))),
     stats: (db, queue) => readRangeStats(db, tables, queue),
     contents: (db, afterId, limit) => readRangeContents(db, tables, afterId, limit),
+    inspection: findRanges(tables),
+    cancellation: cancelRanges(removing),
+    deadLetters: deadLettersOfRanges(tables),
     upkeep: { everyMs: TEND_EVERY_MS, run: (db, early = false) => books.tend(db, early) },
   };
 }

@@ -85,8 +85,8 @@ function closeSpans({ spans, jobs, rotates }: RangeTables): string {
  *   then held until its commit. One that finds nothing waits for whoever holds the latch, too, before it goes on to a less
  *   urgent lane.
  */
-export function take(tables: RangeTables, adoptJobs: Routine): Routine {
-  const { jobs, lanes, spans, gaps, inbox, leases, locks, rotates, turns } = tables;
+export function take(tables: RangeTables, adoptJobs: Routine, besideRemovals: Routine): Routine {
+  const { lanes, spans, gaps, inbox, leases, locks } = tables;
   const hasGaps = `EXISTS (SELECT FROM ${gaps} AS gap WHERE gap.lane = this.id AND gap.lo > floor_at)`;
   const idle = `${positionSql('this.numbers')} <= ${positionSql('this.cursor')} AND NOT ${hasGaps}`;
   return routine(
@@ -145,11 +145,47 @@ BEGIN
     BEGIN
       PERFORM pg_advisory_lock(${locks.latch}, this.id);
       place := ${positionSql('this.cursor')};
-${rotates ? `      SELECT last_value % 3 INTO view FROM ${turns};\n` : ''}      ${byView(
-      tables,
-      (live) => `SELECT min(seq), max(seq), count(*) INTO new_first, new_last, new_count
+      -- Whoever removes jobs from now on waits for the latch before it deletes any.
+      IF (
+        CASE WHEN pg_try_advisory_lock(${locks.removing}, this.id) THEN pg_advisory_unlock(${locks.removing}, this.id) END
+      ) THEN
+      ${takeUnheeding(tables, hasGaps)}
+      ELSE
+        SELECT beside.los, beside.his, beside.deaths, beside.broken, taken + beside.taken, true
+        INTO los, his, deaths, broken, taken, leaves_gaps
+        FROM ${besideRemovals.name}(this.id, this.cursor, floor_at, wanted - taken) AS beside;
+        views := array_fill(${EVERYWHERE}, ARRAY[cardinality(los)]);
+      END IF;
+      IF leaves_gaps THEN
+        PERFORM pg_advisory_xact_lock(${locks.latch}, this.id);
+      END IF;
+      PERFORM pg_advisory_unlock(${locks.latch}, this.id);
+    EXCEPTION WHEN query_canceled OR OTHERS THEN
+      PERFORM pg_advisory_unlock(${locks.latch}, this.id);
+      RAISE;
+    END;
+    -- From now on, not from when the claim began to wait for the latch.
+    until := clock_timestamp() + lease_ms * interval '1 ms';
+    FOR i IN 1 .. cardinality(los) LOOP
+      number := nextval(${quoteLiteral(leases)});
+      INSERT INTO ${spans} (lane, crashes, lo, hi, base, lease, expires_at, worker)
+      VALUES (this.id, deaths[i], los[i], his[i], los[i], number, until, worker_name);
+      view := views[i];
+      ${byView(tables, (live) => `RETURN QUERY ${spanRows(live)};`)}
+    END LOOP;
+  END LOOP;
+END`,
+  );
+}
+
+/** What is taken while nobody removes jobs of the lane: by what this claim sees, and no row is locked. */
+function takeUnheeding(tables: RangeTables, hasGaps: string): string {
+  const { jobs, gaps, rotates, turns } = tables;
+  return `${rotates ? `      SELECT last_value % 3 INTO view FROM ${turns};\n` : ''}      ${byView(
+    tables,
+    (live) => `SELECT min(seq), max(seq), count(*) INTO new_first, new_last, new_count
         FROM (${following(live, 'wanted - taken')}) AS present;`,
-    )}
+  )}
 ${
   rotates
     ? `      IF new_count = 0 AND ${positionSql('this.numbers')} > place THEN
@@ -201,27 +237,7 @@ ${
         deaths := deaths || 0::smallint;
         views := views || view;
         taken := taken + (new_last - new_first + 1);
-      END IF;
-      IF leaves_gaps THEN
-        PERFORM pg_advisory_xact_lock(${locks.latch}, this.id);
-      END IF;
-      PERFORM pg_advisory_unlock(${locks.latch}, this.id);
-    EXCEPTION WHEN query_canceled OR OTHERS THEN
-      PERFORM pg_advisory_unlock(${locks.latch}, this.id);
-      RAISE;
-    END;
-    -- From now on, not from when the claim began to wait for the latch.
-    until := clock_timestamp() + lease_ms * interval '1 ms';
-    FOR i IN 1 .. cardinality(los) LOOP
-      number := nextval(${quoteLiteral(leases)});
-      INSERT INTO ${spans} (lane, crashes, lo, hi, base, lease, expires_at, worker)
-      VALUES (this.id, deaths[i], los[i], his[i], los[i], number, until, worker_name);
-      view := views[i];
-      ${byView(tables, (live) => `RETURN QUERY ${spanRows(live)};`)}
-    END LOOP;
-  END LOOP;
-END`,
-  );
+      END IF;`;
 }
 
 /** Takes the first runs that have appeared within `gap`, and keeps what is left of it. */

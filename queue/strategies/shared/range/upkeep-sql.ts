@@ -1,6 +1,7 @@
 // How do dead workers' ranges come back, and books stay short?
 
 import { quoteLiteral } from '../../../sql.ts';
+import { leaseExpired, withError } from '../error-log.ts';
 import { ROUTINE_PLANS } from '../planner.ts';
 import { floorOf, idSql, positionSql, type RangeTables } from './relations.ts';
 import { type Routine, routine } from './routine.ts';
@@ -61,7 +62,7 @@ BEGIN
       )
       INSERT INTO ${dead} (id, since, attempt, max_attempts, priority, queue, last_error, payload)
       SELECT id, since, attempt + span.crashes + 1, max_attempts, this.priority, this.queue,
-        concat_ws(E'\\n', 'lease expired in the last attempt, held by ' || span.worker, last_error), payload
+        ${withError('last_error', 'attempt + span.crashes + 1', leaseExpired('span.worker'))}, payload
       FROM exhausted;
       INSERT INTO ${gaps} (lane, crashes, lo, hi, horizon)
       VALUES (span.lane, span.crashes + 1, span.lo, cut, '0'::xid8);

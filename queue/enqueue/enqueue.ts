@@ -1,0 +1,121 @@
+// How do jobs get from the caller into the tables of the strategy?
+
+import type { QueueContext } from '../context.ts';
+import type { Database, Transactor } from '../drivers/driver.ts';
+import { validateJob } from '../job.ts';
+import { requireKey, requireKnownKeys } from '../keys.ts';
+import type { JobId, NewJob } from '../strategy.ts';
+import type { Signaller } from '../wakeup/wakeup.ts';
+import { encodeJob } from './encoding.ts';
+import { entranceTo } from './entering.ts';
+import { requestsOf } from './requests.ts';
+import { readCommitted } from './transaction.ts';
+import { enqueueUniqueThrough, type UniqueResult } from './unique.ts';
+
+/** Options of an enqueue. */
+export interface EnqueueOptions {
+  /** The caller's open transaction: the jobs appear if and when it commits. */
+  readonly tx?: Database;
+  /**
+   * Name of this call, 1…200 bytes, for a caller who may have to make it again without knowing what became of it: of all calls
+   * with the same key one enqueues, and all are answered with its ids. A call with the same key and other jobs throws
+   * IdempotencyError. Keys are of the whole schema, and kept for `idempotencyMs`. Costs two statements more.
+   */
+  readonly idempotencyKey?: string;
+}
+
+/** Enqueues all jobs or none; one id for each, in their order. */
+export type EnqueueJobs = (jobs: readonly NewJob[], options: EnqueueOptions) => Promise<readonly JobId[]>;
+
+const ENQUEUE_KEYS: readonly (keyof EnqueueOptions)[] = ['tx', 'idempotencyKey'];
+
+/** The enqueue of one queue object. */
+export function enqueueThrough(context: QueueContext, signaller: Signaller): EnqueueJobs {
+  const { driver, strategy, maxPayloadBytes } = context;
+  const entrance = entranceTo(context);
+  const requests = requestsOf(context);
+  const enqueueUnique = enqueueUniqueThrough(context);
+
+  /** Where the signal can travel with the enqueue. */
+  const signallingOf = ([queue, ...others]: readonly string[]): Transactor | undefined =>
+    queue === undefined || others.length > 0 ? undefined : signaller.behindEnqueue?.(queue);
+
+  const send = async (
+    db: Database,
+    jobs: readonly NewJob[],
+    queues: readonly string[],
+  ): Promise<readonly JobId[]> => {
+    // Both are issued before either is awaited: on a connection that pipelines, the signal costs no round trip.
+    const [ids] = await Promise.all([entrance.enter(db, jobs), signaller.insideEnqueue?.(db, queues)]);
+    return ids;
+  };
+
+  const enqueuePlain = async (
+    jobs: readonly NewJob[],
+    queues: readonly string[],
+    tx: Database | undefined,
+  ): Promise<readonly JobId[]> => {
+    if (tx !== undefined) return send(tx, jobs, queues);
+    // One statement is its own transaction; more than one, the signal's included, needs a real one.
+    const single = signaller.insideEnqueue === undefined && entrance.isSingle(jobs);
+    const signalling = single ? signallingOf(queues) : undefined;
+    if (signalling !== undefined) return strategy.enqueue(signalling, jobs);
+    if (!single) await entrance.prepare(driver, jobs);
+    const ids = single
+      ? await strategy.enqueue(driver, jobs)
+      : await driver.transaction((own) => send(own, jobs, queues));
+    signaller.afterEnqueue?.(queues);
+    return ids;
+  };
+
+  /** In a transaction, with all that one statement cannot do. */
+  const enqueueGuarded = async (
+    db: Database,
+    jobs: readonly NewJob[],
+    queues: readonly string[],
+    key: string | undefined,
+  ): Promise<UniqueResult> => {
+    const work = () => enqueueUnique(db, jobs, (entering) => entrance.enter(db, entering));
+    const done = key === undefined ? await work() : await requests.once(db, key, jobs, work);
+    // Also when nothing was enqueued: the signal of the first call may have been lost with its answer.
+    await signaller.insideEnqueue?.(db, queues);
+    return 'repeated' in done ? { ids: done.ids, jobs: [], entered: [], removed: [] } : done;
+  };
+
+  /** Tells the observer, queue by queue. */
+  const tell = (jobs: readonly NewJob[], ids: readonly JobId[], inTransaction: boolean): void => {
+    const entered = Map.groupBy(ids.entries(), ([place]) => jobs[place]?.queue ?? '');
+    for (const [queue, places] of entered)
+      context.emit({ kind: 'enqueued', queue, ids: places.map(([, id]) => id), inTransaction });
+  };
+
+  return async (jobs, options) => {
+    // First of all: a misspelt tx would commit apart from the caller's transaction.
+    requireKnownKeys('an enqueue', options, ENQUEUE_KEYS);
+    const { tx, idempotencyKey } = options;
+    if (idempotencyKey !== undefined) requireKey('idempotencyKey', idempotencyKey);
+    if (jobs.length === 0) return [];
+    let plain = idempotencyKey === undefined;
+    for (const job of jobs) {
+      validateJob(strategy, job);
+      if (job.unique !== undefined) plain = false;
+    }
+    // All of them before anything is sent: a transaction of the caller's must not be left with some.
+    const encoded = jobs.map((job) => encodeJob(job, maxPayloadBytes));
+    const queues = jobs.length === 1 ? [jobs[0]?.queue ?? ''] : [...new Set(jobs.map((job) => job.queue))];
+    if (plain) {
+      const ids = await enqueuePlain(encoded, queues, tx);
+      if (context.observed) tell(jobs, ids, tx !== undefined);
+      return ids;
+    }
+    const guarded = (db: Database) => enqueueGuarded(db, encoded, queues, idempotencyKey);
+    if (tx === undefined) await entrance.prepare(driver, encoded);
+    const done = tx === undefined ? await readCommitted(driver, guarded) : await guarded(tx);
+    if (tx === undefined) signaller.afterEnqueue?.(queues);
+    if (context.observed) {
+      for (const id of done.removed) context.emit({ kind: 'cancelled', id, running: false });
+      tell(done.jobs, done.entered, tx !== undefined);
+    }
+    return done.ids;
+  };
+}

@@ -1,0 +1,110 @@
+// Which permits does a worker hold, and until when?
+
+import type { ClaimedJob, JobId } from '../strategy.ts';
+import type { LeasedJob } from './turn.ts';
+
+/** A claimed job in somebody's hands. */
+export interface Startable {
+  readonly job: ClaimedJob;
+}
+
+/** Who starts handlers, and is told when. */
+export interface Starter<Held> {
+  /** Calls the handler of `held` now, within this call. Must not throw. */
+  start(held: Held): void;
+  /** The key of `held` is at its limit: releases it, to come back after `delayMs`. Must not throw. */
+  postpone(held: Held, delayMs: number): void;
+  /**
+   * The permit of `held` has expired under its handler, or another lease of the same job has come: to be treated as a
+   * lease that is lost. Must not throw.
+   */
+  lose(held: Held): void;
+}
+
+/** A job and who starts it. */
+export interface Charge<Held> {
+  readonly held: Held;
+  readonly starter: Starter<Held>;
+}
+
+interface Work<Held> extends Charge<Held> {
+  untilMs: number;
+}
+
+/** The job of `held` under its present lease. */
+export function leased({ job }: Startable): LeasedJob {
+  return { id: job.id, token: job.lease.fencingToken };
+}
+
+/** The permits of one worker by the ids of their jobs. */
+export class PermitBook<Held extends Startable> {
+  readonly #works = new Map<JobId, Work<Held>>();
+  #adopted: Held[] = [];
+  #ended: LeasedJob[] = [];
+
+  /** Whether the server is to be told of permits that are given up, or of handlers without one. */
+  get hasNews(): boolean {
+    return this.#ended.length + this.#adopted.length > 0;
+  }
+
+  /** A handler has started under a permit until `untilMs` of the monotonic clock. */
+  hold({ held, starter }: Charge<Held>, untilMs: number): void {
+    this.#works.set(held.job.id, { held, starter, untilMs });
+  }
+
+  /** A handler is at work without a permit, and is to have one. */
+  adopt(charge: Charge<Held>): void {
+    const { id } = charge.held.job;
+    if (this.#works.has(id)) return;
+    this.hold(charge, Number.POSITIVE_INFINITY);
+    this.#adopted.push(charge.held);
+  }
+
+  /** The handler of `held` has ended. Does nothing when it had no permit. */
+  end(held: Held): void {
+    if (this.#works.size === 0 || this.#works.get(held.job.id)?.held !== held) return;
+    this.#works.delete(held.job.id);
+    this.giveUp(leased(held));
+  }
+
+  /** A permit is not needed any more, if there is one. */
+  giveUp(job: LeasedJob): void {
+    this.#ended.push(job);
+  }
+
+  /** What is to be told, taken out. */
+  takeNews(): { readonly ended: readonly LeasedJob[]; readonly adopted: readonly Held[] } {
+    const ended = this.#ended;
+    const adopted = this.#adopted.filter((held) => this.#works.get(held.job.id)?.held === held);
+    this.#ended = [];
+    this.#adopted = [];
+    return { ended, adopted };
+  }
+
+  /** It is unknown whether the server has heard of them: it is told again. */
+  keepNews({ ended, adopted }: ReturnType<PermitBook<Held>['takeNews']>): void {
+    this.#ended = [...ended, ...this.#ended];
+    this.#adopted = [...adopted, ...this.#adopted];
+  }
+
+  /** Held permits that end before `ms`. */
+  endingBefore(ms: number): readonly Held[] {
+    return [...this.#works.values()].filter(({ untilMs }) => untilMs <= ms).map(({ held }) => held);
+  }
+
+  /** The server holds the permit of `held` until `untilMs`. */
+  prolong(held: Held, untilMs: number): void {
+    const work = this.#works.get(held.job.id);
+    if (work?.held === held) work.untilMs = untilMs;
+  }
+
+  /** The permits of `lost` are gone: those who hold them are told. One that has ended meanwhile is not among them. */
+  lose(lost: readonly Held[]): void {
+    for (const held of lost) {
+      const work = this.#works.get(held.job.id);
+      if (work?.held !== held) continue;
+      this.#works.delete(held.job.id);
+      work.starter.lose(held);
+    }
+  }
+}

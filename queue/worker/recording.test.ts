@@ -1,0 +1,121 @@
+// Is a finished job written down if and only if it is settled?
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { type TestDatabase, testDatabase } from '../../testing/database.ts';
+import { eventually } from '../eventually.ts';
+import {
+  createQueue,
+  createWorker,
+  type Driver,
+  fixedRetry,
+  pgDriver,
+  postgresDriver,
+  runUntilIdle,
+  UnsupportedError,
+} from '../index.ts';
+
+const STRATEGIES = ['skip-locked', 'batch', 'packed-lease', 'range-lease', 'ring'];
+
+let database: TestDatabase;
+const drivers: Driver[] = [];
+
+before(async () => {
+  database = await testDatabase();
+  drivers.push(pgDriver({ ...database.settings, max: 6 }), postgresDriver({ ...database.settings, max: 6 }));
+});
+after(async () => {
+  for (const driver of drivers) await driver[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+});
+
+for (const [at, name] of ['pg', 'postgres'].entries())
+  describe(name, () => {
+    for (const strategy of STRATEGIES) {
+      const open = async (schema: string) => {
+        const driver = drivers[at];
+        assert(driver);
+        const queue = createQueue({
+          driver,
+          strategy,
+          schema: `${schema} ${name} ${strategy}`,
+          retention: { days: 2, payload: true },
+        });
+        await queue.install();
+        return queue;
+      };
+
+      test(`${strategy}: what is done, buried or cancelled is kept, and what is retried is not`, async () => {
+        await using queue = await open('kept');
+        const jobs = Array.from({ length: 40 }, (_, payload) => ({ queue: 'q', payload, maxAttempts: 2 }));
+        await queue.enqueueMany(jobs);
+        const report = await runUntilIdle(queue, {
+          queue: 'q',
+          connections: 2,
+          concurrency: 2,
+          retry: fixedRetry(0),
+          async handler(job) {
+            await Promise.resolve();
+            if (job.payload === 3 || (job.payload === 5 && job.attempt === 1))
+              throw new Error(`of ${job.payload}`);
+          },
+        });
+        assert.deepEqual(
+          [report.ended, report.acked, report.retried, report.deadLettered],
+          ['idle', 39, 2, 1],
+        );
+        const kept = await queue.finished.list({ queue: 'q', limit: 100 });
+        assert.deepEqual(
+          kept.map(({ payload }) => payload).sort((one, other) => Number(one) - Number(other)),
+          jobs.map(({ payload }) => payload),
+        );
+        const buried = kept.find(({ payload }) => payload === 3);
+        assert.equal(buried?.outcome, 'dead-lettered');
+        assert.match(buried?.error ?? '', /of 3/);
+        assert.equal(kept.find(({ payload }) => payload === 5)?.attempt, 2);
+        assert(kept.every(({ worker }) => worker.length > 0));
+      });
+
+      test(`${strategy}: a backend that dies between settle and record leaves neither, and the job is kept once`, async () => {
+        await using queue = await open('torn');
+        const { driver } = queue;
+        await queue.enqueueMany(Array.from({ length: 200 }, (_, payload) => ({ queue: 'q', payload })));
+        const done = new Map<unknown, number>();
+        const errors: string[] = [];
+        await using worker = createWorker(queue, {
+          queue: 'q',
+          connections: 2,
+          concurrency: 4,
+          leaseMs: 1000,
+          async handler(job) {
+            await Promise.resolve();
+            done.set(job.payload, (done.get(job.payload) ?? 0) + 1);
+          },
+          events: { error: (_, source) => errors.push(source) },
+        });
+        for (let times = 0; times < 5; times += 1) {
+          await driver.query({
+            text: `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%worker q%' AND datname = current_database()`,
+          });
+          await new Promise((resolve) => setTimeout(resolve, 60));
+        }
+        await eventually(async () => {
+          const { ready, delayed, leased } = await queue.stats('q');
+          return ready + delayed + leased === 0;
+        }, 'all done');
+        await worker.stop();
+        const kept = await queue.finished.list({ limit: 1000 });
+        const payloads = kept.map(({ payload }) => payload);
+        assert.equal(new Set(payloads).size, 200, 'each is kept');
+        assert.equal(payloads.length, 200, 'and none twice');
+      });
+    }
+  });
+
+test('a strategy whose settle ends its own transaction or lock refuses', () => {
+  const [driver] = drivers;
+  assert(driver);
+  for (const strategy of ['held-transaction', 'advisory'])
+    assert.throws(() => createQueue({ driver, strategy, retention: { days: 1 } }), UnsupportedError);
+  assert.throws(() => createQueue({ driver, retention: { days: 0 } }), /days is 0/);
+});

@@ -1,0 +1,16 @@
+import { defineScenario } from './scenario.ts';
+
+export default defineScenario({
+  name: 'slow-handlers',
+  question:
+    'What does a swell of jobs that wait for somebody else cost, where the number of handlers is fixed, and where it follows the load?',
+  producers: { agents: 1, connections: 8 },
+  workers: { agents: 1, connections: 2, handlerMs: 100 },
+  warmupSeconds: 1,
+  phases: [
+    { label: 'calm', seconds: 8, arrival: { model: 'poisson', ratePerSec: 20 } },
+    { label: 'swell', seconds: 20, arrival: { model: 'poisson', ratePerSec: 300 } },
+    { label: 'after', seconds: 8, arrival: { model: 'poisson', ratePerSec: 20 } },
+  ],
+  settleWithinSeconds: 120,
+});

@@ -1,0 +1,44 @@
+// Which programs do the pages of a manual hold?
+
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+/** The TypeScript of one page: all its blocks, one after the other, as a reader would put them into one file. */
+export interface Page {
+  /** Relative to the project, without its ending: `queue/docs/work`. */
+  readonly name: string;
+  readonly text: string;
+  readonly program: string;
+}
+
+const BLOCK = /^```ts\n([\s\S]*?)^```$/gm;
+const IMPORT = /^import (?:type )?\{([\s\S]*?)\} from '([^']+)';\n/gm;
+
+/**
+ * Imports of all blocks come first, each name once: a page says in each block what that one needs. `library` replaces the address of
+ * the queue that the page gives (`…/index.ts`).
+ */
+export async function readPage(root: string, file: string, library: string): Promise<Page> {
+  const text = await readFile(path.join(root, file), 'utf8');
+  const blocks = [...text.matchAll(BLOCK)].map(([, block = '']) => block);
+  const names = new Map<string, Set<string>>();
+  const bodies = blocks.map((block) =>
+    block.replaceAll(IMPORT, (whole: string, list: string, from: string) => {
+      const source = from.endsWith('/index.ts') ? library : from;
+      const known = names.get(source) ?? new Set<string>();
+      const isType = whole.startsWith('import type');
+      for (const name of list.split(',').map((one) => one.trim()))
+        if (name !== '') known.add(isType ? `type ${name}` : name);
+      names.set(source, known);
+      return '';
+    }),
+  );
+  const imports = [...names].map(
+    ([from, known]) => `import { ${[...known].sort().join(', ')} } from '${from}';`,
+  );
+  return {
+    name: file.replace(/\.md$/, ''),
+    text,
+    program: `${imports.join('\n')}\n${bodies.join('\n')}`,
+  };
+}
