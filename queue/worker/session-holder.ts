@@ -3,6 +3,7 @@
 import type { Connection } from '../drivers/driver.ts';
 import { UnsupportedError } from '../errors.ts';
 import type { Queue } from '../queue.ts';
+import { usedInPlaceOf } from '../strategies/shared/brought-settings.ts';
 import type { WorkerSession } from '../strategy.ts';
 import { Backoff } from './backoff.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -75,7 +76,7 @@ export class SessionHolder {
     if (this.#closed.signal.aborted) return session[Symbol.asyncDispose]();
     if (connection.closed) throw new Error('the connection was lost while its session opened');
     this.#session = session;
-    this.#connection = connection;
+    this.#connection = usedInPlaceOf(connection);
     this.#backoff.reset();
     connection.ended.addEventListener('abort', () => this.#lose(session), { once: true });
     this.#events.opened();
