@@ -25,7 +25,17 @@ const USES: readonly Use[] = [
   { load: 'drain', variant: 'adaptive concurrency', beside: 'handlers that wait' },
   { load: 'drain', variant: 'an observer' },
   { load: 'drain', variant: 'progress of every job', jobs: 10_000 },
+  { load: 'drain', variant: 'finished jobs kept' },
+  { load: 'drain', variant: 'finished jobs kept with payloads' },
+  { load: 'drain', variant: 'a rate limit far away', jobs: 10_000 },
+  { load: 'drain', variant: 'a concurrency limit far away', jobs: 10_000 },
+  { load: 'drain', variant: 'a concurrency key for every job', jobs: 10_000 },
   { load: 'enqueue', variant: 'an observer' },
+  { load: 'enqueue', variant: 'an idempotency key' },
+  { load: 'enqueue', variant: 'a unique key' },
+  { load: 'enqueue', variant: 'a delay of an hour' },
+  { load: 'bulk', variant: 'an idempotency key' },
+  { load: 'bulk', variant: 'a unique key' },
 ];
 
 /** Throughput with each feature in use, as a share of that without. Judged by nobody: it is what its users pay. */

@@ -58,9 +58,10 @@ async function drain(from: Queue, { jobs }: Orders) {
   await driver.query({ text: 'CHECKPOINT' });
   let acked = 0;
   let startedMs = 0;
+  let jobsPerSec = 0;
   const [first, last] = [Math.floor(jobs * FROM), Math.floor(jobs * TO)];
-  const over = Promise.withResolvers<{ jobsPerSec: number; jobs: number }>();
-  await using _worker = library.createWorker(from, {
+  const over = Promise.withResolvers<void>();
+  await using worker = library.createWorker(from, {
     queue: QUEUE,
     connections: CALLERS,
     handler: variant?.handler ?? (() => undefined),
@@ -71,14 +72,18 @@ async function drain(from: Queue, { jobs }: Orders) {
         acked += result.acked;
         if (before < first && acked >= first) startedMs = performance.now();
         if (before < last && acked >= last)
-          over.resolve({
-            jobsPerSec: ((acked - first) / (performance.now() - startedMs)) * 1000,
-            jobs: acked,
-          });
+          jobsPerSec = ((acked - first) / (performance.now() - startedMs)) * 1000;
+        if (acked >= jobs) over.resolve();
       },
     },
   });
-  return await over.promise;
+  await over.promise;
+  await worker.stop();
+  // A rate counts only when each job was done once, and none is left.
+  const left = await from.strategy.contents(driver, undefined, 1);
+  if (acked !== jobs || left.length > 0)
+    throw new Error(`${acked} acks of ${jobs} jobs, and ${left.length === 0 ? 'none' : 'some'} left`);
+  return { jobsPerSec, jobs: acked };
 }
 
 async function enqueue(into: Queue, { load, seconds }: Orders) {
@@ -100,5 +105,7 @@ async function enqueue(into: Queue, { load, seconds }: Orders) {
     }
   };
   await Promise.all(Array.from({ length: callers }, call));
+  const { ready, delayed } = await into.stats(QUEUE);
+  if (ready + delayed !== made) throw new Error(`${made} jobs enqueued, and ${ready + delayed} there`);
   return { jobsPerSec: counted / seconds, jobs: made };
 }

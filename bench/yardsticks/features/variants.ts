@@ -29,4 +29,19 @@ export const VARIANTS: Readonly<Record<string, Variant>> = {
   'adaptive concurrency': { handler: () => sleep(0), worker: { adaptive: { max: 64 } } },
   'an observer': { queue: () => ({ observe: () => undefined }) },
   'progress of every job': { handler: (_job, context) => context.progress({ done: 1 }) },
+  'finished jobs kept': { queue: () => ({ retention: { days: 1 } }) },
+  'finished jobs kept with payloads': { queue: () => ({ retention: { days: 1, payload: true } }) },
+  'a rate limit far away': {
+    prepare: (queue, name) => queue.limits.set(name, { rate: { jobs: 10_000_000, periodMs: 1000 } }),
+  },
+  'a concurrency limit far away': {
+    prepare: (queue, name) => queue.limits.set(name, { concurrency: 100_000 }),
+  },
+  'a concurrency key for every job': {
+    prepare: (queue, name) => queue.limits.set(name, { concurrencyPerKey: 1000 }),
+    job: (number) => ({ concurrencyKey: `key ${number % 100}` }),
+  },
+  'an idempotency key': { enqueue: (number) => ({ idempotencyKey: `request ${number}` }) },
+  'a unique key': { job: (number) => ({ unique: { key: `job ${number}` } }) },
+  'a delay of an hour': { job: () => ({ runAt: new Date(Date.now() + 3_600_000) }) },
 };
