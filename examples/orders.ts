@@ -3,16 +3,15 @@
 //
 // DATABASE_URL=postgres://… npx node --import tsx examples/orders.ts
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import {
   createQueue,
-  createWorker,
   DeadLetterError,
   fixedRetry,
   pgDriver,
   pgTransaction,
   type Queue,
+  runUntilIdle,
 } from '../queue/index.ts';
 
 const ORDERS = [
@@ -64,11 +63,16 @@ async function ship(pool: pg.Pool, payload: unknown, attempt: number): Promise<v
   console.log(`order ${orderId}: ${order.item} shipped in attempt ${attempt}`);
 }
 
-async function workedOff(queue: Queue): Promise<void> {
-  for (let left = 1; left > 0; await sleep(20)) {
-    const { ready, delayed, leased } = await queue.stats('shipping');
-    left = ready + delayed + leased;
-  }
+/** Works the queue off until nothing that can run is left, and says what became of each job. */
+async function workOff(pool: pg.Pool, queue: Queue): Promise<void> {
+  const report = await runUntilIdle(queue, {
+    queue: 'shipping',
+    concurrency: 4,
+    retry: fixedRetry(0),
+    handler: (job) => ship(pool, job.payload, job.attempt),
+  });
+  const { acked, retried, deadLettered } = report;
+  console.log(`worked off: ${acked} done, ${retried} tried again, ${deadLettered} given up`);
 }
 
 async function main(connectionString: string): Promise<void> {
@@ -82,29 +86,26 @@ async function main(connectionString: string): Promise<void> {
 
   for (const order of ORDERS) await placeOrder(pool, queue, order);
   queue.signal('shipping');
-  console.log(`${(await queue.stats('shipping')).ready} orders placed`);
+  console.log(`${(await queue.stats('shipping')).ready} orders placed, each with its job in one transaction`);
+  await workOff(pool, queue);
 
-  const worker = createWorker(queue, {
-    queue: 'shipping',
-    concurrency: 4,
-    retry: fixedRetry(100),
-    handler: (job) => ship(pool, job.payload, job.attempt),
-    events: {
-      settled(outcomes) {
-        for (const { kind, job } of outcomes)
-          console.log(`job ${job.id}: ${kind} after attempt ${job.attempt}`);
-      },
-      error: (error, source) => console.error(source, error),
-    },
-  });
-  await workedOff(queue);
-  for (const { id, errors } of await queue.deadLetters.list({ queue: 'shipping' }))
-    for (const { attempt, error } of errors)
-      console.log(`dead letter ${id}, attempt ${attempt}: ${error.split('\n')[0]}`);
-  await pool.query("UPDATE orders SET address = 'Vesterbrogade 3' WHERE address = ''");
-  console.log(`${await queue.deadLetters.redrive({ queue: 'shipping' })} dead letter redriven`);
-  await workedOff(queue);
-  await worker.stop();
+  const letters = await queue.deadLetters.list({ queue: 'shipping' });
+  for (const { id, payload, attempt, errors } of letters) {
+    const reason = errors.at(-1)?.error.split('\n')[0];
+    console.log(`dead letter ${id} ${JSON.stringify(payload)}, attempt ${attempt}: ${reason}`);
+  }
+  // Somebody finds the address out; then the job is worth another try.
+  await pool.query("UPDATE orders SET address = 'Strandgade 12' WHERE address = ''");
+  console.log(`${await queue.deadLetters.redrive({ queue: 'shipping' })} brought back`);
+  await workOff(pool, queue);
+
+  const { rows } = await pool.query<{ shipped: number }>(
+    'SELECT count(shipped_at)::integer AS shipped FROM orders',
+  );
+  const { ready, delayed, leased, dead } = await queue.stats('shipping');
+  console.log(
+    `${rows[0]?.shipped} of ${ORDERS.length} orders shipped, ${ready + delayed + leased + dead} jobs left`,
+  );
   await pool.end();
 }
 

@@ -6,6 +6,7 @@ export type {
   CopyingDatabase,
   Database,
   Driver,
+  PoolerMode,
   QueryResult,
   Statement,
 } from './drivers/driver.ts';
@@ -14,8 +15,6 @@ export { pgDriver, pgTransaction } from './drivers/pg.ts';
 export { postgresDriver, postgresTransaction } from './drivers/postgres.ts';
 export type { DriverSession, OnSession } from './drivers/session.ts';
 export type { EnqueueOptions } from './enqueue/enqueue.ts';
-export { pruneRequests } from './enqueue/requests.ts';
-export { pruneUniqueKeys, type UniqueKeyPlace } from './enqueue/unique.ts';
 export {
   DuplicateJobError,
   IdempotencyError,
@@ -49,6 +48,7 @@ export {
 export type { ScheduleRecord, Schedules } from './schedules/schedules.ts';
 export { prepared, qualify, quoteIdentifier } from './sql.ts';
 export { strategies } from './strategies/index.ts';
+export { sessionSettings } from './strategies/shared/planner.ts';
 export type {
   AttemptError,
   BulkEnqueue,

@@ -1,9 +1,11 @@
 // How does an application work jobs off?
 
+import { UnsupportedError } from './errors.ts';
 import { Controls } from './limits/controls.ts';
 import { StartGate } from './limits/start-gate.ts';
 import type { Queue } from './queue.ts';
 import { Bell } from './wakeup/bell.ts';
+import { jitter } from './wakeup/jitter.ts';
 import { History } from './watch/history.ts';
 import { Announcer } from './worker/announcer.ts';
 import { Cancellations } from './worker/cancellations.ts';
@@ -14,6 +16,7 @@ import type { HeldJob } from './worker/held-job.ts';
 import { IdleWatch } from './worker/idleness.ts';
 import { Maintenance } from './worker/maintenance.ts';
 import {
+  type ErrorSource,
   type ResolvedOptions,
   resolveOptions,
   type WorkerOptions,
@@ -52,6 +55,12 @@ export interface Worker extends AsyncDisposable {
   idle(): Promise<void>;
   /** Claims no more, lets running handlers finish, settles, releases the rest. Called again, it returns the same promise. */
   stop(options?: StopOptions): Promise<StopReport>;
+  /**
+   * Resolves once it has stopped. Rejects, and the worker is `stopped`, with the UnsupportedError of a worker that cannot work where
+   * it is: of a strategy that has no place behind a pooler in transaction mode. `events.error` is told the same with the source
+   * `connect`; where there is no such handler, a rejection that nobody handles ends the process, so that it is not overlooked.
+   */
+  readonly ended: Promise<StopReport>;
 }
 
 /** What handlers get after their signal is aborted, and a lost server to take the last outcomes, in ms. */
@@ -59,6 +68,8 @@ const GRACE_MS = 1000;
 
 class RunningWorker implements Worker {
   readonly options: ResolvedOptions;
+  readonly ended: Promise<StopReport>;
+  readonly #end = Promise.withResolvers<StopReport>();
   readonly #runners: readonly Runner[];
   readonly #maintenance: Maintenance;
   readonly #concurrency: Concurrency;
@@ -71,9 +82,19 @@ class RunningWorker implements Worker {
   #idle: IdleWatch | undefined;
   #state: WorkerState = 'running';
   #stopped: Promise<StopReport> | undefined;
+  #refusal: UnsupportedError | undefined;
 
   constructor(queue: Queue, given: WorkerOptions) {
-    const options = resolveOptions(queue, given);
+    this.ended = this.#end.promise;
+    const resolved = resolveOptions(queue, given);
+    let { pollMs } = resolved;
+    const options: ResolvedOptions = {
+      ...resolved,
+      events: { ...resolved.events, error: (error, source) => this.#failed(resolved, error, source) },
+      get pollMs() {
+        return pollMs;
+      },
+    };
     this.options = options;
     const bell = new Bell();
     this.#queue = queue;
@@ -142,7 +163,13 @@ class RunningWorker implements Worker {
     };
     const onError = (error: unknown): void => options.events.error?.(error, 'wakeup');
     const { driver, schema } = queue;
-    this.#listener = queue.wakeup.listen({ driver, schema, onError }, options.queue, () => {
+    // Without signals the safety net is all there is.
+    const onDeaf = (): void => {
+      if (given.pollMs === undefined) pollMs = jitter.defaultPollMs;
+      bell.ringAll();
+      maintenance.signalled();
+    };
+    this.#listener = queue.wakeup.listen({ driver, schema, onError, onDeaf }, options.queue, () => {
       bell.ring();
       maintenance.signalled();
       controls.signalled();
@@ -184,6 +211,19 @@ class RunningWorker implements Worker {
     this.options.events.stateChanged?.(state);
   }
 
+  /** Passes errors on. What makes all work impossible ends the worker, and is told once, though each session meets it. */
+  #failed({ events }: ResolvedOptions, error: unknown, source: ErrorSource): void {
+    if (source !== 'connect' || !(error instanceof UnsupportedError)) {
+      events.error?.(error, source);
+      return;
+    }
+    if (this.#stopped !== undefined) return;
+    events.error?.(error, source);
+    if (events.error !== undefined) this.ended.catch(() => undefined);
+    this.#refusal = error;
+    void this.stop({ deadlineMs: 0 });
+  }
+
   stop({ deadlineMs = 30_000 }: StopOptions = {}): Promise<StopReport> {
     this.#stopped ??= this.#stop(deadlineMs);
     return this.#stopped;
@@ -207,10 +247,13 @@ class RunningWorker implements Worker {
     await this.#maintenance.stop();
     await this.#listener[Symbol.asyncDispose]();
     this.#enter('stopped');
-    return {
-      released: reports.reduce((sum, report) => sum + report.released, 0),
-      abandoned: reports.reduce((sum, report) => sum + report.abandoned, 0),
+    const report = {
+      released: reports.reduce((sum, { released }) => sum + released, 0),
+      abandoned: reports.reduce((sum, { abandoned }) => sum + abandoned, 0),
     };
+    if (this.#refusal === undefined) this.#end.resolve(report);
+    else this.#end.reject(this.#refusal);
+    return report;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -30,10 +30,18 @@ export interface Database {
 /** A database that can take the data of a COPY. */
 export type CopyingDatabase = Database & Required<Pick<Database, 'copyIn'>>;
 
+/** How a pooler between a client and the server lends the server's connections: for a client's whole session, or for each transaction. */
+export type PoolerMode = 'session' | 'transaction';
+
 /** One connection of its own, for whatever depends on the session: locks, LISTEN, a worker's claims. */
 export interface Connection extends Database, AsyncDisposable {
-  /** The server's process id for this connection. */
+  /** The server's process id for this connection. Behind a pooler in transaction mode it has another for each transaction: that of the first. */
   readonly backendPid: number;
+  /**
+   * The pooler that it goes through. In transaction mode nothing that is said on it outlasts the transaction: no LISTEN, no SET,
+   * no session lock. Absent: none, as far as is known.
+   */
+  readonly pooler?: PoolerMode;
   /** Becomes true, for good, when the connection is lost or closed. */
   readonly closed: boolean;
   /** Aborts at the moment when `closed` becomes true, for whoever must act on a lost connection at once. */
@@ -54,7 +62,8 @@ export interface Transactor extends Database {
  */
 export interface Driver extends Transactor, AsyncDisposable {
   readonly name: string;
-  connect(purpose: string): Promise<Connection>;
+  /** `session`: its user needs more of it than transactions, so it goes to `direct` where the driver has such an address. */
+  connect(purpose: string, needs?: 'session'): Promise<Connection>;
   /**
    * Runs `statement`, and `follower` right behind it on the same connection: each a transaction of its own, so that the
    * follower finds the first one committed, or failed. Answers for the first alone. `onFollowed` is called once, when the

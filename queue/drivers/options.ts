@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError } from '../errors.ts';
 import { requireObject, said } from '../keys.ts';
-import type { Statement } from './driver.ts';
+import type { PoolerMode, Statement } from './driver.ts';
 import type { OnSession } from './session.ts';
 
 /** Where the server is: its parts, or one `postgres://…` string. */
@@ -60,6 +60,21 @@ export interface DriverSettings {
    * WARNING). Default: they are ignored.
    */
   readonly onSession?: OnSession;
+  /**
+   * The pooler at this address, such as PgBouncer, and its mode; default: found out with the first connection, by two statements
+   * and a second connection where there is one.
+   */
+  readonly pooler?: 'none' | PoolerMode;
+  /**
+   * Whether statements are prepared once and then run by name; default true, but behind a pooler in transaction mode only where it
+   * keeps them (PgBouncer from 1.21 on, with `max_prepared_statements`), which is found out.
+   */
+  readonly prepare?: boolean;
+  /**
+   * The server's own address where this one is a pooler's: for LISTEN, and for workers of strategies whose leases end with their
+   * connection. Default: there is none, and both do without, or are refused.
+   */
+  readonly direct?: DriverAddress;
 }
 
 /** Everything that a driver is made of. */
@@ -97,20 +112,57 @@ export function poolSize(settings: DriverSettings): number {
   return max;
 }
 
+/** The names of the parts of an address. */
+const ADDRESS: readonly string[] = [
+  'connectionString',
+  'host',
+  'port',
+  'user',
+  'password',
+  'database',
+  'ssl',
+];
+
+/** The same settings at the address `direct`; absent where there is none. Behind no pooler, unless it is found out that there is one. */
+export function directOptions(options: DriverOptions): DriverOptions | undefined {
+  const { direct } = options;
+  if (direct === undefined) return undefined;
+  const notHere = [...ADDRESS, 'direct', 'pooler', 'prepare'];
+  const settings: DriverSettings = Object.fromEntries(
+    Object.entries(options).filter(([name]) => !notHere.includes(name)),
+  );
+  return { ...settings, ...direct };
+}
+
 /**
  * Throws InvalidArgumentError for options that say no address, of which the library would make one of its own
- * (localhost), and for a `pipeline` that is no boolean.
+ * (localhost), and for a `pipeline`, `prepare` or `pooler` of another kind.
  */
 export function requireDriverOptions(options: DriverOptions): void {
   requireObject('the options of a driver', options);
-  if ('connectionString' in options) requireText('connectionString', options.connectionString);
-  else if (options.host === undefined)
+  requireAddress(options);
+  for (const name of ['pipeline', 'prepare'] as const) {
+    const given = options[name];
+    if (given !== undefined && typeof given !== 'boolean')
+      throw new InvalidArgumentError(`${name} is ${said(given)}: give true or false`);
+  }
+  const { pooler, direct } = options;
+  if (pooler !== undefined && !POOLERS.includes(pooler))
+    throw new InvalidArgumentError(`pooler is ${said(pooler)}: give one of ${POOLERS.join(', ')}`);
+  if (direct === undefined) return;
+  requireObject('direct', direct);
+  requireAddress(direct);
+}
+
+const POOLERS: readonly string[] = ['none', 'session', 'transaction'];
+
+function requireAddress(address: DriverAddress): void {
+  if ('connectionString' in address) requireText('connectionString', address.connectionString);
+  else if (address.host === undefined)
     throw new InvalidArgumentError(
       'there is neither connectionString nor host: give connectionString as postgres://user:password@host:port/database',
     );
-  else requireText('host', options.host);
-  if (options.pipeline !== undefined && typeof options.pipeline !== 'boolean')
-    throw new InvalidArgumentError(`pipeline is ${said(options.pipeline)}: give true or false`);
+  else requireText('host', address.host);
 }
 
 function requireText(name: string, given: unknown): void {

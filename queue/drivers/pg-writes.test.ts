@@ -32,6 +32,9 @@ const two = { name: 'two', text: 'SELECT $1::integer AS n', values: [2] };
 test('statements issued without awaiting leave in one write; awaited ones in one each', async (t) => {
   const { client, writes } = await counted(t);
   const db = pgTransaction(client);
+  // The first use of a client asks what it goes through.
+  await db.query({ name: 'first', text: 'SELECT 1' });
+  writes.count = 0;
   const answers = await Promise.all([db.query<{ n: number }>(one), db.query<{ n: number }>(two)]);
   assert.deepEqual(
     answers.map(({ rows }) => rows[0]?.n),

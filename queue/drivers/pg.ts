@@ -3,36 +3,24 @@
 import assert from 'node:assert/strict';
 import pg from 'pg';
 import { withTurns } from './copying.ts';
-import type { Connection, Database, Driver, QueryResult, Statement } from './driver.ts';
+import type { Connection, Database, Driver, PoolerMode, QueryResult, Statement } from './driver.ts';
 import { followedOn, type Lent, transactionOn } from './lent.ts';
-import { type OneByOne, oneByOne } from './one-by-one.ts';
 import {
   applicationName,
   connectTimeoutMs,
   type DriverOptions,
+  directOptions,
   KEEP_ALIVE_DELAY_MS,
-  type Observe,
   observer,
   poolSize,
   requireDriverOptions,
   sessionOptions,
 } from './options.ts';
+import { PassageFinder } from './passage.ts';
 import { copyThroughPg } from './pg-copy.ts';
-import { sentTogether } from './sent-together.ts';
+import { backendPid, rawSession, run, type Way, wayOf } from './pg-statements.ts';
 import { type OnSession, watchSession } from './session.ts';
-import type { Answer, Send } from './transaction.ts';
-
-/**
- * Whether `client` has just sent something that this statement joins. A pool is no connection: it joins nothing. What is
- * joined leaves in one write: pg writes each statement by itself, which costs a system call and wakes the server twice.
- */
-function joins(client: object): boolean {
-  if (!(client instanceof pg.Client)) return false;
-  const { stream } = client.connection;
-  if (sentTogether(client, () => stream.uncork())) return true;
-  stream.cork();
-  return false;
-}
+import type { Send } from './transaction.ts';
 
 type Config = pg.ClientConfig & { readonly pipeline: boolean };
 
@@ -60,80 +48,6 @@ function clientConfig(options: DriverOptions, purpose?: string): Config {
   };
 }
 
-/** Turns one of our statements into pg's: absent fields stay absent, since pg tells `undefined` from missing. */
-function toQuery(statement: Statement): pg.QueryConfig {
-  return {
-    text: statement.text,
-    ...(statement.values === undefined ? {} : { values: [...statement.values] }),
-    ...(statement.name === undefined ? {} : { name: statement.name }),
-  };
-}
-
-/** How the statements of one connection go: who is told of each, and the turns that they take when they are kept apart. */
-interface Way {
-  readonly observe?: Observe | undefined;
-  readonly turns?: OneByOne | undefined;
-}
-
-function wayOf(options: DriverOptions, purpose?: string): Way {
-  return {
-    observe: observer(options, purpose),
-    // pg itself warns of a statement that is issued while another waits.
-    turns: options.pipeline === false ? oneByOne() : undefined,
-  };
-}
-
-/** `Row` is the caller's claim about its own SQL: the one place where the driver takes its word for it. */
-function run<Row>(
-  client: pg.ClientBase | pg.Pool,
-  statement: Statement,
-  { observe, turns }: Way,
-): Promise<Answer<Row>> {
-  const go = async (): Promise<Answer<Row>> => {
-    const joined = turns === undefined && joins(client);
-    observe?.(statement, { joined, described: false });
-    const result =
-      client instanceof pg.Client
-        ? await send<Row & pg.QueryResultRow>(client, statement)
-        : await client.query<Row & pg.QueryResultRow>(toQuery(statement));
-    // A text of several statements is answered by a list, whatever the types say.
-    const last: pg.QueryResult<Row & pg.QueryResultRow> = Array.isArray(result) ? result.at(-1) : result;
-    return { rows: last.rows, rowCount: last.rowCount ?? 0, command: last.command };
-  };
-  return turns === undefined ? go() : turns(go);
-}
-
-/**
- * The short way through pg. Given a config, it copies that with all property descriptors and makes a promise with a
- * handler of its own for the stack of errors: for a small statement a quarter of this process's time. A Query with a
- * callback is taken as it is.
- */
-async function send<Row extends pg.QueryResultRow>(
-  client: pg.Client,
-  { text, values, name }: Statement,
-): Promise<pg.QueryResult<Row>> {
-  try {
-    return await new Promise<pg.QueryResult<Row>>((resolve, reject) => {
-      const copy = values === undefined ? undefined : [...values];
-      const query = new pg.Query<Row>(text, copy, (error, result) =>
-        error ? reject(error) : resolve(result),
-      );
-      if (name !== undefined) Object.assign(query, { name });
-      client.query(query);
-    });
-  } catch (error) {
-    // As pg does for its own promises: the stack of the socket's reader says nothing of who asked.
-    if (error instanceof Error) Error.captureStackTrace(error);
-    throw error;
-  }
-}
-
-/** The server's process id as pg learned it at start-up; its published types leave it out. */
-function processId(client: pg.Client): number {
-  assert('processID' in client && typeof client.processID === 'number', 'pg reports no process id');
-  return client.processID;
-}
-
 function watchClient(
   client: pg.ClientBase,
   purpose: string | undefined,
@@ -152,17 +66,19 @@ function watchClient(
 
 class PgConnection implements Connection {
   readonly backendPid: number;
+  readonly pooler?: PoolerMode;
   readonly ended: AbortSignal;
   readonly #client: pg.Client;
   readonly #ended = new AbortController();
   readonly #way: Way;
   readonly #listeners = new Map<string, (payload: string) => void>();
 
-  constructor(client: pg.Client, way: Way) {
+  constructor(client: pg.Client, way: Way, pid: number, pooler: PoolerMode | undefined) {
     this.#client = client;
     this.#way = way;
     this.ended = this.#ended.signal;
-    this.backendPid = processId(client);
+    this.backendPid = pid;
+    if (pooler !== undefined) this.pooler = pooler;
     // An 'error' without a listener would end the process; pg rejects the statements in flight by itself.
     client.on('error', () => this.#end());
     client.on('end', () => this.#end());
@@ -200,35 +116,68 @@ class PgDriver implements Driver {
   readonly name = 'pg';
   readonly #options: DriverOptions;
   readonly #pool: pg.Pool;
-  readonly #way: Way;
+  readonly #finder: PassageFinder;
   readonly #connections = new Set<PgConnection>();
+  readonly #direct: PgDriver | undefined;
+  /** The pool's. Absent while it is not known whether statements are prepared. */
+  #way: Way | undefined;
   #closed = false;
 
   constructor(options: DriverOptions) {
     this.#options = options;
-    // Statements of the pool never share a connection: nothing is to be kept apart.
-    this.#way = { observe: observer(options) };
+    const direct = directOptions(options);
+    if (direct !== undefined) this.#direct = new PgDriver(direct);
+    this.#finder = new PassageFinder(options, async () => rawSession(await this.#start('pooler probe')));
     this.#pool = new pg.Pool({
       ...clientConfig(options),
       max: poolSize(options),
-      onConnect: (client) => watchClient(client, undefined, options.onSession),
+      onConnect: async (client) => {
+        await this.#meet(client);
+        await watchClient(client, undefined, options.onSession);
+      },
     });
     this.#pool.on('error', (error) => options.onIdleError?.(error));
   }
 
   query<Row = Record<string, unknown>>(statement: Statement): Promise<QueryResult<Row>> {
-    return run<Row>(this.#pool, statement, this.#way);
+    if (this.#way !== undefined) return run<Row>(this.#pool, statement, this.#way);
+    return this.#learn().then((way) => run<Row>(this.#pool, statement, way));
   }
 
-  async connect(purpose: string): Promise<Connection> {
-    if (this.#closed) throw new Error('the driver is disposed');
+  /** Before the first statement somebody must have met a session. */
+  async #learn(): Promise<Way> {
+    const client = await this.#pool.connect();
+    client.release();
+    assert(this.#way !== undefined, 'a session of the pool is met before it is lent');
+    return this.#way;
+  }
+
+  /** Opens a session that nobody has used. While it is used by nobody its errors come with its answers alone. */
+  async #start(purpose: string): Promise<pg.Client> {
     const client = new pg.Client(clientConfig(this.#options, purpose));
-    // While connecting, the rejection carries the error; the event would be an uncaught second copy.
-    const ignore = (): void => undefined;
-    client.on('error', ignore);
+    client.on('error', () => undefined);
     await client.connect();
-    const connection = new PgConnection(client, wayOf(this.#options, purpose));
-    client.off('error', ignore);
+    return client;
+  }
+
+  async #meet(client: pg.ClientBase): Promise<{ readonly pid: number; readonly pooler?: PoolerMode }> {
+    const pid = await backendPid(client);
+    const { pooler, prepares } = await this.#finder.meet(rawSession(client), pid);
+    // Statements of the pool never share a connection: nothing is to be kept apart.
+    if (this.#way?.prepares !== prepares) this.#way = { observe: observer(this.#options), prepares };
+    return { pid, ...(pooler === undefined ? {} : { pooler }) };
+  }
+
+  async connect(purpose: string, needs?: 'session'): Promise<Connection> {
+    if (this.#closed) throw new Error('the driver is disposed');
+    if (needs === 'session' && this.#direct !== undefined) return this.#direct.connect(purpose);
+    const client = await this.#start(purpose);
+    const { pid, pooler } = await this.#meet(client).catch(async (error: unknown) => {
+      rawSession(client).cut();
+      throw error;
+    });
+    const way = wayOf(this.#options, this.#way?.prepares === true, purpose);
+    const connection = new PgConnection(client, way, pid, pooler);
     await watchClient(client, purpose, this.#options.onSession);
     this.#connections.add(connection);
     connection.ended.addEventListener('abort', () => this.#connections.delete(connection), { once: true });
@@ -247,7 +196,7 @@ class PgDriver implements Driver {
 
   async #lend(): Promise<Lent> {
     const client = await this.#pool.connect();
-    const way = wayOf(this.#options);
+    const way = wayOf(this.#options, this.#way?.prepares === true);
     let dead: Error | undefined;
     const onError = (error: Error): void => {
       dead = error;
@@ -271,7 +220,7 @@ class PgDriver implements Driver {
     if (this.#closed) return;
     this.#closed = true;
     await Promise.all([...this.#connections].map((connection) => connection[Symbol.asyncDispose]()));
-    await this.#pool.end();
+    await Promise.all([this.#pool.end(), this.#direct?.[Symbol.asyncDispose]()]);
   }
 }
 
@@ -290,8 +239,30 @@ export function pgDriver(options: DriverOptions): Driver {
  * Thousands of jobs travel by COPY, unless `client` pipelines: others would send something amid their data.
  */
 export function pgTransaction(client: pg.ClientBase): Database {
-  const send: Send = (statement) => run(client, statement, {});
+  const send: Send = async (statement) => {
+    const known = statement.name === undefined ? NAMELESS : callers.get(client);
+    const way = known !== undefined && 'prepares' in known ? known : await (known ?? meetCaller(client));
+    return run(client, statement, way);
+  };
   if (client instanceof pg.Client && client.pipeline) return { query: send };
   const { send: query, copyIn } = withTurns(send, (text, rows) => copyThroughPg(client, text, rows));
   return { query, copyIn };
+}
+
+const NAMED: Way = { prepares: true };
+const NAMELESS: Way = { prepares: false };
+/** How statements go on the clients of callers, as asked once for each. */
+const callers = new WeakMap<pg.ClientBase, Way | Promise<Way>>();
+
+/** Behind a pooler the client's next transaction may be another server connection's, where nothing is prepared under our names. */
+function meetCaller(client: pg.ClientBase): Promise<Way> {
+  const asking = backendPid(client).then((pid) =>
+    'processID' in client && client.processID !== pid ? NAMELESS : NAMED,
+  );
+  callers.set(client, asking);
+  asking.then(
+    (way) => callers.set(client, way),
+    () => callers.delete(client),
+  );
+  return asking;
 }

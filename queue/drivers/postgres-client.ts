@@ -6,42 +6,18 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import postgres from 'postgres';
-import type { Statement } from './driver.ts';
-import {
-  applicationName,
-  connectTimeoutMs,
-  type DriverOptions,
-  KEEP_ALIVE_DELAY_MS,
-  type Observe,
-  observer,
-  sessionOptions,
-} from './options.ts';
+import type { PoolerMode, Statement } from './driver.ts';
+import { connectTimeoutMs, type DriverOptions, type Observe, observer } from './options.ts';
+import { type PassageFinder, PID, type RawSession } from './passage.ts';
 import { copyThroughPostgres } from './postgres-copy.ts';
-import { parameterText, TYPES } from './postgres-values.ts';
+import { clientOptions, type Endpoint } from './postgres-options.ts';
+import { parameterText } from './postgres-values.ts';
 import { sentTogether } from './sent-together.ts';
 import { watchSession } from './session.ts';
 import type { Answer } from './transaction.ts';
 
 /** How long statements in flight and the goodbye may take when a session is closed, in ms; then the wire is cut. */
 const GOODBYE_MS = 10_000;
-/** Above what anybody leaves unanswered on one connection; postgres.js counts those behind the first. */
-const PIPELINED = 10_000;
-
-/** Where postgres.js wants to connect to, as it reads it out of an address. */
-interface Endpoint {
-  readonly host: readonly string[];
-  readonly port: readonly number[];
-  readonly path?: string | false;
-}
-
-/** Options that postgres.js takes and its types leave out. */
-interface MoreOptions {
-  readonly max_pipeline: number;
-  socket(endpoint: Endpoint): Promise<Socket>;
-  onnotify(channel: string, payload: string): void;
-}
-
-type ClientOptions = postgres.Options<Record<string, postgres.PostgresType>> & MoreOptions;
 
 /** A statement that has not been answered. */
 interface Pending {
@@ -54,6 +30,11 @@ const OPENS = /^(BEGIN|START TRANSACTION)$/;
 const CLOSES = /^(COMMIT|ROLLBACK|PREPARE TRANSACTION)$/;
 /** Answered with ROLLBACK as well, though the transaction goes on. */
 const TO_SAVEPOINT = /^\s*ROLLBACK\s+(WORK\s+|TRANSACTION\s+)?TO\b/i;
+
+/** A text of its own, of no parameters. */
+const SIMPLE = { prepare: false, simple: true };
+/** One that is prepared, though it has no parameters. */
+const PREPARED = { prepare: true, simple: false };
 
 /** One session. Once it has ended, whatever is asked of it rejects. */
 export class PostgresClient {
@@ -70,6 +51,10 @@ export class PostgresClient {
   readonly #prepared = new Set<string>();
   #socket: Socket | undefined;
   #backendPid = 0;
+  /** As the session was told when it started: the server's, or a pooler's. */
+  #startPid = 0;
+  #pooler: PoolerMode | undefined;
+  #prepares = true;
   #inTransaction = false;
   #onIdle: () => void = () => undefined;
   #onNotice: (message: string) => void = () => undefined;
@@ -78,14 +63,37 @@ export class PostgresClient {
     this.ended = this.#ended.signal;
     this.#observe = observer(options, purpose);
     this.#pipeline = options.pipeline ?? true;
-    const mine = this.#options(options, purpose);
+    const mine = clientOptions(options, purpose, {
+      socket: (endpoint) => this.#open(endpoint),
+      onclose: () => this.#lost(),
+      onnotice: ({ message }) => this.#onNotice(message ?? ''),
+      onnotify: (channel, payload) => this.onNotification(channel, payload),
+    });
     this.#sql = 'connectionString' in options ? postgres(options.connectionString, mine) : postgres(mine);
   }
 
-  /** Opens a session; rejects when it takes longer than `connectTimeoutMs`. */
-  static async open(options: DriverOptions, purpose?: string): Promise<PostgresClient> {
+  /** Opens a session that nobody has used; rejects when it takes longer than `connectTimeoutMs`. */
+  static async start(options: DriverOptions, purpose?: string): Promise<PostgresClient> {
     const client = new PostgresClient(options, purpose);
     await client.#greet(connectTimeoutMs(options));
+    return client;
+  }
+
+  /** Opens a session; rejects when it takes longer than `connectTimeoutMs`. */
+  static async open(
+    options: DriverOptions,
+    finder: PassageFinder,
+    purpose?: string,
+  ): Promise<PostgresClient> {
+    const client = await PostgresClient.start(options, purpose);
+    try {
+      const { pooler, prepares } = await finder.meet(client.raw(), client.#backendPid);
+      client.#pooler = pooler;
+      client.#prepares = prepares;
+    } catch (error) {
+      client.#cut();
+      throw error;
+    }
     const wire = {
       send: (text: string) => client.#send({ text }, false),
       onIdle: (idle: () => void) => {
@@ -104,16 +112,32 @@ export class PostgresClient {
     return this.#backendPid;
   }
 
+  /** The pooler that it goes through, if any. */
+  get pooler(): PoolerMode | undefined {
+    return this.#pooler;
+  }
+
+  /** The session for whoever finds out where it leads. */
+  raw(): RawSession {
+    return {
+      startPid: this.#startPid,
+      query: async (text) => [...(await this.#sql.unsafe(text, [], SIMPLE))],
+      prepare: async (text) => (await this.#sql.unsafe(text, [], PREPARED)).statement.name,
+      cut: () => this.#cut(),
+    };
+  }
+
   /** Sends one statement; statements go in the order of the calls. */
   async run<Row>(statement: Statement): Promise<Answer<Row>> {
-    const { name, values = [] } = statement;
+    const { values = [] } = statement;
+    const prepares = this.#prepares && statement.name !== undefined;
     if (this.ended.aborted) throw this.ended.reason;
-    const described = values.length > 0 && !(name !== undefined && this.#prepared.has(statement.text));
+    const described = values.length > 0 && !(prepares && this.#prepared.has(statement.text));
     const joined = this.#joins();
     this.#observe?.(statement, { joined, described });
     try {
       const answer = await this.#send<Row>(statement, described);
-      if (name !== undefined) this.#prepared.add(statement.text);
+      if (prepares) this.#prepared.add(statement.text);
       return answer;
     } catch (error) {
       // The stack of the socket's reader says nothing of who asked.
@@ -140,45 +164,6 @@ export class PostgresClient {
     clearTimeout(cut);
   }
 
-  #options(options: DriverOptions, purpose: string | undefined): ClientOptions {
-    const commandLine = sessionOptions(options);
-    const address =
-      'connectionString' in options
-        ? {}
-        : {
-            host: options.host,
-            port: options.port,
-            user: options.user,
-            password: options.password,
-            database: options.database,
-            ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-          };
-    return {
-      ...address,
-      max: 1,
-      // The second statement is held back while `max_pipeline` others wait behind the first: with 0 there is no second.
-      max_pipeline: this.#pipeline ? PIPELINED : 0,
-      prepare: true,
-      fetch_types: false,
-      types: TYPES,
-      connection: {
-        application_name: applicationName(options, purpose),
-        ...(commandLine === '' ? {} : { options: commandLine }),
-      },
-      // By default a connection is replaced after half an hour, with whatever its session holds.
-      max_lifetime: null,
-      idle_timeout: undefined,
-      // Ours covers the way to the server as well.
-      connect_timeout: 0,
-      backoff: () => 0,
-      keep_alive: KEEP_ALIVE_DELAY_MS / 1000,
-      socket: (endpoint) => this.#open(endpoint),
-      onclose: () => this.#lost(),
-      onnotice: ({ message }) => this.#onNotice(message ?? ''),
-      onnotify: (channel, payload) => this.onNotification(channel, payload),
-    };
-  }
-
   async #open({ host: [host], port: [port], path }: Endpoint): Promise<Socket> {
     if (this.#socket !== undefined || this.ended.aborted) throw this.#reason();
     const at = path ? { path } : { host: host ?? 'localhost', port: port ?? 5432 };
@@ -197,12 +182,12 @@ export class PostgresClient {
       late.reject(new Error(`no connection within ${timeoutMs} ms`));
     }, timeoutMs);
     try {
-      const asked = this.#send<{ readonly pid: number }>({ text: 'SELECT pg_backend_pid() AS pid' }, false);
-      const { rows } = await Promise.race([asked, late.promise]);
-      this.#backendPid = rows[0]?.pid ?? 0;
+      const asked = this.#sql.unsafe<{ readonly pid: number }[]>(PID, [], SIMPLE);
+      const { 0: row, state } = await Promise.race([asked, late.promise]);
+      this.#backendPid = row?.pid ?? 0;
+      this.#startPid = state.pid;
     } catch (error) {
-      this.#end();
-      this.#socket?.destroy();
+      this.#cut();
       throw error;
     } finally {
       clearTimeout(timer);
@@ -222,7 +207,10 @@ export class PostgresClient {
   #send<Row>(statement: Statement, described: boolean): Promise<Answer<Row>> {
     const { text, values = [], name } = statement;
     // `simple` is a text of its own: the only way in which it may hold several statements.
-    const how = { prepare: name !== undefined, simple: name === undefined && values.length === 0 };
+    const how = {
+      prepare: this.#prepares && name !== undefined,
+      simple: name === undefined && values.length === 0,
+    };
     return new Promise((resolve, reject) => {
       const pending = { reject, described };
       this.#pending.add(pending);
@@ -257,6 +245,12 @@ export class PostgresClient {
 
   #end(): void {
     this.#ended.abort(this.#reason());
+  }
+
+  /** Ends the session without a goodbye. */
+  #cut(): void {
+    this.#end();
+    this.#socket?.destroy();
   }
 
   #lost(): void {

@@ -4,6 +4,7 @@
 // in silence, and does not tell on which one a notice came: so it is not used.
 
 import { connectTimeoutMs, type DriverOptions, poolSize } from './options.ts';
+import type { PassageFinder } from './passage.ts';
 import { PostgresClient } from './postgres-client.ts';
 
 type Waiter = (client: PostgresClient | undefined) => void;
@@ -11,6 +12,7 @@ type Waiter = (client: PostgresClient | undefined) => void;
 /** At most `max` sessions, opened as they are needed, each lent to one caller at a time. */
 export class PostgresPool {
   readonly #options: DriverOptions;
+  readonly #finder: PassageFinder;
   readonly #max: number;
   readonly #idle: PostgresClient[] = [];
   readonly #waiting: Waiter[] = [];
@@ -20,8 +22,9 @@ export class PostgresPool {
   #lent = 0;
   #closing = false;
 
-  constructor(options: DriverOptions) {
+  constructor(options: DriverOptions, finder: PassageFinder) {
     this.#options = options;
+    this.#finder = finder;
     this.#max = poolSize(options);
   }
 
@@ -68,7 +71,7 @@ export class PostgresPool {
   async #open(): Promise<PostgresClient> {
     this.#size += 1;
     try {
-      const client = await PostgresClient.open(this.#options);
+      const client = await PostgresClient.open(this.#options, this.#finder);
       client.ended.addEventListener('abort', () => this.#lost(client), { once: true });
       return client;
     } catch (error) {

@@ -3,9 +3,10 @@
 import type postgres from 'postgres';
 import { quoteIdentifier } from '../sql.ts';
 import { withTurns } from './copying.ts';
-import type { Connection, Database, Driver, QueryResult, Statement } from './driver.ts';
+import type { Connection, Database, Driver, PoolerMode, QueryResult, Statement } from './driver.ts';
 import { followedOn, type Lent, transactionOn } from './lent.ts';
-import { type DriverOptions, requireDriverOptions } from './options.ts';
+import { type DriverOptions, directOptions, requireDriverOptions } from './options.ts';
+import { PassageFinder } from './passage.ts';
 import { PostgresClient } from './postgres-client.ts';
 import { copyThroughPostgres } from './postgres-copy.ts';
 import { PostgresPool } from './postgres-pool.ts';
@@ -13,6 +14,7 @@ import { foreignParameter } from './postgres-values.ts';
 
 class PostgresConnection implements Connection {
   readonly backendPid: number;
+  readonly pooler?: PoolerMode;
   readonly ended: AbortSignal;
   readonly #client: PostgresClient;
   readonly #listeners = new Map<string, (payload: string) => void>();
@@ -21,6 +23,7 @@ class PostgresConnection implements Connection {
     this.#client = client;
     this.ended = client.ended;
     this.backendPid = client.backendPid;
+    if (client.pooler !== undefined) this.pooler = client.pooler;
     client.onNotification = (channel, payload) => this.#listeners.get(channel)?.(payload);
   }
 
@@ -45,13 +48,20 @@ class PostgresConnection implements Connection {
 class PostgresDriver implements Driver {
   readonly name = 'postgres';
   readonly #options: DriverOptions;
+  readonly #finder: PassageFinder;
   readonly #pool: PostgresPool;
   readonly #connections = new Set<PostgresConnection>();
+  readonly #direct: PostgresDriver | undefined;
   #closed = false;
 
   constructor(options: DriverOptions) {
     this.#options = options;
-    this.#pool = new PostgresPool(options);
+    const direct = directOptions(options);
+    if (direct !== undefined) this.#direct = new PostgresDriver(direct);
+    this.#finder = new PassageFinder(options, async () =>
+      (await PostgresClient.start(options, 'pooler probe')).raw(),
+    );
+    this.#pool = new PostgresPool(options, this.#finder);
   }
 
   async query<Row = Record<string, unknown>>(statement: Statement): Promise<QueryResult<Row>> {
@@ -63,9 +73,11 @@ class PostgresDriver implements Driver {
     }
   }
 
-  async connect(purpose: string): Promise<Connection> {
+  async connect(purpose: string, needs?: 'session'): Promise<Connection> {
     if (this.#closed) throw new Error('the driver is disposed');
-    const connection = new PostgresConnection(await PostgresClient.open(this.#options, purpose));
+    if (needs === 'session' && this.#direct !== undefined) return this.#direct.connect(purpose);
+    const client = await PostgresClient.open(this.#options, this.#finder, purpose);
+    const connection = new PostgresConnection(client);
     this.#connections.add(connection);
     connection.ended.addEventListener('abort', () => this.#connections.delete(connection), { once: true });
     return connection;
@@ -97,7 +109,7 @@ class PostgresDriver implements Driver {
     if (this.#closed) return;
     this.#closed = true;
     await Promise.all([...this.#connections].map((connection) => connection[Symbol.asyncDispose]()));
-    await this.#pool.close();
+    await Promise.all([this.#pool.close(), this.#direct?.[Symbol.asyncDispose]()]);
   }
 }
 

@@ -4,22 +4,26 @@ import type { QueueContext } from '../context.ts';
 import type { Database, Transactor } from '../drivers/driver.ts';
 import { validateJob } from '../job.ts';
 import { requireKey, requireKnownKeys } from '../keys.ts';
+import { atReadCommitted } from '../strategies/shared/read-committed.ts';
 import type { JobId, NewJob } from '../strategy.ts';
 import type { Signaller } from '../wakeup/wakeup.ts';
 import { encodeJob } from './encoding.ts';
 import { entranceTo } from './entering.ts';
 import { requestsOf } from './requests.ts';
-import { readCommitted } from './transaction.ts';
 import { enqueueUniqueThrough, type UniqueResult } from './unique.ts';
 
 /** Options of an enqueue. */
 export interface EnqueueOptions {
-  /** The caller's open transaction: the jobs appear if and when it commits. */
+  /**
+   * The caller's open transaction: the jobs appear if and when it commits. Idempotency keys and unique ones need it at READ
+   * COMMITTED, the default: at a stricter level a call that meets another fails with SQLSTATE 40001. Who uses several of them
+   * in one transaction, in an order of his own, may meet a deadlock (40P01), as with any rows.
+   */
   readonly tx?: Database;
   /**
    * Name of this call, 1…200 bytes, for a caller who may have to make it again without knowing what became of it: of all calls
    * with the same key one enqueues, and all are answered with its ids. A call with the same key and other jobs throws
-   * IdempotencyError. Keys are of the whole schema, and kept for `idempotencyMs`. Costs two statements more.
+   * IdempotencyError. Keys are of the whole schema, and kept for `idempotencyMs`. Costs three round trips more.
    */
   readonly idempotencyKey?: string;
 }
@@ -110,7 +114,7 @@ export function enqueueThrough(context: QueueContext, signaller: Signaller): Enq
     }
     const guarded = (db: Database) => enqueueGuarded(db, encoded, queues, idempotencyKey);
     if (tx === undefined) await entrance.prepare(driver, encoded);
-    const done = tx === undefined ? await readCommitted(driver, guarded) : await guarded(tx);
+    const done = tx === undefined ? await atReadCommitted(driver, guarded) : await guarded(tx);
     if (tx === undefined) signaller.afterEnqueue?.(queues);
     if (context.observed) {
       for (const id of done.removed) context.emit({ kind: 'cancelled', id, running: false });

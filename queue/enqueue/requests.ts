@@ -9,8 +9,8 @@ import type { Database, Statement } from '../drivers/driver.ts';
 import { DuplicateJobError, IdempotencyError } from '../errors.ts';
 import { encodePayload } from '../payload.ts';
 import { prepared } from '../sql.ts';
+import { atReadCommitted } from '../strategies/shared/read-committed.ts';
 import type { JobId, NewJob } from '../strategy.ts';
-import { readCommitted } from './transaction.ts';
 
 /** For how long a queue whose owner says nothing keeps the keys of its requests, in ms. */
 export const IDEMPOTENCY_MS = 86_400_000;
@@ -98,7 +98,7 @@ export async function pruneRequests(
   { driver, tables: { requests }, idempotencyMs }: QueueContext,
   limit: number,
 ): Promise<number> {
-  const { rowCount } = await readCommitted(driver, (tx) =>
+  const { rowCount } = await atReadCommitted(driver, (tx) =>
     tx.query({
       text: `
 WITH old AS MATERIALIZED (

@@ -7,8 +7,8 @@
 import type { QueueContext } from '../context.ts';
 import type { Database } from '../drivers/driver.ts';
 import { prepared } from '../sql.ts';
+import { atReadCommitted } from '../strategies/shared/read-committed.ts';
 import type { JobId, NewJob } from '../strategy.ts';
-import { readCommitted } from './transaction.ts';
 import { type Holder, planUnique, uniqueName } from './unique-plan.ts';
 
 /** What a call with unique jobs has done. */
@@ -151,7 +151,7 @@ async function remove(
   uniqueKeys: string,
   gone: readonly KeyRow[],
 ): Promise<number> {
-  const { rowCount } = await readCommitted(driver, (tx) =>
+  const { rowCount } = await atReadCommitted(driver, (tx) =>
     tx.query({
       text: `
 WITH gone AS MATERIALIZED (

@@ -9,7 +9,7 @@ import { Backoff } from '../worker/backoff.ts';
 import type { Controls } from './controls.ts';
 import { dropJobKeys } from './job-keys.ts';
 import { type Charge, leased, PermitBook, type Startable, type Starter } from './permit-book.ts';
-import { MARGIN_MS, TokenBook } from './token-book.ts';
+import { TokenBook } from './token-book.ts';
 import { type Grant, type TakeTurn, type TurnAnswer, turnsOf } from './turn.ts';
 
 /** What a gate is made of. */
@@ -30,8 +30,11 @@ export interface StartGateOptions {
 
 /** Jobs per turn. */
 const WANTED_MAX = 1000;
-/** How far ahead a token is taken, so that neither the way to the server nor its disk makes the start late. */
-const HORIZON_MS = 100;
+/**
+ * How far ahead a token is taken, so that neither the way to the server nor its disk makes the start late; at most a quarter
+ * of the period. The later it is taken, the more is known of when it was used before.
+ */
+const HORIZON_MS = 50;
 /** Mean wait before a permit that another worker may have given up is asked for: 0.5 to 1.5 of it. */
 const PERMIT_POLL_MS = 75;
 /** The same while the queue is paused: that it is resumed is told by the controls. */
@@ -64,6 +67,8 @@ interface Waiting<Held> extends Charge<Held> {
  *   `starter` will not hear of it.
  * - When `controls` tells of a change and the queue is now limited: `gate.adopt(held, starter)` for each running handler.
  * - At the end, when nothing is wanted and nothing runs any more: `await gate.close()`.
+ *
+ * What counts for the rate is the moment at which the handler lets go of the thread for the first time: it has started by then.
  *
  * Where the queue is not limited that is one look at a boolean per start, and at the size of two collections per end.
  */
@@ -217,7 +222,7 @@ export class StartGate<Held extends Startable> {
   }
 
   #hasNews(): boolean {
-    return this.#permits.hasNews || this.#tokens.unused > 0 || this.#renewing;
+    return this.#permits.hasNews || this.#tokens.isUrgent || this.#renewing;
   }
 
   /** Those that wait without a grant, when it is time to ask for them. */
@@ -250,17 +255,18 @@ export class StartGate<Held extends Startable> {
     if (grant === undefined || this.#waiting.get(held.job.id) !== waiting) return;
     // Read anew for each: the handler before may have taken its time.
     const nowMs = performance.now();
-    if (grant.slot !== null) this.#tokens.late(nowMs + MARGIN_MS - grant.onTimeMs);
-    if (this.#controls.paused || nowMs + MARGIN_MS > Math.min(grant.untilMs, permitUntilMs)) {
+    if (grant.slot !== null) this.#tokens.late(nowMs - grant.onTimeMs);
+    if (this.#controls.paused || nowMs > Math.min(grant.untilMs, permitUntilMs)) {
       this.#tokens.giveBack(grant);
       delete waiting.grant;
       this.#askAtMs = 0;
       return;
     }
     this.#waiting.delete(held.job.id);
-    this.#tokens.start(grant, nowMs);
     if (grant.hasPermit) this.#permits.hold(waiting, permitUntilMs);
     starter.start(held);
+    // This thread may have been stopped between the look at the clock and the handler's first step. It had taken that by now.
+    this.#tokens.start(grant, performance.now());
   }
 
   /** Permits are prolonged when most of their time lies before them, like leases; those that nobody could prolong are lost. */
@@ -277,7 +283,7 @@ export class StartGate<Held extends Startable> {
     const { leaseMs, heartbeatMs, onError } = this.#options;
     const { rate, concurrency, concurrencyPerKey } = this.#controls.limits;
     const ahead = concurrency === null && concurrencyPerKey === null;
-    const horizonMs = ahead && rate !== null ? Math.min(HORIZON_MS, rate.periodMs) : 0;
+    const horizonMs = ahead && rate !== null ? Math.min(HORIZON_MS, rate.periodMs / 4) : 0;
     const news = this.#permits.takeNews();
     const renewed = this.#renewing
       ? this.#permits.endingBefore(performance.now() + leaseMs - heartbeatMs)

@@ -3,8 +3,6 @@
 import type { Rate } from './settings.ts';
 import type { Grant, UsedTokens } from './turn.ts';
 
-/** What a start takes from the clock to the handler's first step, in this process. */
-export const MARGIN_MS = 0.5;
 /** Of the period: a token that nobody speaks of comes back so much later. */
 const TOLERANCE_SHARE = 0.02;
 const TOLERANCE_MIN_MS = 5;
@@ -23,12 +21,15 @@ interface Use {
 /** Tokens by their slots, until the server is told of them. */
 export class TokenBook {
   readonly #uses = new Map<string, Use>();
-  #unused = 0;
+  #urgent = false;
   #latestMs = 0;
 
-  /** Tokens that others could have at once, if they knew. */
-  get unused(): number {
-    return this.#unused;
+  /**
+   * Whether the server is to be told at once: of tokens that others could have, or that were used later than was allowed and
+   * must not come back yet.
+   */
+  get isUrgent(): boolean {
+    return this.#urgent;
   }
 
   get isEmpty(): boolean {
@@ -45,19 +46,20 @@ export class TokenBook {
     );
   }
 
-  /** A handler is started under `grant` now. */
-  start({ slot, serverAheadMs }: Grant, nowMs: number): void {
+  /** A handler was started under `grant`, and certainly was by `byMs` of the monotonic clock. */
+  start({ slot, untilMs, serverAheadMs }: Grant, byMs: number): void {
     if (slot === null) return;
     const use = this.#use(slot);
     use.started += 1;
-    use.byMs = Math.max(use.byMs, nowMs + MARGIN_MS + serverAheadMs);
+    use.byMs = Math.max(use.byMs, byMs + serverAheadMs);
+    if (byMs > untilMs) this.#urgent = true;
   }
 
   /** No handler is started under `grant`, and none will be. */
   giveBack({ slot }: Grant): void {
     if (slot === null) return;
     this.#use(slot).unused += 1;
-    this.#unused += 1;
+    this.#urgent = true;
   }
 
   /** A grant could have been used `lateMs` after its instant. */
@@ -77,7 +79,7 @@ export class TokenBook {
       ...(unused > 0 ? [{ slot, jobs: unused, byUs: null }] : []),
     ]);
     this.#uses.clear();
-    this.#unused = 0;
+    this.#urgent = false;
     return told;
   }
 

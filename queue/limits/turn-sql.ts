@@ -6,10 +6,11 @@
 // grants of about the same time share a row. All instants here are of one clock, the server's.
 //
 // A token may be granted ahead, for the instant `at` when it comes back. The worker starts the handler neither before `at`,
-// nor later than `tolerance` after it (see turn.ts for how it knows, from its own clock), and the slot is not before
+// nor later than `tolerance` after it (see server-clock.ts for how it knows), and the slot is not before
 // at + tolerance. What it did not start by then it never starts under this grant, and gives the token back. What it did
 // start it says, the latest instant that it can have been, and the token moves to the slot of that: so tolerance costs
-// nothing while workers live.
+// nothing while workers live. (Should a thread be stopped by its system between its last look at the clock and the handler,
+// for longer than the tolerance, that moves the token back; the worker says it at once, long before the token is due.)
 //
 // Why no half-open window of one period sees more than N starts: a token is granted for `at` only while at most N − 1
 // tokens have a slot after at − period. Take any N + 1 starts, and of them the one that was granted last, for `at`. Of

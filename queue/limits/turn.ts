@@ -4,6 +4,7 @@ import type { QueueContext } from '../context.ts';
 import { prepared } from '../sql.ts';
 import { readCommitted } from '../strategies/shared/read-committed.ts';
 import type { JobId } from '../strategy.ts';
+import { ServerClock } from './server-clock.ts';
 import { turnRoutine } from './turn-sql.ts';
 
 /** A job under one lease: another claim of it has another token. */
@@ -56,6 +57,8 @@ export interface Grant {
 export interface TurnAnswer {
   /** When the turn was asked for, by this process's clock: leases of it count from there. */
   readonly askedMs: number;
+  /** When it was answered by the server's clock, in ms since the epoch; `tokenInMs` counts from there. */
+  readonly stampMs: number;
   readonly paused: boolean;
   readonly limited: boolean;
   /** In the order of `wanted`. */
@@ -96,6 +99,7 @@ export function turnsOf({ driver, tables }: QueueContext, queue: string, asker: 
   const parameters = Array.from({ length: 16 }, (_, n) => `$${n + 1}`).join(', ');
   const call = prepared(`SELECT * FROM ${turnRoutine(tables).name}(${parameters})`);
   const db = readCommitted(driver);
+  const clock = new ServerClock();
   return async (request) => {
     const { wanted, adopted, renewed, ended, used } = request;
     const statement = call([
@@ -109,34 +113,34 @@ export function turnsOf({ driver, tables }: QueueContext, queue: string, asker: 
     const answeredMs = performance.now();
     const [row] = rows;
     if (row === undefined) throw new Error('a turn at the limits returned no row');
-    return answerOf(row, request, askedMs, answeredMs);
+    // The stamp was taken after the statement had arrived, and waited there for a lock.
+    clock.observe(row.stamp_us / 1000, askedMs + row.waited_us / 1000, answeredMs);
+    return answerOf(row, request, askedMs, clock);
   };
 }
 
 /**
- * The stamp was taken after the statement had arrived and waited, which was after it was sent, and before the answer came.
- * So an instant that lies `delay` after the stamp lies between those two moments of ours, each plus `delay`: a start is
- * early enough if it is by the first, and late enough if it is by the second. Both clocks are taken to run equally fast;
- * what they show does not matter.
+ * A start at an instant of ours is late enough for one of the server's if it is by the least that the server's clock can be
+ * ahead, and early enough if it is by the most.
  */
-function answerOf(row: TurnRow, request: TurnRequest, askedMs: number, answeredMs: number): TurnAnswer {
-  const stampedMs = askedMs + row.waited_us / 1000;
-  const serverAheadMs = row.stamp_us / 1000 - stampedMs;
+function answerOf(row: TurnRow, request: TurnRequest, askedMs: number, clock: ServerClock): TurnAnswer {
+  const stampMs = row.stamp_us / 1000;
   const grants = row.started.map((id, n): Grant => {
-    const delayMs = (row.delays_us[n] ?? 0) / 1000;
+    const atMs = stampMs + (row.delays_us[n] ?? 0) / 1000;
     const slot = row.slots[n] ?? null;
     return {
       id,
-      fromMs: answeredMs + delayMs,
-      onTimeMs: stampedMs + delayMs,
-      untilMs: slot === null ? Number.POSITIVE_INFINITY : stampedMs + delayMs + request.toleranceMs,
+      fromMs: slot === null ? 0 : atMs - clock.leastMs,
+      onTimeMs: atMs - clock.mostMs,
+      untilMs: slot === null ? Number.POSITIVE_INFINITY : atMs + request.toleranceMs - clock.mostMs,
       slot,
-      serverAheadMs,
+      serverAheadMs: clock.mostMs,
       hasPermit: row.with_permit[n] ?? false,
     };
   });
   return {
     askedMs,
+    stampMs,
     paused: row.paused,
     limited: row.limited,
     grants,

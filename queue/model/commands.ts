@@ -115,6 +115,7 @@ export const FEATURES = [
   'reap counts',
   'delayed releases',
   'errors of lost leases',
+  'errors of lost leases at once',
 ] as const;
 export type Feature = (typeof FEATURES)[number];
 

@@ -7,7 +7,7 @@ import type { ModelJob } from './job.ts';
 import type { Model } from './model.ts';
 import { judgeEmptied, judgeListed, judgeRemoved, type PageAsked } from './operators.ts';
 import { ALL, type Of, type Scene, timed } from './scene.ts';
-import { judgeRecord, judgeStored } from './standing.ts';
+import { judgeRecord, judgeStored, type LossesTold } from './standing.ts';
 
 /** An id that no sequence comes to. */
 const NOBODY: JobId = '9223372036854775807';
@@ -29,8 +29,11 @@ export function idsOf(model: Model, targets: readonly Target[]): readonly JobId[
   });
 }
 
-function lossesTold({ without }: Scene): boolean {
-  return !without.has('errors of lost leases');
+/** Where a crash costs no attempt, it is no failed one. */
+function lossesTold({ slot, without }: Scene): LossesTold {
+  if (!slot.strategy.guarantees.crashCountsAttempt) return 'none';
+  if (without.has('errors of lost leases')) return 'last';
+  return without.has('errors of lost leases at once') ? 'late' : 'all';
 }
 
 /** Looks `ids` up, and holds what is told of them to the model. */

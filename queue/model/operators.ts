@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import type { DeadLetterFilter, JobId, JobRecord } from '../strategy.ts';
 import { type Asked, CLOCK_MS, type ModelJob } from './job.ts';
 import type { Model } from './model.ts';
-import { judgeRecord, standingsOf } from './standing.ts';
+import { judgeRecord, type LossesTold, standingsOf } from './standing.ts';
 
 /** A removal of `ids` was answered. `alone`: nobody else was at work, so that whatever waited had to go. */
 export function judgeRemoved(
@@ -70,7 +70,7 @@ export function judgeListed(
   { filter, afterId, limit }: PageAsked,
   records: readonly JobRecord[],
   at: Asked,
-  lossesTold: boolean,
+  told: LossesTold,
 ): void {
   const meant = meantBy(model, filter, at, afterId);
   assert(records.length <= limit, `a list: asked for ${limit} dead letters, got ${records.length}`);
@@ -87,7 +87,7 @@ export function judgeListed(
     const job = meantDead(model, 'a list', record.id, meant);
     assert.equal(record.state, 'dead', `the state of job ${record.id} in a list of dead letters`);
     model.foundDead(job, at);
-    judgeRecord(model, job, record, lossesTold);
+    judgeRecord(model, job, record, told);
   }
 }
 

@@ -48,8 +48,14 @@ export function judgeStored(
   assert.deepEqual([...found.keys()], [], 'jobs are listed that nobody enqueued, or asked for');
 }
 
-/** What is told of a job whose place was judged already. `lossesTold`: a lost lease is among the errors of its job. */
-export function judgeRecord(model: Model, job: ModelJob, record: JobRecord, lossesTold: boolean): void {
+/**
+ * Which lost leases are among the errors of their jobs. `late`: not before the job is handed out again, or buried; `last`: that
+ * of a job's last attempt.
+ */
+export type LossesTold = 'all' | 'late' | 'last' | 'none';
+
+/** What is told of a job whose place was judged already. */
+export function judgeRecord(model: Model, job: ModelJob, record: JobRecord, told: LossesTold): void {
   const { id, queue, priority, maxAttempts, attempt } = record;
   const { state, spec } = job;
   // A lease that somebody took back is lost, though the model has not been told.
@@ -65,8 +71,17 @@ export function judgeRecord(model: Model, job: ModelJob, record: JobRecord, loss
     },
     `job ${id} as it was found`,
   );
-  const expected = lost === undefined ? job.errors : [...job.errors, lostAttempt(lost)];
-  judgeErrors(record, lossesTold ? expected : expected.filter(({ error }) => error !== undefined));
+  const errors =
+    lost === undefined || (told === 'late' && record.state !== 'dead')
+      ? job.errors
+      : [...job.errors, lostAttempt(lost)];
+  judgeErrors(
+    record,
+    errors.filter(
+      ({ error, attempt: at }) =>
+        error !== undefined || (told === 'last' ? at >= maxAttempts : told !== 'none'),
+    ),
+  );
   judgeInstants(job, record);
 }
 

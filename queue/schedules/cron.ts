@@ -18,7 +18,7 @@ const EXAMPLE =
 
 /**
  * An expression that names its times in numbers, lists or ranges loses none to a change of the clocks, and repeats none,
- * as in Vixie cron. One with a wildcard or a step follows the clock: through the hour that comes twice, not the one that is left out.
+ * as in Vixie cron. One with a wildcard or a step follows the clock: through both hours of one name, not one left out.
  */
 const RULES: CronOptions = { mode: '5-or-6-parts', fixedTimeRule: 'no-wildcard' };
 
@@ -26,7 +26,7 @@ function parsed({ cron, timeZone }: Recurrence): Cron {
   return new Cron(cron, { ...RULES, timezone: timeZone });
 }
 
-/** The first instant after `afterMs`; absent when there is none. Instants are milliseconds since the Unix epoch, whole seconds. */
+/** The first instant after `afterMs`, in ms since the Unix epoch, a whole second; absent when there is none. */
 export function nextInstant(recurrence: Recurrence, afterMs: number): number | undefined {
   return parsed(recurrence).nextRun(new Date(afterMs))?.getTime();
 }
@@ -56,7 +56,7 @@ export function latestInstant(recurrence: Recurrence, untilMs: number): number |
   return latest?.getTime();
 }
 
-/** Throws InvalidArgumentError for what is no IANA time zone, or no cron expression of five or six fields that ever falls due. */
+/** Throws InvalidArgumentError for what is no IANA time zone, or no expression of five or six fields that falls due. */
 export function requireRecurrence(recurrence: Recurrence): void {
   requireTimeZone(recurrence.timeZone);
   const { cron } = recurrence;

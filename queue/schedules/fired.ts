@@ -7,8 +7,8 @@ import type { Queue } from '../index.ts';
 const PAGE = 5000;
 
 /**
- * By the `name` in the payloads, the instants in `dueAt`, which `stampAs` has put there, in the order of the jobs' ids. For jobs of
- * schedules whose payload is `{ name }` alone.
+ * By the `name` in the payloads, the instants in `dueAt`, which `stampAs` has put there, in the order of the jobs' ids. For
+ * schedules whose payload is `{ name }`.
  */
 export async function firedOf(queue: Queue): Promise<ReadonlyMap<string, readonly string[]>> {
   const fired = new Map<string, string[]>();

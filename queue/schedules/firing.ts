@@ -7,9 +7,9 @@ import { instantsBetween, latestInstant, nextInstant, type Recurrence } from './
 export type CatchUp = 'one' | 'all' | 'none';
 
 /**
- * A schedule whose oldest instant is later than this is behind: nobody was there to fire it. What is less late is fired for
- * each instant whatever the policy, so that a restart loses nothing. More than the longest sleep of a scheduler, 60 s, in which
- * it may not know of a schedule that somebody else has set.
+ * A schedule whose oldest instant is later than this is behind: nobody was there to fire it. One that is less late fires
+ * for each instant whatever the policy, so that a restart loses nothing. More than the longest sleep of a scheduler, 60 s,
+ * in which it may not know of a schedule that somebody else has set.
  */
 export const BEHIND_AFTER_MS = 120_000;
 

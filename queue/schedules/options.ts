@@ -13,11 +13,13 @@ export interface ScheduleOptions {
   /** The queue that the jobs go to. */
   readonly queue: string;
   /**
-   * Minute, hour, day of month, month, day of week; a field of seconds may stand before them. Lists, ranges, steps, names of
-   * months and days, `L`, `W`, `#`, and `@hourly` … `@yearly` are understood, as the library `croner` documents them; at most
-   * 256 characters. Where the clocks change, an expression whose times are numbers, lists or ranges (`30 2 * * *`) fires once: in the hour
-   * that comes twice at its first coming, and for a time that is left out at the moment of the change. One with a wildcard or a step
-   * among its times (`30 * * * *`) follows the clock: it fires in both of the hours that bear the same name, and not in one that is left out.
+   * Minute, hour, day of month, month, day of week; a field of seconds may stand before them. Lists, ranges, steps, names
+   * of months and days, `L`, `W`, `#`, and `@hourly` … `@yearly` are understood, as the library `croner` documents them; at
+   * most 256 characters.
+   *
+   * Where clocks change, an expression whose times are numbers, lists or ranges (`30 2 * * *`) fires once: in the hour that
+   * comes twice at its first coming, and for a time that is left out at the moment of the change. One with a wildcard or a
+   * step among its times (`30 * * * *`) follows the clock: it fires in both hours of one name, and not in one left out.
    */
   readonly cron: string;
   /** Whose wall clock `cron` speaks of: a name of the IANA database; default `UTC`. */
@@ -30,13 +32,13 @@ export interface ScheduleOptions {
   readonly maxAttempts?: number;
   /**
    * What is done about instants that passed while no scheduler ran, that is when the oldest is more than two minutes late:
-   * `one` (default) fires once, for the latest; `all` for each, the oldest first; `none` goes on with the next to come. A schedule
-   * that is less late fires for each of its instants in any case.
+   * `one` (default) fires once, for the latest; `all` for each, the oldest first; `none` goes on with the next to come. A
+   * schedule that is less late fires for each of its instants in any case.
    */
   readonly catchUp?: CatchUp;
   /**
-   * A member to add to each job's payload: the instant that it fires for, as `2030-03-31T01:00:00.000Z`. So the handler knows
-   * which day it is to bill, however late it runs. Default: none is added, and the payload is as it was given.
+   * A member to add to each job's payload: the instant that it fires for, as `2030-03-31T01:00:00.000Z`. So the handler
+   * knows which day it is to bill, however late it runs. Default: none is added, and the payload is as it was given.
    */
   readonly stampAs?: string;
 }

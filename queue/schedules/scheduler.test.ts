@@ -149,6 +149,8 @@ WHERE application_name = 'victim' AND wait_event = 'advisory' AND query = 'COMMI
     });
   await eventually(async () => (await committing()).rows.length === 1, 'a commit that waits');
   await using _living = createScheduler(heirQueue, LONG_SLEEP);
+  // Should the test fail before, the victim is not to wait for ever.
+  await using _release = holder;
   const looks = () => seen.filter((text) => text.includes('SKIP LOCKED')).length;
   await eventually(() => looks() > 1, 'another scheduler that finds the schedule taken');
   assert.deepEqual(await firedOf(heirQueue), new Map(), 'nothing of it shows before the commit');
@@ -249,7 +251,7 @@ test('a sleep costs one statement, and what is set through the queue object ends
 test('a real scheduler asleep is woken by a change too, and by its stop', async (t) => {
   await using here = await place(t);
   const { queue, statements } = here;
-  const scheduler = createScheduler(queue, LONG_SLEEP);
+  await using scheduler = createScheduler(queue, LONG_SLEEP);
   await eventually(() => statements.some((text) => text.includes('min(next_at)')), 'the first look');
   await set(queue, 'often', '* * * * * *');
   await eventually(async () => ((await firedOf(queue)).get('often')?.length ?? 0) >= 2, 'two seconds');
@@ -259,7 +261,7 @@ test('a real scheduler asleep is woken by a change too, and by its stop', async 
   assert.deepEqual(often, everyFrom(often[0] ?? '', 1 / 60, often.length), 'each second once');
   await queue.schedules.resume('often');
   const { length } = statements;
-  await scheduler[Symbol.asyncDispose]();
+  await scheduler.stop();
   assert.equal(statements.length, length, 'nothing is sent after a stop');
 });
 

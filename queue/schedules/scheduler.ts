@@ -1,7 +1,7 @@
 // Who fires the schedules, once for each instant however many of them there are?
 
 import { setTimeout } from 'node:timers/promises';
-import type { Database } from '../drivers/driver.ts';
+import type { Database, Statement } from '../drivers/driver.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import { requireFunction, requireKnownKeys, requireObject } from '../keys.ts';
 import type { Queue } from '../queue.ts';
@@ -22,13 +22,16 @@ export interface SchedulerClock {
 /** Options of `createScheduler`. */
 export interface SchedulerOptions {
   /**
-   * Longest sleep, in ms, 100…60,000; default 15,000. It sleeps until the next instant, and what others change meanwhile it learns of
-   * when it wakes.
+   * Longest sleep, in ms, 100…60,000; default 15,000. It sleeps until the next instant, and what others change meanwhile
+   * it learns of when it wakes.
    */
   readonly everyMs?: number;
-  /** Told of what failed, and for which schedule when it was one: it is tried again after 50 ms to 5 s. Must not throw. Default: ignored. */
+  /**
+   * Told of what failed, and for which schedule when it was one: it is tried again after 25 ms to 5 s. Must not throw.
+   * Default: ignored.
+   */
   readonly onError?: (error: unknown, schedule?: string) => void;
-  /** Default: the server's clock decides what is due, so that it matters not whether this process's is right; and timers. */
+  /** Default: the server's clock decides what is due, so that this process's may be wrong, and timers wait. */
   readonly clock?: SchedulerClock;
   /** Source of every random wait; default `Math.random`. */
   readonly random?: Random;
@@ -99,8 +102,8 @@ class RunningScheduler implements Scheduler {
   async #pass(): Promise<number> {
     const longestMs = this.#everyMs * (0.5 + this.#random() / 2);
     try {
-      const nextMs = await this.#dueInMs(this.#queue.driver, []);
-      return Math.min(longestMs, nextMs > 0 ? this.#settled(nextMs) : await this.#fireDue());
+      const nextMs = await this.#dueInMs([]);
+      return Math.min(longestMs, nextMs > 0 ? this.#allDone(nextMs) : await this.#fireDue());
     } catch (error) {
       this.#onError(error);
       return this.#backoff.drawMs();
@@ -108,17 +111,14 @@ class RunningScheduler implements Scheduler {
   }
 
   /** Nothing is left to be tried again. */
-  #settled(nextMs: number): number {
+  #allDone(nextMs: number): number {
     this.#backoff.reset();
     return nextMs;
   }
 
   /** Until the next of the others is due, in ms; not positive when one is. */
-  async #dueInMs(db: Database, except: readonly string[]): Promise<number> {
-    const { rows } = await db.query<{ readonly due_in_ms: number | null }>(
-      this.#table.dueIn(await this.#clock?.now(), except),
-    );
-    return rows[0]?.due_in_ms ?? Number.POSITIVE_INFINITY;
+  async #dueInMs(except: readonly string[]): Promise<number> {
+    return dueInMs(this.#queue.driver, this.#table.dueIn(await this.#clock?.now(), except));
   }
 
   /**
@@ -147,15 +147,16 @@ class RunningScheduler implements Scheduler {
       }
     }
     if (unfinished.length > 0) return 0;
-    if (failed.length > 0)
-      return Math.min(this.#backoff.drawMs(), Math.max(0, await this.#dueInMs(this.#queue.driver, failed)));
+    if (failed.length > 0) nextMs = await this.#dueInMs(failed);
+    else if (nextMs > 0) return this.#allDone(nextMs);
     // What is still due is in the hands of another scheduler, which may die of it.
-    return nextMs > 0 ? this.#settled(nextMs) : Math.min(this.#backoff.drawMs(), TAKEN_MS);
+    return Math.min(this.#backoff.drawMs(), nextMs > 0 ? nextMs : TAKEN_MS);
   }
 
   /**
-   * Moves one schedule on and enqueues what it is due for, both or neither. The row's lock makes it one scheduler's affair, and
-   * whoever comes after sees it moved. When the answer to the commit is lost, the next look tells whether it was done.
+   * Moves one schedule on and enqueues what it is due for, both or neither. The row's lock makes it one scheduler's affair,
+   * and whoever comes after sees it moved. When the answer to the commit is lost, the next look tells if it was done; the
+   * event is then not told.
    */
   async #fireOne(except: readonly string[], onTaken: (row: DueRow) => void): Promise<Fired | undefined> {
     const now = await this.#clock?.now();
@@ -173,7 +174,7 @@ class RunningScheduler implements Scheduler {
       const [, ids, nextMs] = await Promise.all([
         tx.query(this.#table.move(row.name, nextAtMs, instants.at(-1))),
         this.#queue.enqueueMany(jobs, { tx }),
-        this.#dueInMs(tx, except),
+        dueInMs(tx, this.#table.dueIn(now, except)),
       ]);
       const more = nextAtMs !== undefined && nextAtMs <= row.now_ms;
       return { schedule: row.name, queue: row.queue, instants, ids, more, nextMs };
@@ -186,8 +187,10 @@ class RunningScheduler implements Scheduler {
     const { context } = this.#queue;
     context.signal(queue);
     if (!context.observed) return;
-    for (const [index, id] of ids.entries())
-      context.emit({ kind: 'fired', schedule, id, dueAtMs: instants[index] ?? Number.NaN });
+    for (const [index, dueAtMs] of instants.entries()) {
+      const id = ids[index];
+      if (id !== undefined) context.emit({ kind: 'fired', schedule, id, dueAtMs });
+    }
   }
 
   async stop(): Promise<void> {
@@ -200,6 +203,11 @@ class RunningScheduler implements Scheduler {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
+}
+
+async function dueInMs(db: Database, look: Statement): Promise<number> {
+  const { rows } = await db.query<{ readonly due_in_ms: number | null }>(look);
+  return rows[0]?.due_in_ms ?? Number.POSITIVE_INFINITY;
 }
 
 function jobOf(row: DueRow, instantMs: number): NewJob {
@@ -215,9 +223,9 @@ async function sleep(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Starts to fire the schedules of the whole schema, over the driver's pool. Any number may run, in any processes: each instant is fired
- * by one of them, with one job, in the transaction that notes it as fired. It needs no worker, and no worker needs it. A server that is
- * away is waited for. Stop it before its queue is disposed. Throws InvalidArgumentError for options out of range.
+ * Starts to fire the schedules of the whole schema, over the driver's pool. Any number may run, in any processes: each
+ * instant is fired by one of them, with one job, in the transaction that notes it as fired. A server that is away is
+ * waited for. Stop it before its queue is disposed. Throws InvalidArgumentError for options out of range.
  */
 export function createScheduler(queue: Queue, options: SchedulerOptions = {}): Scheduler {
   requireObject('the options of a scheduler', options);

@@ -32,10 +32,10 @@ export interface ScheduleRecord {
  */
 export interface Schedules {
   /**
-   * Makes the schedule `name` (1…200 bytes) be as `options` say. A new one, and one whose `cron` or `timeZone` is another than before, fires
-   * next at the first instant after now, by the server's clock; else that stays as it was, and where nothing differs, nothing is
-   * written. A paused schedule stays paused. Set at once by several, it is as one of them said, whole.
-   * Throws InvalidArgumentError or UnsupportedError before anything is sent.
+   * Makes the schedule `name` (1…200 bytes) be as `options` say. A new one, and one whose `cron` or `timeZone` is another
+   * than before, fires next at the first instant after now, by the server's clock; else that stays as it was, and where
+   * nothing differs, nothing is written. A paused schedule stays paused. Set at once by several, it is as one of them
+   * said, whole. Throws InvalidArgumentError or UnsupportedError before anything is sent.
    */
   set(name: string, options: ScheduleOptions): Promise<ScheduleRecord>;
   /** Resolves to whether there was one. Jobs that it has enqueued stay. */

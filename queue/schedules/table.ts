@@ -40,7 +40,7 @@ const milliseconds = (instant: string): string => `(extract(epoch FROM ${instant
 const COLUMNS = `name, queue, cron, time_zone, catch_up, stamp_as, priority, max_attempts, payload,
   ${milliseconds('next_at')} AS next_ms, ${milliseconds('last_at')} AS last_ms, ${milliseconds('paused_at')} AS paused_ms`;
 
-/** The server's clock unless the caller has one. Not `now()`: that is when the transaction began, perhaps to wait for a lock. */
+/** The server's clock unless the caller has one. Not `now()`: that is when the transaction began. */
 const NOW = 'coalesce($1::timestamptz, statement_timestamp())';
 
 const VALUES = '$2::text, $3::text, $4::text, $5::text, $6::text, $7::smallint, $8::smallint, $9::jsonb';

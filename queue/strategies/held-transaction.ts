@@ -201,8 +201,7 @@ function create(options: StrategyOptions): ClaimStrategy {
     enqueue: enqueueInto(table),
     bulk: bulkIntoJobs(table),
     async openWorker(connection) {
-      await keepIndexPlans(connection);
-      return new TransactionSession(connection, statements);
+      return new TransactionSession(await keepIndexPlans(connection), statements);
     },
     // The server ends a lease with its transaction.
     reap: async () => 0,

@@ -8,6 +8,9 @@ import type { Listener, WakeupContext } from './wakeup.ts';
 const REOPEN_MIN_MS = 50;
 const REOPEN_MAX_MS = 5000;
 
+const DEAF =
+  "behind a pooler in transaction mode no signal is heard, so workers poll instead: give the driver the server's own address as its option direct, or the queue the wakeup jitter";
+
 /** The channel of a schema's queues: a digest, since a channel's name holds 63 bytes only. */
 function channelOf(schema: string): string {
   return `claimbench_${digest(schema)}`;
@@ -35,7 +38,8 @@ export function signalSql(schema: string, queue: string): Statement {
 
 /**
  * Listens for signals of one queue. While the connection is lost nothing is heard, so `onSignal` is called once it is
- * back: whatever was missed is looked for then, and meanwhile polling goes on.
+ * back: whatever was missed is looked for then, and meanwhile polling goes on. Behind a pooler in transaction mode nothing is
+ * ever heard: a LISTEN there would have others' connections told, so none is sent, and the connection is given up.
  */
 export function listenFor(context: WakeupContext, queue: string, onSignal: () => void): Listener {
   const stopped = new AbortController();
@@ -54,7 +58,12 @@ export function listenFor(context: WakeupContext, queue: string, onSignal: () =>
   const open = async (): Promise<void> => {
     let opened: Connection | undefined;
     try {
-      opened = await context.driver.connect('listen');
+      opened = await context.driver.connect('listen', 'session');
+      if (opened.pooler === 'transaction') {
+        context.onError(new Error(DEAF));
+        context.onDeaf?.();
+        return await opened[Symbol.asyncDispose]();
+      }
       await opened.listen(channelOf(context.schema), (payload) => {
         if (payload === queue) onSignal();
       });

@@ -8,6 +8,8 @@ export interface WakeupContext {
   readonly schema: string;
   /** Told of signals that could not be sent and listeners that were lost. Neither loses a job: polling finds it. */
   readonly onError: (error: unknown) => void;
+  /** Told once when signals can never be heard on this way to the server, after `onError`. */
+  readonly onDeaf?: () => void;
 }
 
 /** The producer's side, one per queue object. Disposing sends what is still due. */

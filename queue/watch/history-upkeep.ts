@@ -26,7 +26,6 @@ const LOCK_TIMEOUT = '1s';
 const SHUT_TIMEOUT = '200ms';
 /** PostgreSQL's lock_not_available. */
 const LOCK_NOT_AVAILABLE = '55P03';
-const PREFIX = 'queue_finished_';
 
 /** A day of UTC as YYYY-MM-DD: in this form texts compare as days do. */
 type Day = string;
@@ -57,7 +56,7 @@ SELECT
 const addDays = (day: Day, days: number): Day =>
   new Date(Date.parse(`${day}T00:00:00Z`) + days * DAY_MS).toISOString().slice(0, 10);
 
-const partitionOf = (day: Day): string => `${PREFIX}${day.replaceAll('-', '')}`;
+const partitionOf = (day: Day): string => `queue_finished_${day.replaceAll('-', '')}`;
 
 /** The day of a partition; `undefined` for the default one, and for what somebody else has attached. */
 function dayOf(partition: string): Day | undefined {
@@ -69,15 +68,11 @@ const instantOf = (day: Day): string => quoteLiteral(`${day} 00:00:00+00`);
 
 /**
  * `body` as one transaction, one process after the other. Without parameters it is one message of the simple protocol, so no
- * lock outlasts a round trip, or a client. The look at a catalogue takes in what the one before has made, for which the
- * advisory lock is no occasion.
+ * lock outlasts a round trip, or a client. READ COMMITTED, whatever the role's default: the transaction begins before it waits,
+ * and has to see what was committed meanwhile.
  */
 async function inTurn(db: Database, { finished }: QueueTables, body: string): Promise<void> {
-  const block = `
-BEGIN
-  PERFORM FROM pg_catalog.pg_namespace WHERE false;
-${body}
-END`;
+  const block = `BEGIN${body}\nEND`;
   const text = [
     'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
     'SET LOCAL client_min_messages = warning',

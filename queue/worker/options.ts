@@ -41,7 +41,7 @@ export interface AdaptiveConcurrency {
 /** Does one job. Returning acks it; throwing or rejecting retries it by the policy, or buries it. */
 export type Handler = (job: ClaimedJob, context: JobContext) => unknown;
 
-/** Where an error came from. None of them ends the worker. */
+/** Where an error came from. None of them ends the worker, but an UnsupportedError of `connect`: see `Worker.ended`. */
 export type ErrorSource =
   | 'connect'
   | 'connection'

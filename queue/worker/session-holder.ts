@@ -1,10 +1,13 @@
 // How does a runner keep a session open while connections come and go?
 
 import type { Connection } from '../drivers/driver.ts';
+import { UnsupportedError } from '../errors.ts';
 import type { Queue } from '../queue.ts';
+import { usedInPlaceOf } from '../strategies/shared/brought-settings.ts';
 import type { WorkerSession } from '../strategy.ts';
 import { Backoff } from './backoff.ts';
 import type { ResolvedOptions } from './options.ts';
+import { needsOf, requirePlace } from './place.ts';
 
 /** What the runner is told. */
 export interface SessionEvents {
@@ -13,7 +16,10 @@ export interface SessionEvents {
   readonly lost: (session: WorkerSession) => void;
 }
 
-/** Opens a session, and another one with backoff whenever it is lost, until closed. */
+/**
+ * Opens a session, and another one with backoff whenever it is lost, until closed; or until it meets an UnsupportedError, which no
+ * attempt can mend, and which ends the worker.
+ */
 export class SessionHolder {
   readonly #queue: Queue;
   readonly #options: ResolvedOptions;
@@ -50,16 +56,19 @@ export class SessionHolder {
         return await this.#openOnce();
       } catch (error) {
         this.#options.events.error?.(error, 'connect');
+        if (error instanceof UnsupportedError) return;
       }
       await this.#backoff.wait(this.#closed.signal);
     }
   }
 
   async #openOnce(): Promise<void> {
-    const connection = await this.#queue.driver.connect(`worker ${this.#options.queue}`);
+    const { driver, strategy, context } = this.#queue;
+    const connection = await driver.connect(`worker ${this.#options.queue}`, needsOf(context));
     let session: WorkerSession;
     try {
-      session = await this.#queue.strategy.openWorker(connection, this.#workerId);
+      requirePlace(context, connection);
+      session = await strategy.openWorker(connection, this.#workerId);
     } catch (error) {
       await connection[Symbol.asyncDispose]();
       throw error;
@@ -67,7 +76,7 @@ export class SessionHolder {
     if (this.#closed.signal.aborted) return session[Symbol.asyncDispose]();
     if (connection.closed) throw new Error('the connection was lost while its session opened');
     this.#session = session;
-    this.#connection = connection;
+    this.#connection = usedInPlaceOf(connection);
     this.#backoff.reset();
     connection.ended.addEventListener('abort', () => this.#lose(session), { once: true });
     this.#events.opened();

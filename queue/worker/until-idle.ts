@@ -4,7 +4,7 @@ import { InvalidArgumentError } from '../errors.ts';
 import { requireKnownKeys } from '../keys.ts';
 import type { Queue } from '../queue.ts';
 import type { SettleResult } from '../strategy.ts';
-import { createWorker, type StopReport } from '../worker.ts';
+import { createWorker, type StopReport, type Worker } from '../worker.ts';
 import type { WorkerOptions } from './options.ts';
 
 /** Options of `runUntilIdle` beside those of the worker. */
@@ -37,7 +37,7 @@ function milliseconds(name: string, value: number, min: number): number {
 
 /**
  * Works the queue off with a worker of `options` until nothing that can run is left, or the budget is used up. Due jobs and
- * expired leases are looked for first. Throws as `createWorker` does. A server that is away is waited for, as long as the budget lasts.
+ * expired leases are looked for first. Throws as `createWorker` does, and rejects as `Worker.ended` does. A server that is away is waited for, as long as the budget lasts.
  */
 export async function runUntilIdle(
   queue: Queue,
@@ -63,21 +63,22 @@ export async function runUntilIdle(
       },
     },
   });
-  const ended = await endOf(worker.idle(), budgetMs, idle.signal);
+  const ended = await endOf(worker, budgetMs, idle.signal);
   return { ended, ...(await worker.stop({ deadlineMs })), ...counts };
 }
 
 async function endOf(
-  idle: Promise<void>,
+  worker: Worker,
   budgetMs: number,
   signal: AbortSignal | undefined,
 ): Promise<IdleReport['ended']> {
-  const { promise, resolve } = Promise.withResolvers<IdleReport['ended']>();
+  const { promise, resolve, reject } = Promise.withResolvers<IdleReport['ended']>();
   const budget = setTimeout(() => resolve('budget'), budgetMs);
   const abort = (): void => resolve('aborted');
   signal?.addEventListener('abort', abort, { once: true });
   if (signal?.aborted === true) abort();
-  void idle.then(() => resolve('idle'));
+  void worker.idle().then(() => resolve('idle'));
+  worker.ended.catch(reject);
   try {
     return await promise;
   } finally {

@@ -217,6 +217,5 @@ export async function openPackedSession(
   connection: Connection,
   workerId: string,
 ): Promise<WorkerSession> {
-  await keepIndexPlans(connection);
-  return new PackedSession(connection, statements, workerId);
+  return new PackedSession(await keepIndexPlans(connection), statements, workerId);
 }

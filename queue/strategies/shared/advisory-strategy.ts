@@ -158,8 +158,7 @@ export function advisoryStrategy(name: string, options: StrategyOptions, search:
     enqueue: enqueueInto(table),
     bulk: bulkIntoJobs(table),
     async openWorker(connection) {
-      await keepIndexPlans(connection);
-      return new AdvisorySession(connection, statements);
+      return new AdvisorySession(await keepIndexPlans(connection), statements);
     },
     // The server ends a session's leases with the session.
     reap: async () => 0,

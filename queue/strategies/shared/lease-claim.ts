@@ -132,13 +132,13 @@ export function leaseStatements(table: JobsTable, claim: ClaimRows = lockingClai
   };
 }
 
-/** A claimer whose leases end by the clock. Closes `connection` when disposed. */
+/** A claimer whose leases end by the clock. Closes its connection when disposed. */
 export async function openLeaseSession(
   statements: LeaseStatements,
-  connection: Connection,
+  opened: Connection,
   workerId: string,
 ): Promise<WorkerSession> {
-  await keepIndexPlans(connection);
+  const connection = await keepIndexPlans(opened);
   const heartbeat: Heartbeat = {
     async extend(jobs, leaseMs) {
       const { rows } = await connection.query<{ readonly id: JobId }>(

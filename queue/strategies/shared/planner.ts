@@ -1,6 +1,7 @@
 // How does a worker's connection get the plans and the snapshots that a queue needs, whatever the database's defaults?
 
 import type { Connection, Database } from '../../drivers/driver.ts';
+import { bringSettings } from './brought-settings.ts';
 import { isDriver } from './read-committed.ts';
 
 /** Ways that read more than the few rows that are wanted. */
@@ -19,6 +20,15 @@ export const ROUTINE_PLANS = [
   'SET plan_cache_mode = force_generic_plan',
 ].join('\n');
 
+/** What a worker's session sets for itself. Behind a pooler in transaction mode, best the pooler: as its `connect_query`. */
+export const sessionSettings: Readonly<Record<string, string>> = {
+  ...OTHER_WAYS,
+  plan_cache_mode: 'force_generic_plan',
+  default_transaction_isolation: 'read committed',
+};
+
+const SETTINGS = [Object.keys(sessionSettings), Object.values(sessionSettings)] as const;
+
 /**
  * A queue is empty at noon and holds 200,000 jobs a minute later. A prepared statement keeps the plan of noon: over an
  * empty table the cheapest is a sequential scan, and nothing replaces it before the next ANALYZE. Every statement of a
@@ -35,23 +45,30 @@ export const ROUTINE_PLANS = [
  * Claims look at rows that others have just let go of: only READ COMMITTED shows them as they are now, where a role or
  * database that defaults to a stricter level would abort them, or show a job that is done.
  *
- * Behind a pooler in transaction mode a SET would stick to a server connection that others use next. There the
- * process id from the start-up packet is the pooler's invention and differs from the backend's, so nothing is set;
- * give the role the same settings (ALTER ROLE … SET enable_seqscan = off) in such a set-up.
+ * Behind a pooler in transaction mode a SET would stick to a server connection that others use next. Where its connections
+ * do not come with these settings, each statement brings them along.
+ *
+ * Answers with the connection that the session is to use.
  */
-export async function keepIndexPlans(connection: Connection): Promise<void> {
-  const settings = {
-    ...OTHER_WAYS,
-    plan_cache_mode: 'force_generic_plan',
-    default_transaction_isolation: 'read committed',
-  };
+export async function keepIndexPlans(connection: Connection): Promise<Connection> {
+  if (connection.pooler === 'transaction')
+    return (await isSet(connection)) ? connection : bringSettings(connection, sessionSettings);
   await connection.query({
     text: `
 SELECT set_config(setting, value, false)
 FROM unnest($1::text[], $2::text[]) AS wanted (setting, value)
 WHERE pg_backend_pid() = $3`,
-    values: [Object.keys(settings), Object.values(settings), connection.backendPid],
+    values: [...SETTINGS, connection.backendPid],
   });
+  return connection;
+}
+
+async function isSet(db: Database): Promise<boolean> {
+  const { rows } = await db.query<{ readonly set: boolean }>({
+    text: 'SELECT bool_and(current_setting(setting) = value) AS set FROM unnest($1::text[], $2::text[]) AS wanted (setting, value)',
+    values: SETTINGS,
+  });
+  return rows[0]?.set === true;
 }
 
 /**

@@ -1,4 +1,4 @@
-// How does maintenance get the isolation that it needs, where a role or a database defaults to a stricter one?
+// How does who needs it get READ COMMITTED, where a role or a database defaults to a stricter one?
 
 import type { Database, Transactor } from '../../drivers/driver.ts';
 
@@ -18,13 +18,23 @@ export function readCommitted(db: Database): Database {
         return await db.query(statement);
       } catch (error) {
         if (!(error instanceof Error && 'code' in error && error.code === INVALID_STATE)) throw error;
-        return db.transaction(async (tx) => {
-          await tx.query({ text: 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED' });
-          return tx.query(statement);
-        });
+        return atReadCommitted(db, (tx) => tx.query(statement));
       }
     },
   };
+}
+
+/**
+ * Runs `work` in a transaction at READ COMMITTED: what is looked at behind a lock must be seen as it is when the lock was
+ * got, not as it was when the transaction began.
+ */
+export function atReadCommitted<T>(driver: Transactor, work: (tx: Database) => Promise<T>): Promise<T> {
+  return driver.transaction(async (tx) => {
+    const set = tx.query({ text: 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED' });
+    // Not awaited before: it travels with the first statement of the work, and fails only with the connection.
+    const [result] = await Promise.all([work(tx), set]);
+    return result;
+  });
 }
 
 /** Whether statements on `db` are transactions of their own. */

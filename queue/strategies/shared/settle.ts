@@ -71,8 +71,8 @@ FROM acked`;
 }
 
 /**
- * Every kind. A job is in at most one of the two data-modifying branches, as each takes its own kinds. A delay begins by
- * the clock, since a transaction that was held while its job ran began when that was claimed.
+ * Every kind. A job is in at most one of the two data-modifying branches, as each takes its own kinds. A delay begins, and a
+ * job dies, by the clock, since a transaction that was held while its job ran began when that was claimed.
  */
 function settleMixed(table: JobsTable, rules: SettleRules): string {
   return `
@@ -87,9 +87,9 @@ WITH outcome AS MATERIALIZED (
   RETURNING job.id, job.created_at, job.fence, ${rules.attemptAfterFailure} AS attempt, job.max_attempts, job.priority,
     job.queue, job.last_error, outcome.kind, outcome.error, job.payload
 ), buried AS (
-  INSERT INTO ${table.dead} (id, created_at, fence, attempt, max_attempts, priority, queue, error, payload)
-  SELECT id, created_at, fence, attempt, max_attempts, priority, queue, ${withError('last_error', 'attempt', 'error')},
-    payload
+  INSERT INTO ${table.dead} (id, created_at, died_at, fence, attempt, max_attempts, priority, queue, error, payload)
+  SELECT id, created_at, clock_timestamp(), fence, attempt, max_attempts, priority, queue,
+    ${withError('last_error', 'attempt', 'error')}, payload
   FROM removed
   WHERE kind = 'dead-letter'
 ), returned AS (

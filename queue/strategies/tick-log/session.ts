@@ -212,14 +212,14 @@ function heartbeatOn(connection: Connection, statements: SessionStatements): Hea
   };
 }
 
-/** A consumer. Closes `connection` when disposed. */
+/** A consumer. Closes its connection when disposed. */
 export async function openLogSession(
   statements: SessionStatements,
-  connection: Connection,
+  opened: Connection,
   workerId: string,
   ticks: KnownTicks,
 ): Promise<WorkerSession> {
-  await keepIndexPlans(connection);
+  const connection = await keepIndexPlans(opened);
   const empty = new EmptyQueues(ticks);
   const turn: Turn = {
     async settleAndClaim(outcomes, queue, limit, leaseMs) {

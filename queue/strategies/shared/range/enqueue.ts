@@ -8,7 +8,7 @@ import type { ClaimStrategy, JobId, NewJob } from '../../../strategy.ts';
 import { COPY_FROM_JOBS, mayCopySql } from '../bulk.ts';
 import { copyField } from '../copy-text.ts';
 import { type DrawnRow, drawnColumns, numbersOf } from '../drawn-numbers.ts';
-import { isDriver } from '../read-committed.ts';
+import { atReadCommitted, isDriver } from '../read-committed.ts';
 import { idOf, type RangeTables, slotSql } from './relations.ts';
 import type { Routine } from './routine.ts';
 
@@ -131,7 +131,8 @@ export function enqueueRanges(
     const lane = known.get(key);
     if (lane !== undefined) return lane;
     // Within a caller's transaction a new lane would be everybody's to wait for until its commit.
-    if (isDriver(db)) await db.query(open([queue, priority]));
+    // It looks behind a lock whether somebody else has made it.
+    if (isDriver(db)) await atReadCommitted(db, (tx) => tx.query(open([queue, priority])));
     const { rows } = await db.query<Lane>(find([queue, priority]));
     if (rows[0] !== undefined) known.set(key, rows[0]);
     return rows[0];

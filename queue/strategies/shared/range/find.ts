@@ -1,19 +1,20 @@
 // What do the tables hold of single jobs?
 
-import type { Inspection } from '../../../strategy.ts';
+import type { Database } from '../../../drivers/driver.ts';
+import type { Inspection, JobId, JobRecord } from '../../../strategy.ts';
 import { msOf, type RecordRow, toRecord } from '../job-record.ts';
 import { PLACES } from '../place-token.ts';
 import { readByIndex } from '../planner.ts';
 import { floorOf, type RangeTables, SEQ_BITS } from './relations.ts';
 
 /**
- * The rows of `jobs` whose id is in the array `ids`, each with its `id`; done ones too, where ranges are left to rotation. An id
- * says where its job lies, unless that was appended anew: then it lies where `origin` says. Each is looked for by itself, so
- * that no plan walks anything else.
+ * The rows of `jobs` whose id is among those of `asked`, a query, each with its columns; done ones too, where ranges are left to
+ * rotation. An id says where its job lies, unless that was appended anew: then it lies where `origin` says. Each is looked for
+ * by itself, so that no plan walks anything else.
  */
-export function jobsById({ jobs }: RangeTables, ids: string): string {
-  return `SELECT asked.id, job.*
-  FROM (SELECT DISTINCT id FROM unnest(${ids}) AS given (id)) AS asked
+export function jobsById({ jobs }: RangeTables, asked: string): string {
+  return `SELECT asked.*, job.*
+  FROM (${asked}) AS asked
   CROSS JOIN LATERAL (
     SELECT own.* FROM ${jobs} AS own
     WHERE own.lane = (asked.id >> ${SEQ_BITS})::integer AND own.seq = asked.id & ((1::bigint << ${SEQ_BITS}) - 1)
@@ -23,30 +24,41 @@ export function jobsById({ jobs }: RangeTables, ids: string): string {
   ) AS job`;
 }
 
+/** A row of the look. No state: it is not known whether the job is done; then `floor` is where its lane's floor was seen. */
+type Found = Omit<RecordRow, 'state'> & {
+  readonly state: RecordRow['state'] | null;
+  readonly floor: string | null;
+};
+
 /**
- * One statement, so that a job on its way from one table to another is seen once. A lease that this snapshot shows counts
- * wherever the floor has come since. A job without one that lies below the floor is done: or it was claimed, settled and passed
- * by the floor while the statement ran. The look for a span ends where none that is leased can begin: below it, and below
- * the floor, lie dead rows only.
+ * One statement, so that a job on its way from one table to another is seen once. Parameters: ids, and for each how far its
+ * lane's floor had come before this statement began, as far as that is known.
  *
- * `since` is the enqueue of a job that is where it was appended first; for the others it may be what they waited for.
+ * - A lease that the statement's snapshot shows counts, wherever the floor has come since. The look for a span ends where none
+ *   that is leased can begin: below it, and below the floor, lie dead rows only.
+ * - A job without one that lies below the floor is done, if the floor was there before. If it has come there since, the job may as
+ *   well have been claimed, settled and appended anew behind the snapshot.
+ * - `since` is the enqueue of a job that is where it was appended first; for the others it may be what they waited for.
  */
 function findSql(tables: RangeTables): string {
   const { lanes, spans, gaps, inbox, delayed, dead } = tables;
   const away = (state: string, table: string, runAt: string, diedAt: string): string => `
-  SELECT id, '${state}', payload, queue, priority, attempt, max_attempts, NULL::timestamptz, ${runAt}, NULL::timestamptz,
-    NULL::text, ${diedAt}, last_error
+  SELECT id, NULL::bigint, '${state}', payload, queue, priority, attempt, max_attempts, NULL::timestamptz, ${runAt},
+    NULL::timestamptz, NULL::text, ${diedAt}, last_error
   FROM ${table}
   WHERE id = ANY ($1::bigint[])`;
   return `
-SELECT id::text AS id, state, payload, queue, priority, attempt, max_attempts, ${msOf('enqueued_at')} AS enqueued_ms,
-  ${msOf('run_at')} AS run_ms, ${msOf('expires_at')} AS lease_ms, worker, ${msOf('died_at')} AS died_ms, last_error AS errors
+SELECT id::text AS id, floor::text AS floor, state, payload, queue, priority, attempt, max_attempts,
+  ${msOf('enqueued_at')} AS enqueued_ms, ${msOf('run_at')} AS run_ms, ${msOf('expires_at')} AS lease_ms, worker,
+  ${msOf('died_at')} AS died_ms, last_error AS errors
 FROM (
-  SELECT job.id, CASE WHEN span.hi IS NULL THEN 'ready' ELSE 'leased' END AS state, job.payload, lane.queue, lane.priority,
+  SELECT job.id, floor.position AS floor,
+    CASE WHEN span.hi IS NOT NULL THEN 'leased' WHEN job.seq > floor.position THEN 'ready' END AS state,
+    job.payload, lane.queue, lane.priority,
     job.attempt + CASE WHEN span.hi IS NULL THEN coalesce(gap.crashes, 0) ELSE span.crashes + 1 END AS attempt,
     job.max_attempts, CASE WHEN job.origin IS NULL THEN job.since END AS enqueued_at, NULL::timestamptz AS run_at,
     span.expires_at, span.worker, NULL::timestamptz AS died_at, job.last_error
-  FROM (${jobsById(tables, '$1::bigint[]')}) AS job
+  FROM (${jobsById(tables, 'SELECT DISTINCT ON (id) id, known FROM unnest($1::bigint[], $2::bigint[]) AS given (id, known)')}) AS job
   JOIN ${lanes} AS lane ON lane.id = job.lane
   ${floorOf('lane')}
   LEFT JOIN LATERAL (
@@ -63,7 +75,7 @@ FROM (
     ORDER BY gap.lo DESC
     LIMIT 1
   ) AS gap ON gap.hi >= job.seq
-  WHERE CASE WHEN span.hi IS NULL THEN job.seq > floor.position ELSE span.expires_at IS NOT NULL END
+  WHERE CASE WHEN span.hi IS NULL THEN job.seq > job.known ELSE span.expires_at IS NOT NULL END
   UNION ALL${away('ready', inbox, 'NULL::timestamptz', 'NULL::timestamptz')}
   UNION ALL${away('delayed', delayed, 'run_at', 'NULL::timestamptz')}
   UNION ALL${away('dead', dead, 'NULL::timestamptz', 'died_at')}
@@ -73,11 +85,33 @@ FROM (
 /** Looks at single jobs of `tables`. */
 export function findRanges(tables: RangeTables): Inspection {
   const text = findSql(tables);
+  /** What is not known is asked for anew, by a later snapshot: each time the floor must have passed it meanwhile. */
+  const look = async (
+    db: Database,
+    ids: readonly JobId[],
+    floors: readonly string[],
+  ): Promise<readonly JobRecord[]> => {
+    const { rows } = await readByIndex(db, (tx) => tx.query<Found>({ text, values: [ids, floors] }));
+    const known = rows.flatMap(({ floor: _, state, ...row }) =>
+      state === null ? [] : [toRecord({ ...row, state })],
+    );
+    const unclear = rows.filter(({ state }) => state === null);
+    if (unclear.length === 0) return known;
+    const again = await look(
+      db,
+      unclear.map(({ id }) => id),
+      unclear.map(({ floor }) => floor ?? '0'),
+    );
+    return [...known, ...again];
+  };
   return {
     async find(db, ids) {
       if (ids.length === 0) return [];
-      const { rows } = await readByIndex(db, (tx) => tx.query<RecordRow>({ text, values: [ids] }));
-      return rows.map(toRecord);
+      return look(
+        db,
+        ids,
+        ids.map(() => '0'),
+      );
     },
   };
 }

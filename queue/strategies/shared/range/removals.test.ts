@@ -14,8 +14,10 @@ import { LEASE_MS, rangeBench, SCHEMA } from './range-bench.ts';
 import { rangeTables } from './relations.ts';
 
 async function bench(t: TestContext, factory: StrategyFactory) {
-  const { settings } = await testDatabase(t);
-  const { driver, strategy, open, claimer } = await rangeBench(t, factory, settings);
+  const { settings: own } = await testDatabase(t);
+  // Whoever waits for what never comes fails.
+  const settings = { ...own, sessionOptions: '-c statement_timeout=20s' };
+  const { driver, strategy, open } = await rangeBench(t, factory, settings);
   const enqueue = (count: number, db: Database = driver): Promise<readonly JobId[]> =>
     strategy.enqueue(
       db,
@@ -26,7 +28,7 @@ async function bench(t: TestContext, factory: StrategyFactory) {
       db,
       ids.flatMap((id) => id ?? []),
     )) ?? assert.fail();
-  return { settings, driver, strategy, open, claimer, enqueue, remove };
+  return { settings, driver, strategy, open, enqueue, remove };
 }
 
 /** Ids that `session` is handed out by one claim; all are acked. */

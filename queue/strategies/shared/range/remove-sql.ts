@@ -53,7 +53,11 @@ BEGIN
   RETURN QUERY ${removeFrom(inbox)};
   FOR this IN
     SELECT lane.id, lane.cursor, lane.floor, place.numbers
-    FROM (SELECT job.lane, array_agg(job.seq) AS numbers FROM (${jobsById(tables, 'ids')}) AS job GROUP BY job.lane) AS place
+    FROM (
+      SELECT job.lane, array_agg(job.seq) AS numbers
+      FROM (${jobsById(tables, 'SELECT DISTINCT id FROM unnest(ids) AS given (id)')}) AS job
+      GROUP BY job.lane
+    ) AS place
     JOIN ${lanes} AS lane ON lane.id = place.lane
     ORDER BY lane.queue, lane.priority
   LOOP

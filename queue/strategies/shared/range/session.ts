@@ -14,6 +14,7 @@ import type {
 } from '../../../strategy.ts';
 import { placeOfToken } from '../place-token.ts';
 import { storableError } from '../settle.ts';
+import { dropLatches } from './latch.ts';
 import { jobsOf, RangeJob, type RangeRow, TakenRange } from './range-job.ts';
 import type { RangeTables } from './relations.ts';
 import type { Routine } from './routine.ts';
@@ -26,6 +27,8 @@ export interface RangeStatements {
   readonly take: Prepared;
   readonly settleSome: Prepared;
   readonly extend: Prepared;
+  /** First key of the lane's advisory lock. */
+  readonly latch: number;
 }
 
 /** Makes the statements around the routine `take`. */
@@ -36,6 +39,7 @@ export function rangeStatements(tables: RangeTables, take: Routine): RangeStatem
     ),
     settleSome: prepared(settleSomeSql(tables)),
     extend: prepared(extendSql(tables)),
+    latch: tables.locks.latch,
   };
 }
 
@@ -151,18 +155,8 @@ export class RangeSession implements WorkerSession, Heartbeat, Turn {
       const { rows } = await this.#connection.query<RangeRow>(this.#statements.take([...closing, ...claim]));
       return rows;
     } catch (error) {
-      await this.#dropLatch();
+      await dropLatches(this.#connection, this.#statements.latch);
       throw error;
-    }
-  }
-
-  /** A claim that is cancelled twice may leave its latch: the lane would wait for this connection's end. */
-  async #dropLatch(): Promise<void> {
-    if (this.#connection.closed) return;
-    try {
-      await this.#connection.query({ text: 'SELECT pg_advisory_unlock_all()' });
-    } catch {
-      await this.#connection[Symbol.asyncDispose]();
     }
   }
 

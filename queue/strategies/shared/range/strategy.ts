@@ -87,8 +87,7 @@ export function rangeStrategy(design: RangeDesign, options: StrategyOptions): Cl
     }),
     ...enqueueRanges(tables, open),
     async openWorker(connection: Connection, workerId: string) {
-      await keepIndexPlans(connection);
-      return new RangeSession(connection, statements, workerId);
+      return new RangeSession(await keepIndexPlans(connection), statements, workerId);
     },
     reap: (db, limit) => books.reap(db, Math.max(1, Math.trunc(limit))),
     stats: (db, queue) => readRangeStats(db, tables, queue),
