@@ -58,24 +58,29 @@ held AS MATERIALIZED (
 )`;
 }
 
-/** The jobs with other outcomes than acks are unpacked, and go where they belong under their old ids. */
+/**
+ * The jobs with other outcomes than acks are unpacked, and go where they belong under their old ids. A lease is parsed once, and
+ * each outcome takes its job out by its place: a join would compare every outcome with every job.
+ */
 function mixedCtes(tables: PackedTables, first: number): string {
   const columns = 'id, attempt, max_attempts, priority, queue';
-  return `${partCtes(tables, first)}, unpacked AS MATERIALIZED (
-  SELECT outcome.kind, outcome.delay_ms, held.queue, (packed.job ->> 0)::bigint AS id,
+  return `${partCtes(tables, first)}, listed AS MATERIALIZED (
+  SELECT lease_id, queue, fresh, ARRAY (SELECT json_array_elements(held.jobs::json)) AS jobs
+  FROM held
+), unpacked AS MATERIALIZED (
+  SELECT outcome.kind, outcome.delay_ms, listed.queue, (packed.job ->> 0)::bigint AS id,
     (packed.job ->> 1)::smallint AS priority, (packed.job ->> 2)::smallint AS attempt,
     (packed.job ->> 3)::smallint AS max_attempts, packed.job -> 4 AS payload,
     CASE
       WHEN outcome.kind = 'release' THEN packed.job ->> 5
       ELSE ${withError('packed.job ->> 5', 'packed.job ->> 2', 'outcome.error')}
     END AS errors
-  FROM held
-  CROSS JOIN LATERAL json_array_elements(held.jobs::json) WITH ORDINALITY AS packed (job, nth)
-  JOIN unnest(
+  FROM unnest(
     $${first + 2}::bigint[], $${first + 3}::integer[], $${first + 4}::text[], $${first + 5}::float8[], $${first + 6}::text[]
   ) AS outcome (lease_id, slot, kind, delay_ms, error)
-    ON outcome.lease_id = held.lease_id AND outcome.slot = packed.nth - 1
-  WHERE get_bit(held.fresh, outcome.slot) = 1
+  JOIN listed ON listed.lease_id = outcome.lease_id
+  CROSS JOIN LATERAL (SELECT listed.jobs[outcome.slot + 1] AS job OFFSET 0) AS packed
+  WHERE get_bit(listed.fresh, outcome.slot) = 1
 ), returned AS MATERIALIZED (
   SELECT id, CASE WHEN kind = 'release' THEN attempt - 1 ELSE attempt END AS attempt, max_attempts, priority, queue,
     errors, payload, delay_ms
