@@ -7,6 +7,7 @@ import { testDatabase } from '../../../../testing/database.ts';
 import { pgDriver } from '../../../drivers/pg.ts';
 import { eventually } from '../../../eventually.ts';
 import { PlanReader } from '../../../plans/touched.ts';
+import { installLayout } from '../../../schema/layout.ts';
 import type { ClaimedJob, JobId, Outcome, StrategyFactory } from '../../../strategy.ts';
 import { rangeLease } from '../../range-lease.ts';
 import { ring } from '../../ring.ts';
@@ -74,6 +75,30 @@ for (const factory of [rangeLease, ring]) {
       await Promise.all([...workers, keeper]);
     }
     assert.deepEqual([...states.keys()].sort(), ['dead', 'delayed', 'leased', 'ready']);
+  });
+
+  test(`${name}: a schema of version 1 gets what is new, beside an enqueue that is held open`, async (t) => {
+    const { settings } = await testDatabase(t);
+    await using driver = pgDriver({ ...settings, sessionOptions: '-c statement_timeout=20s' });
+    const strategy = factory.create({ schema: SCHEMA });
+    assert(strategy.installation);
+    await installLayout(driver, { ...strategy.installation, changes: [] });
+    const indexes = async () => {
+      const { rows } = await driver.query<{ name: string }>({
+        text: `SELECT relname AS name FROM pg_class WHERE relname IN ('dead_queue', 'inbox_id') ORDER BY relname`,
+      });
+      return rows.map((row) => row.name);
+    };
+    assert.deepEqual(await indexes(), []);
+    const [first] = await strategy.enqueue(driver, jobs(1));
+    const caller = await driver.connect('caller');
+    await caller.query({ text: 'BEGIN' });
+    const [second] = await strategy.enqueue(caller, jobs(1));
+    await strategy.install(driver);
+    assert.deepEqual(await indexes(), ['dead_queue', 'inbox_id']);
+    await caller.query({ text: 'COMMIT' });
+    const removed = await strategy.cancellation?.removeWaiting(driver, [first ?? '', second ?? '']);
+    assert.deepEqual(removed?.toSorted(), [first, second]);
   });
 
   test(`${name}: attempts that were lost count in a look, wherever the job is`, async (t) => {

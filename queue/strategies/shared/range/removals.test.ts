@@ -132,6 +132,23 @@ for (const factory of [rangeLease, ring]) {
     await booksEnd(strategy, driver);
   });
 
+  test(`${name}: beside an open removal nobody overtakes what a claim has looked at and not taken`, async (t) => {
+    const { driver, open, enqueue, remove } = await bench(t, factory);
+    const ids = await enqueue(4);
+    const caller = await driver.connect('caller');
+    await caller.query({ text: 'BEGIN' });
+    await remove([ids[1]], caller);
+    const one = await open();
+    const other = await open();
+    await one.connection.query({ text: 'BEGIN' });
+    assert.deepEqual(await workOff(one.session, 9), [ids[0]], 'a run ends at a hole');
+    const claiming = workOff(other.session, 9);
+    await sleep(100);
+    await one.connection.query({ text: 'COMMIT' });
+    assert.deepEqual(await claiming, [ids[2], ids[3]]);
+    await caller.query({ text: 'COMMIT' });
+  });
+
   test(`${name}: jobs of a gap are removed or claimed like others, beside an open removal too`, async (t) => {
     const { driver, strategy, open, enqueue, remove } = await bench(t, factory);
     const { session } = await open();

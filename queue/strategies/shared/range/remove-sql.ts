@@ -25,6 +25,9 @@ const LET_GO = 'CBLET';
  *   one statement, and lanes come in their order, so that two of these hardly wait for each other.
  * - Numbers that this leaves without a job become gaps when the cursor passes, like those of enqueues that were rolled back.
  *
+ * A claim of a version that had no removals looks for no mark: it may hand out what is on its way out, or fail where that is gone
+ * when it reads its range, which then comes back as its lease ends.
+ *
  * `alone`: the caller has no transaction of his own, which may be one that goes by an older snapshot. In such a one a job that
  * has come back since counts as leased.
  */
