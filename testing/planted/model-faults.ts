@@ -51,7 +51,7 @@ const ownFaults: readonly (readonly [StrategyFactory, RegExp])[] = [
     })),
     /took effect under a lost lease/,
   ],
-  [acksWithoutFence, /took effect under a lost lease/],
+  [acksWithoutFence, /took effect under a lost lease|was handed out and is done/],
   [
     planted('hides-jobs', 'skip-locked', ({ session }) => ({
       async claim(queue, limit, leaseMs) {
@@ -80,7 +80,10 @@ export const faults: readonly { readonly factory: StrategyFactory; readonly noti
   ...ownFaults,
   ...operatorFaults,
   [acksForOthers, /absent|goes first|not handed out|called stale/] as const,
-  [acksWithoutDeleting, /should be absent|took effect|stale|was handed out and is/] as const,
+  [
+    acksWithoutDeleting,
+    /should be absent|took effect|stale|was handed out and is|what a settle says/,
+  ] as const,
   [
     deniesItsAcks,
     /called stale under a living lease|absent and should be leased|names a stale job twice/,

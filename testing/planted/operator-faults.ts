@@ -26,7 +26,7 @@ SELECT job ->> 0 AS id FROM gone CROSS JOIN LATERAL json_array_elements(jobs::js
         return [...(await sound(db, ids)), ...rows.map(({ id }) => id)];
       },
     }),
-    /was removed and is leased|should be leased|should be absent|was removed and is absent/,
+    /was removed and is (leased|absent)|should be (leased|absent)|names a job twice|living lease|not handed out/,
   ],
   [
     planted('passes-over-delayed-jobs', 'packed-lease', () => ({}), {

@@ -18,6 +18,7 @@ export interface PlantContext {
   readonly session: WorkerSession;
   readonly connection: Connection;
   readonly schema: string;
+  readonly workerId: string;
 }
 
 /** What of a strategy is changed beside its sessions. */
@@ -83,7 +84,7 @@ export function planted(
           settle: (outcomes) => session.settle(outcomes),
           ...(heartbeat === undefined ? {} : { heartbeat }),
           [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
-          ...plant({ session, connection, schema }),
+          ...plant({ session, connection, schema, workerId }),
         };
       };
       const capabilities: object = changedCapabilities(changed, strategy, schema);
@@ -106,7 +107,7 @@ export function planted(
 
 /** A claim that is sound but for its choice: the ready jobs for which `wanted` holds, in the order given. */
 export function claimInOrder(
-  { connection, schema }: PlantContext,
+  { connection, schema, workerId }: PlantContext,
   orderBy: string,
   wanted = 'true',
 ): WorkerSession['claim'] {
@@ -122,11 +123,11 @@ WITH candidate AS MATERIALIZED (
 )
 UPDATE ${jobs}
 SET state = 'l', attempt = attempt + 1, fence = fence + 1,
-  lease_expires_at = now() + $2::float8 * interval '1 ms', worker = 'planted'
+  lease_expires_at = now() + $2::float8 * interval '1 ms', worker = $3
 WHERE ctid = ANY (ARRAY (SELECT ctid FROM candidate))
 RETURNING id::text AS id, priority, attempt, max_attempts AS "maxAttempts", fence::text AS fence,
   extract(epoch FROM lease_expires_at)::float8 * 1000 AS "expiresAtMs", payload`,
-      values: [queue, leaseMs],
+      values: [queue, leaseMs, workerId],
     });
     return rows.map(({ fence, expiresAtMs, ...job }) => ({
       ...job,
