@@ -27,7 +27,14 @@ import { rangeTables } from './strategies/shared/range/relations.ts';
 
 const kinds = driverKinds.filter(({ pipeline }) => pipeline);
 const unable = strategies.filter(({ create }) => !create({ schema: 'any' }).guarantees.transactionPooler);
-const FEATURED = ['skip-locked', 'batch', 'packed-lease', 'range-lease', 'ring'];
+/** Strategies and their jobs: fewer where each is settled by itself. */
+const FEATURED = [
+  ['skip-locked', 400],
+  ['batch', 1_000],
+  ['packed-lease', 1_000],
+  ['range-lease', 1_000],
+  ['ring', 1_000],
+] as const;
 
 /** A queue behind a pooler that is ended with the test. */
 async function behind(
@@ -90,23 +97,6 @@ for (const { label, open } of kinds)
         assert.deepEqual([report.ended, report.acked], ['idle', 1]);
       });
     }
-
-    test('finished jobs are kept only where their record is one transaction with the settle', async (t) => {
-      const { database, pooler } = await behind(t);
-      const options = { wakeup: 'poll', retention: { days: 1 } } as const;
-      await using pooled = open(pooler.through(database));
-      await using queue = createQueue({ driver: pooled, ...options });
-      await queue.install();
-      await queue.enqueue({ queue: 'q', payload: 1 });
-      await assert.rejects(
-        runUntilIdle(queue, { queue: 'q', handler: () => undefined }),
-        /no retention of finished jobs behind a pooler/,
-      );
-      await using direct = open({ ...pooler.through(database), direct: database.settings });
-      await using kept = createQueue({ driver: direct, ...options });
-      await runUntilIdle(kept, { queue: 'q', handler: () => undefined });
-      assert.equal((await kept.finished.list()).length, 1);
-    });
 
     for (const wakeup of ['notify', 'coalesced'] as const) {
       test(`${wakeup}: nobody listens through the pooler, which is said once, and jobs are polled for`, async (t) => {
@@ -180,14 +170,14 @@ for (const { label, open } of kinds)
       assert.equal(await keepIndexPlans(connection), connection);
     });
 
-    for (const strategyName of FEATURED)
-      test(`${strategyName}: two workers do a thousand jobs, over retries, delays and a restart of the pooler`, async (t) => {
-        await workOff(t, open, { strategy: strategyName });
+    for (const [strategy, count] of FEATURED)
+      test(`${strategy}: two workers do ${count} jobs, over retries, delays and a restart of the pooler`, async (t) => {
+        await workOff(t, open, count, { strategy });
       });
 
-    for (const strategy of ['skip-locked', 'packed-lease'])
+    for (const strategy of ['batch', 'packed-lease'])
       test(`${strategy}: the same, and each job that is done is written down once`, async (t) => {
-        const queue = await workOff(t, open, { strategy, retention: { days: 1, payload: true } });
+        const queue = await workOff(t, open, 1_000, { strategy, retention: { days: 1, payload: true } });
         const kept = await queue.finished.list({ limit: 2_000 });
         assert.deepEqual([kept.length, new Set(kept.map(({ payload }) => payload)).size], [1_000, 1_000]);
       });
@@ -197,6 +187,7 @@ for (const { label, open } of kinds)
 async function workOff(
   t: TestContext,
   open: (options: DriverOptions) => Driver,
+  count: number,
   given: Omit<QueueOptions, 'driver'>,
 ): Promise<Queue> {
   const { database, pooler } = await behind(t, { size: 3 });
@@ -223,7 +214,7 @@ async function workOff(
   await using _one = createWorker(queue, options);
   await using _two = createWorker(queue, options);
   const runAt = new Date(Date.now() + 500);
-  for (let start = 0; start < 1_000; start += 100)
+  for (let start = 0; start < count; start += 100)
     await queue.enqueueMany(
       Array.from({ length: 100 }, (_, at) => ({
         queue: 'q',
@@ -231,10 +222,10 @@ async function workOff(
         ...(at % 10 === 0 ? { runAt } : {}),
       })),
     );
-  await eventually(() => done.size > 200, 'the first jobs');
+  await eventually(() => done.size > count / 5, 'the first jobs');
   await pooler.stop();
   await pooler.restart();
-  await eventually(() => done.size === 1_000, 'every job');
+  await eventually(() => done.size === count, 'every job');
   await eventually(async () => {
     const { ready, delayed, leased, dead } = await queue.stats('q');
     return ready + delayed + leased + dead === 0;

@@ -63,11 +63,11 @@ export class SessionHolder {
   }
 
   async #openOnce(): Promise<void> {
-    const { driver, strategy, context } = this.#queue;
-    const connection = await driver.connect(`worker ${this.#options.queue}`, needsOf(context));
+    const { driver, strategy } = this.#queue;
+    const connection = await driver.connect(`worker ${this.#options.queue}`, needsOf(strategy));
     let session: WorkerSession;
     try {
-      requirePlace(context, connection);
+      requirePlace(strategy, connection);
       session = await strategy.openWorker(connection, this.#workerId);
     } catch (error) {
       await connection[Symbol.asyncDispose]();
