@@ -15,8 +15,6 @@ export { pgDriver, pgTransaction } from './drivers/pg.ts';
 export { postgresDriver, postgresTransaction } from './drivers/postgres.ts';
 export type { DriverSession, OnSession } from './drivers/session.ts';
 export type { EnqueueOptions } from './enqueue/enqueue.ts';
-export { pruneRequests } from './enqueue/requests.ts';
-export { pruneUniqueKeys, type UniqueKeyPlace } from './enqueue/unique.ts';
 export {
   DuplicateJobError,
   IdempotencyError,

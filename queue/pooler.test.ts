@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type TestDatabase, testDatabase } from '../testing/database.ts';
 import { type Pooler, startPooler, withoutPooler } from '../testing/pooler.ts';
 import { driverKinds } from './conformance/drivers.ts';
@@ -10,12 +11,16 @@ import {
   createQueue,
   createWorker,
   type Driver,
+  type DriverOptions,
   fixedRetry,
   pgDriver,
+  type Queue,
+  type QueueOptions,
   runUntilIdle,
   sessionSettings,
   strategies,
   UnsupportedError,
+  type WorkerOptions,
 } from './index.ts';
 import { keepIndexPlans } from './strategies/shared/planner.ts';
 import { rangeTables } from './strategies/shared/range/relations.ts';
@@ -85,6 +90,23 @@ for (const { label, open } of kinds)
         assert.deepEqual([report.ended, report.acked], ['idle', 1]);
       });
     }
+
+    test('finished jobs are kept only where their record is one transaction with the settle', async (t) => {
+      const { database, pooler } = await behind(t);
+      const options = { wakeup: 'poll', retention: { days: 1 } } as const;
+      await using pooled = open(pooler.through(database));
+      await using queue = createQueue({ driver: pooled, ...options });
+      await queue.install();
+      await queue.enqueue({ queue: 'q', payload: 1 });
+      await assert.rejects(
+        runUntilIdle(queue, { queue: 'q', handler: () => undefined }),
+        /no retention of finished jobs behind a pooler/,
+      );
+      await using direct = open({ ...pooler.through(database), direct: database.settings });
+      await using kept = createQueue({ driver: direct, ...options });
+      await runUntilIdle(kept, { queue: 'q', handler: () => undefined });
+      assert.equal((await kept.finished.list()).length, 1);
+    });
 
     for (const wakeup of ['notify', 'coalesced'] as const) {
       test(`${wakeup}: nobody listens through the pooler, which is said once, and jobs are polled for`, async (t) => {
@@ -160,46 +182,65 @@ for (const { label, open } of kinds)
 
     for (const strategyName of FEATURED)
       test(`${strategyName}: two workers do a thousand jobs, over retries, delays and a restart of the pooler`, async (t) => {
-        const { database, pooler } = await behind(t, { size: 3 });
-        await using driver: Driver = open({ ...pooler.through(database), max: 2 });
-        await using queue = createQueue({ driver, strategy: strategyName });
-        await queue.install();
-        const done = new Map<unknown, number>();
-        const options = {
-          queue: 'q',
-          connections: 2,
-          concurrency: 8,
-          batch: 20,
-          // Short, since what the restart interrupts comes back when its lease has ended.
-          leaseMs: 2_000,
-          retry: fixedRetry(20),
-          handler: async ({ payload, attempt }: { readonly payload: unknown; readonly attempt: number }) => {
-            await new Promise((resolve) => setTimeout(resolve, 2));
-            if (typeof payload === 'number' && payload % 5 === 0 && attempt === 1) throw new Error('again');
-            done.set(payload, (done.get(payload) ?? 0) + 1);
-          },
-        };
-        await using _one = createWorker(queue, options);
-        await using _two = createWorker(queue, options);
-        const runAt = new Date(Date.now() + 500);
-        for (let start = 0; start < 1_000; start += 100)
-          await queue.enqueueMany(
-            Array.from({ length: 100 }, (_, at) => ({
-              queue: 'q',
-              payload: start + at,
-              ...(at % 10 === 0 ? { runAt } : {}),
-            })),
-          );
-        await eventually(() => done.size > 200, 'the first jobs');
-        await pooler.stop();
-        await pooler.restart();
-        await eventually(() => done.size === 1_000, 'every job');
-        await eventually(async () => {
-          const { ready, delayed, leased, dead } = await queue.stats('q');
-          return ready + delayed + leased + dead === 0;
-        }, 'an empty queue');
+        await workOff(t, open, { strategy: strategyName });
+      });
+
+    for (const strategy of ['skip-locked', 'packed-lease'])
+      test(`${strategy}: the same, and each job that is done is written down once`, async (t) => {
+        const queue = await workOff(t, open, { strategy, retention: { days: 1, payload: true } });
+        const kept = await queue.finished.list({ limit: 2_000 });
+        assert.deepEqual([kept.length, new Set(kept.map(({ payload }) => payload)).size], [1_000, 1_000]);
       });
   });
+
+/** Two workers, a pooler that ends amid their work and comes back, and no job that is left. */
+async function workOff(
+  t: TestContext,
+  open: (options: DriverOptions) => Driver,
+  given: Omit<QueueOptions, 'driver'>,
+): Promise<Queue> {
+  const { database, pooler } = await behind(t, { size: 3 });
+  const driver = open({ ...pooler.through(database), max: 2 });
+  t.after(() => driver[Symbol.asyncDispose]());
+  const queue = createQueue({ driver, ...given });
+  t.after(() => queue[Symbol.asyncDispose]());
+  await queue.install();
+  const done = new Map<unknown, number>();
+  const options: WorkerOptions = {
+    queue: 'q',
+    connections: 2,
+    concurrency: 8,
+    batch: 20,
+    // Short, since what the restart interrupts comes back when its lease has ended.
+    leaseMs: 2_000,
+    retry: fixedRetry(20),
+    async handler({ payload, attempt }) {
+      await sleep(2);
+      if (typeof payload === 'number' && payload % 5 === 0 && attempt === 1) throw new Error('again');
+      done.set(payload, (done.get(payload) ?? 0) + 1);
+    },
+  };
+  await using _one = createWorker(queue, options);
+  await using _two = createWorker(queue, options);
+  const runAt = new Date(Date.now() + 500);
+  for (let start = 0; start < 1_000; start += 100)
+    await queue.enqueueMany(
+      Array.from({ length: 100 }, (_, at) => ({
+        queue: 'q',
+        payload: start + at,
+        ...(at % 10 === 0 ? { runAt } : {}),
+      })),
+    );
+  await eventually(() => done.size > 200, 'the first jobs');
+  await pooler.stop();
+  await pooler.restart();
+  await eventually(() => done.size === 1_000, 'every job');
+  await eventually(async () => {
+    const { ready, delayed, leased, dead } = await queue.stats('q');
+    return ready + delayed + leased + dead === 0;
+  }, 'an empty queue');
+  return queue;
+}
 
 describe('latches behind PgBouncer', { skip: withoutPooler }, () => {
   for (const size of [1, 2])

@@ -108,6 +108,17 @@ for (const { label, open } of driverKinds)
       assert.equal(pooled.pooler, 'transaction');
     });
 
+    test('many jobs travel at once', async (t) => {
+      const database = await testDatabase(t);
+      await using pooler = await startPooler();
+      await using driver = open(pooler.through(database));
+      await using queue = createQueue({ driver });
+      await queue.install();
+      const jobs = Array.from({ length: 12_000 }, (_, payload) => ({ queue: 'q', payload }));
+      assert.equal((await queue.enqueueMany(jobs)).length, jobs.length);
+      assert.equal((await queue.stats('q')).ready, jobs.length);
+    });
+
     test('options of another kind are refused', () => {
       const address = { connectionString: 'postgres://nobody@localhost/none' };
       const wrongs: readonly object[] = [

@@ -7,42 +7,17 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import postgres from 'postgres';
 import type { PoolerMode, Statement } from './driver.ts';
-import {
-  applicationName,
-  connectTimeoutMs,
-  type DriverOptions,
-  KEEP_ALIVE_DELAY_MS,
-  type Observe,
-  observer,
-  sessionOptions,
-} from './options.ts';
+import { connectTimeoutMs, type DriverOptions, type Observe, observer } from './options.ts';
 import { type PassageFinder, PID, type RawSession } from './passage.ts';
 import { copyThroughPostgres } from './postgres-copy.ts';
-import { parameterText, TYPES } from './postgres-values.ts';
+import { clientOptions, type Endpoint } from './postgres-options.ts';
+import { parameterText } from './postgres-values.ts';
 import { sentTogether } from './sent-together.ts';
 import { watchSession } from './session.ts';
 import type { Answer } from './transaction.ts';
 
 /** How long statements in flight and the goodbye may take when a session is closed, in ms; then the wire is cut. */
 const GOODBYE_MS = 10_000;
-/** Above what anybody leaves unanswered on one connection; postgres.js counts those behind the first. */
-const PIPELINED = 10_000;
-
-/** Where postgres.js wants to connect to, as it reads it out of an address. */
-interface Endpoint {
-  readonly host: readonly string[];
-  readonly port: readonly number[];
-  readonly path?: string | false;
-}
-
-/** Options that postgres.js takes and its types leave out. */
-interface MoreOptions {
-  readonly max_pipeline: number;
-  socket(endpoint: Endpoint): Promise<Socket>;
-  onnotify(channel: string, payload: string): void;
-}
-
-type ClientOptions = postgres.Options<Record<string, postgres.PostgresType>> & MoreOptions;
 
 /** A statement that has not been answered. */
 interface Pending {
@@ -88,7 +63,12 @@ export class PostgresClient {
     this.ended = this.#ended.signal;
     this.#observe = observer(options, purpose);
     this.#pipeline = options.pipeline ?? true;
-    const mine = this.#options(options, purpose);
+    const mine = clientOptions(options, purpose, {
+      socket: (endpoint) => this.#open(endpoint),
+      onclose: () => this.#lost(),
+      onnotice: ({ message }) => this.#onNotice(message ?? ''),
+      onnotify: (channel, payload) => this.onNotification(channel, payload),
+    });
     this.#sql = 'connectionString' in options ? postgres(options.connectionString, mine) : postgres(mine);
   }
 
@@ -182,45 +162,6 @@ export class PostgresClient {
     await this.#sql.end({ timeout: GOODBYE_MS / 1000 });
     await this.#closed.promise;
     clearTimeout(cut);
-  }
-
-  #options(options: DriverOptions, purpose: string | undefined): ClientOptions {
-    const commandLine = sessionOptions(options);
-    const address =
-      'connectionString' in options
-        ? {}
-        : {
-            host: options.host,
-            port: options.port,
-            user: options.user,
-            password: options.password,
-            database: options.database,
-            ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-          };
-    return {
-      ...address,
-      max: 1,
-      // The second statement is held back while `max_pipeline` others wait behind the first: with 0 there is no second.
-      max_pipeline: this.#pipeline ? PIPELINED : 0,
-      prepare: true,
-      fetch_types: false,
-      types: TYPES,
-      connection: {
-        application_name: applicationName(options, purpose),
-        ...(commandLine === '' ? {} : { options: commandLine }),
-      },
-      // By default a connection is replaced after half an hour, with whatever its session holds.
-      max_lifetime: null,
-      idle_timeout: undefined,
-      // Ours covers the way to the server as well.
-      connect_timeout: 0,
-      backoff: () => 0,
-      keep_alive: KEEP_ALIVE_DELAY_MS / 1000,
-      socket: (endpoint) => this.#open(endpoint),
-      onclose: () => this.#lost(),
-      onnotice: ({ message }) => this.#onNotice(message ?? ''),
-      onnotify: (channel, payload) => this.onNotification(channel, payload),
-    };
   }
 
   async #open({ host: [host], port: [port], path }: Endpoint): Promise<Socket> {

@@ -8,7 +8,7 @@ import { createQueue, type Queue, type QueueOptions } from '../queue.ts';
 import type { JobId, WorkerSession } from '../strategy.ts';
 
 /** The strategies that carry every feature. */
-export const STRATEGIES: readonly string[] = ['skip-locked', 'batch', 'packed-lease', 'range-lease', 'ring'];
+const STRATEGIES: readonly string[] = ['skip-locked', 'batch', 'packed-lease', 'range-lease', 'ring'];
 
 /** What a test over a strategy and a driver is given. */
 export interface Ground {

@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type TestDatabase, testDatabase } from '../../testing/database.ts';
 import { createQueue, type Driver, PayloadTooLargeError, pgDriver, strategies } from '../index.ts';
+import { EncodedPayload, encodePayload } from '../payload.ts';
+import { encodeJob } from './encoding.ts';
 
 let database: TestDatabase;
 let driver: Driver;
@@ -63,6 +65,15 @@ test('the limit itself is checked', () => {
     assert.throws(() => createQueue({ driver, maxPayloadBytes }), /maxPayloadBytes is .*: give/);
   for (const idempotencyMs of [0, 999, 31_536_000_001])
     assert.throws(() => createQueue({ driver, idempotencyMs }), /idempotencyMs is .*: give/);
+});
+
+test('what is encoded is not encoded again, whoever asks', () => {
+  const { payload } = encodeJob({ queue: 'q', payload: { n: 1 } }, 100);
+  assert(payload instanceof EncodedPayload);
+  assert.equal(encodePayload(payload), payload.text);
+  const spaced = '{ "n": 1 }';
+  assert.equal(encodePayload(new EncodedPayload(spaced)), spaced, 'not by way of an object');
+  assert.equal(JSON.stringify(payload), '{"n":1}', 'a strategy that encodes by itself');
 });
 
 for (const strategy of strategies) {

@@ -14,12 +14,16 @@ import { enqueueUniqueThrough, type UniqueResult } from './unique.ts';
 
 /** Options of an enqueue. */
 export interface EnqueueOptions {
-  /** The caller's open transaction: the jobs appear if and when it commits. */
+  /**
+   * The caller's open transaction: the jobs appear if and when it commits. Idempotency keys and unique ones need it at READ
+   * COMMITTED, the default: at a stricter level a call that meets another fails with SQLSTATE 40001. Who uses several of them
+   * in one transaction, in an order of his own, may meet a deadlock (40P01), as with any rows.
+   */
   readonly tx?: Database;
   /**
    * Name of this call, 1…200 bytes, for a caller who may have to make it again without knowing what became of it: of all calls
    * with the same key one enqueues, and all are answered with its ids. A call with the same key and other jobs throws
-   * IdempotencyError. Keys are of the whole schema, and kept for `idempotencyMs`. Costs two statements more.
+   * IdempotencyError. Keys are of the whole schema, and kept for `idempotencyMs`. Costs three round trips more.
    */
   readonly idempotencyKey?: string;
 }

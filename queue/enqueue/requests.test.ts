@@ -6,8 +6,9 @@ import { type TestDatabase, testDatabase } from '../../testing/database.ts';
 import { openProxy } from '../../testing/proxy.ts';
 import type { Database, Driver } from '../drivers/driver.ts';
 import { eventually } from '../eventually.ts';
-import { type NewJob, pruneRequests, type QueueEvent } from '../index.ts';
+import type { NewJob, QueueEvent } from '../index.ts';
 import { installed, onEachGround, unfinished } from './bench.ts';
+import { pruneRequests } from './requests.ts';
 
 const JOB: NewJob = { queue: 'q', payload: { n: 1 } };
 

@@ -13,16 +13,15 @@ import {
   type JobId,
   type NewJob,
   pgDriver,
-  pruneUniqueKeys,
   type Queue,
   type QueueEvent,
   type StrategyFactory,
-  type UniqueKeyPlace,
   type UniquePolicy,
   type WorkerSession,
 } from '../index.ts';
 import { skipLocked } from '../strategies/skip-locked.ts';
 import { installed, onEachGround, openSession, unfinished } from './bench.ts';
+import { pruneUniqueKeys, type UniqueKeyPlace } from './unique.ts';
 
 const LEASE_MS = 60_000;
 

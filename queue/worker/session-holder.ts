@@ -3,6 +3,7 @@
 import type { Connection } from '../drivers/driver.ts';
 import { UnsupportedError } from '../errors.ts';
 import type { Queue } from '../queue.ts';
+import { usedInPlaceOf } from '../strategies/shared/brought-settings.ts';
 import type { WorkerSession } from '../strategy.ts';
 import { Backoff } from './backoff.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -62,11 +63,11 @@ export class SessionHolder {
   }
 
   async #openOnce(): Promise<void> {
-    const { driver, strategy } = this.#queue;
-    const connection = await driver.connect(`worker ${this.#options.queue}`, needsOf(strategy));
+    const { driver, strategy, context } = this.#queue;
+    const connection = await driver.connect(`worker ${this.#options.queue}`, needsOf(context));
     let session: WorkerSession;
     try {
-      requirePlace(strategy, connection);
+      requirePlace(context, connection);
       session = await strategy.openWorker(connection, this.#workerId);
     } catch (error) {
       await connection[Symbol.asyncDispose]();
@@ -75,7 +76,7 @@ export class SessionHolder {
     if (this.#closed.signal.aborted) return session[Symbol.asyncDispose]();
     if (connection.closed) throw new Error('the connection was lost while its session opened');
     this.#session = session;
-    this.#connection = connection;
+    this.#connection = usedInPlaceOf(connection);
     this.#backoff.reset();
     connection.ended.addEventListener('abort', () => this.#lose(session), { once: true });
     this.#events.opened();

@@ -1,6 +1,7 @@
 // How does a worker's connection get the plans and the snapshots that a queue needs, whatever the database's defaults?
 
-import type { Connection, Database, QueryResult, Statement } from '../../drivers/driver.ts';
+import type { Connection, Database } from '../../drivers/driver.ts';
+import { bringSettings } from './brought-settings.ts';
 import { isDriver } from './read-committed.ts';
 
 /** Ways that read more than the few rows that are wanted. */
@@ -51,7 +52,7 @@ const SETTINGS = [Object.keys(sessionSettings), Object.values(sessionSettings)] 
  */
 export async function keepIndexPlans(connection: Connection): Promise<Connection> {
   if (connection.pooler === 'transaction')
-    return (await isSet(connection)) ? connection : bringSettings(connection);
+    return (await isSet(connection)) ? connection : bringSettings(connection, sessionSettings);
   await connection.query({
     text: `
 SELECT set_config(setting, value, false)
@@ -68,40 +69,6 @@ async function isSet(db: Database): Promise<boolean> {
     values: SETTINGS,
   });
   return rows[0]?.set === true;
-}
-
-/** One message: its several statements leave the transaction open. */
-const BEGIN_SET = [
-  'BEGIN ISOLATION LEVEL READ COMMITTED',
-  ...Object.entries(sessionSettings)
-    .filter(([setting]) => setting !== 'default_transaction_isolation')
-    .map(([setting, value]) => `SET LOCAL ${setting} = ${value}`),
-].join('; ');
-
-/** The same connection, on which each statement is a transaction that has the settings: three messages, written together. */
-function bringSettings(connection: Connection): Connection {
-  return {
-    backendPid: connection.backendPid,
-    pooler: 'transaction',
-    ended: connection.ended,
-    get closed() {
-      return connection.closed;
-    },
-    async query<Row>(statement: Statement): Promise<QueryResult<Row>> {
-      const [begun, answered, ended] = await Promise.allSettled([
-        connection.query({ text: BEGIN_SET }),
-        connection.query<Row>(statement),
-        connection.query({ text: 'COMMIT' }),
-      ]);
-      // After a BEGIN that failed the others only say that there is no transaction.
-      if (begun.status === 'rejected') throw begun.reason;
-      if (answered.status === 'rejected') throw answered.reason;
-      if (ended.status === 'rejected') throw ended.reason;
-      return answered.value;
-    },
-    listen: (channel, onNotify) => connection.listen(channel, onNotify),
-    [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
-  };
 }
 
 /**
