@@ -16,7 +16,7 @@ const IMPORT = /^import (?:type )?\{([\s\S]*?)\} from '([^']+)';\n/gm;
 
 /**
  * Imports of all blocks come first, each name once: a page says in each block what that one needs. `library` replaces the address of
- * the queue that the page gives (`…/index.ts`).
+ * the queue that the page gives (`…/index.ts`), and other modules of the queue lie as far from it as they do for the page.
  */
 export async function readPage(root: string, file: string, library: string): Promise<Page> {
   const text = await readFile(path.join(root, file), 'utf8');
@@ -24,7 +24,7 @@ export async function readPage(root: string, file: string, library: string): Pro
   const names = new Map<string, Set<string>>();
   const bodies = blocks.map((block) =>
     block.replaceAll(IMPORT, (whole: string, list: string, from: string) => {
-      const source = from.endsWith('/index.ts') ? library : from;
+      const source = addressOf(from, file, library);
       const known = names.get(source) ?? new Set<string>();
       const isType = whole.startsWith('import type');
       for (const name of list.split(',').map((one) => one.trim()))
@@ -41,4 +41,12 @@ export async function readPage(root: string, file: string, library: string): Pro
     text,
     program: `${imports.join('\n')}\n${bodies.join('\n')}`,
   };
+}
+
+/** What a page imports by `from`, as its program does. Packages are imported by their names. */
+function addressOf(from: string, file: string, library: string): string {
+  if (from.endsWith('/index.ts')) return library;
+  if (!from.startsWith('.')) return from;
+  const { join, dirname, relative } = path.posix;
+  return join(dirname(library), relative('queue', join(dirname(file), from)));
 }
