@@ -169,6 +169,32 @@ onEachGround((ground: Ground) => {
     await workOff(queue, 'once', MANY + 1);
   });
 
+  test('between its ids and its data a call may sleep: its jobs are not given up', async () => {
+    const data = Promise.withResolvers<void>();
+    const drawn = Promise.withResolvers<void>();
+    const asleep = driver.transaction((tx) => {
+      const sleeping: Database = {
+        query: (statement) => tx.query(statement),
+        async copyIn(text, rows) {
+          drawn.resolve();
+          await data.promise;
+          await tx.copyIn?.(text, rows);
+        },
+      };
+      return queue.enqueueMany(jobs('asleep', MANY), { tx: sleeping });
+    });
+    await drawn.promise;
+    const ids = new Set(await queue.enqueueMany(jobs('asleep', MANY)));
+    assert.deepEqual(new Set(await workOff(queue, 'asleep', MANY)), ids);
+    // Enough of it to give up every number that nobody may still fill.
+    for (let round = 0; round < 5; round += 1) {
+      await queue.enqueue({ queue: 'asleep', payload: {} });
+      await workOff(queue, 'asleep', 1);
+    }
+    data.resolve();
+    assert.deepEqual(new Set(await workOff(queue, 'asleep', MANY)), new Set(await asleep));
+  });
+
   test('beside workers each is handed out once, those of a late commit too', async () => {
     const late = Promise.withResolvers<void>();
     const copied = Promise.withResolvers<void>();

@@ -106,6 +106,13 @@ export class Player {
     this.#pump();
   }
 
+  /** Starts no more and asks nothing more. */
+  leave(): void {
+    this.#stopped = true;
+    void this.#gate.close();
+    void this.controls.close();
+  }
+
   /** Starts no more, and waits for what runs. */
   async stop(): Promise<void> {
     this.#stopped = true;

@@ -11,14 +11,20 @@ import { createQueue, pgDriver, type Queue } from '../index.ts';
 import { mostAtWork, Player, type PlayerOptions, sharedMs } from './player.ts';
 import { turnRoutine } from './turn-sql.ts';
 
+/** Where players play. */
+interface Scene {
+  readonly queue: Queue;
+  readonly t: { after(leave: () => void): void };
+}
+
 let database: TestDatabase;
 before(async () => {
   database = await testDatabase();
 });
 after(() => database[Symbol.asyncDispose]());
 
-/** Players of one queue, whose jobs have ids from 1 on. */
-function cast(queue: Queue, count: number, options: Partial<PlayerOptions> = {}): readonly Player[] {
+/** Players of one queue, whose jobs have ids from 1 on. They leave with the test: one that fails would go on for ever. */
+function cast({ queue, t }: Scene, count: number, options: Partial<PlayerOptions> = {}): readonly Player[] {
   let id = 0;
   const nextId = () => {
     id += 1;
@@ -31,7 +37,12 @@ function cast(queue: Queue, count: number, options: Partial<PlayerOptions> = {})
     workMs: () => Math.random() * 20,
     nextId,
   };
-  return Array.from({ length: count }, (_, n) => new Player({ ...usual, worker: `w${n}`, ...options }));
+  const players = Array.from(
+    { length: count },
+    (_, n) => new Player({ ...usual, worker: `w${n}`, ...options }),
+  );
+  t.after(() => players.forEach((player) => player.leave()));
+  return players;
 }
 
 const startAll = (players: readonly Player[]) => Promise.all(players.map((player) => player.start()));
@@ -47,12 +58,12 @@ async function permits({ driver, context }: Queue): Promise<number> {
 }
 
 for (const { label, open } of driverKinds) {
-  test(`${label}: eight workers keep the limit of their queue full, and never exceed it`, async () => {
+  test(`${label}: eight workers keep the limit of their queue full, and never exceed it`, async (t) => {
     await using driver = open({ ...database.settings, max: 8 });
     await using queue = createQueue({ driver, schema: `full ${label}`, wakeup: 'poll' });
     await queue.install();
     await queue.limits.set('q', { concurrency: 5 });
-    const players = cast(queue, 8);
+    const players = cast({ queue, t }, 8);
     await startAll(players);
     await eventually(() => runsOf(players).length >= 400, '400 jobs');
     // A limit that is raised is used, and one that is lowered kept from the moment on at which it was set.
@@ -80,7 +91,7 @@ for (const { label, open } of driverKinds) {
     assert.equal(await permits(queue), 0, 'none is left behind');
   });
 
-  test(`${label}: of each key so many at once, and those without are free`, async () => {
+  test(`${label}: of each key so many at once, and those without are free`, async (t) => {
     await using driver = open({ ...database.settings, max: 8 });
     await using queue = createQueue({ driver, schema: `keys ${label}`, wakeup: 'poll' });
     await queue.install();
@@ -91,7 +102,7 @@ for (const { label, open } of driverKinds) {
 INSERT INTO ${queue.context.tables.jobKeys} (job_id, queue, key)
 SELECT id, 'q', 'key ' || id % 4 FROM generate_series(1, 100000) AS id WHERE id % 4 <> 0`,
     });
-    const players = cast(queue, 8, { concurrency: 4 });
+    const players = cast({ queue, t }, 8, { concurrency: 4 });
     await startAll(players);
     await eventually(() => runsOf(players).length >= 400, '400 jobs');
     await stopAll(players);
@@ -120,12 +131,12 @@ test('workers of two processes keep one limit; permits of a killed one come back
     concurrency: 2,
   };
   const holder = limitedProcess(
-    { ...work, driver: 'pg', workMs: 600_000, leaseMs, forMs: 600_000, firstId: 0 },
+    { ...work, workers: 2, driver: 'pg', workMs: 600_000, leaseMs, forMs: 600_000, firstId: 0 },
     t,
   );
   await eventually(async () => (await permits(queue)) === 4, 'four permits');
   const other = limitedProcess(
-    { ...work, driver: 'postgres', workMs: 30, leaseMs, forMs: 8_000, firstId: 1_000_000 },
+    { ...work, workers: 4, driver: 'postgres', workMs: 30, leaseMs, forMs: 8_000, firstId: 1_000_000 },
     t,
   );
   await other.ready;
@@ -145,7 +156,7 @@ FROM ${queue.context.tables.permits}`,
   assert.equal(mostAtWork(runs), 4);
 });
 
-test('a queue without limits asks nothing; handlers that run when a limit comes count', async () => {
+test('a queue without limits asks nothing; handlers that run when a limit comes count', async (t) => {
   const turns: string[] = [];
   await using driver = pgDriver({
     ...database.settings,
@@ -156,18 +167,18 @@ test('a queue without limits asks nothing; handlers that run when a limit comes 
   await using queue = createQueue({ driver, schema: 'late limit', wakeup: 'poll' });
   await queue.install();
   turns.length = 0;
-  const players = cast(queue, 1, { concurrency: 4, workMs: () => 5 });
+  const players = cast({ queue, t }, 1, { concurrency: 4, workMs: () => 5 });
   await startAll(players);
   await eventually(() => runsOf(players).length >= 200, '200 jobs');
   assert.deepEqual(turns, []);
   await stopAll(players);
 
-  const long = cast(queue, 1, { concurrency: 3, worker: 'long', workMs: () => 3_000 });
+  const long = cast({ queue, t }, 1, { concurrency: 3, worker: 'long', workMs: () => 3_000 });
   await startAll(long);
   await queue.limits.set('q', { concurrency: 4 });
   await eventually(() => long[0]?.controls.limited === true, 'the limit known');
   await eventually(async () => (await permits(queue)) === 3, 'permits of running handlers');
-  const later = cast(queue, 2, { worker: 'later', workMs: () => 5, nextId: idsFrom(1_000) });
+  const later = cast({ queue, t }, 2, { worker: 'later', workMs: () => 5, nextId: idsFrom(1_000) });
   await startAll(later);
   await eventually(() => runsOf(later).length >= 20, 'room for one');
   await stopAll(later);
@@ -184,12 +195,12 @@ function idsFrom(first: number): () => string {
   };
 }
 
-test('paused, a queue starts nothing; resumed, it goes on', async () => {
+test('paused, a queue starts nothing; resumed, it goes on', async (t) => {
   await using driver = pgDriver(database.settings);
   await using queue = createQueue({ driver, schema: 'paused', wakeup: 'poll' });
   await queue.install();
   await queue.limits.set('q', { rate: { jobs: 20, periodMs: 100 } });
-  const players = cast(queue, 3);
+  const players = cast({ queue, t }, 3);
   await startAll(players);
   await eventually(() => runsOf(players).length >= 20, '20 jobs');
   await queue.pause('q');
@@ -208,12 +219,15 @@ test('paused, a queue starts nothing; resumed, it goes on', async () => {
   assert.deepEqual(errorsOf(players), []);
 });
 
-test('a token whose job is withdrawn goes to another worker at once', async () => {
+test('a token whose job is withdrawn goes to another worker at once', async (t) => {
   await using driver = pgDriver(database.settings);
   await using queue = createQueue({ driver, schema: 'withdrawn', wakeup: 'poll' });
   await queue.install();
   await queue.limits.set('q', { rate: { jobs: 1, periodMs: 3_600_000 } });
-  const [one, other] = [cast(queue, 1, { concurrency: 1 }), cast(queue, 1, { concurrency: 1, worker: 'v' })];
+  const [one, other] = [
+    cast({ queue, t }, 1, { concurrency: 1 }),
+    cast({ queue, t }, 1, { concurrency: 1, worker: 'v' }),
+  ];
   // Stopped while its first turn is under way: nothing has started, and the token has been taken.
   const [first] = one;
   assert(first !== undefined);
@@ -226,12 +240,12 @@ test('a token whose job is withdrawn goes to another worker at once', async () =
   await stopAll(other);
 });
 
-test('a turn that fails is taken again, and permits are kept meanwhile', async () => {
+test('a turn that fails is taken again, and permits are kept meanwhile', async (t) => {
   await using driver = pgDriver(database.settings);
   await using queue = createQueue({ driver, schema: 'failing', wakeup: 'poll' });
   await queue.install();
   await queue.limits.set('q', { concurrency: 3 });
-  const players = cast(queue, 4);
+  const players = cast({ queue, t }, 4);
   await startAll(players);
   await eventually(() => runsOf(players).length >= 50, '50 jobs');
   const { signature } = turnRoutine(queue.context.tables);
@@ -247,15 +261,23 @@ test('a turn that fails is taken again, and permits are kept meanwhile', async (
   assert.equal(await permits(queue), 0);
 });
 
-test('who finds its permit expired is told to let go', async () => {
+test('who finds its permit expired is told to let go', async (t) => {
   await using driver = pgDriver(database.settings);
   await using queue = createQueue({ driver, schema: 'expired', wakeup: 'poll' });
   await queue.install();
   await queue.limits.set('q', { concurrency: 2 });
-  const players = cast(queue, 1, { workMs: () => 2_000, leaseMs: 600 });
-  await startAll(players);
-  await eventually(() => runsOf(players).length === 2, 'two jobs');
+  const leaseMs = 6_000;
+  const players = cast({ queue, t }, 1, { workMs: () => 5_000, leaseMs });
+  const [player] = players;
+  assert(player !== undefined);
+  await player.start();
+  await eventually(() => player.runs.length === 2, 'two jobs');
   await driver.query({ text: `UPDATE ${queue.context.tables.permits} SET expires_at = now()` });
-  await eventually(() => players[0]?.lost.length === 2, 'both are told');
+  await eventually(() => player.lost.length === 2, 'both are told');
+  const [run] = player.runs;
+  assert(
+    run !== undefined && sharedMs() < run.startedMs + leaseMs,
+    'by the server, before the lease has ended here',
+  );
   await stopAll(players);
 });
