@@ -41,7 +41,9 @@ function cast({ queue, t }: Scene, count: number, options: Partial<PlayerOptions
     { length: count },
     (_, n) => new Player({ ...usual, worker: `w${n}`, ...options }),
   );
-  t.after(() => players.forEach((player) => player.leave()));
+  t.after(() => {
+    for (const player of players) player.leave();
+  });
   return players;
 }
 
