@@ -169,11 +169,12 @@ test('failures are retried by the policy, and buried when attempts or the handle
     'twice 2',
     'twice 3',
   ]);
-  const { rows } = await driver.query<{ error: string }>({
-    text: `SELECT error FROM ${queue.schema}.dead ORDER BY id`,
-  });
-  assert.match(rows[0]?.error ?? '', /^Error: down/);
-  assert.match(rows[1]?.error ?? '', /DeadLetterError: unreadable/);
+  const [down, poison] = await queue.deadLetters.list();
+  assert.deepEqual(
+    down?.errors.map(({ attempt, error }) => [attempt, error.split('\n')[0]]),
+    [1, 2, 3].map((attempt) => [attempt, 'Error: down']),
+  );
+  assert.match(poison?.errors[0]?.error ?? '', /DeadLetterError: unreadable/);
   assert.deepEqual(seen, ['running', 'stopping', 'stopped']);
 });
 

@@ -133,10 +133,10 @@ test('progress is kept until the job ends, and told', async () => {
   await queue.enqueue({ queue: 'q', payload: null });
   await using worker = createWorker(queue, {
     queue: 'q',
-    async handler(_job, context) {
-      await context.progress({ done: 1 });
-      await context.progress({ done: 5 });
-      await assert.rejects(context.progress(undefined), { name: 'InvalidArgumentError' });
+    async handler(_job, { progress: report }) {
+      await report({ done: 1 });
+      await report({ done: 5 });
+      await assert.rejects(report(undefined), { name: 'InvalidArgumentError' });
       await half.promise;
     },
   });

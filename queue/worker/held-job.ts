@@ -34,8 +34,9 @@ export class HeldJob implements JobContext {
     return this.#controller.signal;
   }
 
-  progress(value: unknown): Promise<void> {
-    return this.#report(this.job, value);
+  /** Made when asked for, so that a handler may take it out of its context. */
+  get progress(): (value: unknown) => Promise<void> {
+    return (value) => this.#report(this.job, value);
   }
 
   /** Tells the handler, if it listens now or later, that its work is in vain. The first reason stays. */

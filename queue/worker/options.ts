@@ -20,7 +20,7 @@ export interface JobContext {
    * Keeps how far the job has come, for `queue.inspect`: any JSON value, the latest is kept until the job ends. Resolves when it
    * is stored. Throws InvalidArgumentError for what is no JSON value. A statement each time: say it every second, not every row.
    */
-  progress(value: unknown): Promise<void>;
+  readonly progress: (value: unknown) => Promise<void>;
 }
 
 /** Takes out of an error's text what must not be kept. `error` is what the handler threw. What it throws withholds the text. */

@@ -76,6 +76,20 @@ for (const [at, name] of ['pg', 'postgres'].entries())
         assert(kept.every(({ worker }) => worker.length > 0));
       });
 
+      test(`${strategy}: a worker whose claims pass a narrow gate does every job`, async () => {
+        await using queue = await open('gate');
+        await queue.enqueueMany(Array.from({ length: 600 }, (_, payload) => ({ queue: 'q', payload })));
+        const report = await runUntilIdle(queue, {
+          queue: 'q',
+          connections: 3,
+          batch: 20,
+          claimsAtOnce: 1,
+          handler: () => undefined,
+        });
+        assert.deepEqual([report.ended, report.acked], ['idle', 600]);
+        assert.equal((await queue.finished.list({ limit: 1000 })).length, 600);
+      });
+
       test(`${strategy}: a backend that dies between settle and record leaves neither, and the job is kept once`, async () => {
         await using queue = await open('torn');
         const { driver } = queue;

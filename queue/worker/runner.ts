@@ -140,17 +140,22 @@ export class Runner {
 
   /** Sends what is due: as one turn where the session can and both are, else the settle first, as it makes way for the claim. */
   #talk(session: WorkerSession): void {
+    // What is written down with its settle is a transaction, which no claim is to be a part of: it goes alone.
+    const alone = this.#context.recording === undefined ? undefined : this.#dueOutcomes();
+    if (alone !== undefined) {
+      void this.#settle(session, alone.outcomes, alone.final);
+      return;
+    }
     const size = this.#admitted(session);
     if (size === undefined) return;
-    const due = this.#dueOutcomes();
+    const due = this.#context.recording === undefined ? this.#dueOutcomes() : undefined;
     if (due === undefined) {
       if (size > 0) void this.#claim(session, size);
-    } else if (size > 0 && session.turn !== undefined && this.#context.recording === undefined) {
+    } else if (size > 0 && session.turn !== undefined) {
       void this.#takeTurn(session, session.turn, due, size);
     } else {
       void this.#settle(session, due.outcomes, due.final);
-      // What is written down with its settle is a transaction, which no claim is to be a part of.
-      if (size > 0 && this.#context.recording === undefined) void this.#claim(session, size);
+      if (size > 0) void this.#claim(session, size);
     }
   }
 
