@@ -34,7 +34,7 @@ export interface AdaptiveConcurrency {
   readonly max: number;
   /** A claim that takes longer says that the server is busy, in ms; default 100. */
   readonly claimMs?: number;
-  /** Share of the time, 0…1, beyond which this process's event loop counts as busy; default 0.9. */
+  /** Share of the time, above 0 and up to 1, beyond which this process's event loop counts as busy; default 0.9. */
   readonly utilisation?: number;
 }
 
@@ -116,8 +116,9 @@ export interface WorkerOptions {
   /** What is kept of an error that a handler throws; default its stack. */
   readonly redactError?: RedactError;
   /**
-   * Lets the number of handlers at once follow the load: one more per session each half second while all are at work, a quarter fewer
-   * when claims are slow or the event loop is busy. `concurrency` is what it begins with. Default: as given.
+   * Lets the number of handlers at once follow the load: while all are at work it doubles each half second until something was slow
+   * for the first time, and then grows by one; a quarter fewer when claims are slow or the event loop is busy. It begins with
+   * `concurrency`, or with `min`. Default: as given.
    */
   readonly adaptive?: AdaptiveConcurrency;
   /** How often leases are looked after, in ms, 10…`leaseMs`; default a third of the lease. A job that ends sooner costs none. */
@@ -195,7 +196,8 @@ function requireKinds(options: WorkerOptions): void {
 }
 
 function share(name: string, value: number): number {
-  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError(`${name} is ${value}: give a number in 0…1`);
+  if (!(value > 0 && value <= 1))
+    throw new InvalidArgumentError(`${name} is ${value}: give a number above 0 and up to 1`);
   return value;
 }
 
