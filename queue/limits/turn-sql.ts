@@ -136,8 +136,6 @@ BEGIN
       locked := true;
     END IF;
   END LOOP;
-  -- What was given up may be lost in a crash of the server, and is then free a little later: nobody need wait for the disk.
-  IF cardinality(renewed) + cardinality(adopted) = 0 THEN PERFORM set_config('synchronous_commit', 'off', true); END IF;
 END`,
     ROUTINE_PLANS,
   );

@@ -59,7 +59,7 @@ const ownFaults: readonly (readonly [StrategyFactory, RegExp])[] = [
         return jobs.filter(({ id }) => BigInt(id) % 20n !== 0n);
       },
     })),
-    /not handed out|is leased and should be ready|goes first/,
+    /not handed out|is leased and should be (delayed or )?ready|goes first/,
   ],
   [
     planted('reaps-too-soon', 'skip-locked', ({ session, connection, schema }) => ({
