@@ -155,6 +155,17 @@ WHERE application_name = 'victim' AND wait_event = 'advisory' AND query = 'COMMI
   await eventually(() => looks() > 1, 'another scheduler that finds the schedule taken');
   assert.deepEqual(await firedOf(heirQueue), new Map(), 'nothing of it shows before the commit');
   const [row] = (await committing()).rows;
+  // It tries again at once: then it fails, instead of holding the schedule for ever.
+  await other.query({
+    text: `
+CREATE OR REPLACE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF current_setting('application_name') = 'victim' THEN
+    RAISE EXCEPTION 'the victim fires no more';
+  END IF;
+  RETURN NULL;
+END $$`,
+  });
   await other.query({ text: 'SELECT pg_terminate_backend($1)', values: [row?.pid] });
   await eventually(async () => (await firedOf(heirQueue)).size > 0, 'a job of the other');
   await holder[Symbol.asyncDispose]();
