@@ -8,12 +8,12 @@ import { Bell } from './wakeup/bell.ts';
 import { jitter } from './wakeup/jitter.ts';
 import { History } from './watch/history.ts';
 import { Announcer } from './worker/announcer.ts';
-import { Cancellations } from './worker/cancellations.ts';
 import { Chores } from './worker/chores.ts';
 import { ClaimGate } from './worker/claim-gate.ts';
 import { type Concurrency, concurrencyOf } from './worker/concurrency.ts';
 import type { HeldJob } from './worker/held-job.ts';
 import { IdleWatch } from './worker/idleness.ts';
+import { JobNotes } from './worker/job-notes.ts';
 import { Maintenance } from './worker/maintenance.ts';
 import {
   type ErrorSource,
@@ -22,7 +22,7 @@ import {
   type WorkerOptions,
   type WorkerState,
 } from './worker/options.ts';
-import { Progress } from './worker/progress.ts';
+import { progressReporter } from './worker/progress.ts';
 import { Recording } from './worker/recording.ts';
 import { Runner, type RunnerReport } from './worker/runner.ts';
 import { ServiceTimes } from './worker/service-times.ts';
@@ -133,7 +133,10 @@ class RunningWorker implements Worker {
     const history = retention === undefined ? undefined : new History(shared, retention);
     const times = shared.observed || history !== undefined ? new ServiceTimes() : undefined;
     const announcer = shared.observed && times !== undefined ? new Announcer(shared, times) : undefined;
-    const cancellations = new Cancellations(shared, onControlsError);
+    const progress = new JobNotes(shared, shared.tables.progress, (error) =>
+      options.events.error?.(error, 'progress'),
+    );
+    const cancellations = new JobNotes(shared, shared.tables.cancellations, onControlsError);
     this.#chores = new Chores({
       context: shared,
       random: options.random,
@@ -156,7 +159,8 @@ class RunningWorker implements Worker {
           ? undefined
           : new Recording(history, options.workerId, times, cancellations),
       announcer,
-      progress: new Progress(shared, announcer, (error) => options.events.error?.(error, 'progress')),
+      progress,
+      reportProgress: progressReporter(shared, announcer, progress),
       isSignalled: () => this.#listener.listening,
       onDelayed: (delayMs: number) => maintenance.dueIn(delayMs),
       onIdle: () => this.#idle?.look(),

@@ -20,11 +20,14 @@ export class ServerClock {
   /** The server said `stampMs` of its clock between two instants of this process's. */
   observe(stampMs: number, afterMs: number, beforeMs: number): void {
     const widthMs = this.#atMs === Number.NEGATIVE_INFINITY ? 0 : (beforeMs - this.#atMs) * DRIFT;
-    const leastMs = Math.max(this.#leastMs - widthMs, stampMs - beforeMs);
-    const mostMs = Math.min(this.#mostMs + widthMs, stampMs - afterMs);
+    // Both hold when the answer has come: the clocks drift on its way too, which moves only the bound of a stamp taken early.
+    const seenLeastMs = stampMs - beforeMs;
+    const seenMostMs = stampMs - afterMs + (beforeMs - afterMs) * DRIFT;
+    const leastMs = Math.max(this.#leastMs - widthMs, seenLeastMs);
+    const mostMs = Math.min(this.#mostMs + widthMs, seenMostMs);
     const contradicts = leastMs > mostMs;
-    this.#leastMs = contradicts ? stampMs - beforeMs : leastMs;
-    this.#mostMs = contradicts ? stampMs - afterMs : mostMs;
+    this.#leastMs = contradicts ? seenLeastMs : leastMs;
+    this.#mostMs = contradicts ? seenMostMs : mostMs;
     this.#atMs = beforeMs;
   }
 

@@ -3,6 +3,7 @@
 import type { QueueContext } from '../context.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import { requireQueueName } from '../job.ts';
+import { requireJobId } from '../jobs/job-id.ts';
 import { requireKnownKeys, said } from '../keys.ts';
 import type { JobId } from '../strategy.ts';
 import type { FinishedOutcome } from './history.ts';
@@ -101,11 +102,6 @@ function addBefore(where: Conditions, before: NonNullable<FinishedFilter['before
   const at = finishedAtMs / 1000;
   where.add('finished_at <= to_timestamp($::float8)', at);
   where.add('(finished_at, job_id) < (to_timestamp($::float8), $::bigint)', at, jobId);
-}
-
-function requireJobId(name: string, id: JobId): void {
-  if (typeof id !== 'string' || !/^\d{1,19}$/.test(id))
-    throw new InvalidArgumentError(`${name} is ${said(id)}: give the id of a job, a string of digits`);
 }
 
 function toFinished(row: Row): FinishedJob {

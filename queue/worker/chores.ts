@@ -8,14 +8,16 @@ import type { Random } from '../retry.ts';
 import type { JobId } from '../strategy.ts';
 import { jittered } from '../wakeup/jitter.ts';
 import type { History } from '../watch/history.ts';
-import { pruneCancellations } from './cancellations.ts';
-import { pruneProgress } from './progress.ts';
+import { pruneNotes } from './job-notes.ts';
 
 /** Mean time between two rounds, and before the first. */
 const EVERY_MS = 10 * 60_000;
 /** Rows of a statement, and statements of a kind in one round: what is left is for the next one. */
 const PAGE = 1000;
 const PAGES = 100;
+/** Rows of jobs that nobody has settled since: a dead worker's, or a word that came after the job was done. */
+const PROGRESS_DAYS = 7;
+const CANCELLATION_DAYS = 1;
 /** What PostgreSQL calls a table that is not there: a schema of the version before. */
 const UNDEFINED_TABLE = '42P01';
 
@@ -58,8 +60,8 @@ export class Chores {
     const { context } = this.#options;
     await this.#tendHistory();
     await this.#all(() => pruneRequests(context, PAGE));
-    await this.#all(() => pruneProgress(context, PAGE));
-    await this.#all(() => pruneCancellations(context, PAGE));
+    await this.#all(() => pruneNotes(context, context.tables.progress, PROGRESS_DAYS, PAGE));
+    await this.#all(() => pruneNotes(context, context.tables.cancellations, CANCELLATION_DAYS, PAGE));
     let place: UniqueKeyPlace | undefined;
     await this.#all(async () => {
       const { next } = await pruneUniqueKeys(context, PAGE, place);

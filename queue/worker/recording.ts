@@ -3,7 +3,7 @@
 import type { Connection } from '../drivers/driver.ts';
 import type { Outcome, SettleResult, WorkerSession } from '../strategy.ts';
 import type { Finish, History } from '../watch/history.ts';
-import type { Cancellations } from './cancellations.ts';
+import type { JobNotes } from './job-notes.ts';
 import type { ServiceTimes } from './service-times.ts';
 
 /** Writes down what one worker's jobs have come to. */
@@ -11,9 +11,9 @@ export class Recording {
   readonly #history: History;
   readonly #workerId: string;
   readonly #times: ServiceTimes;
-  readonly #cancellations: Cancellations;
+  readonly #cancellations: JobNotes;
 
-  constructor(history: History, workerId: string, times: ServiceTimes, cancellations: Cancellations) {
+  constructor(history: History, workerId: string, times: ServiceTimes, cancellations: JobNotes) {
     this.#history = history;
     this.#workerId = workerId;
     this.#times = times;
@@ -60,7 +60,7 @@ export class Recording {
         outcome:
           kind === 'dead-letter'
             ? 'dead-lettered'
-            : this.#cancellations.heeded.has(job.id)
+            : this.#cancellations.ids.has(job.id)
               ? 'cancelled'
               : 'completed',
         ...(serviceMs === undefined ? {} : { serviceMs }),

@@ -7,11 +7,11 @@ import { Backoff } from './backoff.ts';
 import type { ClaimGate } from './claim-gate.ts';
 import { claimSize } from './claim-size.ts';
 import { Hand } from './hand.ts';
-import { HeldJob } from './held-job.ts';
+import { HeldJob, type ReportProgress } from './held-job.ts';
+import type { JobNotes } from './job-notes.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type Due, Outbox } from './outbox.ts';
-import type { Progress } from './progress.ts';
 import type { Recording } from './recording.ts';
 import { SessionHolder } from './session-holder.ts';
 import { Starting, type StartingContext } from './starting.ts';
@@ -21,7 +21,9 @@ export interface RunnerContext extends StartingContext {
   readonly queue: Queue;
   readonly bell: Bell;
   readonly claimGate: ClaimGate;
-  readonly progress: Progress;
+  readonly reportProgress: ReportProgress;
+  /** Jobs in hand that have said something of themselves. */
+  readonly progress: JobNotes;
   /** Absent where finished jobs are not kept. */
   readonly recording: Recording | undefined;
   /** Whether signals arrive at present, so that polling is only the safety net. */
@@ -234,9 +236,9 @@ export class Runner {
 
   #afterSettle(outcomes: readonly Outcome[], result: SettleResult): void {
     this.#options.events.settled?.(outcomes, result);
-    this.#context.announcer?.settled(outcomes, result, this.#context.cancellations.heeded);
-    this.#context.progress.settled(outcomes);
-    this.#context.cancellations.settled(outcomes);
+    this.#context.announcer?.settled(outcomes, result, this.#context.cancellations.ids);
+    this.#context.progress.settled(outcomes, result);
+    this.#context.cancellations.settled(outcomes, result);
     this.#context.gate.settled(outcomes, result.stale);
     this.#released += result.released;
     if (result.retried + result.released === 0) return;
@@ -305,7 +307,7 @@ export class Runner {
     // Counted from before the claim was sent, so that our opinion of the lease's end is never later than the server's.
     const expiresAtMs = start.sentMs + this.#options.leaseMs;
     for (const job of jobs)
-      this.#hand.add(new HeldJob(job, session, expiresAtMs, this.#context.progress.report));
+      this.#hand.add(new HeldJob(job, session, expiresAtMs, this.#context.reportProgress));
     // There may be more than we took: let an idle sibling look.
     if (jobs.length === limit) this.#context.bell.pass();
   }

@@ -5,18 +5,19 @@ import type { Starter } from '../limits/permit-book.ts';
 import type { StartGate } from '../limits/start-gate.ts';
 import type { JobId, Outcome } from '../strategy.ts';
 import { JobAbortedError } from './aborted.ts';
-import type { Cancellations } from './cancellations.ts';
 import type { Concurrency } from './concurrency.ts';
 import { Hand } from './hand.ts';
 import { Handling, type HandlingContext } from './handling.ts';
 import type { HeldJob } from './held-job.ts';
+import type { JobNotes } from './job-notes.ts';
 
 /** What the sessions of one worker share. */
 export interface StartingContext extends HandlingContext {
   readonly concurrency: Concurrency;
   readonly controls: Controls;
   readonly gate: StartGate<HeldJob>;
-  readonly cancellations: Cancellations;
+  /** Jobs in hand that somebody has cancelled: their ack means that. */
+  readonly cancellations: JobNotes;
 }
 
 /** What a session is told. */
@@ -133,7 +134,7 @@ export class Starting implements Starter<HeldJob> {
   cancel(ids: ReadonlySet<JobId>): void {
     const { cancellations } = this.#context;
     for (const held of this.hand.filter(({ job, ended }) => !ended && ids.has(job.id))) {
-      cancellations.heed(held.job.id);
+      cancellations.add(held.job.id);
       if (this.#withdraw(held) || this.hand.forget(held)) {
         this.#end(held, { kind: 'ack', job: held.job });
         continue;
