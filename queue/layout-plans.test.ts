@@ -224,7 +224,7 @@ async function assertBusyQueue(
   assert(fetched <= 6 * claimed + 32, `${label}: ${fetched} rows were fetched behind 20,000 leased ones`);
   const read = await driver.transaction(async (tx) => {
     const before = await touched(tx);
-    assert.equal(await strategy.reap(tx, 1000), 0);
+    assert.equal((await strategy.reap(tx, 1000)).ended, 0);
     assert.equal((await strategy.delay?.promote(tx, 1000))?.promoted, 0);
     const after = await touched(tx);
     return after.scanned - before.scanned + after.fetched - before.fetched;

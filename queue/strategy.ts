@@ -216,6 +216,14 @@ export interface Heartbeat {
   extend(jobs: readonly ClaimedJob[], leaseMs: number): Promise<readonly JobId[]>;
 }
 
+/** What a reap did. */
+export interface ReapResult {
+  /** Jobs whose leases it ended. */
+  readonly ended: number;
+  /** Of those, the ones that are dead letters now. A strategy without the capability `deadLetters` may name none. */
+  readonly dead: readonly JobId[];
+}
+
 /** Delayed jobs and delayed retries. */
 export interface Delay {
   /**
@@ -294,8 +302,8 @@ export interface ClaimStrategy {
   enqueue(db: Database, jobs: readonly NewJob[]): Promise<readonly JobId[]>;
   /** Takes ownership of `connection`. */
   openWorker(connection: Connection, workerId: string): Promise<WorkerSession>;
-  /** Makes at most `limit` jobs with an expired lease ready again (dead letters when out of attempts); returns how many. */
-  reap(db: Database, limit: number): Promise<number>;
+  /** Makes at most `limit` jobs with an expired lease ready again, or dead letters when they are out of attempts. */
+  reap(db: Database, limit: number): Promise<ReapResult>;
   stats(db: Database, queue: string): Promise<QueueStats>;
   /** Jobs in the order of their ids, after `afterId`; an empty page ends the list. */
   contents(db: Database, afterId: JobId | undefined, limit: number): Promise<readonly StoredJob[]>;

@@ -213,6 +213,16 @@ test('a deadline aborts the handlers that still run, and counts those that do no
     },
   });
   await eventually(() => running === 2, 'two handlers');
+  await assert.rejects(
+    worker.stop({ deadlineMs: Number.NaN }),
+    /deadlineMs is NaN: give a whole number in 0…86400000/,
+  );
+  // @ts-expect-error -- misspelt
+  await assert.rejects(
+    worker.stop({ deadline: 20 }),
+    /stop has no option deadline: there is only deadlineMs/,
+  );
+  assert.equal(worker.state, 'running');
   assert.deepEqual(await worker.stop({ deadlineMs: 20 }), { released: 0, abandoned: 1 });
   assert.deepEqual(aborted, [1]);
 });

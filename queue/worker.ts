@@ -1,12 +1,13 @@
 // How does an application work jobs off?
 
 import { UnsupportedError } from './errors.ts';
+import { requireKnownKeys, requireWholeNumber } from './keys.ts';
 import { Controls } from './limits/controls.ts';
 import { StartGate } from './limits/start-gate.ts';
 import type { Queue } from './queue.ts';
 import { Bell } from './wakeup/bell.ts';
 import { jitter } from './wakeup/jitter.ts';
-import { History } from './watch/history.ts';
+import { historyOf } from './watch/history.ts';
 import { Announcer } from './worker/announcer.ts';
 import { Chores } from './worker/chores.ts';
 import { ClaimGate } from './worker/claim-gate.ts';
@@ -23,6 +24,7 @@ import {
   type WorkerState,
 } from './worker/options.ts';
 import { progressReporter } from './worker/progress.ts';
+import { reaper } from './worker/reaping.ts';
 import { Recording } from './worker/recording.ts';
 import { Runner, type RunnerReport } from './worker/runner.ts';
 import { ServiceTimes } from './worker/service-times.ts';
@@ -37,7 +39,7 @@ export interface StopReport {
 
 /** Options of `stop`. */
 export interface StopOptions {
-  /** How long running handlers may take before their signals are aborted, in ms; default 30,000. */
+  /** How long running handlers may take before their signals are aborted, in ms, 0…86,400,000; default 30,000. */
   readonly deadlineMs?: number;
 }
 
@@ -53,7 +55,10 @@ export interface Worker extends AsyncDisposable {
    * once the worker stops. Reads `queue.stats` at the end.
    */
   idle(): Promise<void>;
-  /** Claims no more, lets running handlers finish, settles, releases the rest. Called again, it returns the same promise. */
+  /**
+   * Claims no more, lets running handlers finish, settles, releases the rest. Called again, it waits for the same stop. Rejects with an
+   * InvalidArgumentError for options that there are not, and the worker goes on.
+   */
   stop(options?: StopOptions): Promise<StopReport>;
   /**
    * Resolves once it has stopped. Rejects, and the worker is `stopped`, with the UnsupportedError of a worker that cannot work where
@@ -63,6 +68,8 @@ export interface Worker extends AsyncDisposable {
   readonly ended: Promise<StopReport>;
 }
 
+/** A day. */
+const MAX_DEADLINE_MS = 86_400_000;
 /** What handlers get after their signal is aborted, and a lost server to take the last outcomes, in ms. */
 const GRACE_MS = 1000;
 
@@ -99,13 +106,22 @@ class RunningWorker implements Worker {
     const bell = new Bell();
     this.#queue = queue;
     this.#bell = bell;
-    const maintenance = new Maintenance(queue, options, bell, () => this.#idle?.look());
-    this.#maintenance = maintenance;
     const look = (): void => {
       for (const runner of this.#runners) runner.look();
     };
     this.#concurrency = concurrencyOf(options, look);
     const { context: shared } = queue;
+    const { retention } = shared;
+    const history = historyOf(shared);
+    const onMaintenanceError = (error: unknown): void => options.events.error?.(error, 'maintenance');
+    const endLeases = reaper({
+      context: shared,
+      workerId: options.workerId,
+      history,
+      onError: onMaintenanceError,
+    });
+    const maintenance = new Maintenance(queue, options, bell, endLeases, () => this.#idle?.look());
+    this.#maintenance = maintenance;
     const onControlsError = (error: unknown): void => options.events.error?.(error, 'controls');
     const controls = new Controls({
       context: shared,
@@ -129,8 +145,6 @@ class RunningWorker implements Worker {
       onError: onControlsError,
     });
     controls.onChange(look);
-    const { retention } = shared;
-    const history = retention === undefined ? undefined : new History(shared, retention);
     const times = shared.observed || history !== undefined ? new ServiceTimes() : undefined;
     const announcer = shared.observed && times !== undefined ? new Announcer(shared, times) : undefined;
     const progress = new JobNotes(shared, shared.tables.progress, (error) =>
@@ -140,7 +154,7 @@ class RunningWorker implements Worker {
     this.#chores = new Chores({
       context: shared,
       random: options.random,
-      onError: (error) => options.events.error?.(error, 'maintenance'),
+      onError: onMaintenanceError,
       history:
         history === undefined || retention === undefined ? undefined : { of: history, days: retention.days },
     });
@@ -228,7 +242,10 @@ class RunningWorker implements Worker {
     void this.stop({ deadlineMs: 0 });
   }
 
-  stop({ deadlineMs = 30_000 }: StopOptions = {}): Promise<StopReport> {
+  async stop(options: StopOptions = {}): Promise<StopReport> {
+    requireKnownKeys('stop', options, ['deadlineMs']);
+    const { deadlineMs = 30_000 } = options;
+    requireWholeNumber('deadlineMs', deadlineMs, 0, MAX_DEADLINE_MS);
     this.#stopped ??= this.#stop(deadlineMs);
     return this.#stopped;
   }

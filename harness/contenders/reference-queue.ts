@@ -186,7 +186,7 @@ class ReferenceQueue implements Contender {
     });
     return {
       async stop(deadlineMs) {
-        await worker.stop({ deadlineMs });
+        await worker.stop({ deadlineMs: Math.ceil(deadlineMs) });
         await queue[Symbol.asyncDispose]();
         await driver[Symbol.asyncDispose]();
       },

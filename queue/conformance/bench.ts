@@ -124,9 +124,15 @@ export async function findOne({ strategy, driver }: Bench, id: string): Promise<
   return record;
 }
 
-/** Waits until a lease has expired and was reaped. */
-export async function expireAndReap(bench: Bench): Promise<void> {
-  await eventually(async () => (await bench.strategy.reap(bench.driver, 100)) > 0, 'an expired lease');
+/** Waits until a lease has expired and was reaped. Returns the ids of the jobs that are dead letters now. */
+export async function expireAndReap(bench: Bench): Promise<readonly string[]> {
+  let dead: readonly string[] = [];
+  await eventually(async () => {
+    const reaped = await bench.strategy.reap(bench.driver, 100);
+    dead = reaped.dead;
+    return reaped.ended > 0;
+  }, 'an expired lease');
+  return dead;
 }
 
 /** The same session, before each of whose claims the upkeep is done that a worker would have done by then. */

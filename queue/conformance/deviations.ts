@@ -33,6 +33,7 @@ const consequences: readonly Consequence[] = [
     tests: [
       'an expired lease is reaped, its job runs again, and the late settle is stale',
       'a lease that expires in the last attempt makes a dead letter',
+      'a reap names the jobs that it buries, and no others',
       'reap is bounded and leaves living leases alone',
       'a heartbeat keeps a lease, and names those that were lost',
       'a lease that expires in the last attempt is an error like another',

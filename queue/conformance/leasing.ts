@@ -20,10 +20,25 @@ export const leasing: Readonly<Record<string, Check>> = {
   },
 
   'a lease that expires in the last attempt makes a dead letter': async (bench) => {
-    await bench.enqueue({ maxAttempts: 1 });
+    const [id] = await bench.enqueue({ maxAttempts: 1 });
     await claimOne(await bench.open(), 50);
-    await expireAndReap(bench);
+    const named = await expireAndReap(bench);
     assert.deepEqual(await storedStates(bench), ['dead']);
+    if (bench.strategy.deadLetters !== undefined) assert.deepEqual(named, [id]);
+  },
+
+  'a reap names the jobs that it buries, and no others': async (bench) => {
+    const buried = [2, 5, 7];
+    const jobs = Array.from({ length: 10 }, (_, nth) => ({ maxAttempts: buried.includes(nth) ? 1 : 3 }));
+    const enqueued = await bench.enqueue(...jobs);
+    const session = await bench.open();
+    await session.claim(QUEUE, 10, 1);
+    const named: string[] = [];
+    while (named.length < buried.length) named.push(...(await expireAndReap(bench)));
+    assert.deepEqual(
+      named.sort((one, other) => Number(one) - Number(other)),
+      buried.map((nth) => enqueued[nth]),
+    );
   },
 
   'reap is bounded and leaves living leases alone': async (bench) => {
@@ -32,9 +47,9 @@ export const leasing: Readonly<Record<string, Check>> = {
     await claimOne(session);
     await session.claim(QUEUE, 3, 1);
     await sleep(50);
-    assert.equal(await bench.strategy.reap(bench.driver, 2), 2);
-    assert.equal(await bench.strategy.reap(bench.driver, 2), 1);
-    assert.equal(await bench.strategy.reap(bench.driver, 2), 0);
+    assert.equal((await bench.strategy.reap(bench.driver, 2)).ended, 2);
+    assert.equal((await bench.strategy.reap(bench.driver, 2)).ended, 1);
+    assert.equal((await bench.strategy.reap(bench.driver, 2)).ended, 0);
   },
 
   'a heartbeat keeps a lease, and names those that were lost': async (bench) => {

@@ -87,10 +87,16 @@ export function enqueueThrough(context: QueueContext, signaller: Signaller): Enq
   };
 
   /** Tells the observer, queue by queue. */
-  const tell = (jobs: readonly NewJob[], ids: readonly JobId[], inTransaction: boolean): void => {
+  const tell = (
+    jobs: readonly NewJob[],
+    ids: readonly JobId[],
+    inTransaction: boolean,
+    calledMs: number,
+  ): void => {
+    const enqueueMs = performance.now() - calledMs;
     const entered = Map.groupBy(ids.entries(), ([place]) => jobs[place]?.queue ?? '');
     for (const [queue, places] of entered)
-      context.emit({ kind: 'enqueued', queue, ids: places.map(([, id]) => id), inTransaction });
+      context.emit({ kind: 'enqueued', queue, ids: places.map(([, id]) => id), inTransaction, enqueueMs });
   };
 
   return async (jobs, options) => {
@@ -99,6 +105,7 @@ export function enqueueThrough(context: QueueContext, signaller: Signaller): Enq
     const { tx, idempotencyKey } = options;
     if (idempotencyKey !== undefined) requireKey('idempotencyKey', idempotencyKey);
     if (jobs.length === 0) return [];
+    const calledMs = context.observed ? performance.now() : 0;
     let plain = idempotencyKey === undefined;
     for (const job of jobs) {
       validateJob(strategy, job);
@@ -109,7 +116,7 @@ export function enqueueThrough(context: QueueContext, signaller: Signaller): Enq
     const queues = jobs.length === 1 ? [jobs[0]?.queue ?? ''] : [...new Set(jobs.map((job) => job.queue))];
     if (plain) {
       const ids = await enqueuePlain(encoded, queues, tx);
-      if (context.observed) tell(jobs, ids, tx !== undefined);
+      if (context.observed) tell(jobs, ids, tx !== undefined, calledMs);
       return ids;
     }
     const guarded = (db: Database) => enqueueGuarded(db, encoded, queues, idempotencyKey);
@@ -117,8 +124,9 @@ export function enqueueThrough(context: QueueContext, signaller: Signaller): Enq
     const done = tx === undefined ? await atReadCommitted(driver, guarded) : await guarded(tx);
     if (tx === undefined) signaller.afterEnqueue?.(queues);
     if (context.observed) {
-      for (const id of done.removed) context.emit({ kind: 'cancelled', id, running: false });
-      tell(done.jobs, done.entered, tx !== undefined);
+      for (const { id, queue } of done.removed)
+        context.emit({ kind: 'cancelled', id, queue, running: false });
+      tell(done.jobs, done.entered, tx !== undefined, calledMs);
     }
     return done.ids;
   };

@@ -8,7 +8,8 @@ import type { QueueContext } from '../context.ts';
 import type { Database } from '../drivers/driver.ts';
 import { prepared } from '../sql.ts';
 import { atReadCommitted } from '../strategies/shared/read-committed.ts';
-import type { JobId, NewJob } from '../strategy.ts';
+import type { JobId, JobRecord, NewJob } from '../strategy.ts';
+import { historyOf } from '../watch/history.ts';
 import { type Holder, planUnique, uniqueName } from './unique-plan.ts';
 
 /** What a call with unique jobs has done. */
@@ -19,7 +20,7 @@ export interface UniqueResult {
   readonly jobs: readonly NewJob[];
   readonly entered: readonly JobId[];
   /** The jobs that were removed for them. */
-  readonly removed: readonly JobId[];
+  readonly removed: readonly JobRecord[];
 }
 
 /** Enqueues `jobs`, those with a unique key by their policy, in the transaction `db`; `enter` enqueues what is left. */
@@ -37,7 +38,10 @@ interface KeyRow {
 }
 
 /** The enqueue of unique jobs of one queue object, whose strategy was found to have what they need. */
-export function enqueueUniqueThrough({ strategy, tables: { uniqueKeys } }: QueueContext): EnqueueUnique {
+export function enqueueUniqueThrough(context: QueueContext): EnqueueUnique {
+  const { strategy, tables } = context;
+  const { uniqueKeys } = tables;
+  const history = historyOf(context);
   // The condition is never true: the row is locked and stays as it is, without a new version of it.
   const lock = prepared(`
 INSERT INTO ${uniqueKeys} AS held (queue, key)
@@ -53,18 +57,22 @@ UPDATE ${uniqueKeys} AS held SET job_id = holder.id, since = now()
 FROM unnest($1::text[], $2::text[], $3::bigint[]) AS holder (queue, key, id)
 WHERE held.queue = holder.queue AND held.key = holder.key`);
 
-  const holdersOf = async (db: Database, rows: readonly KeyRow[]): Promise<ReadonlyMap<string, Holder>> => {
+  const recordsOf = async (db: Database, rows: readonly KeyRow[]): Promise<readonly JobRecord[]> => {
     const ids = rows.flatMap(({ id }) => (id === null ? [] : [id]));
-    if (ids.length === 0) return new Map();
-    const found = (await strategy.inspection?.find(db, ids)) ?? [];
-    const states = new Map(found.map(({ id, state }) => [id, state]));
-    return new Map(
-      rows.flatMap(({ queue, key, id }) => {
-        const state = id === null ? undefined : states.get(id);
-        if (id === null || state === undefined || state === 'dead') return [];
-        return [[uniqueName(queue, key), { id, waits: state !== 'leased' }] as const];
-      }),
+    return ids.length === 0 ? [] : ((await strategy.inspection?.find(db, ids)) ?? []);
+  };
+
+  /** Those of `replaced` that still wait go; what has begun to run meanwhile stays, and the new job runs beside it. */
+  const remove = async (db: Database, replaced: readonly JobId[], records: readonly JobRecord[]) => {
+    if (replaced.length === 0) return [];
+    const gone = new Set(await strategy.cancellation?.removeWaiting(db, replaced));
+    const removed = records.filter(({ id }) => gone.has(id));
+    await history?.record(
+      db,
+      undefined,
+      removed.map((job) => ({ job, outcome: 'cancelled' as const })),
     );
+    return removed;
   };
 
   return async (db, jobs, enter) => {
@@ -72,10 +80,9 @@ WHERE held.queue = holder.queue AND held.key = holder.key`);
     const columns = [keys.map(({ queue }) => queue), keys.map(({ key }) => key)];
     // Two statements, since each sees what was committed before it began: the look must begin when the lock is got.
     const [, { rows }] = await Promise.all([db.query(lock(columns)), db.query<KeyRow>(look(columns))]);
-    const { entering, replaced, answers, holders } = planUnique(jobs, await holdersOf(db, rows));
-    // What has begun to run meanwhile stays, and the new job runs beside it.
-    const removed =
-      replaced.length === 0 ? [] : ((await strategy.cancellation?.removeWaiting(db, replaced)) ?? []);
+    const records = await recordsOf(db, rows);
+    const { entering, replaced, answers, holders } = planUnique(jobs, holdersAmong(rows, records));
+    const removed = await remove(db, replaced, records);
     const enteringJobs = entering.flatMap((place) => jobs[place] ?? []);
     const entered = enteringJobs.length === 0 ? [] : await enter(enteringJobs);
     const idAt = new Map(entering.map((place, index) => [place, entered[index]]));
@@ -92,6 +99,18 @@ WHERE held.queue = holder.queue AND held.key = holder.key`);
     const ids = answers.map((answer) => (typeof answer === 'number' ? (idAt.get(answer) ?? '') : answer));
     return { ids, jobs: enteringJobs, entered, removed };
   };
+}
+
+/** Who holds each key. A dead letter holds none. */
+function holdersAmong(rows: readonly KeyRow[], records: readonly JobRecord[]): ReadonlyMap<string, Holder> {
+  const states = new Map(records.map(({ id, state }) => [id, state]));
+  return new Map(
+    rows.flatMap(({ queue, key, id }) => {
+      const state = id === null ? undefined : states.get(id);
+      if (id === null || state === undefined || state === 'dead') return [];
+      return [[uniqueName(queue, key), { id, waits: state !== 'leased' }] as const];
+    }),
+  );
 }
 
 /** Each key once, in an order that is the same for everybody: who locks several waits for none that waits for him. */

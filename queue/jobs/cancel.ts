@@ -4,6 +4,7 @@ import type { QueueContext } from '../context.ts';
 import { UnsupportedError } from '../errors.ts';
 import { dropJobKeys } from '../limits/job-keys.ts';
 import type { Cancellation, JobId, JobRecord } from '../strategy.ts';
+import { historyOf } from '../watch/history.ts';
 import { requireInspection } from './inspect.ts';
 import { requireJobId } from './job-id.ts';
 
@@ -48,9 +49,10 @@ export async function cancelJob(context: QueueContext, id: JobId): Promise<Cance
 async function remove(
   context: QueueContext,
   cancellation: Cancellation,
-  { id, queue }: JobRecord,
+  record: JobRecord,
 ): Promise<boolean> {
   const { driver, tables } = context;
+  const { id, queue } = record;
   const removed = await driver.transaction(async (tx) => {
     const [gone] = await cancellation.removeWaiting(tx, [id]);
     if (gone === undefined) return false;
@@ -58,6 +60,7 @@ async function remove(
     await dropJobKeys(tx, context, [id]);
     for (const table of [tables.cancellations, tables.progress])
       await tx.query({ text: `DELETE FROM ${table} WHERE job_id = $1`, values: [id] });
+    await historyOf(context)?.record(tx, undefined, [{ job: record, outcome: 'cancelled' }]);
     return true;
   });
   if (removed) context.emit({ kind: 'cancelled', id, queue, running: false });

@@ -310,10 +310,10 @@ export class Sequence implements Scene {
 
   async reap(limit: number): Promise<void> {
     const { answer, at } = await timed(() => this.slot.strategy.reap(this.slot.driver, limit));
-    this.note(`reaped ${answer}`);
+    this.note(`reaped ${answer.ended}`);
     if (this.without.has('reap counts')) return;
     const most = Math.min(limit, this.model.reapable(at.answeredMs));
-    assert(answer <= most, `${answer} leases were reaped, and at most ${most} could be`);
+    assert(answer.ended <= most, `${answer.ended} leases were reaped, and at most ${most} could be`);
   }
 
   async upkeep(): Promise<void> {

@@ -129,7 +129,7 @@ function features(tables: QueueTables): readonly string[] {
   attempt     smallint    NOT NULL,
   priority    smallint    NOT NULL,
   outcome     text        NOT NULL,
-  worker      text        NOT NULL,
+  worker      text,
   ${QUEUE},
   error       text,
   payload     jsonb

@@ -204,7 +204,7 @@ function create(options: StrategyOptions): ClaimStrategy {
       return new TransactionSession(await keepIndexPlans(connection), statements);
     },
     // The server ends a lease with its transaction.
-    reap: async () => 0,
+    reap: async () => ({ ended: 0, dead: [] }),
     stats: (db, queue) => readStats(db, table, queue, HELD),
     contents: (db, afterId, limit) => readContents(db, table, afterId, limit, HELD),
     // No cancellation: a removal would wait for as long as the job runs.

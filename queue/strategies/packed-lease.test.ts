@@ -61,7 +61,7 @@ test('jobs settled one by one never come back, the others do when the worker has
     await stored(),
     enqueued.slice(7).map((id) => [id, 'leased']),
   );
-  await eventually(async () => (await strategy.reap(driver, 100)) === 2, 'an expired lease');
+  await eventually(async () => (await strategy.reap(driver, 100)).ended === 2, 'an expired lease');
   assert.deepEqual(
     await stored(),
     enqueued.slice(7).map((id) => [id, 'ready']),
@@ -81,10 +81,10 @@ test('a reap that stops within a lease leaves the fence of the rest', async (t) 
   const { session, strategy, stored } = await bench(t, ...many(5));
   const jobs = await session.claim(QUEUE, 5, 1);
   await sleep(30);
-  assert.equal(await strategy.reap(driver, 2), 2);
+  assert.equal((await strategy.reap(driver, 2)).ended, 2);
   const result = await session.settle(jobs.map(ack));
   assert.deepEqual([result.acked, result.stale.length], [3, 2]);
-  assert.equal(await strategy.reap(driver, 2), 0);
+  assert.equal((await strategy.reap(driver, 2)).ended, 0);
   assert.deepEqual(
     (await stored()).map(([, state]) => state),
     ['ready', 'ready'],
@@ -204,13 +204,13 @@ test('jobs that a heartbeat leaves out are taken back, the others kept, however 
   await session.settle([ack(done)]);
   assert.deepEqual(await session.heartbeat.extend([kept, also, done], LEASE_MS), [done.id]);
   assert.deepEqual(await session.heartbeat.extend([kept, also], LEASE_MS), []);
-  await eventually(async () => (await strategy.reap(driver, 9)) === 1, 'the job left out');
+  await eventually(async () => (await strategy.reap(driver, 9)).ended === 1, 'the job left out');
   assert.deepEqual(
     (await stored()).map(([, state]) => state),
     ['leased', 'leased', 'ready'],
   );
   assert.deepEqual(await session.heartbeat.extend(jobs, LEASE_MS), [left.id, done.id]);
-  assert.equal(await strategy.reap(driver, 9), 0);
+  assert.equal((await strategy.reap(driver, 9)).ended, 0);
   assert.equal((await session.settle([kept, also].map(ack))).acked, 2);
 });
 
@@ -221,7 +221,7 @@ test('the errors of all attempts go with a job until its end, and the crashed on
   await session.settle([{ kind: 'retry', job, delayMs: 0, error: 'why "so"?\n' }]);
   const [again] = await other.claim(QUEUE, 1, 1);
   assert.deepEqual([again?.id, again?.payload, again?.attempt], [job.id, job.payload, 2]);
-  await eventually(async () => (await strategy.reap(driver, 9)) === 1, 'an expired lease');
+  await eventually(async () => (await strategy.reap(driver, 9)).ended === 1, 'an expired lease');
   const [dead] = (await strategy.deadLetters?.list(driver, {}, undefined, 9)) ?? [];
   assert.deepEqual(
     dead?.errors.map(({ attempt, error }) => [attempt, error]),

@@ -57,7 +57,7 @@ test('a heartbeat keeps the chunk of its job, and names the jobs of a chunk that
   const kept = await session.claim('q', 2, 300);
   const lost = await session.claim('q', 1, 300);
   assert.deepEqual(await session.heartbeat?.extend(kept.slice(0, 1), LEASE_MS), []);
-  await eventually(async () => (await log.strategy.reap(log.driver, 10)) === 1, 'an expired chunk');
+  await eventually(async () => (await log.strategy.reap(log.driver, 10)).ended === 1, 'an expired chunk');
   assert.deepEqual(await session.heartbeat?.extend([...kept, ...lost], LEASE_MS), ids(lost));
   await session.settle(kept.slice(0, 1).map(ack));
   assert.deepEqual(await session.heartbeat?.extend(kept, LEASE_MS), ids(kept.slice(0, 1)));
@@ -71,7 +71,7 @@ test('a crash brings back what was not settled of a chunk, a part at a time, and
   await using session = await log.open();
   const jobs = await session.claim('q', 5, 1);
   await session.settle(jobs.filter((job) => job.id === b || job.id === d).map(ack));
-  await eventually(async () => (await log.strategy.reap(log.driver, 2)) === 2, 'an expired chunk');
+  await eventually(async () => (await log.strategy.reap(log.driver, 2)).ended === 2, 'an expired chunk');
   const late = await session.settle(jobs.map(ack));
   assert.deepEqual([late.acked, late.stale], [1, [a, b, c, d]], 'the rest was still its own');
   await log.tick();

@@ -55,8 +55,8 @@ function create({ schema }: StrategyOptions): ClaimStrategy {
     enqueue: enqueueInto(tables),
     openWorker: (connection, workerId) => openLogSession(statements, connection, workerId, ticks),
     async reap(db, limit) {
-      const { rows } = await readCommitted(db).query<{ readonly reaped: number }>(reapCall(tables, limit));
-      return rows[0]?.reaped ?? 0;
+      const { rows } = await readCommitted(db).query<{ readonly ended: number }>(reapCall(tables, limit));
+      return { ended: rows[0]?.ended ?? 0, dead: [] };
     },
     stats: (db, queue) => readStats(db, tables, queue),
     contents: (db, afterId, limit) => readContents(db, tables, afterId, limit),

@@ -36,10 +36,10 @@ test('a job whose lease has ended is claimed again though nobody reaped, and rea
   ]);
   const lost = await claimOne(session, 1);
   await sleep(20);
-  assert.equal(await queue.strategy.reap(driver, 100), 1);
+  assert.equal((await queue.strategy.reap(driver, 100)).ended, 1);
   const again = await claimOne(session);
   assert.deepEqual([again.id, again.attempt], [lost.id, 2]);
-  assert.equal(await queue.strategy.reap(driver, 100), 0);
+  assert.equal((await queue.strategy.reap(driver, 100)).ended, 0);
   assert.deepEqual((await session.settle([{ kind: 'ack', job: lost }])).stale, [lost.id]);
 });
 
@@ -52,7 +52,7 @@ test('a lease that has ended cannot be prolonged, and the job is not claimed in 
   assert.deepEqual(await session.heartbeat?.extend([lost], 60_000), [lost.id]);
   assert.deepEqual(await session.claim('q', 1, 60_000), []);
   assert.equal((await queue.stats('q')).leased, 1);
-  assert.equal(await queue.strategy.reap(driver, 100), 1);
+  assert.equal((await queue.strategy.reap(driver, 100)).ended, 1);
   assert.equal((await queue.stats('q')).dead, 1);
 });
 

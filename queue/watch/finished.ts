@@ -17,8 +17,8 @@ export interface FinishedJob {
   /** The attempt that was its last. */
   readonly attempt: number;
   readonly priority: number;
-  /** Who did it. */
-  readonly worker: string;
+  /** Whose settle it was, or whose reap; absent when the job was cancelled while it waited. */
+  readonly worker?: string;
   /** Milliseconds since the Unix epoch by the server's clock, with three places; absent when its handler never started. */
   readonly startedAtMs?: number;
   readonly finishedAtMs: number;
@@ -55,7 +55,7 @@ interface Row {
   readonly outcome: FinishedOutcome;
   readonly attempt: number;
   readonly priority: number;
-  readonly worker: string;
+  readonly worker: string | null;
   readonly started_ms: number | null;
   readonly finished_ms: number;
   readonly error: string | null;
@@ -111,7 +111,7 @@ function toFinished(row: Row): FinishedJob {
     outcome: row.outcome,
     attempt: row.attempt,
     priority: row.priority,
-    worker: row.worker,
+    ...(row.worker === null ? {} : { worker: row.worker }),
     ...(row.started_ms === null ? {} : { startedAtMs: row.started_ms }),
     finishedAtMs: row.finished_ms,
     ...(row.error === null ? {} : { error: row.error }),

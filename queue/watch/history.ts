@@ -13,9 +13,9 @@ import { type Retention, requireDays } from './retention.ts';
 /** In which ways a job is done. A dead letter that is redriven is done once more. */
 export type FinishedOutcome = 'completed' | 'dead-lettered' | 'cancelled';
 
-/** A job that was settled for good, as its worker knows it. */
+/** A job that is done for good, as whoever ended it knows it. */
 export interface Finish {
-  readonly job: ClaimedJob;
+  readonly job: Pick<ClaimedJob, 'id' | 'queue' | 'attempt' | 'priority' | 'payload'>;
   readonly outcome: FinishedOutcome;
   /** From the start of the handler to its end; absent when it never started. */
   readonly serviceMs?: number;
@@ -39,6 +39,11 @@ FROM clock, unnest(
 ) AS done (job_id, attempt, priority, outcome, service_ms, queue, error, payload)`;
 }
 
+/** Of a queue object; `undefined` where it keeps no finished jobs. */
+export function historyOf(context: QueueContext): History | undefined {
+  return context.retention === undefined ? undefined : new History(context, context.retention);
+}
+
 /** Writes finished jobs down, and looks after the days that hold them. Costs nothing where nobody makes one. */
 export class History {
   readonly #context: QueueContext;
@@ -53,12 +58,12 @@ export class History {
 
   /**
    * The statement that writes `finished` down, for the transaction that settles them. Leave out jobs whose settle was stale.
-   * `at` is the instant to be written; default the server's clock. Throws InvalidArgumentError for a payload that cannot be kept.
+   * `worker` is absent where none has had them; `at` is the instant to be written; default the server's clock. Throws InvalidArgumentError for a payload that cannot be kept.
    */
-  recordStatement(worker: string, finished: readonly Finish[], at?: Date): Statement {
+  recordStatement(worker: string | undefined, finished: readonly Finish[], at?: Date): Statement {
     const jobs = finished.map(({ job }) => job);
     return this.#statement([
-      worker,
+      worker ?? null,
       jobs.map(({ id }) => id),
       jobs.map(({ attempt }) => attempt),
       jobs.map(({ priority }) => priority),
@@ -72,7 +77,12 @@ export class History {
   }
 
   /** Sends that statement on `db`; nothing for no jobs. One round trip. Rejects with the driver's error. */
-  async record(db: Database, worker: string, finished: readonly Finish[], at?: Date): Promise<void> {
+  async record(
+    db: Database,
+    worker: string | undefined,
+    finished: readonly Finish[],
+    at?: Date,
+  ): Promise<void> {
     if (finished.length > 0) await db.query(this.recordStatement(worker, finished, at));
   }
 

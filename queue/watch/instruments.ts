@@ -10,23 +10,6 @@ const SECONDS = {
   },
 };
 
-/** Jobs wait for longer than calls last: the same bounds, and from there up to a day. */
-const WAITS = {
-  unit: 's',
-  advice: {
-    explicitBucketBoundaries: [
-      ...SECONDS.advice.explicitBucketBoundaries,
-      30,
-      60,
-      300,
-      900,
-      3600,
-      21_600,
-      86_400,
-    ],
-  },
-};
-
 /** All of them, made on `meter`. Those that begin with `messaging.` are of the semantic conventions. */
 export function instrumentsOf(meter: Meter) {
   return {
@@ -45,10 +28,6 @@ export function instrumentsOf(meter: Meter) {
     process: meter.createHistogram('messaging.process.duration', {
       ...SECONDS,
       description: 'Service time: from the start of a handler to its end.',
-    }),
-    pickup: meter.createHistogram('claimbench.job.pickup.duration', {
-      ...WAITS,
-      description: 'From a job being ready to the start of its handler.',
     }),
     outcomes: meter.createCounter('claimbench.job.outcomes', {
       unit: '{job}',

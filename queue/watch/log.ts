@@ -39,6 +39,8 @@ const DEFAULT_LEVELS: Readonly<Record<QueueEvent['kind'], LogLevel>> = {
   'dead-lettered': 'error',
   released: 'debug',
   'lease-lost': 'warn',
+  reaped: 'warn',
+  promoted: 'debug',
   cancelled: 'info',
   redriven: 'info',
   purged: 'info',
@@ -57,6 +59,8 @@ const TEXTS: Readonly<Record<QueueEvent['kind'], string>> = {
   'dead-lettered': 'job failed for good and is a dead letter',
   released: 'job given back',
   'lease-lost': 'lease of a job lost',
+  reaped: 'leases of lost workers ended',
+  promoted: 'delayed jobs are ready',
   cancelled: 'job cancelled',
   redriven: 'dead letters redriven',
   purged: 'dead letters purged',
@@ -71,7 +75,10 @@ interface Manner {
   readonly redact: (text: string) => string;
 }
 
-function ofJob({ id, queue, attempt, maxAttempts, priority, payload }: ClaimedJob, manner: Manner): object {
+function ofJob(
+  { id, queue, attempt, maxAttempts, priority, payload }: Omit<ClaimedJob, 'lease'>,
+  manner: Manner,
+): object {
   const fields = { queue, jobId: id, attempt, maxAttempts, priority };
   return manner.payload ? { ...fields, payload } : fields;
 }
@@ -85,14 +92,10 @@ function fieldsOf(event: QueueEvent, manner: Manner): object {
   switch (event.kind) {
     case 'enqueued': {
       const { queue, ids, inTransaction, enqueueMs } = event;
-      return { queue, ...ofIds(ids), inTransaction, ...(enqueueMs === undefined ? {} : { enqueueMs }) };
+      return { queue, ...ofIds(ids), inTransaction, enqueueMs };
     }
     case 'claimed':
       return { queue: event.jobs[0]?.queue, ...ofIds(event.jobs.map((job) => job.id)) };
-    case 'started': {
-      const { job, pickupMs } = event;
-      return { ...ofJob(job, manner), ...(pickupMs === undefined ? {} : { pickupMs }) };
-    }
     case 'progressed':
       return { ...ofJob(event.job, manner), ...(manner.payload ? { value: event.value } : {}) };
     case 'completed':
@@ -103,19 +106,21 @@ function fieldsOf(event: QueueEvent, manner: Manner): object {
     }
     case 'dead-lettered': {
       const { job, error, serviceMs } = event;
-      return { ...ofJob(job, manner), serviceMs, error: manner.redact(error) };
+      const took = serviceMs === undefined ? {} : { serviceMs };
+      return { ...ofJob(job, manner), ...took, error: manner.redact(error) };
     }
     case 'released':
       return { ...ofJob(event.job, manner), delayMs: event.delayMs };
+    case 'started':
     case 'lease-lost':
       return ofJob(event.job, manner);
-    case 'cancelled': {
-      const { id, queue, running } = event;
-      return { ...(queue === undefined ? {} : { queue }), jobId: id, running };
-    }
+    case 'cancelled':
+      return { queue: event.queue, jobId: event.id, running: event.running };
     case 'redriven':
       return ofIds(event.ids);
     case 'purged':
+    case 'reaped':
+    case 'promoted':
       return { jobs: event.count };
     case 'paused':
     case 'resumed':
@@ -128,10 +133,10 @@ function fieldsOf(event: QueueEvent, manner: Manner): object {
 /**
  * An observer that writes one line per event to `logger`. The fields, where the event has them: `event` (its kind), `queue`,
  * `jobId`, `attempt`, `maxAttempts`, `priority`; `jobs` (how many) and `jobIds` (the first 100 at most) where it is about
- * several; `error`, `serviceMs`, `delayMs`, `pickupMs`, `enqueueMs`, `dueAtMs` (since the Unix epoch), `inTransaction`,
+ * several; `error`, `serviceMs`, `delayMs`, `enqueueMs`, `dueAtMs` (since the Unix epoch), `inTransaction`,
  * `running`, `schedule`. Names that are there stay. Payloads are not logged unless asked for.
  *
- * Levels by default: `dead-lettered` error; `retried` and `lease-lost` warn; what people do (`cancelled`, `redriven`, `purged`,
+ * Levels by default: `dead-lettered` error; `retried`, `lease-lost` and `reaped` warn; what people do (`cancelled`, `redriven`, `purged`,
  * `paused`, `resumed`) info; all else debug. A busy worker that logs nothing below info is best spared the making of the
  * lines, by `silent` for `enqueued`, `claimed`, `started` and `completed`.
  *

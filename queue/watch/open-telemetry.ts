@@ -73,7 +73,7 @@ class Telemetry implements QueueTelemetry {
   readonly #context: ContextAPI;
   readonly #redact: (text: string) => string;
   /** By the job's object: the same id may be at work twice, under a lost lease and under the next one. */
-  readonly #running = new Map<ClaimedJob, Span>();
+  readonly #running = new Map<Omit<ClaimedJob, 'lease'>, Span>();
 
   constructor({ tracer, meter, api, redact }: OpenTelemetryOptions) {
     const { trace = globalTrace, metrics = globalMetrics, context = globalContext } = api ?? {};
@@ -116,14 +116,14 @@ class Telemetry implements QueueTelemetry {
           ? { 'messaging.message.id': only }
           : { 'messaging.batch.message_count': ids.length }),
       },
-      startTime: endMs - (enqueueMs ?? 0),
+      startTime: endMs - enqueueMs,
     });
     span.end(endMs);
     this.#instruments.sent.add(ids.length, attributes);
-    if (enqueueMs !== undefined) this.#instruments.operation.record(enqueueMs / 1000, attributes);
+    this.#instruments.operation.record(enqueueMs / 1000, attributes);
   }
 
-  #started({ job, pickupMs }: Extract<QueueEvent, { readonly kind: 'started' }>): void {
+  #started({ job }: Extract<QueueEvent, { readonly kind: 'started' }>): void {
     if (this.#running.has(job)) return;
     const attributes = on(job.queue, PROCESS);
     const span = this.#tracer.startSpan(`process ${job.queue}`, {
@@ -141,14 +141,13 @@ class Telemetry implements QueueTelemetry {
     this.#running.set(job, span);
     this.#instruments.running.add(1, attributes);
     this.#instruments.consumed.add(1, attributes);
-    if (pickupMs !== undefined) this.#instruments.pickup.record(pickupMs / 1000, attributes);
   }
 
   #ended(event: Ending): void {
     const { job, kind } = event;
     const failed = kind === 'retried' || kind === 'dead-lettered' || kind === 'lease-lost';
     const error = 'error' in event ? this.#redact(event.error) : undefined;
-    if ('serviceMs' in event)
+    if ('serviceMs' in event && event.serviceMs !== undefined)
       this.#instruments.process.record(event.serviceMs / 1000, {
         ...on(job.queue, PROCESS),
         ...(failed ? { 'error.type': kind } : {}),
@@ -169,14 +168,14 @@ class Telemetry implements QueueTelemetry {
   /** The event has no job, only its id. Few jobs run at once, and few are cancelled. */
   #cancelled({ id, queue }: Extract<QueueEvent, { readonly kind: 'cancelled' }>): void {
     this.#instruments.outcomes.add(1, {
-      ...(queue === undefined ? { 'messaging.system.name': SYSTEM, ...PROCESS } : on(queue, PROCESS)),
+      ...on(queue, PROCESS),
       'claimbench.job.outcome': 'cancelled',
     });
     for (const [job, span] of this.#running)
-      if (job.id === id && (queue === undefined || job.queue === queue)) this.#close(job, span, 'cancelled');
+      if (job.id === id && job.queue === queue) this.#close(job, span, 'cancelled');
   }
 
-  #close(job: ClaimedJob, span: Span, outcome: string): void {
+  #close(job: Omit<ClaimedJob, 'lease'>, span: Span, outcome: string): void {
     span.setAttribute('claimbench.job.outcome', outcome);
     span.end();
     this.#running.delete(job);
@@ -206,8 +205,8 @@ class Telemetry implements QueueTelemetry {
  *
  * Metrics: counters `messaging.client.sent.messages`, `messaging.client.consumed.messages`, and `claimbench.job.outcomes` by
  * `claimbench.job.outcome` (`completed`, `retried`, `dead-lettered`, `released`, `lease-lost`, `cancelled`); histograms in
- * seconds `messaging.process.duration` (service: the handler alone), `claimbench.job.pickup.duration` and
- * `messaging.client.operation.duration` (enqueues), both where the event tells; up-down counter `claimbench.job.running`.
+ * seconds `messaging.process.duration` (service: the handler alone) and `messaging.client.operation.duration` (enqueues);
+ * up-down counter `claimbench.job.running`.
  *
  * `error.type` is `retried`, `dead-lettered` or `lease-lost`. Throws InvalidArgumentError for an option that there is not.
  */

@@ -23,6 +23,7 @@ export class Maintenance {
   readonly #options: ResolvedOptions;
   readonly #bell: Bell;
   readonly #onTick: () => void;
+  readonly #endLeases: (limit: number) => Promise<number>;
   #ticking = false;
   readonly #stopped = new AbortController();
   #timer: NodeJS.Timeout | undefined;
@@ -32,8 +33,15 @@ export class Maintenance {
   #lastPromoteMs = Number.NEGATIVE_INFINITY;
   readonly #upkeep: UpkeepSchedule | undefined;
 
-  /** `onTick` is called after each round of duties. */
-  constructor(queue: Queue, options: ResolvedOptions, bell: Bell, onTick: () => void) {
+  /** `endLeases` ends as many expired leases at most, and tells how many it did; `onTick` is called after each round of duties. */
+  constructor(
+    queue: Queue,
+    options: ResolvedOptions,
+    bell: Bell,
+    endLeases: (limit: number) => Promise<number>,
+    onTick: () => void,
+  ) {
+    this.#endLeases = endLeases;
     this.#onTick = onTick;
     this.#queue = queue;
     this.#options = options;
@@ -132,7 +140,7 @@ export class Maintenance {
 
   async #reap(): Promise<boolean> {
     if (performance.now() < this.#nextReapMs) return false;
-    const reaped = await this.#queue.strategy.reap(this.#queue.driver, LIMIT);
+    const reaped = await this.#endLeases(LIMIT);
     const everyMs = Math.max(REAP_MIN_MS, this.#options.leaseMs / REAPS_PER_LEASE);
     this.#nextReapMs = performance.now() + (reaped >= LIMIT ? 0 : jittered(everyMs, this.#options.random()));
     return reaped > 0;
@@ -147,6 +155,7 @@ export class Maintenance {
     const { promoted, nextDueInMs } = await delay.promote(this.#queue.driver, LIMIT);
     if (nextDueInMs !== undefined)
       this.#nextPromoteMs = Math.min(this.#nextPromoteMs, performance.now() + nextDueInMs);
+    if (promoted > 0) this.#queue.context.emit({ kind: 'promoted', count: promoted });
     return promoted > 0;
   }
 

@@ -11,6 +11,7 @@ import {
   fixedRetry,
   pgDriver,
   postgresDriver,
+  type QueueEvent,
   runUntilIdle,
   UnsupportedError,
 } from '../index.ts';
@@ -73,7 +74,69 @@ for (const [at, name] of ['pg', 'postgres'].entries())
         assert.equal(buried?.outcome, 'dead-lettered');
         assert.match(buried?.error ?? '', /of 3/);
         assert.equal(kept.find(({ payload }) => payload === 5)?.attempt, 2);
-        assert(kept.every(({ worker }) => worker.length > 0));
+        assert(kept.every(({ worker }) => worker !== undefined));
+      });
+
+      test(`${strategy}: a job whose worker dies with its last attempt is told of, and kept`, async () => {
+        await using queue = await open('died');
+        const { driver, strategy: claims } = queue;
+        const events: QueueEvent[] = [];
+        await using watched = createQueue({
+          driver,
+          strategy,
+          schema: queue.schema,
+          retention: { days: 2, payload: true },
+          observe: (event) => events.push(event),
+        });
+        const [last, more] = await queue.enqueueMany([
+          { queue: 'q', payload: 'last', maxAttempts: 1 },
+          { queue: 'q', payload: 'more', maxAttempts: 2 },
+        ]);
+        {
+          await using session = await claims.openWorker(await driver.connect('dies'), 'the dead');
+          assert.equal((await session.claim('q', 2, 1)).length, 2);
+        }
+        await using _worker = createWorker(watched, { queue: 'q', leaseMs: 1000, handler: () => undefined });
+        await eventually(async () => (await queue.finished.list()).length === 2, 'both are kept');
+        const [buried] = await queue.finished.list({ jobId: last ?? '' });
+        assert.deepEqual(
+          [buried?.outcome, buried?.payload, buried?.startedAtMs],
+          ['dead-lettered', 'last', undefined],
+        );
+        assert.match(buried?.error ?? '', /lease expired.*the dead/);
+        const [done] = await queue.finished.list({ jobId: more ?? '' });
+        assert.deepEqual([done?.outcome, done?.attempt], ['completed', 2]);
+        const told = events.find((event) => event.kind === 'dead-lettered');
+        assert.deepEqual([told?.job.id, told?.job.attempt, told?.serviceMs], [last, 1, undefined]);
+        assert.match(told?.error ?? '', /lease expired/);
+        const reaped = events.reduce((sum, event) => sum + (event.kind === 'reaped' ? event.count : 0), 0);
+        assert.equal(reaped, 2);
+      });
+
+      test(`${strategy}: what is cancelled or replaced while it waits is kept, if that commits`, async () => {
+        await using queue = await open('cancelled');
+        const cancelled = await queue.enqueue({ queue: 'q', payload: 'cancelled', priority: 3 });
+        assert.equal(await queue.cancel(cancelled), 'cancelled');
+        const unique = (payload: string) =>
+          ({ queue: 'q', payload, unique: { key: 'k', policy: 'replace' } }) as const;
+        const replaced = await queue.enqueue(unique('replaced'));
+        const lost = queue.driver.transaction(async (tx) => {
+          await queue.enqueue(unique('rolled back'), { tx });
+          throw new Error('no');
+        });
+        await assert.rejects(lost, /^Error: no$/);
+        assert.equal((await queue.finished.list()).length, 1, 'nothing of what is rolled back');
+        await queue.enqueue(unique('by this'));
+        assert.deepEqual(
+          (await queue.finished.list()).map(({ jobId, outcome, payload, priority, attempt, worker }) => [
+            ...[jobId, outcome, payload],
+            ...[priority, attempt, worker],
+          ]),
+          [
+            [replaced, 'cancelled', 'replaced', 0, 0, undefined],
+            [cancelled, 'cancelled', 'cancelled', 3, 0, undefined],
+          ],
+        );
       });
 
       test(`${strategy}: a worker whose claims pass a narrow gate does every job`, async () => {

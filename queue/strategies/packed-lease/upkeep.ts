@@ -1,9 +1,9 @@
 // How do delayed jobs become due, and what becomes of the jobs of an expired lease?
 
 import type { Database } from '../../drivers/driver.ts';
-import type { Delay } from '../../strategy.ts';
+import type { Delay, ReapResult } from '../../strategy.ts';
 import { leaseExpired, withError } from '../shared/error-log.ts';
-import { delayWith, reapWith } from '../shared/upkeep.ts';
+import { delayWith, idsOf, reapWith } from '../shared/upkeep.ts';
 import type { PackedTables } from './tables.ts';
 
 /**
@@ -83,6 +83,7 @@ WITH expired AS MATERIALIZED (
   SELECT ${columns}, errors, payload
   FROM taken
   WHERE attempt >= max_attempts
+  RETURNING id
 ), after AS MATERIALIZED (
   SELECT expired.lease_id, expired.kept,
     (
@@ -106,10 +107,10 @@ WITH expired AS MATERIALIZED (
   FROM after
   WHERE lease.lease_id = after.lease_id AND position(B'0' IN after.settled) > 0
 )
-SELECT count(*)::integer AS reaped FROM taken`;
+SELECT (SELECT count(*)::integer FROM taken) AS ended, ${idsOf('buried')} AS dead`;
 }
 
-/** Takes back at most `limit` jobs of expired leases; returns how many. */
-export function reapPacked(db: Database, tables: PackedTables, limit: number): Promise<number> {
+/** Takes back at most `limit` jobs of expired leases. */
+export function reapPacked(db: Database, tables: PackedTables, limit: number): Promise<ReapResult> {
   return reapWith(db, (most) => reapSql(tables, most), limit);
 }

@@ -161,7 +161,7 @@ export function advisoryStrategy(name: string, options: StrategyOptions, search:
       return new AdvisorySession(await keepIndexPlans(connection), statements);
     },
     // The server ends a session's leases with the session.
-    reap: async () => 0,
+    reap: async () => ({ ended: 0, dead: [] }),
     stats: (db, queue) => readStats(db, table, queue, held),
     contents: (db, afterId, limit) => readContents(db, table, afterId, limit, held),
     // No cancellation: a claim leaves no mark by which a removal could tell that the job runs.

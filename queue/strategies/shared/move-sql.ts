@@ -2,6 +2,7 @@
 
 import { leaseExpired, withError } from './error-log.ts';
 import type { MoveTables } from './move-tables.ts';
+import { idsOf } from './upkeep.ts';
 
 /**
  * The candidates stand in a MATERIALIZED CTE and are deleted by ctid, the LIMIT is a literal: see the shared table's
@@ -232,5 +233,5 @@ WITH expired AS MATERIALIZED (
   FROM removed
   JOIN fate ON fate.id = removed.id
 )
-SELECT count(*)::integer AS reaped FROM ended`;
+SELECT (SELECT count(*)::integer FROM ended) AS ended, ${idsOf('removed')} AS dead`;
 }

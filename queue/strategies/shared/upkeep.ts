@@ -1,7 +1,7 @@
 // How do delayed jobs become due, and expired leases end, on the shared table?
 
 import type { Database } from '../../drivers/driver.ts';
-import type { Delay } from '../../strategy.ts';
+import type { Delay, ReapResult } from '../../strategy.ts';
 import { leaseExpired, withError } from './error-log.ts';
 import type { JobsTable } from './table.ts';
 
@@ -82,22 +82,37 @@ WITH expired AS MATERIALIZED (
   SELECT id, created_at, fence, attempt, max_attempts, priority, queue, ${lost}, payload
   FROM removed
 )
-SELECT ((SELECT count(*) FROM revived) + (SELECT count(*) FROM removed))::integer AS reaped`;
+SELECT ((SELECT count(*) FROM revived) + (SELECT count(*) FROM removed))::integer AS ended, ${idsOf('removed')} AS dead`;
 }
 
-/** Ends at most `limit` expired leases; returns how many. */
-export function reapExpired(db: Database, table: JobsTable, limit: number): Promise<number> {
+/** The ids of `rows` in one text, which each driver reads alike; NULL without any. */
+export function idsOf(rows: string): string {
+  return `(SELECT string_agg(id::text, ',') FROM ${rows})`;
+}
+
+/** What the server answers to a reap. */
+export interface ReapRow {
+  readonly ended: number;
+  readonly dead: string | null;
+}
+
+export function reapResult({ ended, dead }: ReapRow = { ended: 0, dead: null }): ReapResult {
+  return { ended, dead: dead === null || dead === '' ? [] : dead.split(',') };
+}
+
+/** Ends at most `limit` expired leases. */
+export function reapExpired(db: Database, table: JobsTable, limit: number): Promise<ReapResult> {
   return reapWith(db, (most) => reapSql(table, most), limit);
 }
 
-/** Sends `reap`, made for a limit. It returns one row: (reaped). */
+/** Sends `reap`, made for a limit. It returns one row: (ended, dead), the dead ones as `idsOf` makes them. */
 export async function reapWith(
   db: Database,
   reap: (limit: number) => string,
   limit: number,
-): Promise<number> {
-  const { rows } = await db.query<{ readonly reaped: number }>({ text: reap(bounded(limit)) });
-  return rows[0]?.reaped ?? 0;
+): Promise<ReapResult> {
+  const { rows } = await db.query<ReapRow>({ text: reap(bounded(limit)) });
+  return reapResult(rows[0]);
 }
 
 /** A limit goes into the text: whatever arrives, only a whole number does. */

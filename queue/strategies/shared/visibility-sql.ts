@@ -4,6 +4,7 @@ import type { Installation } from '../../schema/layout.ts';
 import { leaseExpired, withError } from './error-log.ts';
 import { QUEUE_STORAGE } from './storage.ts';
 import { createDead, DEAD_BY_QUEUE, type JobsTable, redrivable } from './table.ts';
+import { idsOf } from './upkeep.ts';
 
 /** What version 1 has of it. */
 const FIRST_RELATIONS: readonly string[] = [
@@ -252,7 +253,7 @@ SELECT
       LIMIT 1
     ) AS head
     WHERE head.worker IS NOT NULL AND head.attempt < head.max_attempts
-  ))::integer AS reaped`;
+  ))::integer AS ended, ${idsOf('removed')} AS dead`;
 }
 
 /** Where a job stands. A lease that ended in the last attempt counts as leased until it is reaped. */

@@ -212,7 +212,7 @@ SELECT ARRAY(
 ) AS stale`;
 }
 
-/** Ends at most `limit` leases; the row says how many, as `reaped`. */
+/** Ends at most `limit` leases; the row says how many, as `ended`. */
 export function reapCall(tables: LogTables, limit: number): Statement {
-  return { text: `SELECT ${tables.reap}($1) AS reaped`, values: [Math.max(1, Math.trunc(limit))] };
+  return { text: `SELECT ${tables.reap}($1) AS ended`, values: [Math.max(1, Math.trunc(limit))] };
 }

@@ -1,8 +1,9 @@
 // How do jobs come back over which a claim moved the cursor, and then did not live to write their lease?
 
 import type { Database } from '../../../drivers/driver.ts';
-import type { UpkeepResult } from '../../../strategy.ts';
+import type { ReapResult, UpkeepResult } from '../../../strategy.ts';
 import { readCommitted } from '../read-committed.ts';
+import { reapResult } from '../upkeep.ts';
 import type { RangeTables } from './relations.ts';
 import type { Routine } from './routine.ts';
 
@@ -59,13 +60,17 @@ export class Books {
     this.#tables = tables;
   }
 
-  /** Ends expired leases and tends the books; returns how many jobs came back. */
-  async reap(db: Database, most: number): Promise<number> {
+  /** Ends expired leases and tends the books; what comes back by that counts as ended too. */
+  async reap(db: Database, most: number): Promise<ReapResult> {
     const books = readCommitted(db);
-    const reaped = await call<number>(books, this.#routines.reap, most);
+    const { rows } = await books.query<{ readonly ended: number; readonly died: string | null }>({
+      text: `SELECT ended, died FROM ${this.#routines.reap.name}($1)`,
+      values: [most],
+    });
+    const { ended = 0, died = null } = rows[0] ?? {};
     // A transaction of its own: the floor rises over what is committed only.
     const brought = await this.#bringBack(books);
-    return reaped + brought;
+    return reapResult({ ended: ended + brought, dead: died });
   }
 
   /**

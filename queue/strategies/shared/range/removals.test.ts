@@ -159,7 +159,7 @@ for (const factory of [rangeLease, ring]) {
     const slow = await enqueue(3, late);
     const [last] = await enqueue(1);
     await sleep(20);
-    assert.equal(await strategy.reap(driver, 10), 5);
+    assert.equal((await strategy.reap(driver, 10)).ended, 5);
     assert.deepEqual(await remove([lost[4]]), [lost[4]]);
     const caller = await driver.connect('caller');
     await caller.query({ text: 'BEGIN' });

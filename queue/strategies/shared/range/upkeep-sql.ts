@@ -16,7 +16,7 @@ export function reap(tables: RangeTables): Routine {
   return routine(
     tables,
     'reap',
-    '(most integer) RETURNS integer',
+    '(most integer, OUT ended integer, OUT died text)',
     'integer',
     `DECLARE
   this record;
@@ -24,10 +24,11 @@ export function reap(tables: RangeTables): Routine {
   floor_at bigint;
   cut bigint;
   present integer;
-  reaped integer := 0;
+  buried text;
 BEGIN
   ${READ_COMMITTED}
-  IF NOT pg_try_advisory_xact_lock(${locks.tending}, 0) THEN RETURN 0; END IF;
+  ended := 0;
+  IF NOT pg_try_advisory_xact_lock(${locks.tending}, 0) THEN RETURN; END IF;
   FOR this IN SELECT * FROM ${lanes} AS lane ORDER BY lane.id LOOP
     floor_at := ${positionSql('this.floor')};
     FOR span IN
@@ -37,14 +38,14 @@ BEGIN
       ORDER BY span.expires_at
       FOR UPDATE OF span SKIP LOCKED
     LOOP
-      EXIT WHEN reaped >= most;
+      EXIT WHEN ended >= most;
       SELECT max(seq), count(*) INTO cut, present
       FROM (
         SELECT job.seq FROM ${jobs} AS job
         WHERE job.lane = span.lane AND job.seq BETWEEN span.lo AND span.hi
-        ORDER BY job.seq LIMIT most - reaped
-      ) AS ended;
-      IF present < most - reaped THEN cut := span.hi; END IF;
+        ORDER BY job.seq LIMIT most - ended
+      ) AS taken;
+      IF present < most - ended THEN cut := span.hi; END IF;
       IF present = 0 THEN
         UPDATE ${spans} SET expires_at = NULL WHERE lane = span.lane AND lo = span.lo;
         CONTINUE;
@@ -59,17 +60,19 @@ BEGIN
         WHERE job.lane = span.lane AND job.seq BETWEEN span.lo AND cut
           AND job.attempt + span.crashes + 1 >= job.max_attempts
         RETURNING ${idSql('job')} AS id, since, attempt, max_attempts, last_error, payload
+      ), made AS (
+        INSERT INTO ${dead} (id, since, attempt, max_attempts, priority, queue, last_error, payload)
+        SELECT id, since, attempt + span.crashes + 1, max_attempts, this.priority, this.queue,
+          ${withError('last_error', 'attempt + span.crashes + 1', leaseExpired('span.worker'))}, payload
+        FROM exhausted
       )
-      INSERT INTO ${dead} (id, since, attempt, max_attempts, priority, queue, last_error, payload)
-      SELECT id, since, attempt + span.crashes + 1, max_attempts, this.priority, this.queue,
-        ${withError('last_error', 'attempt + span.crashes + 1', leaseExpired('span.worker'))}, payload
-      FROM exhausted;
+      SELECT string_agg(id::text, ',') INTO buried FROM exhausted;
+      died := concat_ws(',', died, buried);
       INSERT INTO ${gaps} (lane, crashes, lo, hi, horizon)
       VALUES (span.lane, span.crashes + 1, span.lo, cut, '0'::xid8);
-      reaped := reaped + present;
+      ended := ended + present;
     END LOOP;
   END LOOP;
-  RETURN reaped;
 END`,
     ROUTINE_PLANS,
   );
