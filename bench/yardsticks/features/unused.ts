@@ -1,21 +1,16 @@
 // What do the features cost who uses none of them? This checkout beside the last one that had none.
 
-import { execFile } from 'node:child_process';
-import { mkdir, symlink } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { oneLine } from '../../../harness/errors.ts';
 import { openScratch } from '../../../harness/scratch.ts';
+import { BEFORE_FEATURES as BEFORE, earlierQueue } from '../../../testing/earlier-queue.ts';
 import { type Bench, type Figure, wants, type Yardstick } from '../../yardstick.ts';
 import { Rounds, ratioOf, type Side } from './rounds.ts';
 import { STRATEGIES } from './strategies.ts';
 
-/** The last commit before the features. */
-const BEFORE = '8b9a178';
 const ROUNDS = 7;
 const TARGET = 0.97;
 const ROOT = path.resolve(import.meta.dirname, '../../..');
-const run = promisify(execFile);
 
 /** Throughput with nothing used, beside that of the commit before: at least 97 %. */
 export const unused: Yardstick = {
@@ -25,7 +20,7 @@ export const unused: Yardstick = {
     await using scratch = await openScratch();
     const before = path.join(scratch.path, 'before');
     try {
-      await checkOut(before);
+      await earlierQueue(BEFORE, before);
     } catch (error) {
       return [
         {
@@ -45,25 +40,6 @@ export const unused: Yardstick = {
     return figures;
   },
 };
-
-/** The files of that commit, without touching this checkout's own, over the same packages. */
-async function checkOut(into: string): Promise<void> {
-  await mkdir(into, { recursive: true });
-  const archive = path.join(into, 'before.tar');
-  await run('git', [
-    '-C',
-    ROOT,
-    'archive',
-    '--output',
-    archive,
-    BEFORE,
-    'queue',
-    'package.json',
-    'tsconfig.json',
-  ]);
-  await run('tar', ['-xf', archive, '-C', into]);
-  await symlink(path.join(ROOT, 'node_modules'), path.join(into, 'node_modules'));
-}
 
 async function compare(
   bench: Bench,
