@@ -6,37 +6,44 @@ import { wants } from '../../yardstick.ts';
 import { Rounds, ratioOf, type Side } from './rounds.ts';
 import { STRATEGIES } from './strategies.ts';
 
-const ROUNDS = 5;
+const ROUNDS = 7;
 const ROOT = path.resolve(import.meta.dirname, '../../..');
 
-/** A feature in use, under a load, beside the same load without it. */
+/** A feature in use, beside the same load without it. */
 interface Use {
-  readonly load: Side['load'];
   readonly variant: string;
   /** What it is set beside; `plain` when nothing is said. */
   readonly beside?: string;
-  /** Of a drain: where a feature is far slower than the queue, fewer jobs tell as much. */
-  readonly jobs?: number;
+  /** Jobs of a slice, as a share of the usual: of features that are far slower than the queue. */
+  readonly share?: number;
 }
 
-const USES: readonly Use[] = [
-  { load: 'drain', variant: 'handlers that wait' },
-  { load: 'drain', variant: 'a time limit', beside: 'handlers that wait' },
-  { load: 'drain', variant: 'adaptive concurrency', beside: 'handlers that wait' },
-  { load: 'drain', variant: 'an observer' },
-  { load: 'drain', variant: 'progress of every job', jobs: 10_000 },
-  { load: 'drain', variant: 'finished jobs kept' },
-  { load: 'drain', variant: 'finished jobs kept with payloads' },
-  { load: 'drain', variant: 'a rate limit far away', jobs: 10_000 },
-  { load: 'drain', variant: 'a concurrency limit far away', jobs: 10_000 },
-  { load: 'drain', variant: 'a concurrency key for every job', jobs: 10_000 },
-  { load: 'enqueue', variant: 'an observer' },
-  { load: 'enqueue', variant: 'an idempotency key' },
-  { load: 'enqueue', variant: 'a unique key' },
-  { load: 'enqueue', variant: 'a delay of an hour' },
-  { load: 'bulk', variant: 'an idempotency key' },
-  { load: 'bulk', variant: 'a unique key' },
-];
+const WAIT = 'handlers that wait';
+const SLOW = 0.1;
+
+const USES: Readonly<Partial<Record<Side['load'], readonly Use[]>>> = {
+  drain: [
+    { variant: 'an observer' },
+    { variant: 'finished jobs kept' },
+    { variant: 'finished jobs kept with payloads' },
+    { variant: 'progress of every job', share: SLOW },
+    { variant: 'a time limit', beside: WAIT },
+    { variant: 'adaptive concurrency', beside: WAIT },
+    { variant: 'a rate limit far away', beside: WAIT, share: SLOW },
+    { variant: 'a rate limit far away, one handler', share: SLOW },
+    { variant: 'a concurrency limit far away', beside: WAIT, share: SLOW },
+    { variant: 'a concurrency key for every job', beside: WAIT, share: SLOW },
+  ],
+  enqueue: [
+    { variant: 'an observer' },
+    { variant: 'an idempotency key' },
+    { variant: 'a unique key' },
+    { variant: 'a delay of an hour' },
+  ],
+  bulk: [{ variant: 'an idempotency key' }, { variant: 'a unique key' }],
+};
+/** As few as give a rate, of the slowest. */
+const LEAST_JOBS = 3_000;
 
 /** Throughput with each feature in use, as a share of that without. Judged by nobody: it is what its users pay. */
 export const costs: Yardstick = {
@@ -46,30 +53,44 @@ export const costs: Yardstick = {
     await using rounds = await Rounds.open(bench);
     const figures: Figure[] = [];
     for (const strategy of STRATEGIES.filter(({ name }) => wants(bench, name)))
-      for (const use of USES) figures.push(await cost(bench, rounds, strategy, use));
+      for (const load of ['drain', 'enqueue', 'bulk'] as const)
+        figures.push(...(await costsOf(bench, rounds, strategy, load, USES[load] ?? [])));
     return figures;
   },
 };
 
-async function cost(
+/** All uses under one load, round by round, each beside what it is to be compared with. */
+async function costsOf(
   bench: Bench,
   rounds: Rounds,
   { name, drainJobs }: (typeof STRATEGIES)[number],
-  { load, variant, beside = 'plain', jobs = drainJobs }: Use,
-): Promise<Figure> {
-  const common = {
+  load: Side['load'],
+  uses: readonly Use[],
+): Promise<readonly Figure[]> {
+  const sideOf = (variant: string, share = 1): Side => ({
     root: ROOT,
+    name: variant,
     strategy: name,
     load,
-    jobs: bench.smoke ? 2_000 : jobs,
-    seconds: bench.smoke ? 0.5 : 3,
-  };
-  const used = { ...common, variant, name: `${load}, ${variant}` };
-  const without = { ...common, variant: beside, name: `${load}, ${beside}` };
-  const rates = await rounds.measure([used, without], bench.smoke ? 1 : (bench.rounds ?? ROUNDS));
-  return {
-    what: `${name}, ${load} with ${variant} ÷ ${beside === 'plain' ? 'without' : `with ${beside}`}`,
-    unit: '',
-    ...ratioOf(rates.get(used) ?? [], rates.get(without) ?? []),
-  };
+    variant,
+    jobs: bench.smoke ? 1_000 : Math.max(LEAST_JOBS, Math.round(drainJobs * share)),
+    seconds: bench.smoke ? 0.3 : 0.8,
+  });
+  const bases = new Map(
+    [...new Set(uses.map(({ beside = 'plain' }) => beside))].map((base) => [base, sideOf(base)]),
+  );
+  const sides = uses.map((use) => ({ use, side: sideOf(use.variant, use.share) }));
+  const slices = await rounds.measure(
+    [...bases.values(), ...sides.map(({ side }) => side)],
+    bench.smoke ? 1 : (bench.rounds ?? ROUNDS),
+    `${name}, ${load}`,
+  );
+  return sides.map(({ use: { variant, beside = 'plain' }, side }) => {
+    const base = bases.get(beside);
+    return {
+      what: `${name}, ${load} with ${variant} ÷ ${beside === 'plain' ? 'without' : `with ${beside}`}`,
+      unit: '',
+      ...ratioOf(slices.get(side) ?? [], (base && slices.get(base)) ?? []),
+    };
+  });
 }

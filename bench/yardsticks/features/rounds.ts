@@ -7,14 +7,18 @@ import { LEAST_REPEATS } from '../../../stats/judge.ts';
 import { randomStream, seeded, shuffled } from '../../../stats/random.ts';
 import { median } from '../../../stats/spread.ts';
 import type { Bench, Figure } from '../../yardstick.ts';
-import { type Orders, runLoad } from './orders.ts';
+import { LoadProcess, type Orders, type Slice } from './orders.ts';
 
 /** One side of a comparison: a checkout, and what of it is used. */
-export type Side = Pick<Orders, 'root' | 'strategy' | 'load' | 'variant' | 'jobs' | 'seconds'> & {
-  readonly name: string;
-};
+export type Side = Omit<Orders, 'connection'> & { readonly name: string };
 
-/** Runs loads one after the other, each in a database of its own that is dropped afterwards. */
+/** Slices of each side that are thrown away: until the processes have compiled what runs often. */
+const WARMUP = 2;
+
+/**
+ * Runs loads in slices of a second or so, those of all sides in turn: what a shared machine loses to others in a minute, it takes
+ * from all of them. Each side has a process and a database of its own, and rests while another one runs.
+ */
 export class Rounds implements AsyncDisposable {
   readonly #bench: Bench;
   readonly #server: PostgresServer;
@@ -28,26 +32,34 @@ export class Rounds implements AsyncDisposable {
     return new Rounds(bench, await startEmbedded({ signal: bench.signal }));
   }
 
-  /** Jobs per second of each side in each round; the order of the sides is drawn anew for each. */
-  async measure(sides: readonly Side[], rounds: number): Promise<ReadonlyMap<Side, readonly number[]>> {
-    const random = randomStream(rounds, 'features');
-    const rates = new Map(sides.map((side) => [side, [] as number[]]));
-    for (let round = 0; round < rounds; round += 1)
+  /** The slices of each side, one of each round; the order of the sides is drawn anew for each round. */
+  async measure(
+    sides: readonly Side[],
+    rounds: number,
+    label: string,
+  ): Promise<ReadonlyMap<Side, readonly Slice[]>> {
+    const { smoke, say } = this.#bench;
+    const random = randomStream(rounds, label);
+    const slices = new Map(sides.map((side) => [side, [] as Slice[]]));
+    await using open = new AsyncDisposableStack();
+    const processes = new Map<Side, LoadProcess>();
+    for (const side of sides) processes.set(side, await this.#start(open, side));
+    const warmup = smoke ? 0 : WARMUP;
+    for (let round = 0; round < warmup + rounds; round += 1)
       for (const side of shuffled(sides, random)) {
-        const perSec = await this.#once(side);
-        this.#bench.say(
-          `round ${round + 1}, ${side.strategy}, ${side.name}: ${Math.round(perSec).toLocaleString('en')} jobs/s`,
-        );
-        rates.get(side)?.push(perSec);
+        const slice = await processes.get(side)?.slice();
+        if (slice !== undefined && round >= warmup) slices.get(side)?.push(slice);
       }
-    return rates;
+    for (const process of processes.values()) await process.stop();
+    for (const side of sides) say(`${label}, ${side.name}: ${saidOf(slices.get(side) ?? [])}`);
+    return slices;
   }
 
-  async #once({ name: _name, ...side }: Side): Promise<number> {
-    await using database = await this.#server.openDatabase('features');
+  async #start(open: AsyncDisposableStack, { name: _name, ...side }: Side): Promise<LoadProcess> {
+    const database = open.use(await this.#server.openDatabase('features'));
     const { host, port, user, password, database: name } = database.connection;
     const connection = { host, port, user, password, database: name };
-    return (await runLoad({ ...side, connection, schema: 'bench' }, this.#bench)).jobsPerSec;
+    return open.use(new LoadProcess({ ...side, connection }, this.#bench));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -55,19 +67,24 @@ export class Rounds implements AsyncDisposable {
   }
 }
 
-/** The median of the rounds' own ratios, with a 95 % bootstrap interval, or the range of fewer rounds than tell. */
+function saidOf(slices: readonly Slice[]): string {
+  const rates = slices.map(({ jobsPerSec }) => jobsPerSec);
+  const us = median(slices.map(({ clientUsPerJob }) => clientUsPerJob)) ?? Number.NaN;
+  const whole = (rate: number): string => Math.round(rate).toLocaleString('en');
+  return `${whole(median(rates) ?? Number.NaN)} jobs/s [${whole(Math.min(...rates))}–${whole(Math.max(...rates))}], ${us.toFixed(1)} µs of client per job`;
+}
+
+/** The median of the rounds' own ratios of throughput, with a 95 % bootstrap interval, or the range of fewer rounds than tell. */
 export function ratioOf(
-  above: readonly number[],
-  below: readonly number[],
+  above: readonly Slice[],
+  below: readonly Slice[],
 ): Pick<Figure, 'value' | 'interval' | 'doubt' | 'note'> {
-  const ratios = above.flatMap((rate, round) => {
-    const other = below[round];
-    return other === undefined ? [] : [rate / other];
-  });
+  const ratios = ratiosOf(above, below, ({ jobsPerSec }) => jobsPerSec);
   const value = median(ratios);
   if (value === undefined) return { value, note: 'no round has both' };
   const [low, high] = [Math.min(...ratios), Math.max(...ratios)];
-  const note = `median of ${ratios.length} rounds [${low.toFixed(3)}–${high.toFixed(3)}]`;
+  const client = median(ratiosOf(above, below, ({ clientUsPerJob }) => clientUsPerJob)) ?? Number.NaN;
+  const note = `median of ${ratios.length} rounds [${low.toFixed(3)}–${high.toFixed(3)}]; client CPU per job × ${client.toFixed(3)}`;
   if (ratios.length < LEAST_REPEATS)
     return {
       value,
@@ -81,4 +98,15 @@ export function ratioOf(
     { random: seeded(ratios.length), method: 'percentile' },
   );
   return { value, interval: [Math.exp(interval.low), Math.exp(interval.high)], note };
+}
+
+function ratiosOf(
+  above: readonly Slice[],
+  below: readonly Slice[],
+  figure: (slice: Slice) => number,
+): readonly number[] {
+  return above.flatMap((slice, round) => {
+    const other = below[round];
+    return other === undefined ? [] : [figure(slice) / figure(other)];
+  });
 }

@@ -1,14 +1,15 @@
 // The program of a child process, run with --expose-gc: enqueues and works off so many jobs, and tells what its heap holds on the way.
 
 import { createQueue, createWorker, pgDriver } from '../../../queue/index.ts';
-import { SOAK_VARIABLE, soakSchema } from './soak.ts';
+import { FAILS_ONCE, SOAK_VARIABLE, soakSchema } from './soak.ts';
 
 const QUEUE = 'soak';
 const PER_CALL = 5_000;
 /** Jobs that may wait: enqueues pause while there are more. */
 const AHEAD = 100_000;
+const KEYS = 1_000;
 
-const { connection, strategy, jobs, looks } = soakSchema.parse(
+const { connection, strategy, jobs, looks, features } = soakSchema.parse(
   JSON.parse(process.env[SOAK_VARIABLE] ?? '{}'),
 );
 const { gc } = globalThis;
@@ -22,8 +23,15 @@ await using queue = createQueue({
   observe: () => {
     seen += 1;
   },
+  ...(features ? { retention: { days: 1 } } : {}),
 });
 await queue.install();
+if (features)
+  await queue.limits.set(QUEUE, {
+    rate: { jobs: 1_000_000, periodMs: 1000 },
+    concurrency: 100_000,
+    concurrencyPerKey: 10_000,
+  });
 let acked = 0;
 let failed = 0;
 let enqueued = 0;
@@ -33,16 +41,19 @@ const over = Promise.withResolvers<void>();
 const worker = createWorker(queue, {
   queue: QUEUE,
   connections: 4,
-  concurrency: 16,
+  concurrency: 64,
   timeoutMs: 60_000,
   retry: () => 0,
-  // One job in a thousand fails once; one in a hundred waits.
-  handler(job) {
+  // One in a hundred waits, or says how far it is.
+  handler(job, { progress }) {
     const number = typeof job.payload === 'number' ? job.payload : 0;
-    if (number % 1000 === 0 && job.attempt === 1) throw new Error(`attempt ${job.attempt} of ${number}`);
-    return number % 100 === 1 ? Promise.resolve() : undefined;
+    if (number % FAILS_ONCE === 0 && job.attempt === 1)
+      throw new Error(`attempt ${job.attempt} of ${number}`);
+    if (number % 100 !== 1) return undefined;
+    return features ? progress({ number }) : Promise.resolve();
   },
   events: {
+    error: (error) => over.reject(error),
     settled(_outcomes, result) {
       acked += result.acked;
       failed += result.retried;
@@ -63,7 +74,11 @@ const produce = async (): Promise<void> => {
     const first = enqueued;
     enqueued += Math.min(PER_CALL, jobs - first);
     await queue.enqueueMany(
-      Array.from({ length: enqueued - first }, (_, nth) => ({ queue: QUEUE, payload: first + nth })),
+      Array.from({ length: enqueued - first }, (_, nth) => ({
+        queue: QUEUE,
+        payload: first + nth,
+        ...(features ? { concurrencyKey: `key ${nth % KEYS}` } : {}),
+      })),
     );
   }
 };
