@@ -8,9 +8,9 @@ export default defineScenario({
   workers: { agents: 1, connections: 2, handlerMs: 100 },
   warmupSeconds: 1,
   phases: [
-    { label: 'calm', seconds: 8, arrival: { model: 'poisson', ratePerSec: 20 } },
-    { label: 'swell', seconds: 20, arrival: { model: 'poisson', ratePerSec: 300 } },
-    { label: 'after', seconds: 8, arrival: { model: 'poisson', ratePerSec: 20 } },
+    { label: 'calm', seconds: 4, arrival: { model: 'poisson', ratePerSec: 20 } },
+    { label: 'swell', seconds: 8, arrival: { model: 'poisson', ratePerSec: 300 } },
+    { label: 'after', seconds: 4, arrival: { model: 'poisson', ratePerSec: 20 } },
   ],
   settleWithinSeconds: 120,
 });
