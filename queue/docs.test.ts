@@ -1,4 +1,4 @@
-// Does every example of the manual compile and run, and is nothing that the queue exports left out of it?
+// Does every example of the manual compile, run and print what it says, and is nothing that the queue exports left out of it?
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
@@ -8,12 +8,17 @@ import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { testDatabase } from '../testing/database.ts';
-import { type Page, readPage } from '../testing/pages.ts';
+import { brokenPromise, type Page, readPage } from '../testing/pages.ts';
 import * as library from './index.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 const run = promisify(execFile);
 const FILES = ['queue/README.md', ...(await pageFiles())];
+/** Programs that run until they are told to stop, as their pages say, and what they print when it is time to tell them. */
+const STOPPED_AFTER: Readonly<Record<string, string>> = {
+  'queue/README.md': 'later@',
+  'queue/docs/production.md': 'ada@',
+};
 /** Within the project, so that packages are found and the compiler knows its options. */
 let folder: string;
 const pages: Page[] = [];
@@ -62,16 +67,24 @@ for (const file of FILES)
     });
     t.after(() => child.kill('SIGKILL'));
     const [said, complained] = [text(child.stdout), text(child.stderr)];
-    // A program that would run for good is told to stop, as its page says that it is.
-    if (file === 'queue/README.md') {
+    const stoppedAfter = STOPPED_AFTER[file];
+    if (stoppedAfter !== undefined)
       child.stdout.on('data', (chunk: Buffer) => {
-        if (chunk.includes('later@')) child.kill('SIGTERM');
+        if (chunk.includes(stoppedAfter)) child.kill('SIGTERM');
       });
-    }
     const code = await new Promise((resolve) => child.once('close', resolve));
     assert.equal(await complained, '', await said);
     assert.equal(code, 0, await said);
+    const page = pages.find(({ name }) => `${name}.md` === file);
+    assert(page !== undefined, `${file} was read`);
+    const broken = brokenPromise(page.promises, await said);
+    assert.equal(broken, undefined, `${file} says that it prints ${broken}, and prints:\n${await said}`);
   });
+
+test('every program of the manual is marked as ts, so that it is compiled and run', () => {
+  for (const { name, text: page } of pages)
+    assert.deepEqual(page.match(/^```(?:typescript|tsx|javascript|js|mjs|mts)$/gm) ?? [], [], name);
+});
 
 const missing = (names: readonly string[], from: string): readonly string[] =>
   names.filter((name) => !new RegExp(`\\b${name}\\b`).test(from));

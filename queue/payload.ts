@@ -23,8 +23,11 @@ export class EncodedPayload {
 }
 
 /**
- * The JSON text of `payload` as jsonb accepts it.
- * Throws InvalidArgumentError for what is no JSON value (undefined, functions, bigint, cycles, NaN) or cannot be stored.
+ * The JSON text of `payload` as jsonb accepts it: what `JSON.stringify` makes of it. So nested values that are no JSON become something
+ * else, without an error: NaN and the infinities `null`, members that are undefined or functions are left out (`null` in an array), a Date
+ * its ISO string, a Map or a Set `{}`, an object with `toJSON` what that returns.
+ * Throws InvalidArgumentError for what is no JSON value (undefined, a function or NaN by itself; bigint and
+ * cycles at any depth) or cannot be stored.
  */
 export function encodePayload(payload: unknown): string {
   if (payload instanceof EncodedPayload) return payload.text;

@@ -91,6 +91,11 @@ export interface Queue extends AsyncDisposable {
    * that cannot know of it (`coalesced`); without it the next poll finds them.
    */
   signal(queue: string): void;
+  /**
+   * How many jobs of `queue` are ready, delayed, leased and dead, as of now. All zero for a queue that nobody has used. With most strategies
+   * it reads every row of the queue: for people, alerts and tests, not for a hot path. Throws InvalidArgumentError for what is no
+   * queue name.
+   */
   stats(queue: string): Promise<QueueStats>;
   /**
    * All that the database knows of a job, by its id; `undefined` when it is done, was removed, or never was.
@@ -114,6 +119,7 @@ export interface Queue extends AsyncDisposable {
   pause(queue: string): Promise<void>;
   /** Ends a pause; does nothing where there is none. */
   resume(queue: string): Promise<void>;
+  /** Whether `queue` is paused in the database; workers may learn of it a little later, see `pause`. False for a queue that nobody has used. */
   paused(queue: string): Promise<boolean>;
 }
 

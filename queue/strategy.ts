@@ -41,6 +41,7 @@ export interface UniqueJob {
   readonly policy?: UniquePolicy;
 }
 
+/** What becomes of an enqueue whose unique key is held by another job; see `UniqueJob.policy`. */
 export type UniquePolicy = 'reject' | 'ignore' | 'replace';
 
 /** The right to work on a claimed job until `expiresAtMs`. */

@@ -284,7 +284,7 @@ class RunningWorker implements Worker {
 
 /**
  * Starts to work jobs of one queue off, with connections of its own beside the driver's pool. A server that is away is
- * waited for. Throws InvalidArgumentError for options out of range.
+ * waited for. Throws InvalidArgumentError for options out of range, UnsupportedError for an option that the strategy leaves no choice of.
  */
 export function createWorker(queue: Queue, options: WorkerOptions): Worker {
   return new RunningWorker(queue, options);

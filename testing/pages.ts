@@ -9,6 +9,8 @@ export interface Page {
   readonly name: string;
   readonly text: string;
   readonly program: string;
+  /** What comments say that its `console.log` prints, in their order. */
+  readonly promises: readonly string[];
 }
 
 const BLOCK = /^```ts\n([\s\S]*?)^```$/gm;
@@ -40,7 +42,41 @@ export async function readPage(root: string, file: string, library: string): Pro
     name: file.replace(/\.md$/, ''),
     text,
     program: `${imports.join('\n')}\n${bodies.join('\n')}`,
+    promises: blocks.flatMap(promisesOf),
   };
+}
+
+/** A comment behind a `console.log`, or alone on the line below it, says what is printed. */
+function promisesOf(block: string): string[] {
+  const lines = block.split('\n');
+  return lines.flatMap((line, number) => {
+    if (!line.includes('console.log(')) return [];
+    const beside = /\s\/\/ (.+)$/.exec(line)?.[1];
+    const below = /^\s*\/\/ (.+)$/.exec(lines[number + 1] ?? '')?.[1];
+    return beside ?? below ?? [];
+  });
+}
+
+/**
+ * The first of `promises` that `printed` does not keep, in their order; `undefined` when all are kept. Lines that nobody promised may
+ * stand between. In a promise `…` stands for anything, and an explanation may follow after a colon: `// 1: a string of digits`.
+ */
+export function brokenPromise(promises: readonly string[], printed: string): string | undefined {
+  let kept = 0;
+  for (const line of printed.split('\n')) {
+    const promise = promises[kept];
+    if (promise !== undefined && keeps(line, promise)) kept += 1;
+  }
+  return promises[kept];
+}
+
+function keeps(line: string, promise: string): boolean {
+  const ends = [...promise.matchAll(/: /g)].map(({ index }) => index);
+  return [promise.length, ...ends].some((end) => {
+    const parts = promise.slice(0, end).split('…');
+    const pattern = parts.map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('.*');
+    return new RegExp(`^${pattern}$`).test(line);
+  });
 }
 
 /** What a page imports by `from`, as its program does. Packages are imported by their names. */

@@ -12,12 +12,14 @@ async function throughKnex(transaction: Knex.Transaction): Promise<Database> {
 
 /** Places an order and enqueues its job: both are there, or neither is. Returns the order's number. */
 export async function placeOrder(knex: Knex, queue: Queue, item: string): Promise<number> {
-  return await knex.transaction(async (transaction) => {
+  const order = await knex.transaction(async (transaction) => {
     const [row] = await transaction('orders').insert({ item }).returning<{ id: number }[]>('id');
-    const order = row?.id ?? 0;
+    if (row === undefined) throw new Error('the insert returned no row');
     const tx = await throughKnex(transaction);
-    await queue.enqueue({ queue: 'shipping', payload: { order } }, { tx });
+    await queue.enqueue({ queue: 'shipping', payload: { order: row.id } }, { tx });
     if (item === '') throw new Error('an order needs an item');
-    return order;
+    return row.id;
   });
+  queue.signal('shipping'); // committed: wakes idle workers
+  return order;
 }

@@ -19,14 +19,16 @@ function throughKysely(transaction: Transaction<Shop>): Database {
 
 /** Places an order and enqueues its job: both are there, or neither is. Returns the order's number. */
 export async function placeOrder(db: Kysely<Shop>, queue: Queue, item: string): Promise<number> {
-  return await db.transaction().execute(async (transaction) => {
-    const { id: order } = await transaction
+  const order = await db.transaction().execute(async (transaction) => {
+    const { id } = await transaction
       .insertInto('orders')
       .values({ item })
       .returning('id')
       .executeTakeFirstOrThrow();
-    await queue.enqueue({ queue: 'shipping', payload: { order } }, { tx: throughKysely(transaction) });
+    await queue.enqueue({ queue: 'shipping', payload: { order: id } }, { tx: throughKysely(transaction) });
     if (item === '') throw new Error('an order needs an item');
-    return order;
+    return id;
   });
+  queue.signal('shipping'); // committed: wakes idle workers
+  return order;
 }

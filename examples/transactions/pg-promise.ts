@@ -17,13 +17,14 @@ function throughPgPromise(task: ITask<object>): Database {
 
 /** Places an order and enqueues its job: both are there, or neither is. Returns the order's number. */
 export async function placeOrder(db: IDatabase<object>, queue: Queue, item: string): Promise<number> {
-  return await db.tx(async (task) => {
-    const { id: order } = await task.one<{ id: number }>(
-      'INSERT INTO orders (item) VALUES ($1) RETURNING id',
-      [item],
-    );
-    await queue.enqueue({ queue: 'shipping', payload: { order } }, { tx: throughPgPromise(task) });
+  const order = await db.tx(async (task) => {
+    const { id } = await task.one<{ id: number }>('INSERT INTO orders (item) VALUES ($1) RETURNING id', [
+      item,
+    ]);
+    await queue.enqueue({ queue: 'shipping', payload: { order: id } }, { tx: throughPgPromise(task) });
     if (item === '') throw new Error('an order needs an item');
-    return order;
+    return id;
   });
+  queue.signal('shipping'); // committed: wakes idle workers
+  return order;
 }

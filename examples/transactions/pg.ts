@@ -12,10 +12,12 @@ export async function placeOrder(pool: Pool, queue: Queue, item: string): Promis
       'INSERT INTO orders (item) VALUES ($1) RETURNING id',
       [item],
     );
-    const order = rows[0]?.id ?? 0;
+    const order = rows[0]?.id;
+    if (order === undefined) throw new Error('the insert returned no row');
     await queue.enqueue({ queue: 'shipping', payload: { order } }, { tx: pgTransaction(client) });
     if (item === '') throw new Error('an order needs an item');
     await client.query('COMMIT');
+    queue.signal('shipping'); // wakes idle workers
     return order;
   } catch (error) {
     await client.query('ROLLBACK');

@@ -38,7 +38,7 @@ export interface AdaptiveConcurrency {
   readonly utilisation?: number;
 }
 
-/** Does one job. Returning acks it; throwing or rejecting retries it by the policy, or buries it. */
+/** Does one job. Returning acks it; throwing or rejecting retries it by the policy, or makes it a dead letter. */
 export type Handler = (job: ClaimedJob, context: JobContext) => unknown;
 
 /** Where an error came from. None of them ends the worker, but an UnsupportedError of `connect`: see `Worker.ended`. */
@@ -55,12 +55,17 @@ export type ErrorSource =
   | 'controls'
   | 'progress';
 
+/**
+ * `running` since `createWorker`; `stopping` since `stop`, or since it met what makes all work impossible: it claims no more, and running
+ * handlers may finish; `stopped` for good once its connections are closed.
+ */
 export type WorkerState = 'running' | 'stopping' | 'stopped';
 
 /** What a worker tells its observer: called synchronously, in the order in which things happen. Must not throw. */
 export interface WorkerEvents {
   /** A claim returned these jobs; their handlers have not started. */
   readonly claimed?: (jobs: readonly ClaimedJob[]) => void;
+  /** A claim found no job. While it is idle a session asks again when it is woken, or at its next poll. */
   readonly emptyClaim?: () => void;
   /** The server answered a settle. `result.stale` names those that were no longer the worker's. */
   readonly settled?: (outcomes: readonly Outcome[], result: SettleResult) => void;
@@ -71,7 +76,12 @@ export interface WorkerEvents {
   readonly settleFailed?: (outcomes: readonly Outcome[], error: unknown) => void;
   /** These jobs are no longer the worker's although it has not settled them; their signals are aborted. */
   readonly leaseLost?: (jobs: readonly ClaimedJob[]) => void;
+  /**
+   * Something failed, and is tried again or done without; `source` says what. What handlers throw is not among it: that is kept with the
+   * job. Default: reported by `process.emitWarning`, at most once in ten seconds for each source.
+   */
   readonly error?: (error: unknown, source: ErrorSource) => void;
+  /** The worker has entered this state; `running` is told from within `createWorker`. */
   readonly stateChanged?: (state: WorkerState) => void;
 }
 
@@ -79,6 +89,10 @@ export interface WorkerEvents {
 export interface WorkerOptions {
   /** Name of the queue to work on. */
   readonly queue: string;
+  /**
+   * Called with each job and its context. Returning acks the job, throwing retries it, or makes a dead letter when attempts are used up
+   * or it throws a DeadLetterError. A job may be handed out twice: twice must do no harm.
+   */
   readonly handler: Handler;
   /** Independent sessions, each with a connection of its own, 1…1,000; default 1. */
   readonly connections?: number;
@@ -96,6 +110,10 @@ export interface WorkerOptions {
    * jobs, at least 4. More pay where an answer takes many milliseconds.
    */
   readonly claimsAtOnce?: number;
+  /**
+   * Whether each outcome is sent to the database alone, or outcomes wait for company, for at most `settleDelayMs` or until there are
+   * `batch` of them. A crash runs again what was done and not yet settled. Default by the strategy.
+   */
   readonly settle?: 'each' | 'batched';
   /** Longest wait of an outcome for company, in ms, 0…60,000; default 5. Only `batched` waits. */
   readonly settleDelayMs?: number;
@@ -109,7 +127,7 @@ export interface WorkerOptions {
   /** Default `exponentialRetry()`. */
   readonly retry?: RetryPolicy;
   /**
-   * How long a handler may take, in ms, 1…86,400,000; default without end. Then its signal aborts, and a second later the job has
+   * How long a handler may take, in ms, 1…86,400,000; default no limit. Then its signal aborts, and a second later the job has
    * failed, whatever its handler does.
    */
   readonly timeoutMs?: number;
