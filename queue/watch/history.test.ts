@@ -14,6 +14,7 @@ import {
   type Queue,
 } from '../index.ts';
 import { qualify } from '../sql.ts';
+import { finishedJobs } from './finished.ts';
 import { type Finish, History } from './history.ts';
 import { requireRetention } from './retention.ts';
 
@@ -220,6 +221,63 @@ FROM generate_series(1, 500) AS nth`,
     seen,
     Array.from({ length: 500 }, (_, n) => String(500 - n)),
   );
+});
+
+test('a list reads no more days than it needs, and leaves none out', async () => {
+  const queue = await openQueue();
+  const { tables } = queue.context;
+  const days = 150;
+  // Each tenth day has none, and what is older than all of them has none.
+  await driver.query({
+    text: `DO $do$
+DECLARE day date;
+BEGIN
+  FOR back IN 0..${days} LOOP
+    CONTINUE WHEN back % 10 = 5;
+    day := (now() AT TIME ZONE 'UTC')::date - back;
+    EXECUTE format('CREATE TABLE %s PARTITION OF ${tables.finished} FOR VALUES FROM (%L) TO (%L)',
+      '${queue.schema}.queue_finished_' || to_char(day, 'YYYYMMDD'), day || ' 00:00+00', day + 1 || ' 00:00+00');
+  END LOOP;
+END $do$`,
+  });
+  await driver.query({
+    text: `INSERT INTO ${tables.finished} (finished_at, job_id, attempt, priority, outcome, worker, queue)
+SELECT date_trunc('day', now(), 'UTC') - back * interval '1 day' + nth * interval '1 hour', 1000 - 3 * back + nth, 1, 0,
+  'completed', 'w', CASE WHEN back = 149 THEN 'rare' ELSE 'q' END
+FROM generate_series(-1, ${days + 20}) AS back, generate_series(0, 2) AS nth`,
+  });
+  const expected = Array.from({ length: 3 * (days + 22) }, (_, n) => String(1005 - n));
+  const ids = async (filter: Parameters<Queue['finished']['list']>[0]) =>
+    (await queue.finished.list(filter)).map(({ jobId }) => jobId);
+  assert.deepEqual(await ids({ limit: 10_000 }), expected);
+  const paged: string[] = [];
+  for (let page = await queue.finished.list({ limit: 10 }); page.length > 0; ) {
+    paged.push(...page.map(({ jobId }) => jobId));
+    const last = page.at(-1);
+    page = last === undefined ? [] : await queue.finished.list({ limit: 10, before: last });
+  }
+  assert.deepEqual(paged, expected);
+  assert.deepEqual(await ids({ queue: 'rare' }), ['555', '554', '553']);
+  assert.deepEqual(await ids({ jobId: '490' }), ['490']);
+  const midnight = new Date(new Date().toISOString().slice(0, 10)).getTime();
+  const before = new Date(midnight - 70 * 86_400_000);
+  assert.deepEqual(await ids({ before, limit: 1 }), ['789']);
+  assert.deepEqual(await ids({ before: new Date('1970-01-02') }), []);
+  assert.equal((await ids({ before: new Date('9999-01-01'), limit: 4 })).length, 4);
+
+  // Even behind a pooler whose sessions plan for any values.
+  for (const mode of ['auto', 'force_generic_plan'])
+    for (const filter of [{ limit: 6 }, { limit: 3, before }]) {
+      await using connection = await driver.connect('locks');
+      await connection.query({ text: `SET plan_cache_mode = ${mode}` });
+      await connection.query({ text: 'BEGIN' });
+      assert.equal((await finishedJobs({ driver: connection, tables }).list(filter)).length, filter.limit);
+      const { rows } = await connection.query({
+        text: `SELECT DISTINCT relname FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+WHERE pid = pg_backend_pid() AND relkind = 'r' AND relname LIKE 'queue_finished%'`,
+      });
+      assert(rows.length <= 5, `${rows.length} of ${days} days were locked`);
+    }
 });
 
 test('over midnight no job is lost, and each lies in the partition of its day', async () => {
