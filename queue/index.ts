@@ -67,6 +67,7 @@ export type {
   NewJob,
   Outcome,
   QueueStats,
+  Redriven,
   SettleResult,
   StoredJob,
   StrategyAxis,

@@ -7,6 +7,7 @@ import { driverKinds } from './conformance/drivers.ts';
 import type { Driver } from './drivers/driver.ts';
 import { eventually } from './eventually.ts';
 import { createQueue, createWorker, type Queue, type QueueEvent, strategies } from './index.ts';
+import { qualify } from './sql.ts';
 import { skipLocked } from './strategies/skip-locked.ts';
 import type { ClaimedJob, Outcome, StrategyFactory, WorkerSession } from './strategy.ts';
 import type { WakeupName } from './wakeup/wakeup.ts';
@@ -262,6 +263,139 @@ for (const kind of driverKinds.filter(({ library, pipeline }) => library === 'pg
       assert.equal(await queue.inspect(purged), undefined);
       const { rows } = await driver.query({ text: `SELECT key FROM ${queue.context.tables.jobKeys}` });
       assert.deepEqual(rows, [{ key: 'b' }]);
+    });
+
+    test('a page of dead letters sends back no payload, however they are chosen', async () => {
+      await using closing = new AsyncDisposableStack();
+      const yard = await openYard(driver, closing);
+      const { queue, session } = yard;
+      const payload = 'x'.repeat(100_000);
+      await queue.enqueueMany(
+        Array.from({ length: 6 }, () => ({ queue: 'q', payload, concurrencyKey: 'k' })),
+      );
+      const jobs = await session.claim('q', 6, LEASE_MS);
+      await session.settle(jobs.map((job): Outcome => ({ kind: 'dead-letter', job, error: 'y' })));
+      const [first = '', second = ''] = jobs.map(({ id }) => id);
+      // Every answer that the queue gets is weighed.
+      let characters = 0;
+      const weighing = <D extends object>(db: D): D =>
+        new Proxy(db, {
+          get(target, key) {
+            const value: unknown = Reflect.get(target, key, target);
+            if (typeof value !== 'function') return value;
+            if (key === 'transaction')
+              return (work: (tx: object) => Promise<unknown>) =>
+                value.call(target, (tx: object) => work(weighing(tx)));
+            if (key !== 'query') return value.bind(target);
+            return async (...given: unknown[]) => {
+              const result = await value.apply(target, given);
+              characters += JSON.stringify(result.rows).length;
+              return result;
+            };
+          },
+        });
+      const { deadLetters } = closing.use(
+        createQueue({
+          driver: weighing(driver),
+          strategy: 'skip-locked',
+          schema: queue.schema,
+          wakeup: 'poll',
+        }),
+      );
+      assert.equal(await deadLetters.redrive({ ids: [first] }), 1);
+      assert.equal(await deadLetters.redrive({ ids: [second], queue: 'q' }), 1);
+      assert.equal(await deadLetters.redrive({ diedBefore: new Date(0) }), 0);
+      assert.equal(await deadLetters.purge({ ids: jobs.slice(2, 4).map(({ id }) => id) }), 2);
+      assert.equal(await deadLetters.redrive({ all: true }), 2);
+      assert(characters < 10_000, `${characters} characters were sent`);
+      assert.equal((await queue.stats('q')).ready, 4);
+    });
+
+    test('a purge passes over what others have in hand, and deletes the rest with its keys', async () => {
+      await using closing = new AsyncDisposableStack();
+      const yard = await openYard(driver, closing);
+      const { queue, session } = yard;
+      const count = 1_500;
+      const ids = await queue.enqueueMany(
+        Array.from({ length: count }, () => ({ queue: 'q', payload: 0, concurrencyKey: 'k' })),
+      );
+      const jobs = await session.claim('q', count, LEASE_MS);
+      await session.settle(jobs.map((job): Outcome => ({ kind: 'dead-letter', job, error: 'x' })));
+      const held = ids.slice(0, 1_200);
+      const store = queue.strategy.deadLetters ?? assert.fail();
+      await driver.transaction(async (tx) => {
+        assert.equal((await store.redrive(tx, { ids: held }, count)).length, held.length);
+        assert.equal(await queue.deadLetters.purge({ queue: 'q' }), count - held.length);
+      });
+      const { rows } = await driver.query<{ readonly id: string }>({
+        text: `SELECT job_id AS id FROM ${queue.context.tables.jobKeys} ORDER BY job_id`,
+      });
+      assert.deepEqual(
+        rows.map(({ id }) => id),
+        held,
+      );
+    });
+
+    test('a job that was cancelled before it died runs once it is redriven', async () => {
+      await using closing = new AsyncDisposableStack();
+      for (const which of ['queue', 'all'] as const) {
+        const yard = await openYard(driver, closing);
+        const { queue, session } = yard;
+        const id = await queue.enqueue({ queue: 'q', payload: 1, maxAttempts: 1 });
+        const other = await queue.enqueue({ queue: 'other', payload: 1 });
+        const [job] = await session.claim('q', 1, 1);
+        await session.claim('other', 1, LEASE_MS);
+        assert.equal(job?.id, id);
+        for (const one of [id, other]) assert.equal(await queue.cancel(one), 'requested');
+        // Its worker is gone before it hears of that.
+        await eventually(async () => {
+          await queue.strategy.reap?.(driver, 10);
+          return (await queue.inspect(id))?.state === 'dead';
+        }, 'a dead letter');
+        assert.equal(await queue.deadLetters.redrive(which === 'all' ? { all: true } : { queue: 'q' }), 1);
+        assert.deepEqual(await cancellations(yard), [{ job_id: other, queue: 'other' }]);
+        const ran: string[] = [];
+        const worker = createWorker(queue, {
+          queue: 'q',
+          pollMs: 1,
+          handler: (one) => ran.push(one.id),
+        });
+        await eventually(() => ran.includes(id), 'the redriven job');
+        await worker.stop();
+      }
+    });
+
+    test('a cancel that meets a claim is answered at any isolation', async () => {
+      await using closing = new AsyncDisposableStack();
+      const strict = closing.use(
+        kind.open({
+          ...database.settings,
+          max: 4,
+          sessionOptions: '-c default_transaction_isolation=repeatable\\ read',
+        }),
+      );
+      const yard = await openYard(strict, closing);
+      const { queue, session } = yard;
+      const id = await queue.enqueue({ queue: 'q', payload: 1 });
+      // A claim that is not committed yet holds the row.
+      const claiming = closing.use(await driver.connect('claiming'));
+      await claiming.query({ text: 'BEGIN' });
+      await claiming.query({
+        text: `UPDATE ${qualify(queue.schema, 'jobs')} SET state = 'l', fence = fence + 1, attempt = 1, worker = 'w',
+          lease_expires_at = now() + interval '1 minute' WHERE id = $1`,
+        values: [id],
+      });
+      const cancelled = queue.cancel(id);
+      await eventually(async () => {
+        const { rows } = await driver.query({
+          text: `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+        });
+        return rows.length > 0;
+      }, 'the cancel waits for the claim');
+      await claiming.query({ text: 'COMMIT' });
+      assert.equal(await cancelled, 'requested');
+      assert.deepEqual(await session.claim('q', 1, LEASE_MS), []);
+      assert.deepEqual(await cancellations(yard), [{ job_id: id, queue: 'q' }]);
     });
 
     test('a redrive ends, though what it brings back dies again at once', async () => {

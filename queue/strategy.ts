@@ -130,7 +130,7 @@ export interface JobRecord extends StoredJob {
   /** Who holds the lease. */
   readonly worker?: string;
   readonly diedAtMs?: number;
-  /** Oldest first, as many of the latest as are kept (64 kB). A crashed attempt leaves none where its claim wrote no row. */
+  /** Oldest first, as many of the latest as are kept (16 kB, 2,000 characters each). A crashed attempt leaves none where its claim wrote no row. */
   readonly errors: readonly AttemptError[];
 }
 
@@ -167,6 +167,9 @@ export interface DeadLetterFilter {
   readonly diedBefore?: Date;
 }
 
+/** What is said of a dead letter that has come back: no payload travels. */
+export type Redriven = Pick<JobRecord, 'id' | 'queue'>;
+
 /** Dead letters, each the whole record of its job. Any number of callers may work on them at once. */
 export interface DeadLetterStore {
   /** In the order of their ids, after `afterId`; at most `limit`. */
@@ -178,12 +181,17 @@ export interface DeadLetterStore {
   ): Promise<readonly JobRecord[]>;
   /**
    * Makes at most `limit` of them ready again, the lowest ids first, under their ids, with all attempts before them and their
-   * errors kept. Returns their ids. `afterId` says that those up to there need not be looked for: who goes on page by page
+   * errors kept. Returns them in that order. `afterId` says that those up to there need not be looked for: who goes on page by page
    * would walk over what is gone each time.
    */
-  redrive(db: Database, filter: DeadLetterFilter, limit: number, afterId?: JobId): Promise<readonly JobId[]>;
-  /** Deletes at most `limit` of them for good; returns how many. */
-  purge(db: Database, filter: DeadLetterFilter, limit: number): Promise<number>;
+  redrive(
+    db: Database,
+    filter: DeadLetterFilter,
+    limit: number,
+    afterId?: JobId,
+  ): Promise<readonly Redriven[]>;
+  /** Deletes at most `limit` of them for good; returns their ids. */
+  purge(db: Database, filter: DeadLetterFilter, limit: number): Promise<readonly JobId[]>;
 }
 
 /** What a strategy promises, as data: the checker holds it to this. */

@@ -1,6 +1,7 @@
 // Do dead letters rest until somebody asks, and come back as the jobs they were?
 
 import assert from 'node:assert/strict';
+import type { Database } from '../drivers/driver.ts';
 import { eventually } from '../eventually.ts';
 import type { ClaimedJob, DeadLetterFilter, DeadLetterStore, JobId, JobRecord } from '../strategy.ts';
 import {
@@ -26,6 +27,27 @@ function storeOf({ strategy }: Bench): DeadLetterStore {
 
 const listed = (bench: Bench, filter: DeadLetterFilter = {}, afterId?: JobId, limit = 100) =>
   storeOf(bench).list(bench.driver, filter, afterId, limit);
+
+/** Redrives a page; returns the ids of what came back, which all have said their queue. */
+async function redrive(
+  bench: Bench,
+  filter: DeadLetterFilter,
+  limit: number,
+  afterId?: JobId,
+  db: Database = bench.driver,
+): Promise<readonly JobId[]> {
+  const redriven = await storeOf(bench).redrive(db, filter, limit, afterId);
+  for (const { queue } of redriven) assert([QUEUE, OTHER].includes(queue), `queue ${queue}`);
+  if (filter.queue !== undefined) assert(redriven.every(({ queue }) => queue === filter.queue));
+  return redriven.map(({ id }) => id);
+}
+
+/** Purges a page; returns how many went. */
+async function purge(bench: Bench, filter: DeadLetterFilter, limit: number): Promise<number> {
+  const purged = await storeOf(bench).purge(bench.driver, filter, limit);
+  assert.equal(new Set(purged).size, purged.length);
+  return purged.length;
+}
 
 /** Ids in their order, which need not be that of the enqueues where queues or priorities differ. */
 const ascending = (found: readonly JobId[]) => found.toSorted((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1));
@@ -112,12 +134,11 @@ export const deadLetters: Readonly<Record<string, Check>> = {
   },
 
   'all that a filter of dead letters says must hold: redrive': async (bench) => {
-    const store = storeOf(bench);
     const { all, cases } = await buryBothQueues(bench);
     let left = all;
     for (const [filter, expected] of cases) {
       const due = expected.filter((id) => left.includes(id));
-      const redriven = await store.redrive(bench.driver, filter, 100);
+      const redriven = await redrive(bench, filter, 100);
       assert.deepEqual([...redriven].sort(), [...due].sort(), JSON.stringify(filter));
       left = left.filter((id) => !due.includes(id));
       assert.deepEqual(await listedIds(bench), left, JSON.stringify(filter));
@@ -125,12 +146,11 @@ export const deadLetters: Readonly<Record<string, Check>> = {
   },
 
   'all that a filter of dead letters says must hold: purge': async (bench) => {
-    const store = storeOf(bench);
     const { all, cases } = await buryBothQueues(bench);
     let left = all;
     for (const [filter, expected] of cases) {
       const due = expected.filter((id) => left.includes(id));
-      assert.equal(await store.purge(bench.driver, filter, 100), due.length, JSON.stringify(filter));
+      assert.equal(await purge(bench, filter, 100), due.length, JSON.stringify(filter));
       left = left.filter((id) => !due.includes(id));
       assert.deepEqual(await listedIds(bench), left, JSON.stringify(filter));
     }
@@ -138,16 +158,15 @@ export const deadLetters: Readonly<Record<string, Check>> = {
   },
 
   'redrive and purge keep to their limit, and begin with the oldest': async (bench) => {
-    const store = storeOf(bench);
     const all = await bury(bench, 11);
-    const first = await store.redrive(bench.driver, {}, 3);
+    const first = await redrive(bench, {}, 3);
     assert.deepEqual(first, all.slice(0, 3));
-    assert.deepEqual(await store.redrive(bench.driver, {}, 2, first.at(-1)), all.slice(3, 5));
-    assert.equal(await store.purge(bench.driver, {}, 4), 4);
+    assert.deepEqual(await redrive(bench, {}, 2, first.at(-1)), all.slice(3, 5));
+    assert.equal(await purge(bench, {}, 4), 4);
     assert.deepEqual(await listedIds(bench), all.slice(9));
-    assert.deepEqual(await store.redrive(bench.driver, {}, 100), all.slice(9));
-    assert.deepEqual(await store.redrive(bench.driver, {}, 100), []);
-    assert.equal(await store.purge(bench.driver, {}, 100), 0);
+    assert.deepEqual(await redrive(bench, {}, 100), all.slice(9));
+    assert.deepEqual(await redrive(bench, {}, 100), []);
+    assert.equal(await purge(bench, {}, 100), 0);
   },
 
   'redriven jobs come in the order that the strategy promises': async (bench) => {
@@ -156,7 +175,7 @@ export const deadLetters: Readonly<Record<string, Check>> = {
     const priorities = strategy.priorities === undefined ? [0, 0, 0] : [5, -5, 5];
     const [a = '', b = '', c = ''] = await bench.enqueue(...priorities.map((priority) => ({ priority })));
     await settleNext(bench, 3, (job) => ({ kind: 'dead-letter', job, error: 'x' }));
-    const redriven = await storeOf(bench).redrive(bench.driver, { queue: QUEUE }, 10);
+    const redriven = await redrive(bench, { queue: QUEUE }, 10);
     assert.deepEqual(redriven, ascending([a, b, c]));
     const came = (await settleNext(bench, 3, ack)).map(({ id, priority }) => ({ id, priority }));
     const expected = order === 'priority-then-enqueue' ? [b, a, c] : [a, b, c];
@@ -172,7 +191,7 @@ export const deadLetters: Readonly<Record<string, Check>> = {
     await settleNext(bench, 1, (job) => ({ kind: 'retry', job, delayMs: 0, error: 'one' }));
     await settleNext(bench, 1, (job) => ({ kind: 'dead-letter', job, error: 'two' }));
     assert.equal((await listed(bench))[0]?.attempt, 2);
-    assert.deepEqual(await storeOf(bench).redrive(driver, { ids: [id] }, 1), [id]);
+    assert.deepEqual(await redrive(bench, { ids: [id] }, 1), [id]);
     assert.deepEqual(await storedStates(bench), ['ready']);
     assert.deepEqual(await listed(bench), []);
     const { ready, dead } = await strategy.stats(driver, QUEUE);
@@ -202,7 +221,6 @@ export const deadLetters: Readonly<Record<string, Check>> = {
   },
 
   'a token of before a redrive stays stale': async (bench) => {
-    const { driver } = bench;
     const [id = ''] = await bench.enqueue({});
     const session = await bench.open();
     const old: ClaimedJob[] = [];
@@ -218,7 +236,7 @@ export const deadLetters: Readonly<Record<string, Check>> = {
         assert.deepEqual((await session.settle([{ kind: 'release', job }])).stale, [id], when);
       }
     };
-    await storeOf(bench).redrive(driver, {}, 1);
+    await redrive(bench, {}, 1);
     await late('while it is ready');
     const other = await bench.open();
     for (let claims = 0; claims < 4; claims += 1) {
@@ -233,13 +251,12 @@ export const deadLetters: Readonly<Record<string, Check>> = {
   },
 
   'several may redrive at once, and each dead letter comes back once': async (bench) => {
-    const store = storeOf(bench);
     const all = await bury(bench, 120);
     const redriven = await Promise.all(
       Array.from({ length: 4 }, async () => {
         const mine: JobId[] = [];
         for (;;) {
-          const page = await store.redrive(bench.driver, { queue: QUEUE }, 7);
+          const page = await redrive(bench, { queue: QUEUE }, 7);
           mine.push(...page);
           // An empty page may only mean that others have the rest in hand.
           if (page.length === 0 && (await listed(bench)).length === 0) return mine;
@@ -252,12 +269,11 @@ export const deadLetters: Readonly<Record<string, Check>> = {
   },
 
   'a redrive waits for nobody: what others have in hand it passes over': async (bench) => {
-    const store = storeOf(bench);
     const all = await bury(bench, 6);
     await bench.driver.transaction(async (tx) => {
-      assert.deepEqual(await store.redrive(tx, {}, 2), all.slice(0, 2));
-      assert.deepEqual(await store.redrive(bench.driver, {}, 2), all.slice(2, 4));
-      assert.equal(await store.purge(bench.driver, { ids: all.slice(0, 5) }, 10), 1);
+      assert.deepEqual(await redrive(bench, {}, 2, undefined, tx), all.slice(0, 2));
+      assert.deepEqual(await redrive(bench, {}, 2), all.slice(2, 4));
+      assert.equal(await purge(bench, { ids: all.slice(0, 5) }, 10), 1);
       assert.equal((await bench.strategy.stats(bench.driver, QUEUE)).ready, 2);
     });
     assert.deepEqual(await listedIds(bench), all.slice(5));
@@ -265,19 +281,18 @@ export const deadLetters: Readonly<Record<string, Check>> = {
   },
 
   'of a purge and a redrive at once one gets each dead letter': async (bench) => {
-    const store = storeOf(bench);
     const all = await bury(bench, 100);
     const left = async () => (await listed(bench)).length > 0;
     const [redriven, purged] = await Promise.all([
       (async () => {
         const mine: JobId[] = [];
-        do mine.push(...(await store.redrive(bench.driver, {}, 5)));
+        do mine.push(...(await redrive(bench, {}, 5)));
         while (await left());
         return mine;
       })(),
       (async () => {
         let count = 0;
-        do count += await store.purge(bench.driver, {}, 5);
+        do count += await purge(bench, {}, 5);
         while (await left());
         return count;
       })(),
@@ -300,12 +315,12 @@ export const deadLetters: Readonly<Record<string, Check>> = {
     assert.deepEqual(await listedIds(bench), all);
     const session = await bench.open();
     assert.deepEqual(await session.claim(QUEUE, 10, LEASE_MS), []);
-    assert.equal(await store.purge(bench.driver, {}, 10), 2);
+    assert.equal(await purge(bench, {}, 10), 2);
   },
 
   'a job that is redriven can be claimed, and settled, at once': async (bench) => {
     const [id] = await bury(bench, 1);
-    await storeOf(bench).redrive(bench.driver, {}, 1);
+    await redrive(bench, {}, 1);
     const session = await bench.open();
     const job = await claimOne(session);
     assert.equal(job.id, id);

@@ -98,7 +98,7 @@ export const errorHistory: Readonly<Record<string, Check>> = {
     );
     for (const { attempt, error } of errors) assert.match(error, new RegExp(`^${attempt}: `));
     const characters = errors.reduce((sum, { error }) => sum + error.length, 0);
-    assert(characters > 8_000 && characters <= 65_536, `${characters} characters are kept`);
+    assert(characters > 2_000 && characters <= 16_384, `${characters} characters are kept`);
     assert.equal((await bench.strategy.stats(bench.driver, QUEUE)).dead, 1);
   },
 };

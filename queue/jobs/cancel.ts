@@ -3,6 +3,7 @@
 import type { QueueContext } from '../context.ts';
 import { UnsupportedError } from '../errors.ts';
 import { dropJobKeys } from '../limits/job-keys.ts';
+import { atReadCommitted } from '../strategies/shared/read-committed.ts';
 import type { Cancellation, JobId, JobRecord } from '../strategy.ts';
 import { historyOf } from '../watch/history.ts';
 import { requireInspection } from './inspect.ts';
@@ -53,7 +54,7 @@ async function remove(
 ): Promise<boolean> {
   const { driver, tables } = context;
   const { id, queue } = record;
-  const removed = await driver.transaction(async (tx) => {
+  const removed = await atReadCommitted(driver, async (tx) => {
     const [gone] = await cancellation.removeWaiting(tx, [id]);
     if (gone === undefined) return false;
     // What was noted of the job, by its id: nobody will settle it, and take that along.
@@ -78,15 +79,18 @@ async function request(
   find: Capabilities['find'],
 ): Promise<CancelResult> {
   const { driver, tables } = context;
-  await driver.query({
+  const word = {
     text: `INSERT INTO ${tables.cancellations} (job_id, queue) VALUES ($1, $2) ON CONFLICT (job_id) DO NOTHING`,
     values: [id, queue],
-  });
+  };
+  // A stricter level would refuse whoever meets another that cancels the same job.
+  await atReadCommitted(driver, (tx) => tx.query(word));
   const now = await find();
   if (now === undefined || now.state === 'dead') {
     const withdrawn = { text: `DELETE FROM ${tables.cancellations} WHERE job_id = $1`, values: [id] };
     // A worker that has read it takes it away: then that is why the job is gone.
-    return (await driver.query(withdrawn)).rowCount === 0 ? 'requested' : 'absent';
+    const { rowCount } = await atReadCommitted(driver, (tx) => tx.query(withdrawn));
+    return rowCount === 0 ? 'requested' : 'absent';
   }
   if (waits(now) && (await remove(context, cancellation, now))) return 'cancelled';
   context.signal(queue);

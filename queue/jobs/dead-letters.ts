@@ -6,8 +6,8 @@ import { InvalidArgumentError, UnsupportedError } from '../errors.ts';
 import { requireQueueName } from '../job.ts';
 import { requireKnownKeys, requireObject, said } from '../keys.ts';
 import { dropJobKeys } from '../limits/job-keys.ts';
-import type { DeadLetterFilter, DeadLetterStore, JobId, JobRecord } from '../strategy.ts';
-import { requireInspection } from './inspect.ts';
+import { changeByIndex } from '../strategies/shared/planner.ts';
+import type { DeadLetterFilter, DeadLetterStore, JobId, JobRecord, Redriven } from '../strategy.ts';
 import { requireJobId } from './job-id.ts';
 
 /** A page of dead letters; all that is given must hold. */
@@ -30,7 +30,8 @@ export interface DeadLetters {
   list(options?: DeadLetterListOptions): Promise<readonly JobRecord[]>;
   /**
    * Makes jobs of them again, in pages that are transactions of their own: under their ids, ready at once, with all attempts
-   * before them and their errors kept. Wakes workers. Returns how many; when it rejects, some may be back already, and it can
+   * before them and their errors kept. What was cancelled before they died is forgotten. A unique key that another job has
+   * taken meanwhile stays with that. What others have in hand is passed over. Wakes workers. Returns how many; when it rejects, some may be back already, and it can
    * be called again.
    */
   redrive(which: DeadLetterSelection): Promise<number>;
@@ -38,11 +39,9 @@ export interface DeadLetters {
   purge(which: DeadLetterSelection): Promise<number>;
 }
 
-/** Rows of one transaction: a redrive writes and reads whole jobs, a purge forgets them. */
+/** Rows of one transaction: a redrive writes whole jobs, a purge forgets them. */
 const REDRIVE_PAGE = 1_000;
 const PURGE_PAGE = 5_000;
-/** A purge that has to read them all the same. */
-const KEYED_PAGE = 1_000;
 
 const FILTER_KEYS: readonly (keyof DeadLetterFilter)[] = ['queue', 'ids', 'diedBefore'];
 
@@ -102,59 +101,44 @@ async function list(
   return storeOf(context).list(context.driver, filterOf(options), afterId, limit);
 }
 
-/** A page that was brought back, its queues, and the last id that it had to do with; no id at the end. */
-interface Page {
-  readonly redriven: readonly JobId[];
-  readonly queues: readonly string[];
-  readonly lastId: JobId | undefined;
-}
-
-/** Of one queue: no dead letter need be read here. */
-async function redriveOf(
-  { driver }: QueueContext,
-  store: DeadLetterStore,
-  queue: string,
-  filter: DeadLetterFilter,
-  afterId: JobId | undefined,
-): Promise<Page> {
-  const redriven = await store.redrive(driver, filter, REDRIVE_PAGE, afterId);
-  return { redriven, queues: [queue], lastId: redriven.at(-1) };
-}
-
-/** Of several: they are read first, to know whose workers are to be woken. */
-async function redriveListed(
-  { driver }: QueueContext,
+/**
+ * Brings back a page. A word of cancellation that its jobs have left behind was for an attempt that is over, as when a worker died
+ * before it heard: the next one would drop the job that somebody has just asked for.
+ */
+async function redrivePage(
+  { driver, tables }: QueueContext,
   store: DeadLetterStore,
   filter: DeadLetterFilter,
   afterId: JobId | undefined,
-): Promise<Page> {
-  const letters = await store.list(driver, filter, afterId, REDRIVE_PAGE);
-  if (letters.length === 0) return { redriven: [], queues: [], lastId: undefined };
-  const ids = letters.map(({ id }) => id);
-  const redriven = await store.redrive(driver, { ...filter, ids }, REDRIVE_PAGE);
-  const back = new Set(redriven);
-  const queues = new Set(letters.filter(({ id }) => back.has(id)).map(({ queue }) => queue));
-  return { redriven, queues: [...queues], lastId: ids.at(-1) };
+): Promise<readonly Redriven[]> {
+  return changeByIndex(driver, async (tx) => {
+    const redriven = await store.redrive(tx, filter, REDRIVE_PAGE, afterId);
+    if (redriven.length > 0)
+      await tx.query({
+        text: `
+DELETE FROM ${tables.cancellations} WHERE job_id = ANY (ARRAY (
+  SELECT job_id FROM ${tables.cancellations} WHERE job_id = ANY ($1::bigint[]) ORDER BY job_id FOR UPDATE
+))`,
+        values: [redriven.map(({ id }) => id)],
+      });
+    return redriven;
+  });
 }
 
 async function redrive(context: QueueContext, which: DeadLetterSelection): Promise<number> {
   const selected = selectionOf('redrive', which);
   const store = storeOf(context);
-  const { queue } = selected;
   let count = 0;
   for (const filter of partsOf(selected, REDRIVE_PAGE)) {
     // Each page begins where the one before has ended: what died again meanwhile is left, so that there is an end.
     for (let afterId: JobId | undefined; ; ) {
-      const page =
-        queue === undefined
-          ? await redriveListed(context, store, filter, afterId)
-          : await redriveOf(context, store, queue, filter, afterId);
-      if (page.lastId === undefined) break;
-      afterId = page.lastId;
-      if (page.redriven.length === 0) continue;
-      count += page.redriven.length;
-      for (const name of page.queues) context.signal(name);
-      context.emit({ kind: 'redriven', ids: page.redriven });
+      const page = await redrivePage(context, store, filter, afterId);
+      const last = page.at(-1);
+      if (last === undefined) break;
+      afterId = last.id;
+      count += page.length;
+      for (const queue of new Set(page.map((job) => job.queue))) context.signal(queue);
+      context.emit({ kind: 'redriven', ids: page.map(({ id }) => id) });
     }
   }
   return count;
@@ -166,21 +150,17 @@ async function anyKeys({ driver, tables }: QueueContext): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** Purges a page that is read first, and forgets the keys of what is gone then: some may have been redriven meanwhile. */
-async function purgeKeyed(
+/** Purges a page, and with it its concurrency keys where there are any. Returns how many went. */
+async function purgePage(
   context: QueueContext,
   store: DeadLetterStore,
   filter: DeadLetterFilter,
+  keyed: boolean,
 ): Promise<number> {
-  const inspection = requireInspection(context);
-  const ids = (await store.list(context.driver, filter, undefined, KEYED_PAGE)).map(({ id }) => id);
-  if (ids.length === 0) return 0;
-  return context.driver.transaction(async (tx) => {
-    const purged = await store.purge(tx, { ...filter, ids }, KEYED_PAGE);
-    const left = new Set((await inspection.find(tx, ids)).map(({ id }) => id));
-    const gone = ids.filter((id) => !left.has(id));
-    if (gone.length > 0) await dropJobKeys(tx, context, gone);
-    return purged;
+  return changeByIndex(context.driver, async (tx) => {
+    const purged = await store.purge(tx, filter, PURGE_PAGE);
+    if (keyed && purged.length > 0) await dropJobKeys(tx, context, purged);
+    return purged.length;
   });
 }
 
@@ -191,9 +171,7 @@ async function purge(context: QueueContext, which: DeadLetterSelection): Promise
   const keyed = await anyKeys(context);
   for (const filter of partsOf(selected, PURGE_PAGE))
     for (let purged = 1; purged > 0; ) {
-      purged = keyed
-        ? await purgeKeyed(context, store, filter)
-        : await store.purge(context.driver, filter, PURGE_PAGE);
+      purged = await purgePage(context, store, filter, keyed);
       count += purged;
       if (purged > 0) context.emit({ kind: 'purged', count: purged });
     }

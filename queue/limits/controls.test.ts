@@ -110,6 +110,23 @@ test('cancelled jobs of the queue are told at each look', async () => {
   await controls.close();
 });
 
+test('words that nobody has taken away do not hide a later one', async () => {
+  await using driver = pgDriver(database.settings);
+  await using queue = createQueue({ driver, schema: 'orphaned words', wakeup: 'poll' });
+  await queue.install();
+  const { cancellations } = queue.context.tables;
+  await driver.query({
+    text: `INSERT INTO ${cancellations} (job_id, queue, at)
+SELECT id, 'q', now() - interval '1 hour' FROM generate_series(1, 10000) AS id`,
+  });
+  await driver.query({ text: `INSERT INTO ${cancellations} (job_id, queue) VALUES (10001, 'q')` });
+  const told: (readonly JobId[])[] = [];
+  const controls = controlsOf(queue, { onCancelled: (ids) => told.push(ids) });
+  await controls.start();
+  await controls.close();
+  assert.deepEqual([told.length, told[0]?.length, told[0]?.[0]], [1, 10_000, '10001']);
+});
+
 test('over a schema of the version before nothing is limited, which is said once, until it is installed', async () => {
   await using driver = pgDriver(database.settings);
   await using queue = createQueue({ driver, schema: 'before', wakeup: 'poll' });

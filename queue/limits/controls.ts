@@ -26,7 +26,7 @@ const AFTER_SIGNAL_MS = 1000;
 /** Mean time between two looks without a signal, where signals arrive and where they do not. */
 const SIGNALLED_MS = 10_000;
 const POLLING_MS = 1000;
-/** Cancelled jobs per look. */
+/** Cancelled jobs per look, the latest: words of jobs that nobody will settle lie for a day, and must not hide others. */
 const CANCELLED_MAX = 10_000;
 /** What PostgreSQL calls a table that is not there. */
 const UNDEFINED_TABLE = '42P01';
@@ -60,7 +60,7 @@ export class Controls {
     const { settings, cancellations } = options.context.tables;
     this.#look = prepared(`
 SELECT ${SETTING_COLUMNS},
-  ARRAY (SELECT job_id FROM ${cancellations} WHERE queue = $1 ORDER BY job_id LIMIT ${CANCELLED_MAX}) AS cancelled
+  ARRAY (SELECT job_id FROM ${cancellations} WHERE queue = $1 ORDER BY at DESC, job_id LIMIT ${CANCELLED_MAX}) AS cancelled
 FROM (VALUES (1)) AS one LEFT JOIN ${settings} AS setting ON setting.queue = $1`);
   }
 

@@ -96,7 +96,7 @@ export async function listDeadLetters(scene: Scene, { letters, after, limit }: O
   await list(scene, deadLetters, { filter: filterOf(model, letters), afterId, limit });
 }
 
-/** Redrives and purges at once. What there was and what is left is listed: a purge tells no ids. */
+/** Redrives and purges at once. What there was and what is left is listed, and a purge judged by how many went. */
 export async function emptyDeadLetters(scene: Scene, { letters, by, limit }: Of<'empty'>): Promise<void> {
   const { model, slot } = scene;
   const { deadLetters } = slot.strategy;
@@ -105,10 +105,10 @@ export async function emptyDeadLetters(scene: Scene, { letters, by, limit }: Of<
   const filter = filterOf(model, letters);
   const { answer, at } = await timed(() =>
     Promise.all(
-      by.map((what) =>
+      by.map(async (what) =>
         what === 'redrive'
-          ? deadLetters.redrive(slot.driver, filter, limit)
-          : deadLetters.purge(slot.driver, filter, limit),
+          ? (await deadLetters.redrive(slot.driver, filter, limit)).map(({ id }) => id)
+          : (await deadLetters.purge(slot.driver, filter, limit)).length,
       ),
     ),
   );
@@ -126,6 +126,6 @@ export async function purgeAll({ model, slot }: Scene): Promise<void> {
   const dead = [...model.jobs.values()].filter(IS.dead);
   if (deadLetters === undefined || dead.length === 0) return;
   const { answer, at } = await timed(() => deadLetters.purge(slot.driver, {}, ALL));
-  const emptied = { filter: {}, limit: ALL, redriven: [], purged: [answer], left: new Set<JobId>() };
+  const emptied = { filter: {}, limit: ALL, redriven: [], purged: [answer.length], left: new Set<JobId>() };
   judgeEmptied(model, emptied, at);
 }

@@ -146,7 +146,12 @@ test('a look-up, a removal and a page of dead letters cost what is asked for, wi
         PAGE,
         async () => (await deadLetters.redrive(watched, { queue: 'rare' }, 1)).length,
       ],
-      ['purge of a queue', 1, PAGE, async () => deadLetters.purge(watched, { queue: 'rare' }, 1)],
+      [
+        'purge of a queue',
+        1,
+        PAGE,
+        async () => (await deadLetters.purge(watched, { queue: 'rare' }, 1)).length,
+      ],
       ['redrive', PAGE, 10 * PAGE, async () => (await deadLetters.redrive(watched, {}, PAGE)).length],
     ];
     for (const [step, expected, mostRows, act] of steps) {
@@ -192,7 +197,10 @@ test('version 2 comes beside open enqueues, and leaves a worker of version 1 alo
   });
   assert.deepEqual(rows.map(({ relname }) => relname).sort(), [...strategy.relations].sort());
 
-  assert.deepEqual(await strategy.deadLetters?.redrive(driver, { queue: 'q' }, 10), ['1001', '1002']);
+  assert.deepEqual(await strategy.deadLetters?.redrive(driver, { queue: 'q' }, 10), [
+    { id: '1001', queue: 'q' },
+    { id: '1002', queue: 'q' },
+  ]);
   await using session = await strategy.openWorker(await driver.connect('worker'), 'tester');
   const jobs = await session.claim('q', 2, 60_000);
   await session.settle(jobs.map((job) => ({ kind: 'retry', job, delayMs: 0, error: 'of now' })));

@@ -120,7 +120,10 @@ for (const name of LAYOUTS)
     await old.query(buryAsBefore(schema, '1002'));
 
     const { deadLetters, inspection } = strategy;
-    assert.deepEqual(await deadLetters?.redrive(driver, { queue: 'q' }, 10), ['1001', '1002']);
+    assert.deepEqual(await deadLetters?.redrive(driver, { queue: 'q' }, 10), [
+      { id: '1001', queue: 'q' },
+      { id: '1002', queue: 'q' },
+    ]);
     const [record] = (await inspection?.find(driver, ['1001'])) ?? [];
     assert.deepEqual(record?.errors, [{ attempt: 0, atMs: 0, error: 'Error: of before\n    at line 1\n' }]);
     await using session = await strategy.openWorker(await driver.connect('worker'), 'tester');

@@ -1,10 +1,16 @@
 // Which jobs are done?
+//
+// Days have partitions, and to plan a statement the server locks each one that it may read, with its three indexes: of ten years
+// that is more than its lock table holds. So a list goes back from the newest day in windows, whose bounds are literals: what
+// is outside is left out before it is locked, be the plan for these values or for any.
 
-import type { QueueContext } from '../context.ts';
+import type { Database } from '../drivers/driver.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import { requireQueueName } from '../job.ts';
 import { requireJobId } from '../jobs/job-id.ts';
 import { requireKnownKeys, said } from '../keys.ts';
+import type { QueueTables } from '../schema/queue-tables.ts';
+import { quoteLiteral } from '../sql.ts';
 import type { JobId } from '../strategy.ts';
 import type { FinishedOutcome } from './history.ts';
 import { requireWhole } from './rules.ts';
@@ -49,6 +55,14 @@ export interface FinishedJobs {
   list(filter?: FinishedFilter): Promise<readonly FinishedJob[]>;
 }
 
+const DAY_MS = 86_400_000;
+/** Days of the first window, by how much each is longer than the one before, and of the longest. */
+const FIRST_DAYS = 2;
+const GROWTH = 4;
+const MOST_DAYS = 64;
+/** No retention is longer. */
+const KEPT_DAYS = 3650;
+
 interface Row {
   readonly job_id: string;
   readonly queue: string;
@@ -80,18 +94,23 @@ class Conditions {
     );
   }
 
-  get text(): string {
-    return this.#texts.length === 0 ? '' : `WHERE ${this.#texts.join(' AND ')}`;
+  /** With conditions that have no parameters. */
+  text(...more: readonly string[]): string {
+    const texts = [...this.#texts, ...more];
+    return texts.length === 0 ? '' : `WHERE ${texts.join(' AND ')}`;
   }
 }
 
-/** The bound on the time alone lets the server leave out later days; the pair of both lets it start within a day. */
-function addBefore(where: Conditions, before: NonNullable<FinishedFilter['before']>): void {
+/**
+ * The bound on the time alone lets the server leave out later days; the pair of both lets it start within a day. Returns that time,
+ * in ms.
+ */
+function addBefore(where: Conditions, before: NonNullable<FinishedFilter['before']>): number {
   if (before instanceof Date) {
     if (Number.isNaN(before.getTime()))
       throw new InvalidArgumentError('before is no valid date: give a Date or a finished job');
     where.add('finished_at < $::timestamptz', before.toISOString());
-    return;
+    return before.getTime();
   }
   const { finishedAtMs, jobId } = before;
   if (!Number.isFinite(finishedAtMs))
@@ -102,6 +121,52 @@ function addBefore(where: Conditions, before: NonNullable<FinishedFilter['before
   const at = finishedAtMs / 1000;
   where.add('finished_at <= to_timestamp($::float8)', at);
   where.add('(finished_at, job_id) < (to_timestamp($::float8), $::bigint)', at, jobId);
+  return finishedAtMs;
+}
+
+/** Present midnight, and that of the oldest day that has a partition; in ms. Reads the catalogue alone. */
+async function readDays(
+  db: Database,
+  { finished }: QueueTables,
+): Promise<{ readonly todayMs: number; readonly oldestMs: number }> {
+  const { rows } = await db.query<{ readonly today: string; readonly oldest: string | null }>({
+    text: `
+SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS today, (
+  SELECT regexp_replace(min(part.relname::text COLLATE "C"), '.*(....)(..)(..)$', '\\1-\\2-\\3')
+  FROM pg_catalog.pg_inherits AS link
+  JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid
+  WHERE link.inhparent = to_regclass($1) AND part.relname ~ '^queue_finished_[0-9]{8}$'
+) AS oldest`,
+    values: [finished],
+  });
+  const { today = '', oldest = null } = rows[0] ?? {};
+  const todayMs = Date.parse(today);
+  const oldestMs = oldest === null ? todayMs : Date.parse(oldest);
+  // What only looks like a day is none. None is kept for longer than that.
+  return { todayMs, oldestMs: Math.max(todayMs - KEPT_DAYS * DAY_MS, oldestMs || todayMs) };
+}
+
+/**
+ * Bounds of one window after the other, the newest first, as conditions without parameters. The last one has no lower bound: there
+ * lie the rest of the default partition, and what somebody else has attached.
+ */
+function* windowsOf(beforeMs: number, todayMs: number, oldestMs: number): Generator<readonly string[]> {
+  const instant = (ms: number) => `${quoteLiteral(new Date(ms).toISOString())}::timestamptz`;
+  const newestMs = Math.floor(beforeMs / DAY_MS) * DAY_MS;
+  const fromMs = Math.max(oldestMs, Math.min(todayMs, newestMs));
+  let upper = newestMs > todayMs ? undefined : instant(fromMs + DAY_MS);
+  let lowerMs = fromMs - (FIRST_DAYS - 1) * DAY_MS;
+  for (let days = FIRST_DAYS; lowerMs > oldestMs; lowerMs -= days * DAY_MS) {
+    const lower = instant(lowerMs);
+    yield [`finished_at >= ${lower}`, ...below(upper)];
+    upper = lower;
+    days = Math.min(MOST_DAYS, days * GROWTH);
+  }
+  yield below(upper);
+}
+
+function below(upper: string | undefined): readonly string[] {
+  return upper === undefined ? [] : [`finished_at < ${upper}`];
 }
 
 function toFinished(row: Row): FinishedJob {
@@ -120,7 +185,29 @@ function toFinished(row: Row): FinishedJob {
 }
 
 /** What `queue.finished` is. */
-export function finishedJobs({ driver, tables }: QueueContext): FinishedJobs {
+export function finishedJobs({
+  driver,
+  tables,
+}: {
+  readonly driver: Database;
+  readonly tables: QueueTables;
+}): FinishedJobs {
+  async function read(where: string, values: readonly unknown[], limit: number): Promise<readonly Row[]> {
+    const { rows } = await driver.query<Row>({
+      text: `
+SELECT job_id::text AS job_id, queue, outcome, attempt, priority, worker,
+  (extract(epoch FROM started_at) * 1000)::float8 AS started_ms,
+  (extract(epoch FROM finished_at) * 1000)::float8 AS finished_ms,
+  error, payload, payload IS NOT NULL AS has_payload
+FROM ${tables.finished}
+${where}
+ORDER BY finished_at DESC, job_id DESC
+LIMIT ${limit}`,
+      values,
+    });
+    return rows;
+  }
+
   return {
     async list(filter = {}) {
       requireKnownKeys('a list of finished jobs', filter, ['queue', 'jobId', 'before', 'limit']);
@@ -135,20 +222,14 @@ export function finishedJobs({ driver, tables }: QueueContext): FinishedJobs {
         requireJobId('jobId', jobId);
         where.add('job_id = $::bigint', jobId);
       }
-      if (before !== undefined) addBefore(where, before);
-      const { rows } = await driver.query<Row>({
-        text: `
-SELECT job_id::text AS job_id, queue, outcome, attempt, priority, worker,
-  (extract(epoch FROM started_at) * 1000)::float8 AS started_ms,
-  (extract(epoch FROM finished_at) * 1000)::float8 AS finished_ms,
-  error, payload, payload IS NOT NULL AS has_payload
-FROM ${tables.finished}
-${where.text}
-ORDER BY finished_at DESC, job_id DESC
-LIMIT ${limit}`,
-        values: where.values,
-      });
-      return rows.map(toFinished);
+      const beforeMs = before === undefined ? Number.POSITIVE_INFINITY : addBefore(where, before);
+      const { todayMs, oldestMs } = await readDays(driver, tables);
+      const found: Row[] = [];
+      for (const bounds of windowsOf(beforeMs, todayMs, oldestMs)) {
+        found.push(...(await read(where.text(...bounds), where.values, limit - found.length)));
+        if (found.length >= limit) break;
+      }
+      return found.map(toFinished);
     },
   };
 }

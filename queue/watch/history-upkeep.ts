@@ -1,7 +1,8 @@
 // How does each day get its partition of finished jobs, and lose it when it is old?
 //
 // The default partition is the safety net: what is recorded on a day that has none lies there, and is moved when the day gets
-// its own. In the ordinary course it stays empty, as partitions are made two days ahead.
+// its own. In the ordinary course it stays empty, as partitions are made two days ahead. A day of which too much lies there for
+// writers to wait meanwhile stays there, and is deleted row by row when it is old.
 
 import type { Database } from '../drivers/driver.ts';
 import { InvalidArgumentError } from '../errors.ts';
@@ -20,10 +21,14 @@ export interface HistoryUpkeep {
 /** Days beyond today that have a partition. */
 const DAYS_AHEAD = 2;
 const DAY_MS = 86_400_000;
-/** Behind a lock that is waited for, each settle that records waits too. A writer's transaction is over sooner. */
-const LOCK_TIMEOUT = '1s';
-/** While writers are kept out altogether: in this time a list is read, and a dump is not to be waited for. */
-const SHUT_TIMEOUT = '200ms';
+/** For one's turn: nobody else waits meanwhile. */
+const TURN_TIMEOUT = '1s';
+/** Behind a lock on a table that is waited for, each settle that records may wait too. A writer's transaction is over sooner. */
+const LOCK_TIMEOUT = '200ms';
+/** Rows of a day that are moved while writers wait. */
+const MOVED_MAX = 2_000;
+/** Old rows that one statement deletes from the default partition. */
+const DELETED_MAX = 2_000;
 /** PostgreSQL's lock_not_available. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
@@ -34,23 +39,43 @@ interface Look {
   readonly today: Day;
   /** Unqualified names. */
   readonly partitions: readonly string[];
-  /** Days of what lies in the default partition. */
+  /** Days of what lies in the default partition, and those among them that are too full to be moved. */
   readonly astray: readonly Day[];
+  readonly crowded: readonly Day[];
 }
 
-/** Reads the catalogue and the default partition, and locks nothing. Parameter: the qualified name of the table. */
+/**
+ * Reads the catalogue and, from day to day by its index, the default partition: whoever wants that to himself waits for a reader.
+ * Parameter: the qualified name of the table.
+ */
 function lookSql({ finishedDefault }: QueueTables): string {
-  const day = (instant: string) => `to_char(${instant} AT TIME ZONE 'UTC', 'YYYY-MM-DD')`;
+  const text = (day: string) => `to_char(${day}, 'YYYY-MM-DD')`;
+  const first = (where: string) =>
+    `SELECT date_trunc('day', min(finished_at) AT TIME ZONE 'UTC') FROM ${finishedDefault} ${where}`;
   return `
+WITH RECURSIVE days (day) AS (
+  SELECT (${first('')})
+  UNION ALL
+  SELECT (${first(`WHERE finished_at >= (day + interval '1 day') AT TIME ZONE 'UTC'`)}) FROM days WHERE day IS NOT NULL
+), astray AS MATERIALIZED (
+  SELECT day, EXISTS (
+    SELECT FROM ${finishedDefault}
+    WHERE finished_at >= day AT TIME ZONE 'UTC' AND finished_at < (day + interval '1 day') AT TIME ZONE 'UTC'
+    OFFSET ${MOVED_MAX}
+  ) AS crowded
+  FROM days
+  WHERE day IS NOT NULL
+)
 SELECT
-  ${day('now()')} AS today,
+  ${text(`now() AT TIME ZONE 'UTC'`)} AS today,
   ARRAY(
     SELECT part.relname::text
     FROM pg_catalog.pg_inherits AS link
     JOIN pg_catalog.pg_class AS part ON part.oid = link.inhrelid
     WHERE link.inhparent = to_regclass($1)
   ) AS partitions,
-  ARRAY(SELECT DISTINCT ${day('finished_at')} FROM ${finishedDefault}) AS astray`;
+  ARRAY(SELECT ${text('day')} FROM astray) AS astray,
+  ARRAY(SELECT ${text('day')} FROM astray WHERE crowded) AS crowded`;
 }
 
 const addDays = (day: Day, days: number): Day =>
@@ -76,26 +101,28 @@ async function inTurn(db: Database, { finished }: QueueTables, body: string): Pr
   const text = [
     'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
     'SET LOCAL client_min_messages = warning',
-    `SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`,
+    `SET LOCAL lock_timeout = '${TURN_TIMEOUT}'`,
     `SELECT pg_advisory_xact_lock(hashtextextended(${quoteLiteral(`claimbench ${finished}`)}, 0))`,
+    `SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`,
     `DO ${quoteLiteral(block)}`,
   ].join(';\n');
   await db.query({ text });
 }
 
 /**
- * Whoever records waits meanwhile, before he has chosen a partition: one that had chosen the default one would be refused by it
- * when it no longer takes the day, and his settle with him. ATTACH by itself lets writers through; PARTITION OF would shut readers out.
+ * Of a day that has begun, or may begin meanwhile, whoever records waits before he has chosen a partition: one that had chosen the
+ * default one would be refused by it when it no longer takes the day, and his settle with him. So writers are shut out first, and
+ * the default partition's readers after them. Of a later day nobody records, and no writer waits.
+ * ATTACH by itself lets writers through; PARTITION OF would shut readers out.
  */
-function makeSql(tables: QueueTables, day: Day): string {
+function makeSql(tables: QueueTables, day: Day, shutWriters: boolean): string {
   const partition = qualify(tables.schema, partitionOf(day));
   const [from, to] = [instantOf(day), instantOf(addDays(day, 1))];
   return `
   IF ${isPartition(tables, partition)} THEN RETURN; END IF;
-  LOCK TABLE ONLY ${tables.finished} IN SHARE ROW EXCLUSIVE MODE;
-  SET LOCAL lock_timeout = '${SHUT_TIMEOUT}';
-  LOCK TABLE ${tables.finishedDefault} IN ACCESS EXCLUSIVE MODE;
   CREATE TABLE ${partition} (LIKE ${tables.finished} INCLUDING ALL);
+  ${shutWriters ? `LOCK TABLE ONLY ${tables.finished} IN SHARE ROW EXCLUSIVE MODE;` : ''}
+  LOCK TABLE ${tables.finishedDefault} IN ACCESS EXCLUSIVE MODE;
   WITH moved AS (
     DELETE FROM ${tables.finishedDefault} WHERE finished_at >= ${from} AND finished_at < ${to} RETURNING *
   )
@@ -103,13 +130,34 @@ function makeSql(tables: QueueTables, day: Day): string {
   ALTER TABLE ${tables.finished} ATTACH PARTITION ${partition} FOR VALUES FROM (${from}) TO (${to});`;
 }
 
-/** One transaction for both: a process that died between them would leave a table that nobody knows. */
+/**
+ * One transaction for both: a process that died between them would leave a table that nobody knows. The table of all days comes
+ * last, as every writer waits behind whoever waits for it: a long reader is met before that, at the old day or the default one.
+ * Who has the table and waits for either goes on when this gives up.
+ */
 function dropSql(tables: QueueTables, day: Day): string {
   const partition = qualify(tables.schema, partitionOf(day));
   return `
   IF NOT ${isPartition(tables, partition)} THEN RETURN; END IF;
+  LOCK TABLE ${partition} IN ACCESS EXCLUSIVE MODE;
+  LOCK TABLE ${tables.finishedDefault} IN ACCESS EXCLUSIVE MODE;
+  LOCK TABLE ONLY ${tables.finished} IN ACCESS EXCLUSIVE MODE;
   ALTER TABLE ${tables.finished} DETACH PARTITION ${partition};
   DROP TABLE ${partition};`;
+}
+
+/** Deletes what is older than the day `oldest` from the default partition, page by page. What others delete is left to them. */
+async function deleteAstray(db: Database, { finishedDefault }: QueueTables, oldest: Day): Promise<void> {
+  const text = `
+DELETE FROM ${finishedDefault} WHERE ctid = ANY (ARRAY (
+  SELECT ctid FROM ${finishedDefault}
+  WHERE finished_at < ${instantOf(oldest)}
+  ORDER BY finished_at
+  LIMIT ${DELETED_MAX}
+  FOR UPDATE SKIP LOCKED
+))`;
+  for (let deleted = DELETED_MAX; deleted === DELETED_MAX; )
+    ({ rowCount: deleted } = await db.query({ text }));
 }
 
 function isPartition({ finished }: QueueTables, partition: string): string {
@@ -135,17 +183,14 @@ export async function tendHistory(
   const there = new Set(look.partitions.map(dayOf));
   const wanted = new Set(look.astray.filter((day) => day >= oldest));
   for (let ahead = 0; ahead <= DAYS_AHEAD; ahead += 1) wanted.add(addDays(today, ahead));
+  const crowded = new Set(look.crowded);
   const old = [...there].filter((day) => day !== undefined).filter((day) => day < oldest);
 
   const done = { made: [] as Day[], dropped: [] as Day[] };
   try {
-    if (look.astray.some((day) => day < oldest))
-      await db.query({
-        text: `DELETE FROM ${tables.finishedDefault} WHERE finished_at < $1::timestamptz`,
-        values: [`${oldest} 00:00:00+00`],
-      });
-    for (const day of [...wanted].filter((one) => !there.has(one)).sort()) {
-      await inTurn(db, tables, makeSql(tables, day));
+    if (look.astray.some((day) => day < oldest)) await deleteAstray(db, tables, oldest);
+    for (const day of [...wanted].filter((one) => !there.has(one) && !crowded.has(one)).sort()) {
+      await inTurn(db, tables, makeSql(tables, day, day <= addDays(today, 1)));
       done.made.push(day);
     }
     for (const day of old.sort()) {

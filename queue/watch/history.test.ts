@@ -14,6 +14,7 @@ import {
   type Queue,
 } from '../index.ts';
 import { qualify } from '../sql.ts';
+import { finishedJobs } from './finished.ts';
 import { type Finish, History } from './history.ts';
 import { requireRetention } from './retention.ts';
 
@@ -222,6 +223,63 @@ FROM generate_series(1, 500) AS nth`,
   );
 });
 
+test('a list reads no more days than it needs, and leaves none out', async () => {
+  const queue = await openQueue();
+  const { tables } = queue.context;
+  const days = 150;
+  // Each tenth day has none, and what is older than all of them has none.
+  await driver.query({
+    text: `DO $do$
+DECLARE day date;
+BEGIN
+  FOR back IN 0..${days} LOOP
+    CONTINUE WHEN back % 10 = 5;
+    day := (now() AT TIME ZONE 'UTC')::date - back;
+    EXECUTE format('CREATE TABLE %s PARTITION OF ${tables.finished} FOR VALUES FROM (%L) TO (%L)',
+      '${queue.schema}.queue_finished_' || to_char(day, 'YYYYMMDD'), day || ' 00:00+00', day + 1 || ' 00:00+00');
+  END LOOP;
+END $do$`,
+  });
+  await driver.query({
+    text: `INSERT INTO ${tables.finished} (finished_at, job_id, attempt, priority, outcome, worker, queue)
+SELECT date_trunc('day', now(), 'UTC') - back * interval '1 day' + nth * interval '1 hour', 1000 - 3 * back + nth, 1, 0,
+  'completed', 'w', CASE WHEN back = 149 THEN 'rare' ELSE 'q' END
+FROM generate_series(-1, ${days + 20}) AS back, generate_series(0, 2) AS nth`,
+  });
+  const expected = Array.from({ length: 3 * (days + 22) }, (_, n) => String(1005 - n));
+  const ids = async (filter: Parameters<Queue['finished']['list']>[0]) =>
+    (await queue.finished.list(filter)).map(({ jobId }) => jobId);
+  assert.deepEqual(await ids({ limit: 10_000 }), expected);
+  const paged: string[] = [];
+  for (let page = await queue.finished.list({ limit: 10 }); page.length > 0; ) {
+    paged.push(...page.map(({ jobId }) => jobId));
+    const last = page.at(-1);
+    page = last === undefined ? [] : await queue.finished.list({ limit: 10, before: last });
+  }
+  assert.deepEqual(paged, expected);
+  assert.deepEqual(await ids({ queue: 'rare' }), ['555', '554', '553']);
+  assert.deepEqual(await ids({ jobId: '490' }), ['490']);
+  const midnight = new Date(new Date().toISOString().slice(0, 10)).getTime();
+  const before = new Date(midnight - 70 * 86_400_000);
+  assert.deepEqual(await ids({ before, limit: 1 }), ['789']);
+  assert.deepEqual(await ids({ before: new Date('1970-01-02') }), []);
+  assert.equal((await ids({ before: new Date('9999-01-01'), limit: 4 })).length, 4);
+
+  // Even behind a pooler whose sessions plan for any values.
+  for (const mode of ['auto', 'force_generic_plan'])
+    for (const filter of [{ limit: 6 }, { limit: 3, before }]) {
+      await using connection = await driver.connect('locks');
+      await connection.query({ text: `SET plan_cache_mode = ${mode}` });
+      await connection.query({ text: 'BEGIN' });
+      assert.equal((await finishedJobs({ driver: connection, tables }).list(filter)).length, filter.limit);
+      const { rows } = await connection.query({
+        text: `SELECT DISTINCT relname FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+WHERE pid = pg_backend_pid() AND relkind = 'r' AND relname LIKE 'queue_finished%'`,
+      });
+      assert(rows.length <= 5, `${rows.length} of ${days} days were locked`);
+    }
+});
+
 test('over midnight no job is lost, and each lies in the partition of its day', async () => {
   const queue = await openQueue();
   const history = new History(queue.context);
@@ -332,14 +390,83 @@ test('who records while a partition is made is neither refused nor lost', async 
   await using first = await driver.connect('first');
   await first.query({ text: 'BEGIN' });
   await history.record(first, 'w', [finish(1)], at);
-  const upkeep = history.upkeep(1, '2026-06-01');
+  // It waits for less than a slow machine may need to go on.
+  const upkeep = (async () => {
+    while ((await history.upkeep(1, '2026-06-01')).postponed);
+  })();
   await waiting('LOCK TABLE');
   const second = history.record(driver, 'w', [finish(2)], at);
   await waiting('INSERT INTO');
   await first.query({ text: 'COMMIT' });
-  await second;
-  assert.deepEqual((await upkeep).postponed, false);
+  await Promise.all([second, upkeep]);
   assert.deepEqual(await places(queue), { 20260601: 2, 20260602: 0, 20260603: 0, default: 0 });
+});
+
+/** Records as somebody who waits for no lock, until `upkeep` is done. Returns how often. */
+async function recordMeanwhile(history: History, at: Date, upkeep: Promise<unknown>): Promise<number> {
+  await using hasty = await driver.connect('hasty');
+  await hasty.query({ text: `SET lock_timeout = '20ms'` });
+  let over = false;
+  const ended = upkeep.finally(() => {
+    over = true;
+  });
+  let records = 0;
+  while (!over) {
+    await history.record(hasty, 'w', [finish(1)], at);
+    records += 1;
+  }
+  await ended;
+  return records;
+}
+
+test('nobody who records waits while an old day, or one to come, waits for a long reader', async () => {
+  const queue = await openQueue();
+  const { finished, finishedDefault } = queue.context.tables;
+  const history = new History(queue.context);
+  await history.upkeep(3650, '2026-07-01');
+  await history.upkeep(3650, '2026-07-03');
+  const at = new Date('2026-07-03T12:00:00Z');
+  await using reader = await driver.connect('reader');
+  for (const [what, today] of [
+    [`${finished} WHERE finished_at < '2026-07-01 12:00:00+00'`, '2026-07-03'],
+    [finishedDefault, '2026-07-03'],
+    [finishedDefault, '2026-07-04'],
+  ] as const) {
+    await reader.query({ text: 'BEGIN' });
+    await reader.query({ text: `SELECT count(*) FROM ${what}` });
+    const upkeep = history.upkeep(1, today);
+    assert(await recordMeanwhile(history, at, upkeep), what);
+    assert.deepEqual(await upkeep, { made: [], dropped: [], postponed: true });
+    await reader.query({ text: 'COMMIT' });
+  }
+  const { made, dropped } = await history.upkeep(1, '2026-07-04');
+  assert.deepEqual([made, dropped], [['2026-07-06'], ['2026-07-01', '2026-07-02']]);
+});
+
+test('a day of which too much lies in the default partition stays there, and is deleted when it is old', async () => {
+  const queue = await openQueue();
+  const history = new History(queue.context);
+  const { finished } = queue.context.tables;
+  const fill = (day: string, jobs: number) =>
+    driver.query({
+      text: `INSERT INTO ${finished} (finished_at, job_id, attempt, priority, outcome, worker, queue)
+SELECT $1::timestamptz + nth * interval '1 s', nth, 1, 0, 'completed', 'w', 'q' FROM generate_series(1, $2::integer) AS nth`,
+      values: [`${day} 08:00:00+00`, jobs],
+    });
+  await fill('2026-07-01', 5_000);
+  await fill('2026-07-02', 2_000);
+  await fill('2026-07-03', 2_001);
+  assert.deepEqual(await history.upkeep(2, '2026-07-03'), {
+    made: ['2026-07-02', '2026-07-04', '2026-07-05'],
+    dropped: [],
+    postponed: false,
+  });
+  assert.deepEqual(await places(queue), { 20260702: 2_000, 20260704: 0, 20260705: 0, default: 7_001 });
+  assert.equal((await queue.finished.list({ limit: 10_000 })).length, 9_001);
+  await history.upkeep(2, '2026-07-04');
+  assert.equal((await places(queue))['default'], 2_001);
+  await history.upkeep(2, '2026-07-06');
+  assert.equal((await places(queue))['default'], 0);
 });
 
 test('a lock that is not to be had puts the rest off, and changes nothing', async () => {

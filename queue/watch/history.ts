@@ -88,9 +88,11 @@ export class History {
 
   /**
    * Makes the partitions of today and the two days ahead, moves into theirs what lies in the default one, and drops those
-   * of which every job finished more than `days` days (1…3,650) ago. Any number of processes may do so at any time; one that
+   * of which every job finished more than `days` days (1…3,650) ago. A day of which more than 2,000 jobs lie in the default one
+   * gets none: they stay there, and are deleted when they are as old. Any number of processes may do so at any time; one that
    * finds nothing to do sends one statement and locks nothing. Once an hour is plenty. `today` (YYYY-MM-DD) takes the place
-   * of the server's date, for tests. Rejects with the driver's error; a lock that is not to be had within 1 s is no error.
+   * of the server's date, for tests. Rejects with the driver's error; a lock that is not to be had is no error: on tables it is
+   * waited for 200 ms at most, as settles that record may wait behind it.
    */
   async upkeep(days: number, today?: string): Promise<HistoryUpkeep> {
     requireDays(days);

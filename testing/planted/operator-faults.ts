@@ -1,10 +1,17 @@
 // Which faults of cancelling, redriving and putting off must the model test notice, and by which words?
 
-import { type Database, type JobId, qualify, type StrategyFactory } from '../../queue/index.ts';
+import {
+  type Database,
+  type JobId,
+  qualify,
+  type Redriven,
+  type StrategyFactory,
+} from '../../queue/index.ts';
 import { planted } from './plant.ts';
 
 /** A job of packed leases that is ready is a row here. */
-function changeReady(db: Database, schema: string, change: string, ids: readonly JobId[]) {
+function changeReady(db: Database, schema: string, change: string, jobs: readonly Redriven[]) {
+  const ids = jobs.map(({ id }) => id);
   return db.query({ text: change.replace('ready', qualify(schema, 'ready')), values: [ids] });
 }
 
@@ -47,14 +54,14 @@ SELECT job ->> 0 AS id FROM gone CROSS JOIN LATERAL json_array_elements(jobs::js
     planted('redrives-with-old-attempts', 'packed-lease', () => ({}), {
       deadLetters: (sound, schema) => ({
         async redrive(db, filter, limit) {
-          const ids = await sound.redrive(db, filter, limit);
+          const redriven = await sound.redrive(db, filter, limit);
           await changeReady(
             db,
             schema,
             'UPDATE ready SET attempt = max_attempts - 1 WHERE id = ANY ($1)',
-            ids,
+            redriven,
           );
-          return ids;
+          return redriven;
         },
       }),
     }),
@@ -64,10 +71,10 @@ SELECT job ->> 0 AS id FROM gone CROSS JOIN LATERAL json_array_elements(jobs::js
     planted('redrive-loses-a-job', 'packed-lease', () => ({}), {
       deadLetters: (sound, schema) => ({
         async redrive(db, filter, limit) {
-          const ids = await sound.redrive(db, filter, limit);
-          if (ids.length > 1)
-            await changeReady(db, schema, 'DELETE FROM ready WHERE id = ANY ($1)', ids.slice(0, 1));
-          return ids;
+          const redriven = await sound.redrive(db, filter, limit);
+          if (redriven.length > 1)
+            await changeReady(db, schema, 'DELETE FROM ready WHERE id = ANY ($1)', redriven.slice(0, 1));
+          return redriven;
         },
       }),
     }),
@@ -77,9 +84,9 @@ SELECT job ->> 0 AS id FROM gone CROSS JOIN LATERAL json_array_elements(jobs::js
     planted('redrive-forgets-errors', 'packed-lease', () => ({}), {
       deadLetters: (sound, schema) => ({
         async redrive(db, filter, limit) {
-          const ids = await sound.redrive(db, filter, limit);
-          await changeReady(db, schema, 'UPDATE ready SET last_error = NULL WHERE id = ANY ($1)', ids);
-          return ids;
+          const redriven = await sound.redrive(db, filter, limit);
+          await changeReady(db, schema, 'UPDATE ready SET last_error = NULL WHERE id = ANY ($1)', redriven);
+          return redriven;
         },
       }),
     }),

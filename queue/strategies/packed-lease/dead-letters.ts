@@ -18,9 +18,7 @@ revived AS (
   SELECT id, max_attempts, priority, queue, error, payload
   FROM risen
   ORDER BY id
-  RETURNING id
-)
-SELECT id::text AS id FROM revived ORDER BY revived.id`;
+)`;
 }
 
 /** The dead letters of `tables`. */

@@ -1,6 +1,6 @@
 // How are dead letters listed, made jobs again, and thrown away, whatever the table of the jobs?
 
-import type { DeadLetterStore, JobId } from '../../strategy.ts';
+import type { DeadLetterStore, JobId, Redriven } from '../../strategy.ts';
 import { deadCondition } from './dead-filter.ts';
 import { msOf, type RecordRow, toRecord } from './job-record.ts';
 import { changeByIndex, readByIndex } from './planner.ts';
@@ -35,8 +35,8 @@ picked AS MATERIALIZED (
 }
 
 /**
- * The dead letters in `dead`, a table of which no row is ever updated. `revive` is SQL that makes jobs of the rows of `risen`,
- * which are those of `dead`, and returns the ids as `id`, bigint, ascending. `record` is SQL of a row's record, for other
+ * The dead letters in `dead`, a table of which no row is ever updated. `revive` is SQL of CTEs that make jobs of the rows of
+ * `risen`, which are those of `dead`. What is returned of them is narrow: a page of payloads may be a gigabyte. `record` is SQL of a row's record, for other
  * tables than `createDead` makes.
  */
 export function deadLetterStore(dead: string, revive: string, record = DEAD_RECORD): DeadLetterStore {
@@ -53,18 +53,19 @@ export function deadLetterStore(dead: string, revive: string, record = DEAD_RECO
       const text = `
 WITH ${pickedSql(dead, where, limit)}, risen AS (
   DELETE FROM ${dead} WHERE ctid = ANY (ARRAY (SELECT ctid FROM picked)) RETURNING *
-), ${revive}`;
-      const { rows } = await changeByIndex(db, (tx) => tx.query<{ readonly id: JobId }>({ text, values }));
-      return rows.map(({ id }) => id);
+), ${revive}
+SELECT id::text AS id, queue FROM risen ORDER BY risen.id`;
+      const { rows } = await changeByIndex(db, (tx) => tx.query<Redriven>({ text, values }));
+      return rows;
     },
 
     async purge(db, filter, limit) {
       const { where, values } = deadCondition(filter, undefined);
       const text = `
 WITH ${pickedSql(dead, where, limit)}
-DELETE FROM ${dead} WHERE ctid = ANY (ARRAY (SELECT ctid FROM picked))`;
-      const { rowCount } = await changeByIndex(db, (tx) => tx.query({ text, values }));
-      return rowCount;
+DELETE FROM ${dead} WHERE ctid = ANY (ARRAY (SELECT ctid FROM picked)) RETURNING id::text AS id`;
+      const { rows } = await changeByIndex(db, (tx) => tx.query<{ readonly id: JobId }>({ text, values }));
+      return rows.map(({ id }) => id);
     },
   };
 }
@@ -81,9 +82,7 @@ revived AS (
   OVERRIDING SYSTEM VALUE
   SELECT id, created_at, now(), ${DEAD_FENCE}, 0, max_attempts, priority, 'r', queue, error, payload
   FROM risen
-  RETURNING id
-)
-SELECT id::text AS id FROM revived ORDER BY revived.id`;
+)`;
 }
 
 /** The dead letters of every strategy on the shared table. */

@@ -5,11 +5,18 @@
 
 import type { AttemptError } from '../../strategy.ts';
 
-/** Characters that are kept of a job's log, the latest. */
-const ERROR_LOG_CHARACTERS = 65_536;
+/**
+ * Characters that are kept of a job's log, the latest: some seven errors of full length, or a hundred short ones. Each failed
+ * attempt writes the log anew, into the job's row and, with packed leases, into that of its lease, which the worker gets whole:
+ * so a job that fails without end costs as much WAL per attempt as this, and no more.
+ */
+const ERROR_LOG_CHARACTERS = 16_384;
 
 /** Characters that are kept of one error, the first: escaped, each takes six at most, so that the latest always fits whole. */
-const ERROR_CHARACTERS = 8_192;
+const ERROR_CHARACTERS = 2_000;
+
+/** Lengths at which a log was cut, by this version and by that before it. */
+const CUT_CHARACTERS: readonly number[] = [ERROR_LOG_CHARACTERS, 65_536];
 
 /**
  * SQL of the log `log` with one failed attempt more. All are SQL: `log` a text, NULL while there is none; `attempt` a number,
@@ -50,7 +57,7 @@ export function parseErrors(log: string | null): readonly AttemptError[] {
 
 /** Whether the log's beginning is lost. The server counts code points, hence not `length`. */
 function wasCut(log: string): boolean {
-  return log.length >= ERROR_LOG_CHARACTERS && Array.from(log).length >= ERROR_LOG_CHARACTERS;
+  return log.length >= ERROR_LOG_CHARACTERS && CUT_CHARACTERS.includes(Array.from(log).length);
 }
 
 function parseEntry(line: string): AttemptError | undefined {

@@ -61,11 +61,9 @@ revived AS (
   OVERRIDING SYSTEM VALUE
   SELECT id, created_at, now(), max_attempts, priority, queue, error, payload
   FROM risen
-  RETURNING id
 ), readied AS (
   INSERT INTO ${tables.ready} (job_id, fence, attempt, priority, queue)
   SELECT id, ${DEAD_FENCE}, 0, priority, queue
   FROM risen
-)
-SELECT id::text AS id FROM revived ORDER BY revived.id`;
+)`;
 }

@@ -39,7 +39,5 @@ revived AS (
   OVERRIDING SYSTEM VALUE
   SELECT id, created_at, now(), ${DEAD_FENCE} + 1, max_attempts, queue, error, payload
   FROM risen
-  RETURNING id
-)
-SELECT id::text AS id FROM revived ORDER BY revived.id`;
+)`;
 }

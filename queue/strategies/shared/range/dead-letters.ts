@@ -31,8 +31,7 @@ placed AS MATERIALIZED (
   SELECT id, now(), 0, max_attempts, priority, queue, last_error, payload
   FROM placed
   WHERE lane IS NULL
-)
-SELECT id::text AS id FROM risen ORDER BY risen.id`;
+)`;
 }
 
 /** The dead letters of `tables`. */

@@ -184,7 +184,7 @@ for (const factory of [rangeLease, ring]) {
     const redriven: JobId[] = [];
     const redrives = [40, 100].map(async (limit) => {
       while ((await deadLetters.list(driver, {}, undefined, 1)).length > 0)
-        redriven.push(...(await deadLetters.redrive(driver, { queue: 'q' }, limit)));
+        redriven.push(...(await deadLetters.redrive(driver, { queue: 'q' }, limit)).map(({ id }) => id));
       busy -= 1;
     });
     const fresh: JobId[] = [];
