@@ -90,12 +90,12 @@ function features(tables: QueueTables): readonly string[] {
   PRIMARY KEY (queue, key)
 ) WITH (fillfactor = 70)`,
     `CREATE TABLE IF NOT EXISTS ${tables.requests} (
-  key     text        NOT NULL COLLATE "C" PRIMARY KEY,
-  made_at timestamptz NOT NULL DEFAULT now(),
-  digest  text        NOT NULL,
-  ids     bigint[]
+  key        text        NOT NULL COLLATE "C" PRIMARY KEY,
+  expires_at timestamptz NOT NULL,
+  digest     text        NOT NULL,
+  ids        bigint[]
 ) WITH (fillfactor = 70)`,
-    `CREATE INDEX IF NOT EXISTS queue_requests_made_at ON ${tables.requests} (made_at)`,
+    `CREATE INDEX IF NOT EXISTS queue_requests_expires_at ON ${tables.requests} (expires_at)`,
     `CREATE TABLE IF NOT EXISTS ${tables.progress} (
   job_id bigint      NOT NULL PRIMARY KEY,
   at     timestamptz NOT NULL DEFAULT now(),
