@@ -17,7 +17,7 @@ export interface QueueContext {
   readonly retention: Retention | undefined;
   /** Largest payload, in bytes of JSON text in UTF-8. */
   readonly maxPayloadBytes: number;
-  /** For how long idempotency keys are kept, in ms. */
+  /** For how long the idempotency keys of this object's requests are kept, in ms. */
   readonly idempotencyMs: number;
   /** Of the schedules, made through this queue object. */
   readonly scheduleChanges: ScheduleChanges;

@@ -17,6 +17,24 @@ export class InvalidArgumentError extends Error {
   override readonly name: string = 'InvalidArgumentError';
 }
 
+/**
+ * The schema lacks a table or routine that the call needs: it was never installed, or by another strategy or an earlier version.
+ * Nothing was done; within a caller's transaction, that has failed. `cause` is the driver's error.
+ */
+export class NotInstalledError extends Error {
+  override readonly name = 'NotInstalledError';
+  readonly schema: string;
+  readonly strategy: string;
+  constructor(schema: string, strategy: string, cause: unknown) {
+    super(
+      `schema ${JSON.stringify(schema)} has no tables of strategy ${strategy}: call queue.install() first, or give the schema that has them`,
+      { cause },
+    );
+    this.schema = schema;
+    this.strategy = strategy;
+  }
+}
+
 /** A payload whose JSON text is larger than the queue takes. Nothing was sent. */
 export class PayloadTooLargeError extends InvalidArgumentError {
   override readonly name = 'PayloadTooLargeError';

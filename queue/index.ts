@@ -19,6 +19,7 @@ export {
   DuplicateJobError,
   IdempotencyError,
   InvalidArgumentError,
+  NotInstalledError,
   PayloadTooLargeError,
   UnsupportedError,
 } from './errors.ts';
@@ -46,6 +47,7 @@ export {
   type SchedulerOptions,
 } from './schedules/scheduler.ts';
 export type { ScheduleRecord, Schedules } from './schedules/schedules.ts';
+export type { InstallSqlOptions } from './schema/install.ts';
 export { prepared, qualify, quoteIdentifier } from './sql.ts';
 export { strategies } from './strategies/index.ts';
 export { sessionSettings } from './strategies/shared/planner.ts';

@@ -2,7 +2,7 @@
 
 import { isDate } from 'node:util/types';
 import { InvalidArgumentError, UnsupportedError } from './errors.ts';
-import { requireKey, requireKnownKeys, requireObject, said } from './keys.ts';
+import { requireKey, requireKnownKeys, requireObject, requireWholeNumber, said } from './keys.ts';
 import { requireConcurrencyKey } from './limits/job-keys.ts';
 import type { ClaimStrategy, NewJob, StrategyAxis, UniqueJob, UniquePolicy } from './strategy.ts';
 
@@ -45,7 +45,8 @@ export function validateJob(strategy: ClaimStrategy, job: NewJob): void {
   requireQueueName(job.queue);
   requireKnownKeys('a job', job, JOB_KEYS);
   if (job.priority !== undefined && job.priority !== 0) requirePriority(strategy, job.priority);
-  if (job.maxAttempts !== undefined) requireMaxAttempts(job.maxAttempts);
+  if (job.maxAttempts !== undefined)
+    requireWholeNumber('maxAttempts', job.maxAttempts, 1, MAX_ATTEMPTS_LIMIT);
   if (job.runAt !== undefined) requireRunAt(strategy, job.runAt);
   if (job.unique !== undefined) requireUnique(strategy, job.unique);
   if (job.concurrencyKey !== undefined) requireConcurrencyKey(strategy, job.concurrencyKey);
@@ -60,10 +61,7 @@ export function requireOpenAxis(strategy: ClaimStrategy, axis: StrategyAxis, val
 
 function requirePriority({ name, priorities }: ClaimStrategy, priority: number): void {
   if (priorities === undefined) throw new UnsupportedError(name, 'priorities', 'leave priority out');
-  if (!Number.isInteger(priority) || priority < priorities.min || priority > priorities.max)
-    throw new InvalidArgumentError(
-      `priority is ${priority}: give a whole number in ${priorities.min}…${priorities.max}`,
-    );
+  requireWholeNumber('priority', priority, priorities.min, priorities.max);
 }
 
 const UNIQUE_KEYS: readonly (keyof UniqueJob)[] = ['key', 'policy'];
@@ -79,13 +77,6 @@ function requireUnique({ name, inspection, cancellation }: ClaimStrategy, unique
   if (inspection === undefined) throw new UnsupportedError(name, 'unique jobs', 'leave unique out');
   if (policy === 'replace' && cancellation === undefined)
     throw new UnsupportedError(name, 'replacement of unique jobs', 'give the policy reject or ignore');
-}
-
-function requireMaxAttempts(maxAttempts: number): void {
-  if (!Number.isInteger(maxAttempts) || maxAttempts < 1 || maxAttempts > MAX_ATTEMPTS_LIMIT)
-    throw new InvalidArgumentError(
-      `maxAttempts is ${maxAttempts}: give a whole number in 1…${MAX_ATTEMPTS_LIMIT}`,
-    );
 }
 
 /** Years that both JavaScript's ISO strings of four digits and PostgreSQL's timestamptz can say. */

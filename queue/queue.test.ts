@@ -115,7 +115,19 @@ test('what is of another kind, or no option at all, is refused by its name befor
   await refused(queue.enqueue(untyped({ payload: 1 })), /^queue is undefined: give the name of a queue/);
   await refused(queue.enqueue(untyped({ ...job, queue: 5 })), /^queue is 5: give/);
   await refused(queue.enqueue(untyped(undefined)), /^job is undefined/);
-  await refused(queue.enqueueMany([job, untyped({ ...job, runAt: '2030-01-01' })]), /^runAt is "2030-01-01"/);
+  const late = untyped({ ...job, runAt: '2030-01-01' });
+  await refused(queue.enqueueMany([job, late]), /^jobs\[1\]: runAt is "2030-01-01"/);
+  await refused(queue.enqueueMany([late]), /^runAt is "2030-01-01"/);
+  await refused(queue.enqueue(untyped({ ...job, priority: '1' })), /^priority is "1": give a whole number/);
+  await refused(queue.enqueue(untyped({ ...job, maxAttempts: '5' })), /^maxAttempts is "5": give a whole/);
+  for (const jobs of [undefined, null, job, new Set([job]), 'jobs'])
+    await refused(queue.enqueueMany(untyped(jobs)), /^jobs is .*: give an array of jobs$/);
+  for (const tx of [null, {}, { query: 1 }, 5, 'tx'])
+    await refused(
+      queue.enqueue(job, untyped({ tx })),
+      /^tx is .*: give the open transaction, as pgTransaction/,
+    );
+  await refused(queue.enqueue(job, untyped(null)), /^the options of an enqueue is null/);
   await refused(queue.enqueue(untyped({ ...job, runAt: null })), /^runAt is null/);
   await refused(queue.enqueue(untyped({ ...job, pirority: 1 })), /no option pirority: there are .*priority/);
   for (const jobs of [[job], []])
@@ -129,11 +141,30 @@ test('what is of another kind, or no option at all, is refused by its name befor
   await refused(queue.deadLetters.list(untyped({ afterID: '1' })), /no option afterID/);
   assert.deepEqual(statements, []);
   assert.throws(() => createQueue(untyped({ driver, stratgey: 'ring' })), /no option stratgey/);
+  assert.throws(() => createQueue(untyped({ driver, fillfactor: '70' })), /fillfactor is "70": give a whole/);
   assert.throws(() => createQueue(untyped({})), /^InvalidArgumentError: driver is undefined/);
   assert.throws(
     () => createQueue(untyped({ driver, onSignalError: 1 })),
     /onSignalError is 1: give a function/,
   );
+});
+
+test('of many jobs it is said which one is wrong, by an error of its own class', async () => {
+  await using queue = createQueue({ driver, schema: 'invalid', maxPayloadBytes: 10 });
+  const job: NewJob = { queue: 'q', payload: 1 };
+  const jobs = Array.from({ length: 20 }, () => job);
+  const wrong = (fault: Partial<NewJob>) => queue.enqueueMany(jobs.with(17, { ...job, ...fault }));
+  await assert.rejects(wrong({ payload: 'x'.repeat(9) }), (error: Error) => {
+    assert.equal(error.name, 'PayloadTooLargeError');
+    assert.match(error.message, /^jobs\[17\]: payload has 11 bytes/);
+    assert.match(String(error.stack), /^.*: jobs\[17\]: payload/);
+    assert.equal('bytes' in error && error.bytes, 11);
+    return true;
+  });
+  await assert.rejects(wrong({ queue: '' }), {
+    name: 'InvalidArgumentError',
+    message: /^jobs\[17\]: queue name has 0/,
+  });
 });
 
 test('what a strategy does not offer is refused by name', async () => {
@@ -151,7 +182,13 @@ test('what a strategy does not offer is refused by name', async () => {
     name: 'UnsupportedError',
     capability: 'priorities',
   });
-  await assert.rejects(queue.enqueue({ queue: 'q', payload: 1, runAt: new Date() }), { capability: 'delay' });
+  const delayed = { queue: 'q', payload: 1, runAt: new Date() };
+  await assert.rejects(queue.enqueue(delayed), { capability: 'delay' });
+  await assert.rejects(queue.enqueueMany([delayed, delayed]), {
+    name: 'UnsupportedError',
+    capability: 'delay',
+    message: /^jobs\[0\]: strategy plain has no delay/,
+  });
   await queue.enqueue({ queue: 'q', payload: 1, priority: 0 });
 });
 

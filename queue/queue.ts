@@ -14,7 +14,8 @@ import { requireFunction, requireKnownKeys, requireObject, requireWholeNumber } 
 import { type Operators, operators, type QueueLimits } from './limits/operators.ts';
 import { ScheduleChanges } from './schedules/changes.ts';
 import { QueueSchedules, type Schedules } from './schedules/schedules.ts';
-import { installQueue, printInstallation } from './schema/install.ts';
+import { type InstallSqlOptions, installQueue, printInstallation } from './schema/install.ts';
+import { explained } from './schema/not-installed.ts';
 import { queueTables } from './schema/queue-tables.ts';
 import { strategies } from './strategies/index.ts';
 import type { ClaimStrategy, JobId, NewJob, QueueStats, StrategyFactory } from './strategy.ts';
@@ -40,7 +41,7 @@ export interface QueueOptions {
    * PayloadTooLargeError before anything is sent.
    */
   readonly maxPayloadBytes?: number;
-  /** For how long the database remembers idempotency keys, in ms, 1,000…31,536,000,000 (a year); default 86,400,000 (a day). */
+  /** For how long the database remembers the idempotency keys given to this object, in ms, 1,000…31,536,000,000 (a year); default 86,400,000 (a day). */
   readonly idempotencyMs?: number;
   /** Told of signals that could not be sent, and of what `observe` throws. No job depends on either. Default: ignored. */
   readonly onSignalError?: (error: unknown) => void;
@@ -72,18 +73,22 @@ export interface Queue extends AsyncDisposable {
    * their workers must not run at the same time, as leases and advisory locks do not know of each other.
    */
   install(): Promise<void>;
-  /** The SQL that `install` would run on a database that has nothing of it: for who runs migrations with tools of his own. */
-  installSql(): string;
+  /**
+   * The SQL that `install` would run on a database that has nothing of it: for who runs migrations with tools of his own. Run over
+   * the tables of another strategy it fails and changes nothing.
+   */
+  installSql(options?: InstallSqlOptions): string;
   /**
    * Enqueues one job. Durable when it resolves; with `tx`, when that commits.
    * Throws InvalidArgumentError (PayloadTooLargeError for a payload over the limit) or UnsupportedError before anything is
    * sent; DuplicateJobError for a unique key that is held, IdempotencyError for an idempotency key of other jobs. After any of
-   * these `tx` may be used on.
+   * these `tx` may be used on. Throws NotInstalledError on a schema without the tables.
    */
   enqueue(job: NewJob, options?: EnqueueOptions): Promise<JobId>;
   /**
    * Enqueues all jobs or none, in their order; one id for each. Thousands of jobs travel by COPY where strategy and driver
-   * can, else in several statements of one transaction: `tx`, or one of its own. Throws as `enqueue` does; one invalid job refuses them all.
+   * can, else in several statements of one transaction: `tx`, or one of its own. Throws as `enqueue` does; one invalid job refuses them all, and
+   * the message says which: `jobs[17]: …`.
    */
   enqueueMany(jobs: readonly NewJob[], options?: EnqueueOptions): Promise<readonly JobId[]>;
   /**
@@ -94,12 +99,13 @@ export interface Queue extends AsyncDisposable {
   /**
    * How many jobs of `queue` are ready, delayed, leased and dead, as of now. All zero for a queue that nobody has used. With most strategies
    * it reads every row of the queue: for people, alerts and tests, not for a hot path. Throws InvalidArgumentError for what is no
-   * queue name.
+   * queue name, NotInstalledError on a schema without the tables.
    */
   stats(queue: string): Promise<QueueStats>;
   /**
    * All that the database knows of a job, by its id; `undefined` when it is done, was removed, or never was.
-   * Throws InvalidArgumentError for what is no id, UnsupportedError where the strategy looks no single jobs up.
+   * Throws InvalidArgumentError for what is no id, UnsupportedError where the strategy looks no single jobs up, NotInstalledError
+   * on a schema without the tables.
    */
   inspect(id: JobId): Promise<JobDetails | undefined>;
   /**
@@ -202,19 +208,24 @@ class StrategyQueue implements Queue {
     return installQueue(this.context);
   }
 
-  installSql(): string {
-    return printInstallation(this.context);
+  installSql(options: InstallSqlOptions = {}): string {
+    return printInstallation(this.context, options);
   }
 
+  /** For whatever a call rejects with. */
+  readonly #explain = (error: unknown): never => {
+    throw explained(this.context, error);
+  };
+
   async enqueue(job: NewJob, options: EnqueueOptions = {}): Promise<JobId> {
-    const [id] = await this.#enqueue([job], options);
+    const [id] = await this.#enqueue([job], options).catch(this.#explain);
     if (id === undefined)
       throw new Error(`strategy ${this.strategy.name} returned no id for an enqueued job`);
     return id;
   }
 
   enqueueMany(jobs: readonly NewJob[], options: EnqueueOptions = {}): Promise<readonly JobId[]> {
-    return this.#enqueue(jobs, options);
+    return this.#enqueue(jobs, options).catch(this.#explain);
   }
 
   signal(queue: string): void {
@@ -227,28 +238,28 @@ class StrategyQueue implements Queue {
   }
 
   pause(queue: string): Promise<void> {
-    return this.#operators.pause(queue);
+    return this.#operators.pause(queue).catch(this.#explain);
   }
 
   resume(queue: string): Promise<void> {
-    return this.#operators.resume(queue);
+    return this.#operators.resume(queue).catch(this.#explain);
   }
 
   paused(queue: string): Promise<boolean> {
-    return this.#operators.paused(queue);
+    return this.#operators.paused(queue).catch(this.#explain);
   }
 
   async stats(queue: string): Promise<QueueStats> {
     requireQueueName(queue);
-    return this.strategy.stats(this.driver, queue);
+    return this.strategy.stats(this.driver, queue).catch(this.#explain);
   }
 
   inspect(id: JobId): Promise<JobDetails | undefined> {
-    return inspectJob(this.context, id);
+    return inspectJob(this.context, id).catch(this.#explain);
   }
 
   cancel(id: JobId): Promise<CancelResult> {
-    return cancelJob(this.context, id);
+    return cancelJob(this.context, id).catch(this.#explain);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -263,8 +274,7 @@ function makeStrategy(
 ): ClaimStrategy {
   const factory = findStrategy(strategy);
   if (fillfactor === undefined) return factory.create({ schema });
-  if (!Number.isInteger(fillfactor) || fillfactor < 10 || fillfactor > 100)
-    throw new InvalidArgumentError(`fillfactor is ${fillfactor}: give a whole number in 10…100`);
+  requireWholeNumber('fillfactor', fillfactor, 10, 100);
   const made = factory.create({ schema, fillfactor });
   requireOpenAxis(made, 'fillfactor', fillfactor);
   return made;

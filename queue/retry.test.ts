@@ -35,4 +35,11 @@ test('delays below zero and infinite ones are refused', () => {
   for (const delayMs of [-1, Number.NaN, Number.POSITIVE_INFINITY])
     assert.throws(() => fixedRetry(delayMs), { name: 'InvalidArgumentError' });
   assert.throws(() => exponentialRetry({ capMs: -1 }), { name: 'InvalidArgumentError' });
+  // What a caller without types may hand in.
+  const refused = (options: unknown, message: RegExp) =>
+    assert.throws(() => exponentialRetry(options as never), { name: 'InvalidArgumentError', message });
+  refused({ base: 10 }, /^exponentialRetry has no option base: there are baseMs, capMs, random/);
+  refused({ random: 0.5 }, /^random is 0\.5: give a function/);
+  refused({ baseMs: '10' }, /^baseMs is "10": give a number of milliseconds/);
+  refused(null, /^the options of exponentialRetry is null/);
 });

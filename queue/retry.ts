@@ -1,6 +1,7 @@
 // When does a failed job run again?
 
 import { InvalidArgumentError } from './errors.ts';
+import { requireFunction, requireKnownKeys, requireObject, said } from './keys.ts';
 
 /** What a policy knows of a failure. */
 export interface Failure {
@@ -21,7 +22,7 @@ export type Random = () => number;
 
 function requireDelay(name: string, valueMs: number): void {
   if (!Number.isFinite(valueMs) || valueMs < 0)
-    throw new InvalidArgumentError(`${name} is ${valueMs}: give a number of milliseconds, 0 or more`);
+    throw new InvalidArgumentError(`${name} is ${said(valueMs)}: give a number of milliseconds, 0 or more`);
 }
 
 /** The same delay after each failure. Throws InvalidArgumentError for a negative or infinite one. */
@@ -40,15 +41,20 @@ export interface ExponentialRetry {
   readonly random?: Random;
 }
 
+const EXPONENTIAL_KEYS: readonly (keyof ExponentialRetry)[] = ['baseMs', 'capMs', 'random'];
+
 /**
  * Exponential with full jitter: uniform between 0 and min(cap, base × 2^(attempt − 1)), in whole ms. Jobs that failed
  * together, since what they call was down, come back spread out. Marc Brooker, "Exponential Backoff And Jitter", 2015.
- * Throws InvalidArgumentError for a negative or infinite bound.
+ * Throws InvalidArgumentError for a negative or infinite bound, and for an unknown option.
  */
 export function exponentialRetry(options: ExponentialRetry = {}): RetryPolicy {
+  requireObject('the options of exponentialRetry', options);
+  requireKnownKeys('exponentialRetry', options, EXPONENTIAL_KEYS);
   const { baseMs = 1000, capMs = 3_600_000, random = Math.random } = options;
   requireDelay('baseMs', baseMs);
   requireDelay('capMs', capMs);
+  requireFunction('random', random);
   return ({ attempt }) => Math.floor(random() * Math.min(capMs, baseMs * 2 ** (attempt - 1)));
 }
 

@@ -87,13 +87,73 @@ for (const [what, options] of [
       await sql.begin((tx) => work(postgresTransaction(tx)));
     };
     await through(caller, driver, `on postgres ${what}`);
-    const large = postgresTransaction(sql);
-    const { rows, rowCount } = await large.query({
-      text: 'SELECT $1::bigint AS n',
-      values: ['9007199254740993'],
+    await caller(async (large) => {
+      const { rows, rowCount } = await large.query({
+        text: 'SELECT $1::bigint AS n',
+        values: ['9007199254740993'],
+      });
+      assert.deepEqual([rows, rowCount], [[{ n: '9007199254740993' }], 1]);
+      const bare = await large.query({ text: 'SELECT true AND $1 AS b', values: [true] });
+      assert.deepEqual(bare.rows, [{ b: true }]);
     });
-    assert.deepEqual([rows, rowCount], [[{ n: '9007199254740993' }], 1]);
-    const bare = await large.query({ text: 'SELECT true AND $1 AS b', values: [true] });
-    assert.deepEqual(bare.rows, [{ b: true }]);
     await sql.end();
   });
+
+const refused = (message: RegExp) => ({ name: 'InvalidArgumentError', message });
+/** What a caller without types may hand in. */
+const untyped = (value: unknown) => value as never;
+
+test('a client of pg whose transaction is not open is refused, and nothing is enqueued', async () => {
+  await using driver = pgDriver(database.settings);
+  await using queue = createQueue({ driver, schema: 'no transaction' });
+  await queue.install();
+  const client = new pg.Client(database.settings);
+  await client.connect();
+  const tx = pgTransaction(client);
+  const many = Array.from({ length: 3_000 }, () => ({ queue: 'q', payload: 1 }));
+  const closed = refused(/^the client has no open transaction: await BEGIN first$/);
+  const each = async () => {
+    await assert.rejects(queue.enqueue({ queue: 'q', payload: 1 }, { tx }), closed);
+    await assert.rejects(queue.enqueueMany(many, { tx }), closed);
+    await assert.rejects(tx.copyIn?.('COPY nothing FROM STDIN', ['1\n']) ?? Promise.resolve(), closed);
+  };
+  await each();
+  await client.query('BEGIN');
+  await queue.enqueue({ queue: 'q', payload: 1 }, { tx });
+  await client.query('SAVEPOINT one');
+  await assert.rejects(client.query('SELECT 1 / 0'));
+  await client.query('ROLLBACK TO one');
+  await queue.enqueue({ queue: 'q', payload: 1 }, { tx });
+  await client.query('COMMIT');
+  await each();
+  await client.end();
+  assert.equal((await queue.stats('q')).ready, 2);
+
+  const pipelining = new pg.Client({ ...database.settings, pipeline: true });
+  await pipelining.connect();
+  await Promise.all([
+    pipelining.query('BEGIN'),
+    queue.enqueue({ queue: 'q', payload: 1 }, { tx: pgTransaction(pipelining) }),
+  ]);
+  await pipelining.query('COMMIT');
+  await pipelining.end();
+  assert.equal((await queue.stats('q')).ready, 3);
+});
+
+test('a pool in place of a transaction is refused', async () => {
+  const pool = new pg.Pool(database.settings);
+  assert.throws(() => pgTransaction(untyped(pool)), refused(/is a pool: give the client of await pool/));
+  assert.throws(
+    () => pgTransaction(untyped(undefined)),
+    refused(/^the client of pgTransaction is undefined/),
+  );
+  await pool.end();
+  const sql = postgres({ ...database.settings, max: 2 });
+  const outside = () =>
+    // @ts-expect-error -- it would enqueue outside of the transaction
+    postgresTransaction(sql);
+  assert.throws(outside, refused(/is no transaction: give it the sql of await sql\.begin/));
+  assert.throws(() => postgresTransaction(untyped(undefined)), refused(/is no transaction/));
+  await sql.begin((tx) => tx.savepoint(async (inner) => void postgresTransaction(inner)));
+  await sql.end();
+});

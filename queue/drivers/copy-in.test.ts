@@ -145,7 +145,7 @@ test('within a transaction of the caller’s own client of pg, unless that pipel
   await client.query('ROLLBACK');
   await client.query('BEGIN');
   await assert.rejects(copy(pgTransaction(client), ['-1\tx\n']), { code: '23514' });
-  await client.query('ROLLBACK');
+  await client.query('ROLLBACK; BEGIN');
   assert.equal(await count(pgTransaction(client)), 0);
   await client.end();
   const pipelining = new pg.Client({ ...database.settings, pipeline: true });
@@ -166,6 +166,6 @@ test('within a transaction of the caller’s own client of postgres.js', async (
       sql.begin((own) => copy(postgresTransaction(own), rows)),
       { code: '23514' },
     );
-  assert.equal(await count(postgresTransaction(sql)), 3_000);
+  assert.equal(await sql.begin((own) => count(postgresTransaction(own))), 3_000);
   await sql.end();
 });

@@ -1,7 +1,7 @@
 // What can be asked of any driver, whichever client library it stands on?
 
 import { InvalidArgumentError } from '../errors.ts';
-import { requireObject, said } from '../keys.ts';
+import { requireFunction, requireKnownKeys, requireObject, requireWholeNumber, said } from '../keys.ts';
 import type { PoolerMode, Statement } from './driver.ts';
 import type { OnSession } from './session.ts';
 
@@ -35,7 +35,7 @@ export interface DriverSettings {
   readonly max?: number;
   /** What `pg_stat_activity.application_name` shows; default `claimbench`. `connect` appends its purpose. */
   readonly applicationName?: string;
-  /** Time to get a connection before the attempt fails, in ms; default 10,000. */
+  /** Time to get a connection before the attempt fails, in ms, 1…3,600,000; default 10,000. */
   readonly connectTimeoutMs?: number;
   /**
    * Whether statements that are issued without awaiting travel together, so that a settle and the next claim share one
@@ -104,24 +104,29 @@ export function connectTimeoutMs(settings: DriverSettings): number {
   return settings.connectTimeoutMs ?? 10_000;
 }
 
-/** Connections of the pool. Throws InvalidArgumentError outside 1…1,000. */
+/** Connections of the pool. */
 export function poolSize(settings: DriverSettings): number {
-  const max = settings.max ?? 10;
-  if (!Number.isInteger(max) || max < 1 || max > 1000)
-    throw new InvalidArgumentError(`max is ${max}: give 1…1,000 pooled connections`);
-  return max;
+  return settings.max ?? 10;
 }
 
 /** The names of the parts of an address. */
-const ADDRESS: readonly string[] = [
-  'connectionString',
-  'host',
-  'port',
-  'user',
-  'password',
-  'database',
-  'ssl',
+const PARTS = ['host', 'port', 'user', 'password', 'database', 'ssl'] as const;
+const ADDRESS: readonly string[] = ['connectionString', ...PARTS];
+const SETTINGS: readonly (keyof DriverSettings)[] = [
+  'max',
+  'applicationName',
+  'connectTimeoutMs',
+  'pipeline',
+  'onStatement',
+  'onIdleError',
+  'sessionOptions',
+  'onSession',
+  'pooler',
+  'prepare',
+  'direct',
 ];
+const OPTIONS: readonly string[] = [...ADDRESS, ...SETTINGS];
+const HOUR_MS = 3_600_000;
 
 /** The same settings at the address `direct`; absent where there is none. Behind no pooler, unless it is found out that there is one. */
 export function directOptions(options: DriverOptions): DriverOptions | undefined {
@@ -136,11 +141,16 @@ export function directOptions(options: DriverOptions): DriverOptions | undefined
 
 /**
  * Throws InvalidArgumentError for options that say no address, of which the library would make one of its own
- * (localhost), and for a `pipeline`, `prepare` or `pooler` of another kind.
+ * (localhost), or two, for unknown ones, and for values out of range or of another kind.
  */
 export function requireDriverOptions(options: DriverOptions): void {
   requireObject('the options of a driver', options);
+  requireKnownKeys('a driver', options, OPTIONS);
   requireAddress(options);
+  requireWholeNumber('max', poolSize(options), 1, 1000);
+  requireWholeNumber('connectTimeoutMs', connectTimeoutMs(options), 1, HOUR_MS);
+  for (const name of ['onStatement', 'onIdleError', 'onSession'] as const)
+    requireFunction(name, options[name]);
   for (const name of ['pipeline', 'prepare'] as const) {
     const given = options[name];
     if (given !== undefined && typeof given !== 'boolean')
@@ -151,18 +161,29 @@ export function requireDriverOptions(options: DriverOptions): void {
     throw new InvalidArgumentError(`pooler is ${said(pooler)}: give one of ${POOLERS.join(', ')}`);
   if (direct === undefined) return;
   requireObject('direct', direct);
+  requireKnownKeys('direct', direct, ADDRESS);
   requireAddress(direct);
 }
 
 const POOLERS: readonly string[] = ['none', 'session', 'transaction'];
 
 function requireAddress(address: DriverAddress): void {
-  if ('connectionString' in address) requireText('connectionString', address.connectionString);
-  else if (address.host === undefined)
+  if ('connectionString' in address) {
+    requireText('connectionString', address.connectionString);
+    // Not a word of it would be heeded.
+    const beside = PARTS.find((name) => name in address);
+    if (beside !== undefined)
+      throw new InvalidArgumentError(
+        `${beside} stands beside connectionString: write it into that, or leave connectionString out`,
+      );
+    return;
+  }
+  if (address.host === undefined)
     throw new InvalidArgumentError(
       'there is neither connectionString nor host: give connectionString as postgres://user:password@host:port/database',
     );
-  else requireText('host', address.host);
+  requireText('host', address.host);
+  if (address.port !== undefined) requireWholeNumber('port', address.port, 1, 65_535);
 }
 
 function requireText(name: string, given: unknown): void {

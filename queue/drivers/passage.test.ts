@@ -175,3 +175,19 @@ describe('the transaction of a caller behind PgBouncer', { skip: withoutPooler }
     await sql.end();
   });
 });
+
+for (const [pooler, asked] of [
+  ['none', false],
+  [undefined, true],
+] as const)
+  test(`pg: a session is ${asked ? '' : 'not '}asked for its process where the pooler is ${pooler ?? 'not told'}`, async (t) => {
+    const database = await testDatabase(t);
+    await using watcher = pgDriver(database.settings);
+    await using driver = pgDriver({ ...database.settings, ...(pooler === undefined ? {} : { pooler }) });
+    await using session = await driver.connect('fresh');
+    const { rows } = await watcher.query({
+      text: "SELECT pid, query <> '' AS asked FROM pg_stat_activity WHERE application_name LIKE '% fresh'",
+    });
+    assert.deepEqual(rows, [{ pid: session.backendPid, asked }]);
+    await driver.query({ text: 'SELECT 1' });
+  });

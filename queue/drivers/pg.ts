@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import pg from 'pg';
+import { InvalidArgumentError } from '../errors.ts';
+import { requireObject } from '../keys.ts';
 import { withTurns } from './copying.ts';
 import type { Connection, Database, Driver, PoolerMode, QueryResult, Statement } from './driver.ts';
 import { followedOn, type Lent, transactionOn } from './lent.ts';
@@ -161,8 +163,10 @@ class PgDriver implements Driver {
   }
 
   async #meet(client: pg.ClientBase): Promise<{ readonly pid: number; readonly pooler?: PoolerMode }> {
-    const pid = await backendPid(client);
-    const { pooler, prepares } = await this.#finder.meet(rawSession(client), pid);
+    const session = rawSession(client);
+    // Without a pooler it is the process id that the session was told as it started.
+    const pid = this.#options.pooler === 'none' ? session.startPid : await backendPid(client);
+    const { pooler, prepares } = await this.#finder.meet(session, pid);
     // Statements of the pool never share a connection: nothing is to be kept apart.
     if (this.#way?.prepares !== prepares) this.#way = { observe: observer(this.#options), prepares };
     return { pid, ...(pooler === undefined ? {} : { pooler }) };
@@ -235,18 +239,41 @@ export function pgDriver(options: DriverOptions): Driver {
 
 /**
  * The caller's own `pg` client as a `Database`, so that a job is enqueued in the caller's transaction:
- * `await queue.enqueue(job, { tx: pgTransaction(client) })`. The caller has sent BEGIN and will send COMMIT.
- * Thousands of jobs travel by COPY, unless `client` pipelines: others would send something amid their data.
+ * `await queue.enqueue(job, { tx: pgTransaction(client) })`. The caller has sent BEGIN, awaited it unless the client pipelines,
+ * and will send COMMIT. Thousands of jobs travel by COPY, unless `client` pipelines: others would send something amid their data.
+ * Throws InvalidArgumentError for what is no client, as a pool is not; what is sent on a client without an open transaction
+ * rejects with it, unless that pipelines.
  */
 export function pgTransaction(client: pg.ClientBase): Database {
+  requireClient(client);
+  const pipelines = client instanceof pg.Client && client.pipeline;
   const send: Send = async (statement) => {
+    if (!pipelines) requireOpenTransaction(client);
     const known = statement.name === undefined ? NAMELESS : callers.get(client);
     const way = known !== undefined && 'prepares' in known ? known : await (known ?? meetCaller(client));
     return run(client, statement, way);
   };
-  if (client instanceof pg.Client && client.pipeline) return { query: send };
-  const { send: query, copyIn } = withTurns(send, (text, rows) => copyThroughPg(client, text, rows));
+  if (pipelines) return { query: send };
+  const { send: query, copyIn } = withTurns(send, async (text, rows) => {
+    requireOpenTransaction(client);
+    await copyThroughPg(client, text, rows);
+  });
   return { query, copyIn };
+}
+
+/** A pool would send each statement on whatever connection is free. */
+function requireClient(client: unknown): void {
+  requireObject('the client of pgTransaction', client);
+  if (client instanceof pg.Pool)
+    throw new InvalidArgumentError(
+      'the client of pgTransaction is a pool: give the client of await pool.connect() that has sent BEGIN',
+    );
+}
+
+/** Without a transaction each statement would commit by itself. What pipelines may have sent BEGIN without an answer yet. */
+function requireOpenTransaction(client: pg.ClientBase): void {
+  if (client.getTransactionStatus?.() === 'I')
+    throw new InvalidArgumentError('the client has no open transaction: await BEGIN first');
 }
 
 const NAMED: Way = { prepares: true };

@@ -1,6 +1,7 @@
 // How does the queue talk to PostgreSQL through the `postgres` package (postgres.js)?
 
 import type postgres from 'postgres';
+import { InvalidArgumentError } from '../errors.ts';
 import { quoteIdentifier } from '../sql.ts';
 import { withTurns } from './copying.ts';
 import type { Connection, Database, Driver, PoolerMode, QueryResult, Statement } from './driver.ts';
@@ -124,13 +125,23 @@ export function postgresDriver(options: DriverOptions): Driver {
   return new PostgresDriver(options);
 }
 
+/** What of a transaction of postgres.js is needed. `savepoint` is what only a transaction has. */
+type CallersTransaction = Pick<postgres.ISql<Record<string, unknown>>, 'unsafe'> & {
+  readonly savepoint: (...given: never[]) => unknown;
+};
+
 /**
  * The caller's own transaction of postgres.js as a `Database`, so that a job is enqueued in it:
  * `await sql.begin(async (tx) => queue.enqueue(job, { tx: postgresTransaction(tx) }))`. Types that the caller has
  * defined are kept, but bigint arrives as a string, as everywhere in the queue; columns must not be renamed. Thousands of
- * jobs travel by COPY: await the enqueue before you send anything else in the transaction.
+ * jobs travel by COPY: await the enqueue before you send anything else in the transaction. Throws InvalidArgumentError for
+ * what is no transaction: the `sql` around it would send each statement on whatever connection is free.
  */
-export function postgresTransaction(sql: Pick<postgres.ISql<Record<string, unknown>>, 'unsafe'>): Database {
+export function postgresTransaction(sql: CallersTransaction): Database {
+  if (typeof sql?.savepoint !== 'function')
+    throw new InvalidArgumentError(
+      'what was given to postgresTransaction is no transaction: give it the sql of await sql.begin(async (sql) => …)',
+    );
   const send = async <Row>({ text, values = [], name }: Statement) => {
     const how = { prepare: name !== undefined, simple: name === undefined && values.length === 0 };
     const result = await sql.unsafe<(Row & postgres.Row)[]>(text, values.map(foreignParameter), how);

@@ -2,8 +2,9 @@
 
 import type { QueueContext } from '../context.ts';
 import type { Database, Transactor } from '../drivers/driver.ts';
+import { InvalidArgumentError, UnsupportedError } from '../errors.ts';
 import { validateJob } from '../job.ts';
-import { requireKey, requireKnownKeys } from '../keys.ts';
+import { requireKey, requireKnownKeys, requireObject, said } from '../keys.ts';
 import { atReadCommitted } from '../strategies/shared/read-committed.ts';
 import type { JobId, NewJob } from '../strategy.ts';
 import type { Signaller } from '../wakeup/wakeup.ts';
@@ -23,7 +24,7 @@ export interface EnqueueOptions {
   /**
    * Name of this call, 1…200 bytes, for a caller who may have to make it again without knowing what became of it: of all calls
    * with the same key one enqueues, and all are answered with its ids. A call with the same key and other jobs throws
-   * IdempotencyError. Keys are of the whole schema, and kept for `idempotencyMs`. Costs three round trips more.
+   * IdempotencyError. Keys are of the whole schema, and kept for the `idempotencyMs` of the queue object that enqueued. Costs three round trips more.
    */
   readonly idempotencyKey?: string;
 }
@@ -33,12 +34,47 @@ export type EnqueueJobs = (jobs: readonly NewJob[], options: EnqueueOptions) => 
 
 const ENQUEUE_KEYS: readonly (keyof EnqueueOptions)[] = ['tx', 'idempotencyKey'];
 
+/** The same error, of which job it is said in front. */
+function ofJob(place: number, error: unknown): unknown {
+  if (!(error instanceof InvalidArgumentError || error instanceof UnsupportedError)) return error;
+  const { message, stack } = error;
+  error.message = `jobs[${place}]: ${message}`;
+  // It holds the message as well, and is what is printed.
+  if (stack !== undefined) error.stack = stack.replace(message, () => error.message);
+  return error;
+}
+
+function isUnique({ unique }: NewJob): boolean {
+  return unique !== undefined;
+}
+
+function requireTransaction(tx: unknown): void {
+  if (typeof tx !== 'object' || tx === null || !('query' in tx) || typeof tx.query !== 'function')
+    throw new InvalidArgumentError(
+      `tx is ${said(tx)}: give the open transaction, as pgTransaction(client) or postgresTransaction(sql)`,
+    );
+}
+
 /** The enqueue of one queue object. */
 export function enqueueThrough(context: QueueContext, signaller: Signaller): EnqueueJobs {
   const { driver, strategy, maxPayloadBytes } = context;
   const entrance = entranceTo(context);
   const requests = requestsOf(context);
   const enqueueUnique = enqueueUniqueThrough(context);
+
+  /** Each with its payload encoded, when all of them are right. */
+  const checked = (jobs: readonly NewJob[]): readonly NewJob[] => {
+    const encoded: NewJob[] = [];
+    try {
+      for (const job of jobs) {
+        validateJob(strategy, job);
+        encoded.push(encodeJob(job, maxPayloadBytes));
+      }
+    } catch (error) {
+      throw jobs.length === 1 ? error : ofJob(encoded.length, error);
+    }
+    return encoded;
+  };
 
   /** Where the signal can travel with the enqueue. */
   const signallingOf = ([queue, ...others]: readonly string[]): Transactor | undefined =>
@@ -101,18 +137,17 @@ export function enqueueThrough(context: QueueContext, signaller: Signaller): Enq
 
   return async (jobs, options) => {
     // First of all: a misspelt tx would commit apart from the caller's transaction.
+    requireObject('the options of an enqueue', options);
     requireKnownKeys('an enqueue', options, ENQUEUE_KEYS);
     const { tx, idempotencyKey } = options;
+    if (tx !== undefined) requireTransaction(tx);
     if (idempotencyKey !== undefined) requireKey('idempotencyKey', idempotencyKey);
+    if (!Array.isArray(jobs)) throw new InvalidArgumentError(`jobs is ${said(jobs)}: give an array of jobs`);
     if (jobs.length === 0) return [];
     const calledMs = context.observed ? performance.now() : 0;
-    let plain = idempotencyKey === undefined;
-    for (const job of jobs) {
-      validateJob(strategy, job);
-      if (job.unique !== undefined) plain = false;
-    }
     // All of them before anything is sent: a transaction of the caller's must not be left with some.
-    const encoded = jobs.map((job) => encodeJob(job, maxPayloadBytes));
+    const encoded = checked(jobs);
+    const plain = idempotencyKey === undefined && !jobs.some(isUnique);
     const queues = jobs.length === 1 ? [jobs[0]?.queue ?? ''] : [...new Set(jobs.map((job) => job.queue))];
     if (plain) {
       const ids = await enqueuePlain(encoded, queues, tx);

@@ -178,7 +178,7 @@ onEachGround((ground) => {
     const { context } = queue;
     const age = () =>
       driver.query({
-        text: `UPDATE ${context.tables.requests} SET made_at = made_at - interval '2 minutes'`,
+        text: `UPDATE ${context.tables.requests} SET expires_at = expires_at - interval '2 days'`,
       });
     const id = await queue.enqueue(JOB, { idempotencyKey: 'old' });
     await age();
@@ -201,6 +201,37 @@ onEachGround((ground) => {
     );
     assert.equal(await pruneRequests(context, 100), 0);
     assert.equal(await countKeys(driver, ground.schema), 1);
+  });
+
+  test('a key is kept for as long as who gave it said, whoever looks or prunes', async () => {
+    await using brief = await installed(ground, driver, { idempotencyMs: 1000 });
+    await using long = await installed(ground, driver, { idempotencyMs: 600_000 });
+    const later = () =>
+      driver.query({
+        text: `UPDATE ${long.context.tables.requests} SET expires_at = expires_at - interval '1 minute'`,
+      });
+    const kept = await long.enqueue(JOB, { idempotencyKey: 'kept' });
+    await brief.enqueue(JOB, { idempotencyKey: 'gone' });
+    await later();
+    assert.equal(await brief.enqueue(JOB, { idempotencyKey: 'kept' }), kept);
+    await long.enqueue({ ...JOB, payload: 'other' }, { idempotencyKey: 'gone' });
+    await later();
+    await pruneRequests(brief.context, 100);
+    assert.equal(await long.enqueue(JOB, { idempotencyKey: 'kept' }), kept);
+    await assert.rejects(brief.enqueue(JOB, { idempotencyKey: 'gone' }), { name: 'IdempotencyError' });
+  });
+
+  test('without unique jobs a key asks nothing of theirs', async () => {
+    const texts: string[] = [];
+    await using watched = ground.open({ ...database.settings, onStatement: ({ text }) => texts.push(text) });
+    await using queue = await installed(ground, watched);
+    await queue.enqueueMany([JOB, JOB], { idempotencyKey: 'plain' });
+    const unique = () => texts.filter((text) => text.includes('queue_unique_keys')).length;
+    assert.equal(unique(), 0);
+    const given = [JOB, { ...JOB, unique: { key: 'one among others' } }];
+    const ids = await queue.enqueueMany(given, { idempotencyKey: 'mixed' });
+    assert.equal(new Set(ids).size, 2);
+    assert.equal(unique(), 3);
   });
 
   test('what is no key is refused before anything is sent', async () => {

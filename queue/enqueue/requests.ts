@@ -31,12 +31,12 @@ export interface Requests {
 
 /** The requests of one queue object. */
 export function requestsOf({ tables: { requests }, idempotencyMs }: QueueContext): Requests {
-  // A key whose time is over is taken anew, pruned or not. A row that is there is locked, so that nobody prunes it before it
-  // is read.
+  // A key whose time is over is taken anew, pruned or not. That time is in the row, as its first caller gave it: whoever looks
+  // may keep keys of his own for longer, or shorter. A row that is there is locked, so that nobody prunes it before it is read.
   const claim = prepared(`
-INSERT INTO ${requests} AS request (key, digest) VALUES ($1, $2)
-ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, made_at = excluded.made_at, ids = NULL
-WHERE request.made_at <= now() - $3::float8 * interval '1 ms'
+INSERT INTO ${requests} AS request (key, digest, expires_at) VALUES ($1, $2, now() + $3::float8 * interval '1 ms')
+ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, expires_at = excluded.expires_at, ids = NULL
+WHERE request.expires_at <= now()
 RETURNING 1`);
   const answer = prepared(`UPDATE ${requests} SET ids = $2::bigint[] WHERE key = $1`);
   const forget = prepared(`DELETE FROM ${requests} WHERE key = $1`);
@@ -91,11 +91,11 @@ function digestOf(jobs: readonly NewJob[]): string {
 }
 
 /**
- * Deletes at most `limit` keys whose time is over, the oldest first; returns how many. Any number of callers may do it at
+ * Deletes at most `limit` keys whose time is over, whoever gave it, the oldest first; returns how many. Any number of callers may do it at
  * once. No enqueue depends on it: it only keeps the table small.
  */
 export async function pruneRequests(
-  { driver, tables: { requests }, idempotencyMs }: QueueContext,
+  { driver, tables: { requests } }: QueueContext,
   limit: number,
 ): Promise<number> {
   const { rowCount } = await atReadCommitted(driver, (tx) =>
@@ -103,13 +103,13 @@ export async function pruneRequests(
       text: `
 WITH old AS MATERIALIZED (
   SELECT key FROM ${requests}
-  WHERE made_at <= now() - $1::float8 * interval '1 ms'
-  ORDER BY made_at
-  LIMIT $2::integer
+  WHERE expires_at <= now()
+  ORDER BY expires_at
+  LIMIT $1::integer
   FOR UPDATE SKIP LOCKED
 )
 DELETE FROM ${requests} AS request USING old WHERE request.key = old.key`,
-      values: [idempotencyMs, Math.max(1, Math.trunc(limit))],
+      values: [Math.max(1, Math.trunc(limit))],
     }),
   );
   return rowCount;

@@ -57,6 +57,13 @@ UPDATE ${uniqueKeys} AS held SET job_id = holder.id, since = now()
 FROM unnest($1::text[], $2::text[], $3::bigint[]) AS holder (queue, key, id)
 WHERE held.queue = holder.queue AND held.key = holder.key`);
 
+  const lockAndLook = async (db: Database, keys: readonly UniqueKeyPlace[]): Promise<readonly KeyRow[]> => {
+    const columns = [keys.map(({ queue }) => queue), keys.map(({ key }) => key)];
+    // Two statements, since each sees what was committed before it began: the look must begin when the lock is got.
+    const [, { rows }] = await Promise.all([db.query(lock(columns)), db.query<KeyRow>(look(columns))]);
+    return rows;
+  };
+
   const recordsOf = async (db: Database, rows: readonly KeyRow[]): Promise<readonly JobRecord[]> => {
     const ids = rows.flatMap(({ id }) => (id === null ? [] : [id]));
     return ids.length === 0 ? [] : ((await strategy.inspection?.find(db, ids)) ?? []);
@@ -77,9 +84,7 @@ WHERE held.queue = holder.queue AND held.key = holder.key`);
 
   return async (db, jobs, enter) => {
     const keys = keysOf(jobs);
-    const columns = [keys.map(({ queue }) => queue), keys.map(({ key }) => key)];
-    // Two statements, since each sees what was committed before it began: the look must begin when the lock is got.
-    const [, { rows }] = await Promise.all([db.query(lock(columns)), db.query<KeyRow>(look(columns))]);
+    const rows = keys.length === 0 ? [] : await lockAndLook(db, keys);
     const records = await recordsOf(db, rows);
     const { entering, replaced, answers, holders } = planUnique(jobs, holdersAmong(rows, records));
     const removed = await remove(db, replaced, records);

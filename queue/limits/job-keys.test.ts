@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { type TestDatabase, testDatabase } from '../../testing/database.ts';
 import { driverKinds } from '../conformance/drivers.ts';
 import { createQueue, type NewJob, pgDriver, type Queue, strategies } from '../index.ts';
+import { storeJobKeys } from './job-keys.ts';
 import { pruneLimits } from './prune.ts';
 
 let database: TestDatabase;
@@ -19,6 +20,13 @@ async function keysOf({ driver, context }: Queue): Promise<Readonly<Record<strin
   });
   return Object.fromEntries(rows.map(({ job_id, key }) => [job_id, key]));
 }
+
+test('of jobs without a key nothing is made', async () => {
+  const jobs = Object.assign([{ queue: 'q', payload: 1 }], { flatMap: () => assert.fail('a list per job') });
+  await using driver = pgDriver(database.settings);
+  await using queue = createQueue({ driver, schema: 'keyless' });
+  await storeJobKeys({ query: () => assert.fail('sent') }, queue.context, jobs, ['1']);
+});
 
 for (const { label, open } of driverKinds)
   test(`${label}: a key is stored with its job or not at all`, async () => {

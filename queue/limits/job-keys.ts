@@ -35,10 +35,11 @@ export async function storeJobKeys(
   jobs: readonly NewJob[],
   ids: readonly JobId[],
 ): Promise<void> {
+  // Most calls end here, for which nothing is to be made of their jobs.
+  if (!haveKeys(jobs)) return;
   const keyed = jobs.flatMap(({ queue, concurrencyKey }, n) =>
     concurrencyKey === undefined ? [] : [{ id: ids[n], queue, key: concurrencyKey }],
   );
-  if (keyed.length === 0) return;
   const text = `
 INSERT INTO ${tables.jobKeys} (job_id, queue, key)
 SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])`;

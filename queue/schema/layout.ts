@@ -3,7 +3,7 @@
 import type { Database } from '../drivers/driver.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import { qualify, quoteLiteral } from '../sql.ts';
-import { applySteps, type Migration, pendingSteps, type Step, stepsOf } from './migrations.ts';
+import { applySteps, type Beside, type Migration, pendingSteps, type Step, stepsOf } from './migrations.ts';
 
 /** Tables that belong together. Strategies that stand on the same ones share a layout, and its name. */
 export interface Layout {
@@ -36,6 +36,8 @@ export interface Installation {
 /** The table that every layout has, whose comment says which layout it is of: a relation for the mark would be one more. */
 const MARKED = 'dead';
 const MARK = 'claimbench layout ';
+/** What to do about the tables of another layout. */
+const FOREIGN_MEND = 'give another schema, or drop it';
 
 /** What makes the layout, version by version. */
 export function layoutSteps(installation: Installation): readonly Step[] {
@@ -44,12 +46,15 @@ export function layoutSteps(installation: Installation): readonly Step[] {
   return stepsOf([{ name: layout.name, migrations: [first, ...changes] }]);
 }
 
-/** What is made whenever it is not there: functions, and the mark. */
-export function unversioned(installation: Installation): readonly string[] {
-  return [
-    ...(installation.routines ?? []).map((routine) => routine.create),
-    `COMMENT ON TABLE ${qualify(installation.schema, MARKED)} IS ${quoteLiteral(markOf(installation))}`,
-  ];
+/** What goes with the steps of the layout: before them a guard, after them what has no version, functions and the mark. */
+export function besideLayout(installation: Installation): Beside {
+  return {
+    before: [failOnForeignMark(installation)],
+    after: [
+      ...(installation.routines ?? []).map((routine) => routine.create),
+      `COMMENT ON TABLE ${qualify(installation.schema, MARKED)} IS ${quoteLiteral(markOf(installation))}`,
+    ],
+  };
 }
 
 /**
@@ -66,10 +71,7 @@ export async function installLayout(db: Database, installation: Installation): P
   const due =
     relations > 0 ? steps : pending.map((step) => (step.version === 1 ? { ...step, statements: [] } : step));
   try {
-    await applySteps(db, installation.schema, due, {
-      before: [failOnForeignMark(installation)],
-      after: unversioned(installation),
-    });
+    await applySteps(db, installation.schema, due, besideLayout(installation));
   } catch (error) {
     if (error instanceof Error && error.message.startsWith(MARK)) refuseForeign(installation, error.message);
     throw error;
@@ -88,7 +90,7 @@ DECLARE
   mark text := obj_description(to_regclass(${marked}), 'pg_class');
 BEGIN
   IF starts_with(mark, ${quoteLiteral(MARK)}) AND mark <> ${quoteLiteral(markOf(installation))} THEN
-    RAISE EXCEPTION '%', mark;
+    RAISE EXCEPTION '%', mark USING HINT = ${quoteLiteral(`another strategy's tables: ${FOREIGN_MEND}`)};
   END IF;
 END`;
   return `DO ${quoteLiteral(body)}`;
@@ -96,7 +98,7 @@ END`;
 
 function refuseForeign({ schema, layout }: Installation, mark: string): never {
   throw new InvalidArgumentError(
-    `schema "${schema}" holds the tables of ${mark.slice(MARK.length)}, and not those of ${layout.name}: give another schema, or drop it`,
+    `schema "${schema}" holds the tables of ${mark.slice(MARK.length)}, and not those of ${layout.name}: ${FOREIGN_MEND}`,
   );
 }
 
@@ -147,7 +149,7 @@ FROM (
     if (mark !== markOf(installation)) refuseForeign(installation, mark);
   } else if (layout_found !== null && layout_missing > 0)
     throw new InvalidArgumentError(
-      `schema "${schema}" holds ${layout_found.map((name) => qualify(schema, name)).join(', ')}, but not as tables of ${layout.name}: give another schema, or drop it`,
+      `schema "${schema}" holds ${layout_found.map((name) => qualify(schema, name)).join(', ')}, but not as tables of ${layout.name}: ${FOREIGN_MEND}`,
     );
   return look;
 }

@@ -94,6 +94,12 @@ export interface Beside {
 
 const ALONE: Beside = { before: [], after: [] };
 
+/**
+ * First of all in a transaction. Under a stricter default its snapshot would be of before the lock: who comes second would not see
+ * what the first has done, and fail with 40001.
+ */
+const READ_COMMITTED = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED';
+
 /** `steps` as the statements of one transaction, in their order. */
 function transactionOf(schema: string, steps: readonly Step[], { before, after }: Beside): readonly string[] {
   return [
@@ -126,11 +132,20 @@ export async function applySteps(
   beside: Beside = ALONE,
 ): Promise<void> {
   // Without parameters this is one message of the simple protocol, which the server runs as one transaction.
-  await db.query({ text: transactionOf(schema, steps, beside).join(';\n') });
+  await db.query({ text: [READ_COMMITTED, ...transactionOf(schema, steps, beside)].join(';\n') });
 }
 
-/** The SQL that `applySteps` sends, for who runs migrations with tools of his own. */
-export function printSteps(schema: string, steps: readonly Step[], after: readonly string[]): string {
-  const statements = ['BEGIN', ...transactionOf(schema, steps, { before: [], after }), 'COMMIT'];
+/**
+ * The SQL that `applySteps` sends, for who runs migrations with tools of his own. Without `transaction` it says nothing of one, nor
+ * of its isolation: the tool may have sent something in it before.
+ */
+export function printSteps(
+  schema: string,
+  steps: readonly Step[],
+  beside: Beside,
+  transaction: boolean,
+): string {
+  const within = transactionOf(schema, steps, beside);
+  const statements = transaction ? ['BEGIN', READ_COMMITTED, ...within, 'COMMIT'] : within;
   return `${statements.map((statement) => `${statement};`).join('\n\n')}\n`;
 }

@@ -2,6 +2,7 @@
 
 import { turnRoutine } from '../limits/turn-sql.ts';
 import { qualify } from '../sql.ts';
+import type { VersionlessRoutine } from './layout.ts';
 import type { Component } from './migrations.ts';
 
 /** The qualified, quoted names of what each feature stands on. No job passes through any of them that does not use it. */
@@ -81,7 +82,6 @@ function features(tables: QueueTables): readonly string[] {
   ${QUEUE},
   key    text   NOT NULL COLLATE "C"
 )`,
-    turnRoutine(tables).create,
     `CREATE TABLE IF NOT EXISTS ${tables.uniqueKeys} (
   ${QUEUE},
   key    text        NOT NULL COLLATE "C",
@@ -90,12 +90,12 @@ function features(tables: QueueTables): readonly string[] {
   PRIMARY KEY (queue, key)
 ) WITH (fillfactor = 70)`,
     `CREATE TABLE IF NOT EXISTS ${tables.requests} (
-  key     text        NOT NULL COLLATE "C" PRIMARY KEY,
-  made_at timestamptz NOT NULL DEFAULT now(),
-  digest  text        NOT NULL,
-  ids     bigint[]
+  key        text        NOT NULL COLLATE "C" PRIMARY KEY,
+  expires_at timestamptz NOT NULL,
+  digest     text        NOT NULL,
+  ids        bigint[]
 ) WITH (fillfactor = 70)`,
-    `CREATE INDEX IF NOT EXISTS queue_requests_made_at ON ${tables.requests} (made_at)`,
+    `CREATE INDEX IF NOT EXISTS queue_requests_expires_at ON ${tables.requests} (expires_at)`,
     `CREATE TABLE IF NOT EXISTS ${tables.progress} (
   job_id bigint      NOT NULL PRIMARY KEY,
   at     timestamptz NOT NULL DEFAULT now(),
@@ -139,6 +139,11 @@ function features(tables: QueueTables): readonly string[] {
     `CREATE INDEX IF NOT EXISTS queue_finished_job ON ${tables.finished} (job_id)`,
     `CREATE TABLE IF NOT EXISTS ${tables.finishedDefault} PARTITION OF ${tables.finished} DEFAULT`,
   ];
+}
+
+/** What runs on the server beside those tables. */
+export function queueRoutines(tables: QueueTables): readonly VersionlessRoutine[] {
+  return [turnRoutine(tables)];
 }
 
 /** Those tables, with their versions. */

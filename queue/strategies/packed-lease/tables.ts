@@ -153,7 +153,8 @@ CREATE TABLE IF NOT EXISTS ${tables.dead} (
 /**
  * What operators need of single jobs. A job that waits for its instant is looked up, and cancelled, by its id among perhaps
  * as many as there are; the dead letters of one queue are read in the order of their ids. Neither table is on the way of a
- * job that runs at once and ends well. An index is built while writers to its table wait: of a million rows about a second.
+ * job that runs at once and ends well. An index is built while writers to its table wait: of a million rows about a second. Both
+ * can be made beforehand, under their names, with CREATE INDEX CONCURRENTLY.
  */
 function operatingIndexes(tables: PackedTables): readonly string[] {
   return [

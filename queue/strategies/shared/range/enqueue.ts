@@ -28,10 +28,18 @@ interface EncodedJob {
   readonly runAt: string | null;
 }
 
-/** Jobs of one queue and priority, and where each stood in what the caller gave. */
-interface Group {
+/** What a lane is told by. */
+interface LaneName {
   readonly queue: string;
   readonly priority: number;
+}
+
+function laneKey(queue: string, priority: number): string {
+  return `${priority} ${queue}`;
+}
+
+/** Jobs of one queue and priority, and where each stood in what the caller gave. */
+interface Group extends LaneName {
   /** They were given an instant, which may have passed. */
   readonly waits: boolean;
   readonly jobs: EncodedJob[];
@@ -126,8 +134,8 @@ export function enqueueRanges(
   const open = prepared(`SELECT ${openLane.name}($1, $2)`);
   const known = new Map<string, Lane>();
 
-  const laneOf = async (db: Database, { queue, priority }: Group): Promise<Lane | undefined> => {
-    const key = `${priority} ${queue}`;
+  const laneOf = async (db: Database, { queue, priority }: LaneName): Promise<Lane | undefined> => {
+    const key = laneKey(queue, priority);
     const lane = known.get(key);
     if (lane !== undefined) return lane;
     // Within a caller's transaction a new lane would be everybody's to wait for until its commit.
@@ -145,7 +153,7 @@ export function enqueueRanges(
     const { queue, priority, jobs } = group;
     const numbers = await send(db, [lane.id, lane.numbers, queue, priority], jobs);
     if (numbers !== undefined) return numbers.map((number) => idOf(lane.id, number));
-    known.delete(`${priority} ${queue}`);
+    known.delete(laneKey(queue, priority));
     return undefined;
   };
 
@@ -203,8 +211,15 @@ export function enqueueRanges(
     return ids;
   };
 
-  const openLanes = async (db: Database, all: readonly Group[]): Promise<void> => {
-    for (const group of all) if (!group.waits) await laneOf(db, group);
+  /** Opens those that are not known yet: of thousands of jobs whose lanes are, nothing is made. */
+  const openLanes = async (db: Database, jobs: readonly NewJob[]): Promise<void> => {
+    const unknown = new Map<string, LaneName>();
+    for (const { queue, priority = 0, runAt } of jobs) {
+      if (runAt !== undefined) continue;
+      const key = laneKey(queue, priority);
+      if (!known.has(key)) unknown.set(key, { queue, priority });
+    }
+    for (const lane of unknown.values()) await laneOf(db, lane);
   };
 
   return {
@@ -213,12 +228,12 @@ export function enqueueRanges(
       if (all.length === 1 && all[0] !== undefined) return enter(db, all[0]);
       if (!isDriver(db)) return inPlaces(jobs.length, all, (group) => enter(db, group));
       // All or none: their lanes first, then the jobs in one transaction.
-      await openLanes(db, all);
+      await openLanes(db, jobs);
       return db.transaction((tx) => inPlaces(jobs.length, all, (group) => enter(tx, group)));
     },
     bulk: {
       fromJobs: COPY_FROM_JOBS,
-      prepare: (driver, jobs) => openLanes(driver, groups(jobs.map(encode))),
+      prepare: openLanes,
       enqueue: (tx, jobs) =>
         inPlaces(jobs.length, groups(jobs.map(encode)), (group) => enterInBulk(tx, group)),
     },

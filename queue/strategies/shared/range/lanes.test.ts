@@ -22,6 +22,20 @@ async function bench(t: TestContext, factory: StrategyFactory) {
 for (const factory of [rangeLease, ring]) {
   const name = factory.strategyName;
 
+  test(`${name}: of jobs whose lanes are known nothing is made before they enter`, async (t) => {
+    const { driver, strategy } = await bench(t, factory);
+    let encoded = 0;
+    const payload = { toJSON: () => (encoded += 1) };
+    const jobs = Array.from({ length: 20 }, (_, n) => ({ queue: 'q', payload, priority: n % 2 }));
+    const lanes = async () =>
+      (await driver.query({ text: `SELECT priority FROM ${SCHEMA}.lanes ORDER BY 1` })).rows;
+    const waits = { queue: 'q', payload, priority: 7, runAt: new Date('2100-01-01') };
+    await strategy.bulk?.prepare?.(driver, [...jobs, waits]);
+    assert.deepEqual(await lanes(), [{ priority: 0 }, { priority: 1 }]);
+    await strategy.bulk?.prepare?.(driver, jobs);
+    assert.equal(encoded, 0);
+  });
+
   test(`${name}: a job of a new priority that commits while lanes are made is not lost`, async (t) => {
     const { driver, claim, deposit } = await bench(t, factory);
     const blocker = await driver.connect('blocker');
