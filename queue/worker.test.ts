@@ -217,8 +217,8 @@ test('a deadline aborts the handlers that still run, and counts those that do no
     worker.stop({ deadlineMs: Number.NaN }),
     /deadlineMs is NaN: give a whole number in 0…86400000/,
   );
-  // @ts-expect-error -- misspelt
   await assert.rejects(
+    // @ts-expect-error -- misspelt
     worker.stop({ deadline: 20 }),
     /stop has no option deadline: there is only deadlineMs/,
   );

@@ -242,12 +242,16 @@ class RunningWorker implements Worker {
     void this.stop({ deadlineMs: 0 });
   }
 
-  async stop(options: StopOptions = {}): Promise<StopReport> {
-    requireKnownKeys('stop', options, ['deadlineMs']);
-    const { deadlineMs = 30_000 } = options;
-    requireWholeNumber('deadlineMs', deadlineMs, 0, MAX_DEADLINE_MS);
-    this.#stopped ??= this.#stop(deadlineMs);
-    return this.#stopped;
+  stop(options: StopOptions = {}): Promise<StopReport> {
+    try {
+      requireKnownKeys('stop', options, ['deadlineMs']);
+      const { deadlineMs = 30_000 } = options;
+      requireWholeNumber('deadlineMs', deadlineMs, 0, MAX_DEADLINE_MS);
+      this.#stopped ??= this.#stop(deadlineMs);
+      return this.#stopped;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async #stop(deadlineMs: number): Promise<StopReport> {
