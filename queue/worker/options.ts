@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError, UnsupportedError } from '../errors.ts';
 import { requireOpenAxis, requireQueueName } from '../job.ts';
-import { requireFunction, requireKnownKeys, requireObject, said } from '../keys.ts';
+import { requireFunction, requireKnownKeys, requireObject, requireWholeNumber, said } from '../keys.ts';
 import type { Queue } from '../queue.ts';
 import { exponentialRetry, type Random, type RetryPolicy } from '../retry.ts';
 import type { ClaimedJob, Outcome, SettleResult } from '../strategy.ts';
@@ -71,6 +71,7 @@ export interface WorkerEvents {
   readonly settleFailed?: (outcomes: readonly Outcome[], error: unknown) => void;
   /** These jobs are no longer the worker's although it has not settled them; their signals are aborted. */
   readonly leaseLost?: (jobs: readonly ClaimedJob[]) => void;
+  /** Default: a warning of the process, `ClaimbenchWarning`, at most one for each source in ten seconds. */
   readonly error?: (error: unknown, source: ErrorSource) => void;
   readonly stateChanged?: (state: WorkerState) => void;
 }
@@ -103,7 +104,8 @@ export interface WorkerOptions {
   readonly leaseMs?: number;
   /**
    * Mean wait of an idle session before it asks again, 1…3,600,000 ms; default by the wake-up. While signals arrive all idle
-   * sessions of a worker share it: together they ask once in this time.
+   * sessions of a worker share it: together they ask once in this time. Where none arrive, it is also how soon the worker hears of a
+   * pause, of changed limits and of cancelled jobs, though never sooner than in a second; default a second.
    */
   readonly pollMs?: number;
   /** Default `exponentialRetry()`. */
@@ -141,8 +143,7 @@ export interface ResolvedOptions extends Required<Omit<WorkerOptions, Optional>>
 type Optional = 'timeoutMs' | 'redactError' | 'adaptive';
 
 function whole(name: string, value: number, min: number, max: number): number {
-  if (!Number.isInteger(value) || value < min || value > max)
-    throw new InvalidArgumentError(`${name} is ${value}: give a whole number in ${min}…${max}`);
+  requireWholeNumber(name, value, min, max);
   return value;
 }
 
@@ -196,8 +197,8 @@ function requireKinds(options: WorkerOptions): void {
 }
 
 function share(name: string, value: number): number {
-  if (!(value > 0 && value <= 1))
-    throw new InvalidArgumentError(`${name} is ${value}: give a number above 0 and up to 1`);
+  if (typeof value !== 'number' || !(value > 0 && value <= 1))
+    throw new InvalidArgumentError(`${name} is ${said(value)}: give a number above 0 and up to 1`);
   return value;
 }
 
