@@ -217,8 +217,8 @@ test('a deadline aborts the handlers that still run, and counts those that do no
     worker.stop({ deadlineMs: Number.NaN }),
     /deadlineMs is NaN: give a whole number in 0…86400000/,
   );
-  // @ts-expect-error -- misspelt
   await assert.rejects(
+    // @ts-expect-error -- misspelt
     worker.stop({ deadline: 20 }),
     /stop has no option deadline: there is only deadlineMs/,
   );
@@ -297,6 +297,8 @@ test('what is of another kind, or no option at all, is refused by its name', asy
   refused(undefined, /options of a worker is undefined/);
   refused({ handler }, /^queue is undefined: give the name of a queue/);
   refused({ queue: 7, handler }, /^queue is 7/);
+  refused({ queue: 'q', handler, concurrency: '8' }, /^concurrency is "8": give a whole number in 1…10000/);
+  refused({ queue: 'q', handler, adaptive: { max: 2, utilisation: '1' } }, /^adaptive.utilisation is "1"/);
   refused({ queue: 'q' }, /^handler is undefined: give a function/);
   for (const [fault, message] of [
     [{ handler: 'work' }, /^handler is "work": give a function/],

@@ -26,6 +26,7 @@ import {
 import { progressReporter } from './worker/progress.ts';
 import { reaper } from './worker/reaping.ts';
 import { Recording } from './worker/recording.ts';
+import { errorReporter } from './worker/reporting.ts';
 import { Runner, type RunnerReport } from './worker/runner.ts';
 import { ServiceTimes } from './worker/service-times.ts';
 
@@ -86,6 +87,7 @@ class RunningWorker implements Worker {
   readonly #queue: Queue;
   readonly #bell: Bell;
   readonly #listener;
+  readonly #report: (error: unknown, source: ErrorSource) => void;
   #idle: IdleWatch | undefined;
   #state: WorkerState = 'running';
   #stopped: Promise<StopReport> | undefined;
@@ -94,10 +96,11 @@ class RunningWorker implements Worker {
   constructor(queue: Queue, given: WorkerOptions) {
     this.ended = this.#end.promise;
     const resolved = resolveOptions(queue, given);
+    this.#report = errorReporter(given);
     let { pollMs } = resolved;
     const options: ResolvedOptions = {
       ...resolved,
-      events: { ...resolved.events, error: (error, source) => this.#failed(resolved, error, source) },
+      events: { ...resolved.events, error: (error, source) => this.#failed(given, error, source) },
       get pollMs() {
         return pollMs;
       },
@@ -127,6 +130,7 @@ class RunningWorker implements Worker {
       context: shared,
       queue: options.queue,
       isSignalled: () => this.#listener.listening,
+      pollMs: given.pollMs,
       random: options.random,
       onError: onControlsError,
       onCancelled: (ids) => {
@@ -230,24 +234,28 @@ class RunningWorker implements Worker {
   }
 
   /** Passes errors on. What makes all work impossible ends the worker, and is told once, though each session meets it. */
-  #failed({ events }: ResolvedOptions, error: unknown, source: ErrorSource): void {
+  #failed(given: WorkerOptions, error: unknown, source: ErrorSource): void {
     if (source !== 'connect' || !(error instanceof UnsupportedError)) {
-      events.error?.(error, source);
+      this.#report(error, source);
       return;
     }
     if (this.#stopped !== undefined) return;
-    events.error?.(error, source);
-    if (events.error !== undefined) this.ended.catch(() => undefined);
+    this.#report(error, source);
+    if (given.events?.error !== undefined) this.ended.catch(() => undefined);
     this.#refusal = error;
     void this.stop({ deadlineMs: 0 });
   }
 
-  async stop(options: StopOptions = {}): Promise<StopReport> {
-    requireKnownKeys('stop', options, ['deadlineMs']);
-    const { deadlineMs = 30_000 } = options;
-    requireWholeNumber('deadlineMs', deadlineMs, 0, MAX_DEADLINE_MS);
-    this.#stopped ??= this.#stop(deadlineMs);
-    return this.#stopped;
+  stop(options: StopOptions = {}): Promise<StopReport> {
+    try {
+      requireKnownKeys('stop', options, ['deadlineMs']);
+      const { deadlineMs = 30_000 } = options;
+      requireWholeNumber('deadlineMs', deadlineMs, 0, MAX_DEADLINE_MS);
+      this.#stopped ??= this.#stop(deadlineMs);
+      return this.#stopped;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async #stop(deadlineMs: number): Promise<StopReport> {

@@ -51,8 +51,8 @@ const consequences: readonly Consequence[] = [
   },
   {
     when: (strategy) => strategy.deadLetters === undefined,
-    reason: 'its dead letters rest for good',
-    tests: Object.keys(deadLetters),
+    reason: 'its dead letters rest for good, and nobody asks for their ids',
+    tests: [...Object.keys(deadLetters), 'a reap names the jobs that it buries, and no others'],
   },
   {
     when: ({ priorities, guarantees }) =>

@@ -93,6 +93,32 @@ test('any number of signals leads to one look a second, and none to hardly any',
   assert.equal(looks, last, 'closed');
 });
 
+test('without signals it looks as seldom as its worker polls', async () => {
+  let looks = 0;
+  await using driver = pgDriver({
+    ...database.settings,
+    onStatement: ({ text }) => {
+      if (text.includes('queue_cancellations') && !text.includes('CREATE')) looks += 1;
+    },
+  });
+  await using queue = createQueue({ driver, schema: 'seldom', wakeup: 'poll' });
+  await queue.install();
+  const options = { isSignalled: () => false, random: () => 0.5 };
+  const seldom = controlsOf(queue, { ...options, pollMs: 60_000 });
+  await seldom.start();
+  looks = 0;
+  await sleep(2_500);
+  assert.equal(looks, 0);
+  await seldom.close();
+  // A worker that asks for jobs many times a second asks for its settings no more often than others.
+  const often = controlsOf(queue, { ...options, pollMs: 10 });
+  await often.start();
+  looks = 0;
+  await sleep(2_500);
+  assert(looks >= 1 && looks <= 3, `${looks} looks`);
+  await often.close();
+});
+
 test('cancelled jobs of the queue are told at each look', async () => {
   await using driver = pgDriver(database.settings);
   await using queue = createQueue({ driver, schema: 'cancelled', wakeup: 'poll' });

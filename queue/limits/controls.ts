@@ -14,6 +14,8 @@ export interface ControlsOptions {
   readonly queue: string;
   /** Whether signals arrive at present, so that looking without one is only the safety net. */
   readonly isSignalled: () => boolean;
+  /** The worker's, where its user has chosen it: as long a look may wait where no signals arrive, though never less than a second. */
+  readonly pollMs?: number | undefined;
   readonly random: Random;
   /** Told of looks that failed, and once of a schema that has no settings. */
   readonly onError: (error: unknown) => void;
@@ -23,7 +25,7 @@ export interface ControlsOptions {
 
 /** Least time between two looks that signals lead to: under load signals come by the hundred. */
 const AFTER_SIGNAL_MS = 1000;
-/** Mean time between two looks without a signal, where signals arrive and where they do not. */
+/** Mean time between two looks without a signal, where signals arrive; and where they do not, at least. */
 const SIGNALLED_MS = 10_000;
 const POLLING_MS = 1000;
 /** Cancelled jobs per look, the latest: words of jobs that nobody will settle lie for a day, and must not hide others. */
@@ -35,7 +37,10 @@ interface Look extends SettingRow {
   readonly cancelled: readonly JobId[] | null;
 }
 
-/** Looks at the settings of one queue at once, at signals, and from time to time. */
+/**
+ * Looks at the settings of one queue at once, at signals, and from time to time. So a pause is heard within a second or so of its
+ * signal; where no signals arrive, within one and a half times the longer of a second and `pollMs`.
+ */
 export class Controls {
   readonly #options: ControlsOptions;
   readonly #look;
@@ -125,8 +130,9 @@ FROM (VALUES (1)) AS one LEFT JOIN ${settings} AS setting ON setting.queue = $1`
       // `nextMs` is there if a signal came meanwhile.
       const signalledMs = this.#nextMs;
       this.#nextMs = Number.POSITIVE_INFINITY;
-      const everyMs = this.#options.isSignalled() ? SIGNALLED_MS : POLLING_MS;
-      const usualMs = performance.now() + (this.#ready ? jittered(everyMs, this.#options.random()) : 0);
+      const { isSignalled, pollMs = 0, random } = this.#options;
+      const everyMs = isSignalled() ? SIGNALLED_MS : Math.max(POLLING_MS, pollMs);
+      const usualMs = performance.now() + (this.#ready ? jittered(everyMs, random()) : 0);
       this.#lookAt(Math.min(signalledMs, usualMs));
     });
   }

@@ -350,13 +350,29 @@ test('options that are none are refused', async (t) => {
       name: 'InvalidArgumentError',
       message,
     });
-  refused({ everyMs: 99 }, /^everyMs is 99: give a whole number in 100…60,000/);
+  refused({ everyMs: 99 }, /^everyMs is 99: give a whole number in 100…60000/);
   refused({ everyMs: 60_001 }, /^everyMs is 60001/);
-  refused({ everyMs: '100' }, /^everyMs is 100/);
+  refused({ everyMs: '100' }, /^everyMs is "100": give a whole number/);
   refused({ every: 100 }, /^a scheduler has no option every: there are everyMs, onError, clock, random/);
   refused({ onError: 1 }, /^onError is 1: give a function/);
   refused({ random: 1 }, /^random is 1/);
   refused({ clock: 1 }, /^clock is 1: give an object/);
   refused({ clock: { now: Date.now } }, /^clock.wait is null: give a function/);
   refused(null, /^the options of a scheduler is null/);
+});
+
+test('what fails is a warning where nobody asked for errors', async (t) => {
+  const { settings } = await testDatabase(t);
+  await using driver = pgDriver(settings);
+  await using queue = createQueue({ driver, schema: 'absent' });
+  const warnings: string[] = [];
+  const hear = ({ name, message }: Error): void => void warnings.push(`${name}: ${message}`);
+  process.on('warning', hear);
+  t.after(() => process.off('warning', hear));
+  await using _scheduler = createScheduler(queue);
+  await eventually(() => warnings.length > 0, 'a warning');
+  assert.match(
+    warnings[0] ?? '',
+    /^ClaimbenchWarning: scheduler of schema "absent" \(no onError is given\): relation .* does not exist \(42P01\)$/,
+  );
 });

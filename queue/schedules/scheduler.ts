@@ -2,11 +2,11 @@
 
 import { setTimeout } from 'node:timers/promises';
 import type { Database, Statement } from '../drivers/driver.ts';
-import { InvalidArgumentError } from '../errors.ts';
-import { requireFunction, requireKnownKeys, requireObject } from '../keys.ts';
+import { requireFunction, requireKnownKeys, requireObject, requireWholeNumber } from '../keys.ts';
 import type { Queue } from '../queue.ts';
 import type { Random } from '../retry.ts';
 import type { JobId, NewJob } from '../strategy.ts';
+import { warn } from '../warn.ts';
 import { Backoff } from '../worker/backoff.ts';
 import { firingOf } from './firing.ts';
 import { type DueRow, READ_COMMITTED, ScheduleTable } from './table.ts';
@@ -28,7 +28,7 @@ export interface SchedulerOptions {
   readonly everyMs?: number;
   /**
    * Told of what failed, and for which schedule when it was one: it is tried again after 25 ms to 5 s. Must not throw.
-   * Default: ignored.
+   * Default: a warning of the process, `ClaimbenchWarning`, at most one for each schedule in ten seconds.
    */
   readonly onError?: (error: unknown, schedule?: string) => void;
   /** Default: the server's clock decides what is due, so that this process's may be wrong, and timers wait. */
@@ -79,7 +79,7 @@ class RunningScheduler implements Scheduler {
     this.#queue = queue;
     this.#table = new ScheduleTable(queue.context.tables);
     this.#everyMs = options.everyMs ?? EVERY_MS;
-    this.#onError = options.onError ?? (() => undefined);
+    this.#onError = options.onError ?? warnings(queue);
     this.#clock = options.clock;
     this.#random = options.random ?? Math.random;
     this.#backoff = new Backoff(this.#random);
@@ -205,6 +205,12 @@ class RunningScheduler implements Scheduler {
   }
 }
 
+function warnings({ schema }: Queue): (error: unknown, schedule?: string) => void {
+  const complain = warn(`scheduler of schema ${JSON.stringify(schema)} (no onError is given)`);
+  return (error, schedule) =>
+    complain(error, schedule === undefined ? 'scheduler' : `schedule ${JSON.stringify(schedule)}`);
+}
+
 async function dueInMs(db: Database, look: Statement): Promise<number> {
   const { rows } = await db.query<{ readonly due_in_ms: number | null }>(look);
   return rows[0]?.due_in_ms ?? Number.POSITIVE_INFINITY;
@@ -231,8 +237,7 @@ export function createScheduler(queue: Queue, options: SchedulerOptions = {}): S
   requireObject('the options of a scheduler', options);
   requireKnownKeys('a scheduler', options, KEYS);
   const { everyMs = EVERY_MS, onError, clock, random } = options;
-  if (!Number.isInteger(everyMs) || everyMs < 100 || everyMs > 60_000)
-    throw new InvalidArgumentError(`everyMs is ${everyMs}: give a whole number in 100…60,000`);
+  requireWholeNumber('everyMs', everyMs, 100, 60_000);
   requireFunction('onError', onError);
   requireFunction('random', random);
   if (clock !== undefined) {

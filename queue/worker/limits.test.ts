@@ -154,6 +154,8 @@ for (const [at, name] of ['pg', 'postgres'].entries())
         await queue.resume('q');
         await eventually(async () => done.length > 2, 'some are done');
         await queue.pause('q');
+        // A second after the look before it is heard; until then nothing may be at work for a moment all the same.
+        await sleep(1500);
         let soFar = -1;
         await eventually(async () => {
           const [before, { leased, ready }] = [soFar, await queue.stats('q')];

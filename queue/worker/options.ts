@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError, UnsupportedError } from '../errors.ts';
 import { requireOpenAxis, requireQueueName } from '../job.ts';
-import { requireFunction, requireKnownKeys, requireObject, said } from '../keys.ts';
+import { requireFunction, requireKnownKeys, requireObject, requireWholeNumber, said } from '../keys.ts';
 import type { Queue } from '../queue.ts';
 import { exponentialRetry, type Random, type RetryPolicy } from '../retry.ts';
 import type { ClaimedJob, Outcome, SettleResult } from '../strategy.ts';
@@ -78,7 +78,7 @@ export interface WorkerEvents {
   readonly leaseLost?: (jobs: readonly ClaimedJob[]) => void;
   /**
    * Something failed, and is tried again or done without; `source` says what. What handlers throw is not among it: that is kept with the
-   * job. Default: reported by `process.emitWarning`, at most once in ten seconds for each source.
+   * job. Default: a warning of the process, `ClaimbenchWarning`, at most one for each source in ten seconds.
    */
   readonly error?: (error: unknown, source: ErrorSource) => void;
   /** The worker has entered this state; `running` is told from within `createWorker`. */
@@ -121,7 +121,8 @@ export interface WorkerOptions {
   readonly leaseMs?: number;
   /**
    * Mean wait of an idle session before it asks again, 1…3,600,000 ms; default by the wake-up. While signals arrive all idle
-   * sessions of a worker share it: together they ask once in this time.
+   * sessions of a worker share it: together they ask once in this time. Where none arrive, it is also how soon the worker hears of a
+   * pause, of changed limits and of cancelled jobs, though never sooner than in a second; default a second.
    */
   readonly pollMs?: number;
   /** Default `exponentialRetry()`. */
@@ -159,8 +160,7 @@ export interface ResolvedOptions extends Required<Omit<WorkerOptions, Optional>>
 type Optional = 'timeoutMs' | 'redactError' | 'adaptive';
 
 function whole(name: string, value: number, min: number, max: number): number {
-  if (!Number.isInteger(value) || value < min || value > max)
-    throw new InvalidArgumentError(`${name} is ${value}: give a whole number in ${min}…${max}`);
+  requireWholeNumber(name, value, min, max);
   return value;
 }
 
@@ -214,8 +214,8 @@ function requireKinds(options: WorkerOptions): void {
 }
 
 function share(name: string, value: number): number {
-  if (!(value > 0 && value <= 1))
-    throw new InvalidArgumentError(`${name} is ${value}: give a number above 0 and up to 1`);
+  if (typeof value !== 'number' || !(value > 0 && value <= 1))
+    throw new InvalidArgumentError(`${name} is ${said(value)}: give a number above 0 and up to 1`);
   return value;
 }
 

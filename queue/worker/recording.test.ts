@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type TestDatabase, testDatabase } from '../../testing/database.ts';
 import { eventually } from '../eventually.ts';
 import {
@@ -13,8 +14,10 @@ import {
   postgresDriver,
   type QueueEvent,
   runUntilIdle,
+  type StrategyFactory,
   UnsupportedError,
 } from '../index.ts';
+import { batch } from '../strategies/batch.ts';
 
 const STRATEGIES = ['skip-locked', 'batch', 'packed-lease', 'range-lease', 'ring'];
 
@@ -153,6 +156,57 @@ for (const [at, name] of ['pg', 'postgres'].entries())
         assert.equal((await queue.finished.list({ limit: 1000 })).length, 600);
       });
 
+      test(`${strategy}: what cannot be written down at once is settled all the same, and kept once`, async () => {
+        await using queue = await open('again');
+        const { driver } = queue;
+        const failsOnce = `public."fails once ${name} ${strategy}"`;
+        await driver.query({ text: `CREATE SEQUENCE ${failsOnce}` });
+        await driver.query({
+          text: `
+CREATE FUNCTION ${failsOnce}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF nextval('${failsOnce}') = 1 THEN RAISE EXCEPTION 'planted'; END IF;
+  RETURN NULL;
+END $$`,
+        });
+        await driver.query({
+          text: `CREATE TRIGGER planted BEFORE INSERT ON ${queue.context.tables.finished} EXECUTE FUNCTION ${failsOnce}()`,
+        });
+        await queue.enqueueMany(
+          Array.from({ length: 100 }, (_, payload) => ({ queue: 'q', payload, maxAttempts: 1 })),
+        );
+        const errors: string[] = [];
+        const stale: string[] = [];
+        let runs = 0;
+        const report = await runUntilIdle(
+          queue,
+          {
+            queue: 'q',
+            concurrency: 4,
+            leaseMs: 60_000,
+            // So that what fails is a part of what was claimed together.
+            async handler(job) {
+              runs += 1;
+              await sleep(job.payload === 3 ? 100 : 0);
+            },
+            events: {
+              settled: (_, result) => stale.push(...result.stale),
+              error: (error, source) => errors.push(`${source}: ${String(error)}`),
+            },
+          },
+          { budgetMs: 20_000 },
+        );
+        assert.deepEqual(
+          [report.ended, report.acked, report.deadLettered, runs, stale],
+          ['idle', 100, 0, 100, []],
+          errors.join('\n'),
+        );
+        assert.equal(errors.filter((error) => /settle: .*planted/.test(error)).length, 1, errors.join('\n'));
+        const kept = await queue.finished.list({ limit: 1000 });
+        assert.equal(new Set(kept.map(({ payload }) => payload)).size, 100, 'each is kept');
+        assert.equal(kept.length, 100, 'and none twice');
+      });
+
       test(`${strategy}: a backend that dies between settle and record leaves neither, and the job is kept once`, async () => {
         await using queue = await open('torn');
         const { driver } = queue;
@@ -188,6 +242,62 @@ for (const [at, name] of ['pg', 'postgres'].entries())
       });
     }
   });
+
+/** Its claims are many statements. */
+const longWinded: StrategyFactory = {
+  ...batch,
+  strategyName: 'long-winded',
+  create(options) {
+    const made = batch.create(options);
+    return {
+      ...made,
+      async openWorker(connection, workerId) {
+        const session = await made.openWorker(connection, workerId);
+        return {
+          async claim(queue, limit, leaseMs) {
+            const jobs = await session.claim(queue, limit, leaseMs);
+            for (let times = 0; times < 20; times += 1) await connection.query({ text: 'SELECT 1' });
+            return jobs;
+          },
+          settle: (outcomes) => session.settle(outcomes),
+          [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+        };
+      },
+    };
+  },
+};
+
+test('no claim shares the transaction in which jobs are settled and written down', async () => {
+  const sent: string[] = [];
+  await using driver = pgDriver({
+    ...database.settings,
+    max: 4,
+    onStatement: ({ text }, _, purpose) => {
+      if (purpose !== undefined) sent.push(text);
+    },
+  });
+  await using queue = createQueue({
+    driver,
+    strategy: longWinded,
+    schema: 'alone',
+    retention: { days: 1 },
+  });
+  await queue.install();
+  await queue.enqueueMany(Array.from({ length: 50 }, (_, payload) => ({ queue: 'q', payload })));
+  const report = await runUntilIdle(queue, {
+    queue: 'q',
+    concurrency: 4,
+    batch: 1,
+    handler: () => sleep(3),
+  });
+  assert.deepEqual([report.ended, report.acked], ['idle', 50]);
+  for (const [at, text] of sent.entries()) {
+    if (text !== 'BEGIN') continue;
+    const together = sent.slice(at, sent.indexOf('COMMIT', at));
+    assert(!together.includes('SELECT 1'), `in one transaction: ${together.join(';\n')}`);
+  }
+  assert(sent.includes('BEGIN') && sent.includes('SELECT 1'));
+});
 
 test('a strategy whose settle ends its own transaction or lock refuses', () => {
   const [driver] = drivers;

@@ -23,7 +23,7 @@ export class Recording {
   /**
    * Settles `outcomes` of `session` on its `connection`, and writes down those that are over: both, or neither. Nothing else may be
    * sent on the connection meanwhile that is not to be part of it. Two round trips, one commit. Rejects when it is unknown what
-   * became of them.
+   * became of them; the connection is closed then, and the session with it, since it may remember as settled what was rolled back.
    */
   async settle(
     connection: Connection,
@@ -42,8 +42,10 @@ export class Recording {
       ]);
       return result;
     } catch (error) {
-      // A transaction that cannot even be ended is the connection's end, and the session's with it.
-      await connection.query({ text: 'ROLLBACK' }).catch(() => connection[Symbol.asyncDispose]());
+      // First, so that whoever settles them next waits for no lock of this transaction.
+      await connection.query({ text: 'ROLLBACK' }).catch(() => undefined);
+      // Not waited for: it has ended at once, and its goodbye may take long.
+      void connection[Symbol.asyncDispose]();
       throw error;
     }
   }

@@ -68,9 +68,13 @@ export class Runner {
   readonly #starting: Starting;
   readonly #hand: Hand;
   #claiming = false;
+  /** A claim is under way, that is sent and not answered: after one that failed the next waits. */
+  #asking = false;
   /** Strokes of the bell before the claim that found nothing; −1 while there is something to do. */
   #restingSince = -1;
   #settlingOn: WorkerSession | undefined;
+  /** Settles that were not answered, those on lost sessions too. */
+  #settles = 0;
   #pumpQueued = false;
   #released = 0;
   readonly #drained = Promise.withResolvers<void>();
@@ -143,6 +147,8 @@ export class Runner {
   /** Sends what is due: as one turn where the session can and both are, else the settle first, as it makes way for the claim. */
   #talk(session: WorkerSession): void {
     // What is written down with its settle is a transaction, which no claim is to be a part of: it goes alone.
+    // Nor may a claim of several statements be under way: those that it has still to send would be.
+    if (this.#context.recording !== undefined && this.#asking) return;
     const alone = this.#context.recording === undefined ? undefined : this.#dueOutcomes();
     if (alone !== undefined) {
       void this.#settle(session, alone.outcomes, alone.final);
@@ -213,6 +219,7 @@ export class Runner {
     } catch (error) {
       this.#settleFailed(due, error);
       this.#endSettle(session);
+      this.#asking = false;
       await this.#backoff.wait(this.#stopping.signal);
       this.#claiming = false;
     }
@@ -220,10 +227,12 @@ export class Runner {
   }
 
   #beginSettle(session: WorkerSession): void {
+    this.#settles += 1;
     if (session === this.#holder.session) this.#settlingOn = session;
   }
 
   #endSettle(session: WorkerSession): void {
+    this.#settles -= 1;
     if (this.#settlingOn === session) this.#settlingOn = undefined;
   }
 
@@ -276,6 +285,8 @@ export class Runner {
       this.#endClaim(session, claim, limit, jobs);
     } catch (error) {
       events.error?.(error, 'claim');
+      this.#asking = false;
+      this.#pump();
       await this.#backoff.wait(this.#stopping.signal);
       this.#claiming = false;
     }
@@ -285,6 +296,7 @@ export class Runner {
   /** What is known before a claim is sent. */
   #beginClaim(): ClaimStart {
     this.#claiming = true;
+    this.#asking = true;
     return {
       strokes: this.#context.bell.strokes,
       sentMs: performance.now(),
@@ -295,6 +307,7 @@ export class Runner {
     this.#backoff.reset();
     this.#context.concurrency.claimed(performance.now() - start.sentMs);
     this.#claiming = false;
+    this.#asking = false;
     // The connection died after it answered: leases that end with it are gone already.
     if (!this.#timedLease && session !== this.#holder.session) return;
     if (jobs.length === 0) {
@@ -343,7 +356,7 @@ export class Runner {
 
   #isDrained(): boolean {
     const inHand = this.#hand.running.size + this.#hand.waiting;
-    return inHand === 0 && this.#outbox.isEmpty && !this.#claiming && this.#settlingOn === undefined;
+    return inHand === 0 && this.#outbox.isEmpty && !this.#claiming && this.#settles === 0;
   }
 
   /**

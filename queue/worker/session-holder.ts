@@ -16,6 +16,9 @@ export interface SessionEvents {
   readonly lost: (session: WorkerSession) => void;
 }
 
+/** A session that is lost sooner was a failed attempt. */
+const BRIEF_MS = 5_000;
+
 /**
  * Opens a session, and another one with backoff whenever it is lost, until closed; or until it meets an UnsupportedError, which no
  * attempt can mend, and which ends the worker.
@@ -29,6 +32,7 @@ export class SessionHolder {
   readonly #closed = new AbortController();
   #session: WorkerSession | undefined;
   #connection: Connection | undefined;
+  #openedMs = 0;
   #opening: Promise<void>;
 
   constructor(queue: Queue, options: ResolvedOptions, workerId: string, events: SessionEvents) {
@@ -77,7 +81,7 @@ export class SessionHolder {
     if (connection.closed) throw new Error('the connection was lost while its session opened');
     this.#session = session;
     this.#connection = usedInPlaceOf(connection);
-    this.#backoff.reset();
+    this.#openedMs = performance.now();
     connection.ended.addEventListener('abort', () => this.#lose(session), { once: true });
     this.#events.opened();
   }
@@ -88,7 +92,14 @@ export class SessionHolder {
     this.#connection = undefined;
     this.#options.events.error?.(new Error('the connection of a session is lost'), 'connection');
     this.#events.lost(session);
-    this.#opening = this.#open();
+    this.#opening = this.#openAgain();
+  }
+
+  /** A session that ended soon is likely to end soon again: where no settle can be written down, each one ends its session. */
+  async #openAgain(): Promise<void> {
+    if (performance.now() - this.#openedMs >= BRIEF_MS) this.#backoff.reset();
+    else await this.#backoff.wait(this.#closed.signal);
+    await this.#open();
   }
 
   /** Closes the session and opens no other. */

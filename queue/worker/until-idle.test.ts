@@ -110,6 +110,68 @@ test('a budget out of range, and an option that is none, are refused', async () 
     runUntilIdle(queue, options, { budgetMs: 0 }),
     /budgetMs is 0: give a whole number in 1…/,
   );
+  const texts = { budgetMs: '60' } as never;
+  await assert.rejects(runUntilIdle(queue, options, texts), /^InvalidArgumentError: budgetMs is "60": give/);
+  await assert.rejects(
+    runUntilIdle(queue, { ...options, concurrency: '8' as never }),
+    /^InvalidArgumentError: concurrency is "8": give a whole number/,
+  );
   const misspelt: object = { budget: 1 };
   await assert.rejects(runUntilIdle(queue, options, misspelt), /a run until idle has no option budget/);
+});
+
+test('a run in which no claim was ever answered rejects with what kept it from them', async (t) => {
+  const options = { queue: 'q', handler: () => undefined, events: { error: () => undefined } };
+  await using absent = createQueue({ driver, schema: 'never installed' });
+  await assert.rejects(runUntilIdle(absent, options, { budgetMs: 300 }), {
+    code: '42P01',
+    message: /never installed/,
+  });
+  const { host, port, database: name } = database.settings;
+  await using stranger = pgDriver({ host, port, database: name, user: 'nobody', password: 's3cret' });
+  await using locked = createQueue({ driver: stranger, schema: 'never installed' });
+  const warnings: string[] = [];
+  const hear = ({ message }: Error): void => void warnings.push(message);
+  process.on('warning', hear);
+  t.after(() => process.off('warning', hear));
+  await assert.rejects(
+    runUntilIdle(locked, { queue: 'q', handler: () => undefined }, { budgetMs: 1000 }),
+    /nobody/,
+  );
+  const told = warnings.filter((warning) => warning.startsWith('worker of queue "q" (no events.error'));
+  assert(told.some((warning) => /"nobody"/.test(warning)));
+  // Connect, controls, maintenance and wakeup fail, each of them many times.
+  assert(told.length <= 4, warnings.join('\n'));
+  assert(warnings.every((warning) => !/s3cret|\n/.test(warning)));
+  // It could do something, and found nothing that it could do: that is no failure.
+  await using queue = await openQueue('skip-locked', 'failing');
+  await queue.enqueue({ queue: 'q', payload: 0 });
+  const report = await runUntilIdle(
+    queue,
+    { queue: 'q', retry: fixedRetry(0), handler: () => Promise.reject(new Error('no')), timeoutMs: 10 },
+    { budgetMs: 200 },
+  );
+  assert.equal(report.acked, 0);
+});
+
+test('a run prunes what no job needs any more, but where it has no time for it', async () => {
+  await using queue = await openQueue('skip-locked', 'pruned');
+  const { requests, uniqueKeys } = queue.context.tables;
+  const unique = { key: 'k', policy: 'ignore' } as const;
+  await queue.enqueue({ queue: 'q', payload: 0, unique }, { idempotencyKey: 'once' });
+  const count = async (): Promise<unknown> => {
+    const { rows } = await driver.query<{ readonly rows: number }>({
+      text: `SELECT ((SELECT count(*) FROM ${requests}) + (SELECT count(*) FROM ${uniqueKeys}))::integer AS rows`,
+    });
+    return rows[0]?.rows;
+  };
+  const options = { queue: 'q', handler: () => undefined };
+  assert.equal((await runUntilIdle(queue, options)).acked, 1);
+  assert.equal(await count(), 2, 'they are young');
+  await driver.query({ text: `UPDATE ${requests} SET made_at = made_at - interval '100 days'` });
+  await driver.query({ text: `UPDATE ${uniqueKeys} SET since = since - interval '1 day'` });
+  await runUntilIdle(queue, options, { deadlineMs: 0 });
+  assert.equal(await count(), 2, 'no time');
+  await runUntilIdle(queue, options);
+  assert.equal(await count(), 0);
 });
