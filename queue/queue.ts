@@ -21,6 +21,7 @@ import { strategies } from './strategies/index.ts';
 import type { ClaimStrategy, JobId, NewJob, QueueStats, StrategyFactory } from './strategy.ts';
 import { wakeups } from './wakeup/index.ts';
 import type { WakeupFactory, WakeupName } from './wakeup/wakeup.ts';
+import { warn } from './warn.ts';
 import type { Observer } from './watch/events.ts';
 import { type FinishedJobs, finishedJobs } from './watch/finished.ts';
 import { type Retention, requireRetention } from './watch/retention.ts';
@@ -43,7 +44,10 @@ export interface QueueOptions {
   readonly maxPayloadBytes?: number;
   /** For how long the database remembers the idempotency keys given to this object, in ms, 1,000…31,536,000,000 (a year); default 86,400,000 (a day). */
   readonly idempotencyMs?: number;
-  /** Told of signals that could not be sent, and of what `observe` throws. No job depends on either. Default: ignored. */
+  /**
+   * Told of signals that could not be sent, and of what `observe` throws. No job depends on either. Default: a warning of the
+   * process, `ClaimbenchWarning`, at most one in ten seconds.
+   */
   readonly onSignalError?: (error: unknown) => void;
   /** Told of all that happens through this queue object and its workers; default nobody, which costs nothing. */
   readonly observe?: Observer;
@@ -170,7 +174,8 @@ class StrategyQueue implements Queue {
     this.schema = options.schema ?? 'claimbench';
     this.strategy = makeStrategy(options.strategy ?? 'skip-locked', this.schema, options.fillfactor);
     this.wakeup = findWakeup(options.wakeup ?? 'coalesced');
-    const onError = options.onSignalError ?? (() => undefined);
+    const warning = warn(`queue in schema ${this.schema}`);
+    const onError = options.onSignalError ?? ((error) => warning(error, 'signal'));
     this.#signaller = this.wakeup.signaller({ driver: this.driver, schema: this.schema, onError });
     const { observe } = options;
     this.context = {

@@ -71,7 +71,8 @@ export const SUITES: readonly Suite[] = [
   },
   {
     name: 'adaptive',
-    purpose: 'a concurrency that follows the load, beside one that is fixed as high as its bound, and a low one; ten minutes',
+    purpose:
+      'a concurrency that follows the load, beside one that is fixed as high as its bound, and a low one; ten minutes',
     scenarios: ['slow-handlers'],
     contenders: ['concurrency=64', 'adaptive=64', 'concurrency=4'].map((axes) => `skip-locked?${axes}`),
     repeats: 5,
