@@ -208,3 +208,28 @@ test('while the server is away nothing is known, and nothing forgotten; a close 
   await first;
   assert.equal(never.ready, false);
 });
+
+test('a look without an answer has failed after some seconds, and no end waits for it', async () => {
+  await using driver = pgDriver({ ...database.settings, max: 4 });
+  await using queue = createQueue({ driver, schema: 'hanging look', wakeup: 'poll' });
+  await queue.install();
+  const errors: unknown[] = [];
+  const controls = controlsOf(queue, { onError: (error) => errors.push(error) });
+  const locked = Promise.withResolvers<void>();
+  const done = Promise.withResolvers<void>();
+  const blocking = driver.transaction(async (tx) => {
+    await tx.query({ text: `LOCK TABLE ${queue.context.tables.settings}` });
+    locked.resolve();
+    await done.promise;
+  });
+  await locked.promise;
+  void controls.start();
+  await eventually(() => errors.length > 0, 'a failed look');
+  assert.match(String(errors[0]), /has not answered within 5000 ms/);
+  await sleep(300);
+  const closingMs = performance.now();
+  await controls.close();
+  assert(performance.now() - closingMs < 2000);
+  done.resolve();
+  await blocking;
+});

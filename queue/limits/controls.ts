@@ -6,6 +6,7 @@ import { prepared } from '../sql.ts';
 import type { JobId } from '../strategy.ts';
 import { jittered } from '../wakeup/jitter.ts';
 import { Backoff } from '../worker/backoff.ts';
+import { atMost, inTime } from './in-time.ts';
 import { type Limits, limitsOf, SETTING_COLUMNS, type SettingRow, UNLIMITED } from './settings.ts';
 
 /** What controls are made of. */
@@ -28,6 +29,8 @@ const AFTER_SIGNAL_MS = 1000;
 /** Mean time between two looks without a signal, where signals arrive; and where they do not, at least. */
 const SIGNALLED_MS = 10_000;
 const POLLING_MS = 1000;
+/** For so long it waits for its last look. */
+const CLOSING_MS = 1000;
 /** Cancelled jobs per look, the latest: words of jobs that nobody will settle lie for a day, and must not hide others. */
 const CANCELLED_MAX = 10_000;
 /** What PostgreSQL calls a table that is not there. */
@@ -108,12 +111,12 @@ FROM (VALUES (1)) AS one LEFT JOIN ${settings} AS setting ON setting.queue = $1`
     this.#lookAt(Math.max(performance.now(), this.#lookedMs + AFTER_SIGNAL_MS));
   }
 
-  /** Looks no more. Waits for the look under way. */
+  /** Looks no more. Waits for the look under way, a second at most. */
   async close(): Promise<void> {
     this.#closed.abort();
     clearTimeout(this.#timer);
     this.#first.resolve();
-    await this.#looking;
+    if (this.#looking !== undefined) await atMost(CLOSING_MS, this.#looking);
   }
 
   #lookAt(ms: number): void {
@@ -142,7 +145,7 @@ FROM (VALUES (1)) AS one LEFT JOIN ${settings} AS setting ON setting.queue = $1`
     this.#lookedMs = performance.now();
     this.#nextMs = Number.POSITIVE_INFINITY;
     try {
-      const { rows } = await context.driver.query<Look>(this.#look([queue]));
+      const { rows } = await inTime(context.driver.query<Look>(this.#look([queue])), () => undefined);
       this.#missing = false;
       this.#backoff.reset();
       this.#take(rows[0]);

@@ -1,6 +1,6 @@
 // Which permits does a worker hold, and until when?
 
-import type { ClaimedJob, JobId } from '../strategy.ts';
+import type { ClaimedJob } from '../strategy.ts';
 import type { LeasedJob } from './turn.ts';
 
 /** A claimed job in somebody's hands. */
@@ -36,9 +36,9 @@ export function leased({ job }: Startable): LeasedJob {
   return { id: job.id, token: job.lease.fencingToken };
 }
 
-/** The permits of one worker by the ids of their jobs. */
+/** The permits of one worker, one for each lease: a job may be here again while the handler of its lease before is at work. */
 export class PermitBook<Held extends Startable> {
-  readonly #works = new Map<JobId, Work<Held>>();
+  readonly #works = new Map<Held, Work<Held>>();
   #adopted: Held[] = [];
   #ended: LeasedJob[] = [];
 
@@ -47,24 +47,26 @@ export class PermitBook<Held extends Startable> {
     return this.#ended.length + this.#adopted.length > 0;
   }
 
+  /** Whether the handler of `held` is at work under a permit. */
+  has(held: Held): boolean {
+    return this.#works.has(held);
+  }
+
   /** A handler has started under a permit until `untilMs` of the monotonic clock. */
   hold({ held, starter }: Charge<Held>, untilMs: number): void {
-    this.#works.set(held.job.id, { held, starter, untilMs });
+    this.#works.set(held, { held, starter, untilMs });
   }
 
   /** A handler is at work without a permit, and is to have one. */
   adopt(charge: Charge<Held>): void {
-    const { id } = charge.held.job;
-    if (this.#works.has(id)) return;
+    if (this.has(charge.held)) return;
     this.hold(charge, Number.POSITIVE_INFINITY);
     this.#adopted.push(charge.held);
   }
 
   /** The handler of `held` has ended. Does nothing when it had no permit. */
   end(held: Held): void {
-    if (this.#works.size === 0 || this.#works.get(held.job.id)?.held !== held) return;
-    this.#works.delete(held.job.id);
-    this.giveUp(leased(held));
+    if (this.#works.size > 0 && this.#works.delete(held)) this.giveUp(leased(held));
   }
 
   /** A permit is not needed any more, if there is one. */
@@ -75,7 +77,7 @@ export class PermitBook<Held extends Startable> {
   /** What is to be told, taken out. */
   takeNews(): { readonly ended: readonly LeasedJob[]; readonly adopted: readonly Held[] } {
     const ended = this.#ended;
-    const adopted = this.#adopted.filter((held) => this.#works.get(held.job.id)?.held === held);
+    const adopted = this.#adopted.filter((held) => this.has(held));
     this.#ended = [];
     this.#adopted = [];
     return { ended, adopted };
@@ -94,16 +96,24 @@ export class PermitBook<Held extends Startable> {
 
   /** The server holds the permit of `held` until `untilMs`. */
   prolong(held: Held, untilMs: number): void {
-    const work = this.#works.get(held.job.id);
-    if (work?.held === held) work.untilMs = untilMs;
+    const work = this.#works.get(held);
+    if (work !== undefined) work.untilMs = untilMs;
+  }
+
+  /** Of the permits of `asked` the server holds those of `held` until `untilMs`; the others are lost. */
+  renewed(asked: readonly Held[], held: readonly LeasedJob[], untilMs: number): void {
+    const still = new Set(held.map(({ id, token }) => `${id} ${token}`));
+    const isHeld = ({ job }: Held) => still.has(`${job.id} ${job.lease.fencingToken}`);
+    for (const one of asked) if (isHeld(one)) this.prolong(one, untilMs);
+    this.lose(asked.filter((one) => !isHeld(one)));
   }
 
   /** The permits of `lost` are gone: those who hold them are told. One that has ended meanwhile is not among them. */
   lose(lost: readonly Held[]): void {
     for (const held of lost) {
-      const work = this.#works.get(held.job.id);
-      if (work?.held !== held) continue;
-      this.#works.delete(held.job.id);
+      const work = this.#works.get(held);
+      if (work === undefined) continue;
+      this.#works.delete(held);
       work.starter.lose(held);
     }
   }

@@ -27,8 +27,8 @@ export async function pruneLimits(
   const { settings, starts, permits } = tables;
   const leftovers = prepared(`
 WITH expired AS (
-  DELETE FROM ${permits} WHERE job_id IN (
-    SELECT job_id FROM ${permits} WHERE expires_at < clock_timestamp() LIMIT $1 FOR UPDATE SKIP LOCKED
+  DELETE FROM ${permits} WHERE (job_id, token) IN (
+    SELECT job_id, token FROM ${permits} WHERE expires_at < clock_timestamp() LIMIT $1 FOR UPDATE SKIP LOCKED
   ) RETURNING 1
 ), back AS (
   DELETE FROM ${starts} WHERE (queue, slot) IN (

@@ -8,7 +8,9 @@ import { limitedProcess } from '../../testing/limited-processes.ts';
 import { driverKinds } from '../conformance/drivers.ts';
 import { eventually } from '../eventually.ts';
 import { createQueue, pgDriver, type Queue } from '../index.ts';
+import { Controls } from './controls.ts';
 import { mostAtWork, Player, type PlayerOptions, sharedMs } from './player.ts';
+import { StartGate } from './start-gate.ts';
 import { turnRoutine } from './turn-sql.ts';
 
 /** Where players play. */
@@ -282,4 +284,90 @@ test('who finds its permit expired is told to let go', async (t) => {
     'by the server, before the lease has ended here',
   );
   await stopAll(players);
+});
+
+test('a permit that ends as it was to be renewed leaves nothing to ask', async (t) => {
+  let turns = 0;
+  await using driver = pgDriver({
+    ...database.settings,
+    onStatement: ({ text }) => {
+      if (text.includes('limits_turn')) turns += 1;
+    },
+  });
+  await using queue = createQueue({ driver, schema: 'ends', wakeup: 'poll' });
+  await queue.install();
+  await queue.limits.set('q', { concurrency: 2 });
+  const onError = (error: unknown) => assert.fail(String(error));
+  const shared = { context: queue.context, queue: 'q', random: Math.random, onError };
+  const controls = new Controls({ ...shared, isSignalled: () => false, onCancelled: () => undefined });
+  await controls.start();
+  const gate = new StartGate({ ...shared, controls, workerId: 'w', leaseMs: 1200, heartbeatMs: 400 });
+  t.after(async () => {
+    await gate.close();
+    await controls.close();
+  });
+  const lease = { fencingToken: '1', expiresAtMs: Number.POSITIVE_INFINITY };
+  const job = { id: '1', queue: 'q', payload: null, priority: 0, attempt: 1, maxAttempts: 1, lease };
+  const held = { job };
+  const fromMs = performance.now();
+  const started = Promise.withResolvers<void>();
+  gate.want(held, { start: () => started.resolve(), postpone: () => undefined, lose: () => undefined });
+  await started.promise;
+  // After the heartbeat, and in the same turn of the event loop: before the gate has said anything.
+  const ended = new Promise<void>((resolve) => {
+    setTimeout(() => resolve(gate.ended(held)), 450);
+  });
+  while (performance.now() < fromMs + 1000);
+  await ended;
+  turns = 0;
+  await sleep(300);
+  assert(turns <= 3, `${turns} turns`);
+  await gate.close();
+});
+
+test('a turn without an answer has failed after some seconds; what it grants late is given back', async (t) => {
+  await using driver = pgDriver({ ...database.settings, max: 8 });
+  await using queue = createQueue({ driver, schema: 'hanging', wakeup: 'poll' });
+  await queue.install();
+  await queue.limits.set('q', { concurrency: 2, rate: { jobs: 100_000, periodMs: 60_000 } });
+  const players = cast({ queue, t }, 2);
+  await startAll(players);
+  await eventually(() => runsOf(players).length >= 20, '20 jobs');
+  const key = `SELECT tableoid::integer AS lock, id FROM ${queue.context.tables.settings} WHERE queue = 'q'`;
+  const block = async () => {
+    const blocker = await driver.connect('blocker');
+    await blocker.query({ text: `SELECT pg_advisory_lock(lock, id) FROM (${key}) AS setting` });
+    return blocker;
+  };
+  {
+    await using _blocker = await block();
+    await eventually(() => errorsOf(players).length > 0, 'a failed turn');
+    for (const error of errorsOf(players)) assert.match(String(error), /has not answered within 5000 ms/);
+  }
+  const started = runsOf(players).length;
+  await eventually(() => runsOf(players).length >= started + 50, '50 more');
+  await eventually(async () => (await permits(queue)) <= 2, 'no more permits than there may be');
+  assert(mostAtWork(runsOf(players)) <= 2);
+  await using _blocker = await block();
+  await sleep(100);
+  const stoppingMs = performance.now();
+  await stopAll(players);
+  assert(performance.now() - stoppingMs < 3500, 'a stop does not wait for it');
+});
+
+test('a token that is a month away is waited for without a hurry', async (t) => {
+  const warnings: string[] = [];
+  const warned = ({ name }: Error) => warnings.push(name);
+  process.on('warning', warned);
+  t.after(() => process.off('warning', warned));
+  await using driver = pgDriver(database.settings);
+  await using queue = createQueue({ driver, schema: 'month', wakeup: 'poll' });
+  await queue.install();
+  await queue.limits.set('q', { rate: { jobs: 1, periodMs: 31 * 86_400_000 } });
+  const players = cast({ queue, t }, 1);
+  await startAll(players);
+  await eventually(() => runsOf(players).length === 1, 'the only job');
+  await sleep(300);
+  await stopAll(players);
+  assert.deepEqual(warnings, []);
 });

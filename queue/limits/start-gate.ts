@@ -1,14 +1,15 @@
 // Which of its jobs may a worker start now, where its queue is limited?
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { QueueContext } from '../context.ts';
 import type { Random } from '../retry.ts';
 import type { JobId, Outcome } from '../strategy.ts';
 import { jittered } from '../wakeup/jitter.ts';
 import { Backoff } from '../worker/backoff.ts';
 import type { Controls } from './controls.ts';
-import { dropJobKeys } from './job-keys.ts';
+import { atMost, inTime } from './in-time.ts';
+import { KeyEnds } from './key-ends.ts';
 import { type Charge, leased, PermitBook, type Startable, type Starter } from './permit-book.ts';
+import { Postponing } from './postponing.ts';
 import { TokenBook } from './token-book.ts';
 import { type Grant, type TakeTurn, type TurnAnswer, turnsOf } from './turn.ts';
 
@@ -39,12 +40,12 @@ const HORIZON_MS = 50;
 const PERMIT_POLL_MS = 75;
 /** The same while the queue is paused: that it is resumed is told by the controls. */
 const PAUSED_POLL_MS = 5000;
-/** Mean time for which a job is put off whose key is at its limit: 0.5 to 1.5 of it. */
-const POSTPONE_MS = 1000;
 /** For so long a gate that closes tells the server what it knows. */
 const CLOSING_MS = 1000;
-/** Keys of jobs in the worker's hands; beyond that some settle was never heard of. */
-const KEYED_MAX = 100_000;
+/** The longest that a timer of Node takes: it treats a longer one as none. */
+const TIMER_MAX_MS = 2_147_483_647;
+
+type Turn<Held> = readonly Waiting<Held>[];
 
 interface Waiting<Held> extends Charge<Held> {
   grant?: Grant;
@@ -80,7 +81,8 @@ export class StartGate<Held extends Startable> {
   readonly #permits = new PermitBook<Held>();
   readonly #tokens = new TokenBook();
   readonly #waiting = new Map<JobId, Waiting<Held>>();
-  readonly #keyed = new Set<JobId>();
+  readonly #keys: KeyEnds;
+  readonly #postponing: Postponing;
   readonly #closed = new AbortController();
   readonly #heartbeat: NodeJS.Timeout;
   #turn: Promise<void> | undefined;
@@ -99,6 +101,8 @@ export class StartGate<Held extends Startable> {
     this.#controls = options.controls;
     this.#takeTurn = turnsOf(options.context, options.queue, options.workerId);
     this.#backoff = new Backoff(options.random);
+    this.#postponing = new Postponing(options.random);
+    this.#keys = new KeyEnds(options.context, options.onError);
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeatMs);
     this.#controls.onChange(() => this.#changed());
   }
@@ -155,14 +159,7 @@ export class StartGate<Held extends Startable> {
 
   /** A settle was answered: the keys of jobs that are done are forgotten in the database. */
   settled(outcomes: readonly Outcome[], stale: readonly JobId[]): void {
-    if (this.#keyed.size === 0) return;
-    const keyed = outcomes.filter(({ job }) => this.#keyed.delete(job.id));
-    const done = keyed.filter(({ kind, job }) => kind === 'ack' && !stale.includes(job.id));
-    if (done.length === 0) return;
-    const { context, onError } = this.#options;
-    const ids = done.map(({ job }) => job.id);
-    // What is not dropped here is pruned some day.
-    dropJobKeys(context.driver, context, ids).catch(onError);
+    this.#keys.settled(outcomes, stale, this.#controls.limits.concurrencyPerKey !== null);
   }
 
   /** Ends all timers, and tells the server what it does not know yet; waits no longer than a second for it. Never rejects. */
@@ -176,10 +173,7 @@ export class StartGate<Held extends Startable> {
       await this.#turn;
       if (this.#permits.hasNews || !this.#tokens.isEmpty) await this.#takeOneTurn([]);
     };
-    const giveUp = new AbortController();
-    const late = sleep(CLOSING_MS, undefined, { signal: giveUp.signal }).catch(() => undefined);
-    await Promise.race([telling(), late]);
-    giveUp.abort();
+    await atMost(CLOSING_MS, telling());
   }
 
   #changed(): void {
@@ -238,7 +232,8 @@ export class StartGate<Held extends Startable> {
       if (grant !== undefined) nextMs = Math.min(nextMs, grant.fromMs);
       else if (this.#turn === undefined && !this.#controls.paused) nextMs = Math.min(nextMs, this.#askAtMs);
     if (nextMs === Number.POSITIVE_INFINITY) return;
-    this.#timer = setTimeout(() => this.#pump(), Math.max(1, Math.ceil(nextMs - performance.now())));
+    const waitMs = Math.max(1, Math.ceil(nextMs - performance.now()));
+    this.#timer = setTimeout(() => this.#pump(), Math.min(waitMs, TIMER_MAX_MS));
   }
 
   /** Starts whose time has come. */
@@ -279,7 +274,7 @@ export class StartGate<Held extends Startable> {
   }
 
   /** Tells the server all news, and asks it for `wanted`. Never rejects. */
-  async #takeOneTurn(wanted: readonly Waiting<Held>[]): Promise<void> {
+  async #takeOneTurn(wanted: Turn<Held>): Promise<void> {
     const { leaseMs, heartbeatMs, onError } = this.#options;
     const { rate, concurrency, concurrencyPerKey } = this.#controls.limits;
     const ahead = concurrency === null && concurrencyPerKey === null;
@@ -288,11 +283,10 @@ export class StartGate<Held extends Startable> {
     const renewed = this.#renewing
       ? this.#permits.endingBefore(performance.now() + leaseMs - heartbeatMs)
       : [];
-    const asked = wanted.map((waiting) => ({ waiting, ...leased(waiting.held) }));
     const changes = this.#changes;
     try {
-      const answer = await this.#takeTurn({
-        wanted: asked,
+      const asked = this.#takeTurn({
+        wanted: wanted.map(({ held }) => leased(held)),
         adopted: news.adopted.map(leased),
         renewed: renewed.map(leased),
         ended: news.ended,
@@ -301,11 +295,14 @@ export class StartGate<Held extends Startable> {
         toleranceMs: this.#tokens.toleranceMs(rate),
         horizonMs,
       });
+      const answer = await inTime(asked, (late) => this.#giveBackLate(wanted, news.adopted, late));
       this.#backoff.reset();
       this.#tokens.fade();
       for (const held of news.adopted) this.#permits.prolong(held, answer.askedMs + leaseMs);
-      this.#afterRenewal(renewed, answer);
-      this.#accept(asked, answer);
+      // Also when those that were to be renewed have ended meanwhile: else turn would follow upon turn.
+      this.#renewing = false;
+      this.#permits.renewed(renewed, answer.held, answer.askedMs + leaseMs);
+      this.#accept(wanted, answer);
       const refused = wanted.some(
         (one) => one.grant === undefined && this.#waiting.get(one.held.job.id) === one,
       );
@@ -317,42 +314,45 @@ export class StartGate<Held extends Startable> {
     }
   }
 
-  #afterRenewal(renewed: readonly Held[], { askedMs, held }: TurnAnswer): void {
-    if (renewed.length === 0) return;
-    this.#renewing = false;
-    const still = new Set(held);
-    for (const one of renewed)
-      if (still.has(one.job.id)) this.#permits.prolong(one, askedMs + this.#options.leaseMs);
-    this.#permits.lose(renewed.filter(({ job }) => !still.has(job.id)));
-  }
-
   /** Notes what was granted; `#pump` starts it. What was withdrawn meanwhile is given back. */
-  #accept(
-    asked: readonly { readonly waiting: Waiting<Held>; readonly id: JobId }[],
-    answer: TurnAnswer,
-  ): void {
-    if (this.#keyed.size > KEYED_MAX) this.#keyed.clear();
-    for (const id of answer.keyed) this.#keyed.add(id);
-    const byId = new Map(asked.map(({ id, waiting }) => [id, waiting]));
+  #accept(wanted: Turn<Held>, answer: TurnAnswer): void {
+    this.#keys.add(answer.keyed);
+    const byId = byIdOf(wanted);
     for (const grant of answer.grants) {
       const waiting = byId.get(grant.id);
       if (waiting === undefined) continue;
+      const had = waiting.permitUntilMs !== undefined;
       if (grant.hasPermit) waiting.permitUntilMs = answer.askedMs + this.#options.leaseMs;
+      else delete waiting.permitUntilMs;
       waiting.grant = grant;
-      if (this.#waiting.get(grant.id) !== waiting) this.#giveBack(waiting, grant);
+      const waits = this.#waiting.get(grant.id) === waiting;
+      if (!waits) this.#tokens.giveBack(grant);
+      if (waits ? had && !grant.hasPermit : had || grant.hasPermit)
+        this.#permits.giveUp(leased(waiting.held));
     }
-    for (const id of answer.postponed) {
+    const nowMs = performance.now();
+    for (const { id, key } of answer.postponed) {
       const waiting = byId.get(id);
       if (waiting === undefined || this.#waiting.get(id) !== waiting) continue;
       this.#drop(waiting);
-      this.#keyed.delete(id);
-      waiting.starter.postpone(waiting.held, jittered(POSTPONE_MS, this.#options.random()));
+      this.#keys.remove(id);
+      waiting.starter.postpone(waiting.held, this.#postponing.delayMs(key, nowMs));
     }
   }
 
-  #giveBack({ held, permitUntilMs }: Waiting<Held>, grant: Grant): void {
-    this.#tokens.giveBack(grant);
-    if (permitUntilMs !== undefined) this.#permits.giveUp(leased(held));
+  /** What is granted by an answer that nobody waits for any more is given back, but the permits of those that want or have one. */
+  #giveBackLate(wanted: Turn<Held>, adopted: readonly Held[], { askedMs, grants }: TurnAnswer): void {
+    const byId = byIdOf(wanted);
+    for (const grant of grants) {
+      this.#tokens.giveBack(grant);
+      const waiting = byId.get(grant.id);
+      if (waiting === undefined || !grant.hasPermit || this.#permits.has(waiting.held)) continue;
+      // Who waits still has asked again, or will, and takes the same permit.
+      if (this.#waiting.get(grant.id) !== waiting) this.#permits.giveUp(leased(waiting.held));
+      else waiting.permitUntilMs ??= askedMs + this.#options.leaseMs;
+    }
+    for (const held of adopted) if (!this.#permits.has(held)) this.#permits.giveUp(leased(held));
+    this.#pumpSoon();
   }
 
   /** Sets when those that were refused, and all behind them, are asked for again. */
@@ -368,4 +368,8 @@ export class StartGate<Held extends Startable> {
         : tokenInMs - horizonMs * (0.5 + uniform / 2);
     this.#askAtMs = performance.now() + waitMs;
   }
+}
+
+function byIdOf<Held extends Startable>(wanted: Turn<Held>): ReadonlyMap<JobId, Waiting<Held>> {
+  return new Map(wanted.map((waiting) => [waiting.held.job.id, waiting]));
 }

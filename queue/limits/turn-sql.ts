@@ -22,7 +22,9 @@
 //
 // CONCURRENCY. A handler at work has a permit, unless it started before there was a limit; what counts is each permit that
 // has not expired. It is taken before the handler starts and ends after it, or with the lease if nobody prolongs it. Permits are
-// taken and prolonged under the same lock: whoever counts an expired one as free knows that nobody is prolonging it.
+// taken and prolonged under the same lock: whoever counts an expired one as free knows that nobody is prolonging it. It belongs to
+// one lease of its job. A job whose lease is another by now waits beside the permit of the one before, whose handler may be at
+// work still.
 //
 // A refusal writes nothing and takes no lock. Most asks are refused, and a commit that waits for the disk under the lock
 // would hold up the others.
@@ -41,8 +43,11 @@ export interface LimitTables {
 
 /** Slots per period: a token comes back late by at most that share. */
 const SLOTS = 200;
-/** What lies so far ahead no worker has asked for: the clock was set back, and the tokens would be gone for as long. */
-const AHEAD_MAX_US = 60_000_000;
+/**
+ * What lies so far ahead no worker has asked for: the clock was set back, and the tokens would be gone for as long. A slot's end is
+ * up to its width ahead.
+ */
+const AHEAD_US = 'greatest(60000000, 2 * width_us)';
 
 /** In the order of the arguments. Instants are µs since the Unix epoch by the server's clock. */
 const ARGUMENTS = `(
@@ -54,7 +59,7 @@ const ARGUMENTS = `(
   used_slots bigint[], used_jobs integer[], used_by bigint[],
   OUT limited boolean, OUT paused boolean, OUT stamp_us double precision, OUT waited_us double precision,
   OUT started bigint[], OUT delays_us double precision[], OUT slots bigint[], OUT with_permit boolean[],
-  OUT postponed bigint[], OUT keyed bigint[], OUT held bigint[], OUT token_us double precision
+  OUT postponed bigint[], OUT postponed_keys text[], OUT keyed bigint[], OUT held integer[], OUT token_us double precision
 )`;
 const TYPES = [
   ...['text', 'text', 'bigint', 'bigint', 'bigint'],
@@ -65,11 +70,12 @@ const TYPES = [
 /**
  * One turn of a worker: what it has to say of grants before, then what it wants.
  *
- * - `ended`: permits that it gives up. `renewed`: those that it keeps for another lease; `held` answers which it still has.
+ * - `ended`: permits that it gives up. `renewed`: those that it keeps for so long again; `held` answers which it still has, by
+ *   their places from 1 on.
  *   `adopted`: handlers that run without a permit, and take one over the limit.
  * - `used_*`: of the tokens of a slot so many were used by an instant, or not at all (NULL).
  * - `wanted`: jobs to start, in their order. `started`, each `delays_us` after the stamp, under a token of `slots` (NULL
- *   without a rate), with a permit or not. `postponed`: jobs whose key is at its limit. The others wait: for `token_us`, counted
+ *   without a rate), with a permit or not. `postponed`: jobs whose key is at its limit, each with that. The others wait: for `token_us`, counted
  *   from the stamp, where a token is missing.
  *
  * `waited_us` lay between the arrival of the statement and its stamp.
@@ -105,13 +111,13 @@ BEGIN
     now_us := extract(epoch FROM stamp) * 1000000;
     stamp_us := now_us;
     waited_us := greatest(extract(epoch FROM stamp - statement_timestamp()) * 1000000, 0);
-    started := '{}'; delays_us := '{}'; slots := '{}'; with_permit := '{}'; postponed := '{}'; keyed := '{}'; token_us := NULL;
+    started := '{}'; delays_us := '{}'; slots := '{}'; with_permit := '{}'; postponed := '{}'; postponed_keys := '{}'; keyed := '{}'; token_us := NULL;
     IF locked AND writes THEN
       ${sayWhatWas(tables)}
       writes := false;
     END IF;
     IF NOT locked AND (writes OR setting.id IS NOT NULL AND EXISTS (
-      SELECT FROM ${tables.starts} WHERE queue = asked_queue AND slot > now_us + ${AHEAD_MAX_US}
+      SELECT FROM ${tables.starts} WHERE queue = asked_queue AND slot > now_us + ${AHEAD_US}
     )) THEN
       writes := true;
     ELSIF paused OR cardinality(wanted) = 0 THEN
@@ -130,7 +136,7 @@ BEGIN
     IF setting.id IS NULL THEN
       -- Nobody has ever limited this queue: there is nothing to say anything of.
       writes := false;
-      held := renewed;
+      held := ARRAY (SELECT generate_series(1, cardinality(renewed)));
     ELSE
       PERFORM pg_advisory_xact_lock(setting.lock, setting.id);
       locked := true;
@@ -148,15 +154,15 @@ function sayWhatWas({ starts, permits, jobKeys }: LimitTables): string {
       WHERE permit.job_id = gone.job_id AND permit.token = gone.token AND permit.worker = asker;
       WITH kept AS (
         UPDATE ${permits} AS permit SET expires_at = stamp + lease_ms * interval '1 millisecond'
-        FROM unnest(renewed, renewed_tokens) AS kept (job_id, token)
+        FROM unnest(renewed, renewed_tokens) WITH ORDINALITY AS kept (job_id, token, place)
         WHERE permit.job_id = kept.job_id AND permit.token = kept.token AND permit.worker = asker AND permit.expires_at > stamp
-        RETURNING permit.job_id
+        RETURNING kept.place
       )
-      SELECT coalesce(array_agg(job_id), '{}') INTO held FROM kept;
+      SELECT coalesce(array_agg(place), '{}') INTO held FROM kept;
       INSERT INTO ${permits} AS permit (job_id, queue, key, worker, token, expires_at)
       SELECT running.job_id, asked_queue, job.key, asker, running.token, stamp + lease_ms * interval '1 millisecond'
       FROM unnest(adopted, adopted_tokens) AS running (job_id, token) LEFT JOIN ${jobKeys} AS job ON job.job_id = running.job_id
-      ON CONFLICT (job_id) DO NOTHING;
+      ON CONFLICT (job_id, token) DO NOTHING;
       UPDATE ${starts} AS start SET jobs = start.jobs - used.jobs
       FROM (
         SELECT told.slot, sum(told.jobs) AS jobs FROM unnest(used_slots, used_jobs) AS told (slot, jobs) GROUP BY told.slot
@@ -169,7 +175,7 @@ function sayWhatWas({ starts, permits, jobKeys }: LimitTables): string {
       GROUP BY 2
       ON CONFLICT (queue, slot) DO UPDATE SET jobs = start.jobs + excluded.jobs;
       WITH ahead AS (
-        DELETE FROM ${starts} AS start WHERE start.queue = asked_queue AND start.slot > now_us + ${AHEAD_MAX_US} RETURNING jobs
+        DELETE FROM ${starts} AS start WHERE start.queue = asked_queue AND start.slot > now_us + ${AHEAD_US} RETURNING jobs
       )
       INSERT INTO ${starts} AS start (queue, slot, jobs)
       SELECT asked_queue, (now_us / width_us + 1) * width_us, sum(ahead.jobs) FROM ahead HAVING count(*) > 0
@@ -179,7 +185,7 @@ function sayWhatWas({ starts, permits, jobKeys }: LimitTables): string {
 /** Which jobs may start, and when. Writes nothing. */
 function choose({ starts, permits, jobKeys }: LimitTables): string {
   return `
-      -- A job that is asked for again replaces its own permit, whoever had it: the lease of that one is lost.
+      -- A lease that has a permit already, by a turn whose answer was lost, needs no other room than that.
       IF setting.key_concurrency IS NULL THEN
         free := wanted;
         free_tokens := wanted_tokens;
@@ -189,26 +195,38 @@ function choose({ starts, permits, jobKeys }: LimitTables): string {
           coalesce(array_agg(one.token ORDER BY one.place) FILTER (WHERE one.fits), '{}'),
           coalesce(array_agg(one.key ORDER BY one.place) FILTER (WHERE one.fits), '{}'),
           coalesce(array_agg(one.job_id ORDER BY one.place) FILTER (WHERE NOT one.fits), '{}'),
+          coalesce(array_agg(one.key ORDER BY one.place) FILTER (WHERE NOT one.fits), '{}'),
           coalesce(array_agg(one.job_id ORDER BY one.place) FILTER (WHERE one.key IS NOT NULL), '{}')
-        INTO free, free_tokens, free_keys, postponed, keyed
+        INTO free, free_tokens, free_keys, postponed, postponed_keys, keyed
         FROM (
-          SELECT asked.job_id, asked.token, asked.place, job.key,
-            job.key IS NULL
-              OR busy.jobs + row_number() OVER (PARTITION BY job.key ORDER BY asked.place) <= setting.key_concurrency AS fits
-          FROM unnest(wanted, wanted_tokens) WITH ORDINALITY AS asked (job_id, token, place)
-          LEFT JOIN ${jobKeys} AS job ON job.job_id = asked.job_id
-          CROSS JOIN LATERAL (
-            SELECT count(*) AS jobs FROM ${permits} AS permit
-            WHERE permit.queue = asked_queue AND permit.key = job.key AND permit.expires_at > stamp
-              AND permit.job_id <> ALL (wanted)
-          ) AS busy
+          -- The permits of a key are counted once, at its first job.
+          SELECT asked.job_id, asked.token, asked.place, asked.key,
+            asked.key IS NULL OR max(asked.busy) OVER alike - count(asked.own) OVER alike + asked.nth <= setting.key_concurrency AS fits
+          FROM (
+            SELECT asked.*, CASE WHEN asked.nth = 1 THEN (
+              SELECT count(*) FROM ${permits} AS permit
+              WHERE permit.queue = asked_queue AND permit.key = asked.key AND permit.expires_at > stamp
+            ) END AS busy
+            FROM (
+              SELECT asked.job_id, asked.token, asked.place, job.key, own.job_id AS own,
+                row_number() OVER (PARTITION BY job.key ORDER BY asked.place) AS nth
+              FROM unnest(wanted, wanted_tokens) WITH ORDINALITY AS asked (job_id, token, place)
+              LEFT JOIN ${jobKeys} AS job ON job.job_id = asked.job_id
+              LEFT JOIN ${permits} AS own ON own.job_id = asked.job_id AND own.token = asked.token
+                AND own.queue = asked_queue AND own.key = job.key AND own.expires_at > stamp
+            ) AS asked
+          ) AS asked
+          WINDOW alike AS (PARTITION BY asked.key)
         ) AS one;
       END IF;
       room := cardinality(free);
       IF setting.concurrency IS NOT NULL THEN
-        SELECT greatest(least(room, setting.concurrency - count(*)), 0) INTO room
-        FROM ${permits} AS permit
-        WHERE permit.queue = asked_queue AND permit.expires_at > stamp AND permit.job_id <> ALL (wanted);
+        SELECT greatest(least(room, setting.concurrency - (
+          SELECT count(*) FROM ${permits} AS permit WHERE permit.queue = asked_queue AND permit.expires_at > stamp
+        ) + (
+          SELECT count(*) FROM unnest(wanted, wanted_tokens) AS asked (job_id, token) JOIN ${permits} AS own USING (job_id, token)
+          WHERE own.queue = asked_queue AND own.expires_at > stamp
+        )), 0) INTO room;
       END IF;
       IF setting.rate_jobs IS NULL THEN
         started := free[1:room];
@@ -252,8 +270,8 @@ function write({ starts, permits }: LimitTables): string {
         FROM unnest(free[1:cardinality(started)], free_tokens[1:cardinality(started)], free_keys[1:cardinality(started)])
           AS one (job_id, token, key)
         WHERE setting.concurrency IS NOT NULL OR one.key IS NOT NULL
-        ON CONFLICT (job_id) DO UPDATE SET queue = excluded.queue, key = excluded.key, worker = excluded.worker,
-          token = excluded.token, expires_at = excluded.expires_at;
+        ON CONFLICT (job_id, token) DO UPDATE SET queue = excluded.queue, key = excluded.key, worker = excluded.worker,
+          expires_at = excluded.expires_at;
         SELECT array_agg(setting.concurrency IS NOT NULL OR free_keys[place] IS NOT NULL ORDER BY place) INTO with_permit
         FROM generate_series(1, cardinality(started)) AS place;
         IF setting.rate_jobs IS NOT NULL THEN

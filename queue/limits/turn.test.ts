@@ -8,6 +8,7 @@ import { type TestDatabase, testDatabase } from '../../testing/database.ts';
 import { driverKinds } from '../conformance/drivers.ts';
 import { createQueue, type Driver, type Queue } from '../index.ts';
 import { type LeasedJob, type TurnRequest, turnsOf } from './turn.ts';
+import { turnRoutine } from './turn-sql.ts';
 
 let database: TestDatabase;
 before(async () => {
@@ -63,7 +64,7 @@ for (const { label, open } of driverKinds) {
     assert.equal(answer.limited, false);
     assert.deepEqual(ids(answer.grants), [1, 2, 3]);
     assert(answer.grants.every(({ slot, hasPermit }) => slot === null && !hasPermit));
-    assert.deepEqual(answer.held, ['8']);
+    assert.deepEqual(answer.held, [job(8)]);
   });
 
   test(`${label}: tokens: so many per period, ahead only within the horizon, back one period after their use`, async () => {
@@ -124,23 +125,74 @@ for (const { label, open } of driverKinds) {
     assert((answer.tokenInMs ?? 0) <= 505, `next token in ${answer.tokenInMs} ms`);
   });
 
-  test(`${label}: permits: never more than the limit, taken over by who has the job now, and back when they end or expire`, async () => {
+  test(`${label}: a period whose slots are hours wide is refused without a write`, async () => {
+    const { driver, queue } = await opened('wide');
+    await using _ = driver;
+    await queue.limits.set('q', { rate: { jobs: 1, periodMs: 31 * 86_400_000 } });
+    const turn = turnsOf(queue.context, 'q', 'w');
+    await turn({ ...NOTHING, wanted: jobs(1, 1) });
+    const version = async () =>
+      (await driver.query({ text: `SELECT slot, xmin::text FROM ${queue.context.tables.starts}` })).rows;
+    const written = await version();
+    assert.deepEqual((await turn({ ...NOTHING, wanted: jobs(2, 1) })).grants, []);
+    assert.deepEqual(await version(), written);
+  });
+
+  test(`${label}: permits that have expired are not read`, async () => {
+    const { driver, queue } = await opened('unread');
+    await using _ = driver;
+    await queue.limits.set('q', { concurrency: 3, concurrencyPerKey: 2 });
+    await keyed(queue, { 1: 'a', 2: 'a' });
+    const { tables } = queue.context;
+    await driver.query({
+      text: `
+INSERT INTO ${tables.permits} (job_id, queue, key, worker, token, expires_at)
+SELECT n, 'q', 'a', 'w', '1', now() - n * interval '1 minute' FROM generate_series(100, 20000) AS n`,
+    });
+    await driver.query({ text: `ANALYZE ${tables.permits}` });
+    const [granted, read] = await driver.transaction(async (tx) => {
+      const { rows } = await tx.query<{ readonly started: readonly string[] }>({
+        text: `SELECT started FROM ${turnRoutine(tables).name}(
+  'q', 'w', 60000, 5000, 0, '{1,2}', '{1,1}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')`,
+      });
+      const seen = await tx.query<{ readonly tuples: number }>({
+        text: `
+SELECT (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::integer AS tuples
+FROM pg_stat_xact_user_tables WHERE relid = '${tables.permits}'::regclass`,
+      });
+      return [rows[0]?.started, seen.rows[0]?.tuples];
+    });
+    assert.deepEqual(granted?.map(Number), [1, 2]);
+    assert((read ?? Number.POSITIVE_INFINITY) < 50, `${read} rows of permits were read`);
+  });
+
+  test(`${label}: permits: never more than the limit, each of one lease, and back when they end or expire`, async () => {
     const { driver, queue } = await opened('permits');
     await using _ = driver;
     await queue.limits.set('q', { concurrency: 2 });
     const [ours, theirs] = [turnsOf(queue.context, 'q', 'a'), turnsOf(queue.context, 'q', 'b')];
     assert.deepEqual(ids((await ours({ ...NOTHING, wanted: jobs(1, 3) })).grants), [1, 2]);
     assert.deepEqual((await theirs({ ...NOTHING, wanted: jobs(3, 1) })).grants, []);
-    // The lease of job 2 is lost, and another worker has it: it needs no other room than its own.
+    // The lease of job 2 is lost, and another worker has it: as its handler may be at work still, it waits like any other.
     const again = { id: '2', token: '2' };
+    assert.deepEqual((await theirs({ ...NOTHING, wanted: [again], ended: [job(2), again] })).grants, []);
+    const late = await ours({ ...NOTHING, ended: [job(2)], renewed: jobs(1, 2) });
+    assert.deepEqual(late.held, [job(1)]);
+    assert.deepEqual(ids((await theirs({ ...NOTHING, wanted: [again, job(3)] })).grants), [2]);
+    // Asked again because the answer was lost, it needs no other room than its own.
     assert.deepEqual(ids((await theirs({ ...NOTHING, wanted: [again, job(3)] })).grants), [2]);
     // Who had it before can neither prolong nor end what is another's by now.
-    const late = await ours({ ...NOTHING, wanted: [job(4)], ended: [job(2)], renewed: jobs(1, 2) });
-    assert.deepEqual([ids(late.grants), late.held], [[], ['1']]);
+    const gone = await ours({
+      ...NOTHING,
+      wanted: [job(4)],
+      ended: [job(2), again],
+      renewed: [again, job(1)],
+    });
+    assert.deepEqual([ids(gone.grants), gone.held], [[], [job(1)]]);
     const freed = await theirs({ ...NOTHING, wanted: [job(4)], ended: [again] });
     assert.deepEqual(ids(freed.grants), [4]);
     const expiring = await theirs({ ...NOTHING, renewed: [job(4)], leaseMs: 1 });
-    assert.deepEqual(expiring.held, ['4']);
+    assert.deepEqual(expiring.held, [job(4)]);
     await sleep(5);
     assert.deepEqual((await theirs({ ...NOTHING, renewed: [job(4)] })).held, [], 'expired is lost');
     assert.deepEqual(ids((await ours({ ...NOTHING, wanted: jobs(5, 3) })).grants), [5]);
@@ -162,7 +214,7 @@ for (const { label, open } of driverKinds) {
     const turn = turnsOf(queue.context, 'q', 'w');
     const one = await turn({ ...NOTHING, wanted: jobs(1, 6) });
     assert.deepEqual(
-      [ids(one.grants), one.postponed.map(Number)],
+      [ids(one.grants), ids(one.postponed)],
       [
         [1, 3, 4],
         [2, 5],
@@ -170,7 +222,7 @@ for (const { label, open } of driverKinds) {
     );
     assert.deepEqual(one.keyed.map(Number), [1, 2, 3, 5, 6]);
     const two = await turn({ ...NOTHING, wanted: [job(2), job(6)], ended: [job(4)] });
-    assert.deepEqual([ids(two.grants), two.postponed], [[6], ['2']]);
+    assert.deepEqual([ids(two.grants), two.postponed], [[6], [{ id: '2', key: 'a' }]]);
     const three = await turn({ ...NOTHING, wanted: [job(2)], ended: [job(1)] });
     assert.deepEqual([ids(three.grants), three.postponed], [[2], []]);
     // Without a limit of the queue, only who has a key needs a permit.

@@ -53,6 +53,12 @@ export interface Grant {
   readonly hasPermit: boolean;
 }
 
+/** A job that may not start while others of its key are at work. */
+export interface PostponedJob {
+  readonly id: JobId;
+  readonly key: string;
+}
+
 /** What the server said. */
 export interface TurnAnswer {
   /** When the turn was asked for, by this process's clock: leases of it count from there. */
@@ -63,12 +69,12 @@ export interface TurnAnswer {
   readonly limited: boolean;
   /** In the order of `wanted`. */
   readonly grants: readonly Grant[];
-  /** Jobs whose key is at its limit. */
-  readonly postponed: readonly JobId[];
+  /** Jobs whose key is at its limit, and that key. */
+  readonly postponed: readonly PostponedJob[];
   /** Those of `wanted` that have a key, where keys are limited. */
   readonly keyed: readonly JobId[];
   /** Those of `renewed` whose permits are still held. */
-  readonly held: readonly JobId[];
+  readonly held: readonly LeasedJob[];
   /** How long until there is a token for the next of those that wait; absent when no token is missing. */
   readonly tokenInMs?: number;
 }
@@ -83,8 +89,9 @@ interface TurnRow {
   readonly slots: readonly (string | null)[];
   readonly with_permit: readonly boolean[];
   readonly postponed: readonly string[];
+  readonly postponed_keys: readonly string[];
   readonly keyed: readonly string[];
-  readonly held: readonly string[] | null;
+  readonly held: readonly number[] | null;
   readonly token_us: number | null;
 }
 
@@ -144,9 +151,9 @@ function answerOf(row: TurnRow, request: TurnRequest, askedMs: number, clock: Se
     paused: row.paused,
     limited: row.limited,
     grants,
-    postponed: row.postponed,
+    postponed: row.postponed.map((id, n) => ({ id, key: row.postponed_keys[n] ?? '' })),
     keyed: row.keyed,
-    held: row.held ?? [],
+    held: (row.held ?? []).flatMap((place) => request.renewed[place - 1] ?? []),
     ...(row.token_us === null ? {} : { tokenInMs: row.token_us / 1000 }),
   };
 }

@@ -1,10 +1,11 @@
 // What can be said of a schedule, and what of that is refused?
 
+import type { QueueContext } from '../context.ts';
+import { encodeJob } from '../enqueue/encoding.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import { MAX_ATTEMPTS, validateJob } from '../job.ts';
 import { requireKnownKeys, requireObject, said } from '../keys.ts';
 import { encodePayload } from '../payload.ts';
-import type { ClaimStrategy } from '../strategy.ts';
 import { requireRecurrence } from './cron.ts';
 import type { CatchUp } from './firing.ts';
 
@@ -88,7 +89,8 @@ export function requireScheduleName(name: string): void {
   requireName('the name of a schedule', name);
 }
 
-function requireStampAs(stampAs: string, payload: string): void {
+/** Throws InvalidArgumentError when `payload` cannot be stamped; returns it as it will be for an instant. */
+function stampedWith(stampAs: string, payload: string): unknown {
   requireName('stampAs', stampAs);
   const value: unknown = JSON.parse(payload);
   if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -99,13 +101,18 @@ function requireStampAs(stampAs: string, payload: string): void {
     throw new InvalidArgumentError(
       `payload has a member ${said(stampAs)}, which stampAs would replace: give another name`,
     );
+  return { ...value, [stampAs]: new Date(0).toISOString() };
 }
 
 /**
  * Checks and completes what the user says. Throws InvalidArgumentError for a name, an expression, a zone or a job that is
- * none, and UnsupportedError for a job that `strategy` cannot take.
+ * none, PayloadTooLargeError for one that no enqueue would take, and UnsupportedError for a job that the strategy cannot take.
  */
-export function requireSchedule(strategy: ClaimStrategy, name: string, options: ScheduleOptions): Schedule {
+export function requireSchedule(
+  { strategy, maxPayloadBytes }: Pick<QueueContext, 'strategy' | 'maxPayloadBytes'>,
+  name: string,
+  options: ScheduleOptions,
+): Schedule {
   requireScheduleName(name);
   requireObject('a schedule', options);
   requireKnownKeys('a schedule', options, KEYS);
@@ -116,6 +123,7 @@ export function requireSchedule(strategy: ClaimStrategy, name: string, options: 
   if (!CATCH_UPS.includes(catchUp))
     throw new InvalidArgumentError(`catchUp is ${said(catchUp)}: give one, all or none`);
   const payload = encodePayload(options.payload);
-  if (stampAs !== undefined) requireStampAs(stampAs, payload);
+  const fired: unknown = stampAs === undefined ? options.payload : stampedWith(stampAs, payload);
+  encodeJob({ queue, payload: fired }, maxPayloadBytes);
   return { name, queue, cron, timeZone, catchUp, stampAs, priority, maxAttempts, payload };
 }

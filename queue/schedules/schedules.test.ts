@@ -82,6 +82,17 @@ for (const kind of driverKinds)
       );
     });
 
+    test('a payload that no enqueue would take, with its stamp, is refused', async () => {
+      await using queue = await open('large');
+      const limit = 1_048_576;
+      const text = 'x'.repeat(limit - '{"a":""}'.length);
+      const set = (payload: unknown, stampAs?: string) =>
+        queue.schedules.set('s', { ...daily, payload, ...(stampAs === undefined ? {} : { stampAs }) });
+      await set({ a: text });
+      await assert.rejects(set({ a: `${text}x` }), { name: 'PayloadTooLargeError', bytes: limit + 1 });
+      await assert.rejects(set({ a: text }, 'at'), { name: 'PayloadTooLargeError' });
+    });
+
     test('set again, it is what was said last; only another time of day moves the next instant', async () => {
       await using queue = await open('upsert');
       await queue.schedules.set('s', daily);

@@ -85,7 +85,7 @@ export class QueueSchedules implements Schedules {
   }
 
   async set(name: string, options: ScheduleOptions): Promise<ScheduleRecord> {
-    const schedule = requireSchedule(this.#context.strategy, name, options);
+    const schedule = requireSchedule(this.#context, name, options);
     const row = await this.#inTransaction(async (tx) => {
       for (let round = 0; round < ROUNDS; round += 1) {
         const set = await this.#setOnce(tx, schedule);

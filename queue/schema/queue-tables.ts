@@ -69,14 +69,17 @@ function features(tables: QueueTables): readonly string[] {
   PRIMARY KEY (queue, slot)
 ) WITH (fillfactor = 50)`,
     `CREATE TABLE IF NOT EXISTS ${tables.permits} (
-  job_id     bigint      NOT NULL PRIMARY KEY,
+  job_id     bigint      NOT NULL,
   ${QUEUE},
   key        text        COLLATE "C",
   worker     text        NOT NULL,
   token      text        NOT NULL,
-  expires_at timestamptz NOT NULL
+  expires_at timestamptz NOT NULL,
+  PRIMARY KEY (job_id, token)
 ) WITH (fillfactor = 50)`,
-    `CREATE INDEX IF NOT EXISTS queue_permits_queue ON ${tables.permits} (queue, key)`,
+    // Dead rows of permits long gone lie before those that count, and are not read with them.
+    `CREATE INDEX IF NOT EXISTS queue_permits_expires_at ON ${tables.permits} (queue, expires_at)`,
+    `CREATE INDEX IF NOT EXISTS queue_permits_key ON ${tables.permits} (queue, key, expires_at) WHERE key IS NOT NULL`,
     `CREATE TABLE IF NOT EXISTS ${tables.jobKeys} (
   job_id bigint NOT NULL PRIMARY KEY,
   ${QUEUE},

@@ -1,8 +1,10 @@
 // Is a handler told when to give up, is what it says kept, and is an observer told of it all?
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { type TestDatabase, testDatabase } from '../../testing/database.ts';
 import { eventually } from '../eventually.ts';
 import {
@@ -89,6 +91,33 @@ test('a job whose handler does not care for its signal is settled all the same, 
   await eventually(() => Promise.resolve(started.length === 2), 'the next job');
   assert.deepEqual(await worker.stop(), { released: 0, abandoned: 0 });
   assert.deepEqual(await counts(queue), { ready: 0, delayed: 0, leased: 0, dead: 1 });
+});
+
+test('a process does not wait for the timeout of a handler that its worker has left behind', async () => {
+  await using queue = await openQueue();
+  await queue.enqueue({ queue: 'q', payload: 1 });
+  const program = `
+import { createQueue, createWorker, pgDriver } from ${JSON.stringify(new URL('../index.ts', import.meta.url).href)};
+const driver = pgDriver({ connectionString: ${JSON.stringify(database.url)} });
+const queue = createQueue({ driver, schema: ${JSON.stringify(queue.schema)} });
+await new Promise((resolve) => {
+  const worker = createWorker(queue, {
+    queue: 'q',
+    timeoutMs: 600_000,
+    handler() {
+      worker.stop({ deadlineMs: 0 }).then(resolve);
+      return new Promise(() => undefined);
+    },
+  });
+});
+await queue[Symbol.asyncDispose]();
+await driver[Symbol.asyncDispose]();`;
+  const run = promisify(execFile)(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '--eval', program],
+    { timeout: 20_000 },
+  );
+  await assert.doesNotReject(run, 'it ends by itself');
 });
 
 test('what a hook takes out of an error is never kept, also when the hook fails', async () => {

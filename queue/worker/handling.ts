@@ -75,7 +75,8 @@ export class Handling {
 
   /**
    * The handler's signal is aborted after `timeoutMs`. One that does not end then has failed: the job is settled, while its
-   * place stays taken for as long as the handler runs, so that no more are at work than there may be.
+   * place stays taken for as long as the handler runs, so that no more are at work than there may be. A worker that has stopped
+   * without it is not what its process waits for.
    */
   #limit(held: HeldJob, timeoutMs: number): { end(): void } {
     let timer = setTimeout(() => {
@@ -83,8 +84,8 @@ export class Handling {
       held.abort(reason);
       timer = setTimeout(() => {
         if (!held.ended) this.#end(held, this.#failed(held.job, reason));
-      }, TIMEOUT_GRACE_MS);
-    }, timeoutMs);
+      }, TIMEOUT_GRACE_MS).unref();
+    }, timeoutMs).unref();
     return { end: () => clearTimeout(timer) };
   }
 

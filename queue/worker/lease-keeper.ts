@@ -8,6 +8,8 @@ import type { ResolvedOptions } from './options.ts';
 /** Whose leases they are. */
 export interface LeaseHolder {
   session(): WorkerSession | undefined;
+  /** Sends a heartbeat when nothing is under way that it would be a part of, and returns its answer. */
+  send<T>(heartbeat: () => Promise<T>): Promise<T>;
   /** Gives up the jobs for which `lost` holds. */
   lose(lost: (held: HeldJob) => boolean): void;
 }
@@ -46,7 +48,7 @@ export class LeaseKeeper {
     this.#extending = true;
     try {
       const jobs: readonly ClaimedJob[] = aged.map((held) => held.job);
-      const stale = new Set(await heartbeat.extend(jobs, leaseMs));
+      const stale = new Set(await this.#runner.send(() => heartbeat.extend(jobs, leaseMs)));
       for (const held of aged) if (!stale.has(held.job.id)) held.expiresAtMs = nowMs + leaseMs;
       const lost = new Set(aged.filter((held) => stale.has(held.job.id)));
       if (lost.size > 0) this.#runner.lose((held) => lost.has(held));

@@ -201,3 +201,98 @@ for (const [at, name] of ['pg', 'postgres'].entries())
       });
     }
   });
+
+async function opened(strategy: string): Promise<Queue> {
+  const [driver] = drivers;
+  assert(driver);
+  schemas += 1;
+  const queue = createQueue({ driver, strategy, schema: `worker limits ${schemas}` });
+  await queue.install();
+  return queue;
+}
+
+for (const strategy of ['skip-locked', 'packed-lease'])
+  test(`${strategy}: a handler that does not care for its timeout keeps its permit, from its own job too`, async () => {
+    await using queue = await opened(strategy);
+    await queue.limits.set('q', { concurrency: 1 });
+    await queue.enqueueMany([
+      { queue: 'q', payload: 'hangs', maxAttempts: 2 },
+      { queue: 'q', payload: 'next' },
+    ]);
+    const crowd = new Crowd();
+    await using _workers = startTwo(queue, {
+      concurrency: 2,
+      timeoutMs: 50,
+      leaseMs: 3000,
+      retry: fixedRetry(0),
+      handler: (job) => crowd.work('', job.payload === 'hangs' && job.attempt === 1 ? 4000 : 20),
+    });
+    await eventually(async () => (await left(queue)) === 0, 'all done');
+    assert.equal(crowd.startsMs.length, 3);
+    assert.equal(crowd.most, 1);
+  });
+
+test('a crowd of one key keeps others waiting for seconds only, and is itself worked off', async () => {
+  await using queue = await opened('batch');
+  await queue.limits.set('q', { concurrencyPerKey: 1 });
+  await queue.enqueueMany([
+    ...Array.from({ length: 5000 }, () => ({ queue: 'q', payload: 'crowd', concurrencyKey: 'crowd' })),
+    ...Array.from({ length: 50 }, (_, n) => ({ queue: 'q', payload: 'other', concurrencyKey: `own ${n}` })),
+  ]);
+  const done: Record<string, number> = {};
+  let released = 0;
+  const fromMs = performance.now();
+  await using _worker = createWorker(queue, {
+    queue: 'q',
+    connections: 2,
+    concurrency: 20,
+    async handler({ payload }) {
+      await sleep(5);
+      done[String(payload)] = (done[String(payload)] ?? 0) + 1;
+    },
+    events: {
+      settled: (_, result) => {
+        released += result.released;
+      },
+    },
+  });
+  await eventually(() => Promise.resolve(done['other'] === 50), 'the others');
+  const othersMs = performance.now() - fromMs;
+  const [crowdThen, releasedThen] = [done['crowd'] ?? 0, released];
+  await sleep(5000);
+  const crowd = (done['crowd'] ?? 0) - crowdThen;
+  const again = released - releasedThen;
+  assert(othersMs < 15_000, `the others took ${othersMs} ms`);
+  assert(crowd >= 50, `${crowd} of the crowd in 5 s`);
+  assert(again < 2500, `${again} put off in 5 s`);
+});
+
+test('what is put off is at work again after about a second in a quiet queue, and no run ends before', async () => {
+  await using queue = await opened('skip-locked');
+  await queue.limits.set('q', { concurrencyPerKey: 1 });
+  const jobs = numbers(2).map((job) => ({ ...job, concurrencyKey: 'k' }));
+  await queue.enqueueMany(jobs);
+  const crowd = new Crowd();
+  const handler = () => crowd.work('', 50);
+  {
+    await using _worker = createWorker(queue, { queue: 'q', concurrency: 2, pollMs: 60_000, handler });
+    await eventually(async () => (await left(queue)) === 0, 'both');
+  }
+  const [first = 0, second = 0] = crowd.startsMs;
+  assert(second - first < 4000, `${second - first} ms later`);
+  await queue.enqueueMany(jobs);
+  const run = await runUntilIdle(queue, { queue: 'q', concurrency: 2, handler });
+  assert.deepEqual([run.ended, run.acked], ['idle', 2]);
+});
+
+test('the keys of jobs that are done are forgotten, limited or not', async () => {
+  await using queue = await opened('skip-locked');
+  await queue.enqueueMany(numbers(300).map((job) => ({ ...job, concurrencyKey: 'k' })));
+  const { acked } = await runUntilIdle(queue, { queue: 'q', handler: () => sleep(1) });
+  assert.equal(acked, 300);
+  const { driver, tables } = queue.context;
+  await eventually(async () => {
+    const { rows } = await driver.query({ text: `SELECT FROM ${tables.jobKeys}` });
+    return rows.length === 0;
+  }, 'no keys');
+});

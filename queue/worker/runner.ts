@@ -2,34 +2,29 @@
 
 import type { Queue } from '../queue.ts';
 import type { ClaimedJob, JobId, Outcome, SettleResult, Turn, WorkerSession } from '../strategy.ts';
-import type { Bell } from '../wakeup/bell.ts';
+import { Apart } from './apart.ts';
 import { Backoff } from './backoff.ts';
 import type { ClaimGate } from './claim-gate.ts';
 import { claimSize } from './claim-size.ts';
 import { Hand } from './hand.ts';
 import { HeldJob, type ReportProgress } from './held-job.ts';
-import type { JobNotes } from './job-notes.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type Due, Outbox } from './outbox.ts';
 import type { Recording } from './recording.ts';
 import { SessionHolder } from './session-holder.ts';
-import { Starting, type StartingContext } from './starting.ts';
+import { Settled, type SettledContext } from './settled.ts';
+import { Starting } from './starting.ts';
 
 /** What a runner shares with the others of its worker. */
-export interface RunnerContext extends StartingContext {
+export interface RunnerContext extends SettledContext {
   readonly queue: Queue;
-  readonly bell: Bell;
   readonly claimGate: ClaimGate;
   readonly reportProgress: ReportProgress;
-  /** Jobs in hand that have said something of themselves. */
-  readonly progress: JobNotes;
   /** Absent where finished jobs are not kept. */
   readonly recording: Recording | undefined;
   /** Whether signals arrive at present, so that polling is only the safety net. */
   readonly isSignalled: () => boolean;
-  /** A retry will be due in `delayMs`. */
-  readonly onDelayed: (delayMs: number) => void;
   /** This session is at rest, and may have nothing in hand. */
   readonly onIdle: () => void;
 }
@@ -67,16 +62,16 @@ export class Runner {
   readonly #outbox: Outbox;
   readonly #starting: Starting;
   readonly #hand: Hand;
+  /** Where settles are transactions; absent where they are single statements. */
+  readonly #apart: Apart | undefined;
+  readonly #settled: Settled;
   #claiming = false;
-  /** A claim is under way, that is sent and not answered: after one that failed the next waits. */
-  #asking = false;
   /** Strokes of the bell before the claim that found nothing; −1 while there is something to do. */
   #restingSince = -1;
   #settlingOn: WorkerSession | undefined;
   /** Settles that were not answered, those on lost sessions too. */
   #settles = 0;
   #pumpQueued = false;
-  #released = 0;
   readonly #drained = Promise.withResolvers<void>();
   readonly #called = (): void => this.#pump();
 
@@ -90,6 +85,8 @@ export class Runner {
       roomier: () => this.#pumpSoon(),
     });
     this.#hand = this.#starting.hand;
+    this.#settled = new Settled(context);
+    this.#apart = context.recording === undefined ? undefined : new Apart();
     this.#timedLease = context.queue.strategy.guarantees.lease === 'timed';
     this.#holder = new SessionHolder(context.queue, context.options, workerId, {
       opened: () => this.#pump(),
@@ -98,6 +95,7 @@ export class Runner {
     if (this.#timedLease)
       this.#leases = new LeaseKeeper(this.#hand, this.#options, {
         session: () => this.#holder.session,
+        send: (heartbeat) => this.#beside(heartbeat),
         lose: (lost) => this.#loseLeases(lost),
       });
   }
@@ -111,9 +109,13 @@ export class Runner {
     if (this.#restingSince >= 0 || this.#context.controls.paused) this.#context.onIdle();
   }
 
-  /** Its last claim, sent when the bell had struck so often at least, found nothing, or none is to be sent; and nothing is in hand. */
+  /**
+   * Its last claim, sent when the bell had struck so often at least, found nothing, or none is to be sent; and nothing is in hand, nor
+   * put off because of a limit.
+   */
   isIdleSince(strokes: number): boolean {
-    return (this.#restingSince >= strokes || this.#context.controls.paused) && this.#isDrained();
+    const resting = this.#restingSince >= strokes && !this.#settled.hasPutOff;
+    return (resting || this.#context.controls.paused) && this.#isDrained();
   }
 
   /** Something outside has changed: what can start now is started. */
@@ -147,16 +149,14 @@ export class Runner {
   /** Sends what is due: as one turn where the session can and both are, else the settle first, as it makes way for the claim. */
   #talk(session: WorkerSession): void {
     // What is written down with its settle is a transaction, which no claim is to be a part of: it goes alone.
-    // Nor may a claim of several statements be under way: those that it has still to send would be.
-    if (this.#context.recording !== undefined && this.#asking) return;
-    const alone = this.#context.recording === undefined ? undefined : this.#dueOutcomes();
+    const alone = this.#apart?.isFree === true ? this.#dueOutcomes() : undefined;
     if (alone !== undefined) {
       void this.#settle(session, alone.outcomes, alone.final);
       return;
     }
     const size = this.#admitted(session);
     if (size === undefined) return;
-    const due = this.#context.recording === undefined ? this.#dueOutcomes() : undefined;
+    const due = this.#apart === undefined ? this.#dueOutcomes() : undefined;
     if (due === undefined) {
       if (size > 0) void this.#claim(session, size);
     } else if (size > 0 && session.turn !== undefined) {
@@ -188,7 +188,7 @@ export class Runner {
   async #settle(session: WorkerSession, outcomes: readonly Outcome[], final: boolean): Promise<void> {
     this.#beginSettle(session);
     try {
-      this.#afterSettle(outcomes, await this.#sendSettle(session, outcomes));
+      this.#settled.tell(outcomes, await this.#sendSettle(session, outcomes));
     } catch (error) {
       this.#settleFailed({ outcomes, final }, error);
     }
@@ -199,9 +199,19 @@ export class Runner {
   #sendSettle(session: WorkerSession, outcomes: readonly Outcome[]): Promise<SettleResult> {
     const { recording } = this.#context;
     const { connection } = this.#holder;
-    return recording === undefined || connection === undefined
-      ? session.settle(outcomes)
-      : recording.settle(connection, session, outcomes);
+    if (recording === undefined || connection === undefined) return session.settle(outcomes);
+    const transaction = () => recording.settle(connection, session, outcomes);
+    return this.#apart === undefined ? transaction() : this.#apart.alone(transaction);
+  }
+
+  /** Sends a claim or a heartbeat; a settle that is due may have waited for its answer. */
+  async #beside<T>(send: () => Promise<T>): Promise<T> {
+    if (this.#apart === undefined) return send();
+    try {
+      return await this.#apart.beside(send);
+    } finally {
+      if (!this.#outbox.isEmpty) this.#pumpSoon();
+    }
   }
 
   async #takeTurn(session: WorkerSession, turn: Turn, due: Due, limit: number): Promise<void> {
@@ -212,14 +222,13 @@ export class Runner {
       const answer = await this.#context.claimGate.passing(() =>
         turn.settleAndClaim(due.outcomes, queue, limit, leaseMs),
       );
-      if (answer.settleError === undefined) this.#afterSettle(due.outcomes, answer.settled);
+      if (answer.settleError === undefined) this.#settled.tell(due.outcomes, answer.settled);
       else this.#settleFailed(due, answer.settleError);
       this.#endSettle(session);
       this.#endClaim(session, claim, limit, answer.jobs);
     } catch (error) {
       this.#settleFailed(due, error);
       this.#endSettle(session);
-      this.#asking = false;
       await this.#backoff.wait(this.#stopping.signal);
       this.#claiming = false;
     }
@@ -243,26 +252,9 @@ export class Runner {
     if (this.#timedLease && !final) this.#outbox.keep(outcomes);
   }
 
-  #afterSettle(outcomes: readonly Outcome[], result: SettleResult): void {
-    this.#options.events.settled?.(outcomes, result);
-    this.#context.announcer?.settled(outcomes, result, this.#context.cancellations.ids);
-    this.#context.progress.settled(outcomes, result);
-    this.#context.cancellations.settled(outcomes, result);
-    this.#context.gate.settled(outcomes, result.stale);
-    this.#released += result.released;
-    if (result.retried + result.released === 0) return;
-    let ready = result.released > 0;
-    for (const outcome of outcomes) {
-      if (outcome.kind !== 'retry') continue;
-      if (outcome.delayMs > 0) this.#context.onDelayed(outcome.delayMs);
-      else ready = true;
-    }
-    if (ready) this.#context.bell.ring();
-  }
-
   /** Jobs to ask for now; 0 for no claim. */
   #claimSize(): number {
-    if (this.#context.recording !== undefined && this.#settlingOn !== undefined) return 0;
+    if (this.#apart !== undefined && this.#settlingOn !== undefined) return 0;
     if (this.#claiming || this.#restingSince >= 0 || this.#stopping.signal.aborted) return 0;
     if (this.#outbox.fresh > this.#options.batch * BACKLOG_BATCHES) return 0;
     const { concurrency, controls } = this.#context;
@@ -281,12 +273,12 @@ export class Runner {
     const { events, queue, leaseMs } = this.#options;
     const claim = this.#beginClaim();
     try {
-      const jobs = await this.#context.claimGate.passing(() => session.claim(queue, limit, leaseMs));
+      const jobs = await this.#context.claimGate.passing(() =>
+        this.#beside(() => session.claim(queue, limit, leaseMs)),
+      );
       this.#endClaim(session, claim, limit, jobs);
     } catch (error) {
       events.error?.(error, 'claim');
-      this.#asking = false;
-      this.#pump();
       await this.#backoff.wait(this.#stopping.signal);
       this.#claiming = false;
     }
@@ -296,7 +288,6 @@ export class Runner {
   /** What is known before a claim is sent. */
   #beginClaim(): ClaimStart {
     this.#claiming = true;
-    this.#asking = true;
     return {
       strokes: this.#context.bell.strokes,
       sentMs: performance.now(),
@@ -307,7 +298,6 @@ export class Runner {
     this.#backoff.reset();
     this.#context.concurrency.claimed(performance.now() - start.sentMs);
     this.#claiming = false;
-    this.#asking = false;
     // The connection died after it answered: leases that end with it are gone already.
     if (!this.#timedLease && session !== this.#holder.session) return;
     if (jobs.length === 0) {
@@ -374,6 +364,6 @@ export class Runner {
     this.#leases?.stop();
     this.#outbox.stop();
     await this.#holder.close();
-    return { released: this.#released, abandoned: this.#hand.running.size };
+    return { released: this.#settled.released, abandoned: this.#hand.running.size };
   }
 }

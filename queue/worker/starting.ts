@@ -44,10 +44,12 @@ export class Starting implements Starter<HeldJob> {
       entered: (held) => this.hand.running.add(held),
       left: (held) => {
         this.hand.running.delete(held);
+        context.gate.ended(held);
         events.roomier();
       },
       ended: (held, outcome) => {
-        context.gate.ended(held);
+        // One that takes up a place still may be settled, and at work for all that: it keeps its permit until it has left.
+        if (!this.hand.running.has(held)) context.gate.ended(held);
         events.ended(held, outcome);
       },
     });
@@ -127,7 +129,7 @@ export class Starting implements Starter<HeldJob> {
   adopt(): void {
     const { gate } = this.#context;
     if (!gate.limited) return;
-    for (const held of this.hand.running) if (!this.#wanted.has(held) && !held.ended) gate.adopt(held, this);
+    for (const held of this.hand.running) if (!this.#wanted.has(held)) gate.adopt(held, this);
   }
 
   /** Somebody has cancelled these: what has not started is done with, what runs is told. */
