@@ -168,7 +168,7 @@ test('a run prunes what no job needs any more, but where it has no time for it',
   const options = { queue: 'q', handler: () => undefined };
   assert.equal((await runUntilIdle(queue, options)).acked, 1);
   assert.equal(await count(), 2, 'they are young');
-  await driver.query({ text: `UPDATE ${requests} SET made_at = made_at - interval '100 days'` });
+  await driver.query({ text: `UPDATE ${requests} SET expires_at = expires_at - interval '100 days'` });
   await driver.query({ text: `UPDATE ${uniqueKeys} SET since = since - interval '1 day'` });
   await runUntilIdle(queue, options, { deadlineMs: 0 });
   assert.equal(await count(), 2, 'no time');
