@@ -21,5 +21,8 @@ export function encodeJob(job: NewJob, maxBytes: number): NewJob {
     const bytes = Buffer.byteLength(text);
     if (bytes > maxBytes) throw new PayloadTooLargeError(bytes, maxBytes);
   }
-  return { ...job, payload: new EncodedPayload(text) };
+  // Written out, as all jobs are of one shape then: each that follows reads them faster than copies of whatever was given.
+  const { queue, priority, maxAttempts, runAt, unique, concurrencyKey } = job;
+  const payload = new EncodedPayload(text);
+  return { queue, payload, priority, maxAttempts, runAt, unique, concurrencyKey } as NewJob;
 }

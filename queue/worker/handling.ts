@@ -62,14 +62,17 @@ export class Handling {
     this.#events.entered(held);
     const timer =
       this.#options.timeoutMs === undefined ? undefined : this.#limit(held, this.#options.timeoutMs);
-    const leave = (outcome: () => Outcome): void => {
-      timer?.end();
-      if (!held.ended) this.#end(held, outcome());
-      this.#events.left(held);
-    };
     ending.then(
-      () => leave(() => ({ kind: 'ack', job: held.job })),
-      (error: unknown) => leave(() => this.#failed(held.job, error)),
+      () => {
+        timer?.end();
+        if (!held.ended) this.#end(held, { kind: 'ack', job: held.job });
+        this.#events.left(held);
+      },
+      (error: unknown) => {
+        timer?.end();
+        if (!held.ended) this.#end(held, this.#failed(held.job, error));
+        this.#events.left(held);
+      },
     );
   }
 

@@ -19,15 +19,6 @@ interface Lane {
   readonly numbers: string;
 }
 
-/** A job as its statement takes it. */
-interface EncodedJob {
-  readonly queue: string;
-  readonly priority: number;
-  readonly maxAttempts: number;
-  readonly payload: string;
-  readonly runAt: string | null;
-}
-
 /** What a lane is told by. */
 interface LaneName {
   readonly queue: string;
@@ -42,7 +33,7 @@ function laneKey(queue: string, priority: number): string {
 interface Group extends LaneName {
   /** They were given an instant, which may have passed. */
   readonly waits: boolean;
-  readonly jobs: EncodedJob[];
+  readonly jobs: NewJob[];
   readonly places: number[];
 }
 
@@ -157,14 +148,15 @@ export function enqueueRanges(
     return undefined;
   };
 
-  const send = async (db: Database, lane: readonly unknown[], jobs: readonly EncodedJob[]) => {
-    if (jobs.length === 1) {
+  const send = async (db: Database, lane: readonly unknown[], jobs: readonly NewJob[]) => {
+    const [only] = jobs;
+    if (jobs.length === 1 && only !== undefined) {
       const { rows } = await db.query<{ readonly seq: string }>(
-        one([...lane, jobs[0]?.maxAttempts, jobs[0]?.payload]),
+        one([...lane, maxAttemptsOf(only), textOf(only)]),
       );
       return rows[0] === undefined ? undefined : [Number(rows[0].seq)];
     }
-    const values = [jobs.map((job) => job.maxAttempts), jobs.map((job) => job.payload)];
+    const values = [jobs.map(maxAttemptsOf), jobs.map(textOf)];
     const { rows } = await db.query<DrawnRow>(many([...lane, ...values]));
     return rows[0] === undefined ? undefined : numbersOf(rows[0]);
   };
@@ -174,9 +166,9 @@ export function enqueueRanges(
       deposit([
         jobs.map(() => queue),
         jobs.map(() => priority),
-        jobs.map((job) => job.maxAttempts),
-        jobs.map((job) => job.payload),
-        jobs.map((job) => job.runAt),
+        jobs.map(maxAttemptsOf),
+        jobs.map(textOf),
+        jobs.map((job) => job.runAt?.toISOString() ?? null),
       ]),
     );
     return rows.map((row) => row.id);
@@ -214,17 +206,19 @@ export function enqueueRanges(
   /** Opens those that are not known yet: of thousands of jobs whose lanes are, nothing is made. */
   const openLanes = async (db: Database, jobs: readonly NewJob[]): Promise<void> => {
     const unknown = new Map<string, LaneName>();
+    let last: LaneName | undefined;
     for (const { queue, priority = 0, runAt } of jobs) {
-      if (runAt !== undefined) continue;
+      if (runAt !== undefined || (last?.queue === queue && last.priority === priority)) continue;
+      last = { queue, priority };
       const key = laneKey(queue, priority);
-      if (!known.has(key)) unknown.set(key, { queue, priority });
+      if (!known.has(key)) unknown.set(key, last);
     }
     for (const lane of unknown.values()) await laneOf(db, lane);
   };
 
   return {
     async enqueue(db, jobs) {
-      const all = groups(jobs.map(encode));
+      const all = groups(jobs);
       if (all.length === 1 && all[0] !== undefined) return enter(db, all[0]);
       if (!isDriver(db)) return inPlaces(jobs.length, all, (group) => enter(db, group));
       // All or none: their lanes first, then the jobs in one transaction.
@@ -234,8 +228,7 @@ export function enqueueRanges(
     bulk: {
       fromJobs: COPY_FROM_JOBS,
       prepare: openLanes,
-      enqueue: (tx, jobs) =>
-        inPlaces(jobs.length, groups(jobs.map(encode)), (group) => enterInBulk(tx, group)),
+      enqueue: (tx, jobs) => inPlaces(jobs.length, groups(jobs), (group) => enterInBulk(tx, group)),
     },
   };
 }
@@ -255,37 +248,42 @@ async function inPlaces(
 function* copyLines(
   lane: number,
   numbers: readonly number[],
-  jobs: readonly EncodedJob[],
+  jobs: readonly NewJob[],
   ending: string,
 ): Generator<string> {
-  for (const [index, { maxAttempts, payload }] of jobs.entries())
-    yield `${lane}\t${numbers[index]}\t${maxAttempts}\t${copyField(payload)}${ending}`;
+  for (const [index, job] of jobs.entries())
+    yield `${lane}\t${numbers[index]}\t${maxAttemptsOf(job)}\t${copyField(textOf(job))}${ending}`;
 }
 
-function encode(job: NewJob): EncodedJob {
-  return {
-    queue: job.queue,
-    priority: job.priority ?? 0,
-    maxAttempts: job.maxAttempts ?? MAX_ATTEMPTS,
-    payload: encodePayload(job.payload),
-    runAt: job.runAt?.toISOString() ?? null,
-  };
+function maxAttemptsOf({ maxAttempts = MAX_ATTEMPTS }: NewJob): number {
+  return maxAttempts;
+}
+
+function textOf({ payload }: NewJob): string {
+  return encodePayload(payload);
 }
 
 /** By lane, those with a time of their own apart; within a group in the caller's order. */
-function groups(jobs: readonly EncodedJob[]): readonly Group[] {
+function groups(jobs: readonly NewJob[]): readonly Group[] {
   const found = new Map<string, Group>();
+  let group: Group | undefined;
   for (const [place, job] of jobs.entries()) {
-    const { queue, priority } = job;
-    const waits = job.runAt !== null;
-    const key = `${waits} ${priority} ${queue}`;
-    let group = found.get(key);
-    if (group === undefined) {
-      group = { queue, priority, waits, jobs: [], places: [] };
-      found.set(key, group);
-    }
+    const { queue, priority = 0 } = job;
+    const waits = job.runAt !== undefined;
+    // Most calls are of one lane: nothing is looked up for a job that goes where the one before it went.
+    if (group === undefined || queue !== group.queue || priority !== group.priority || waits !== group.waits)
+      group = groupOf(found, { queue, priority, waits });
     group.jobs.push(job);
     group.places.push(place);
   }
   return [...found.values()];
+}
+
+function groupOf(found: Map<string, Group>, lane: Pick<Group, 'queue' | 'priority' | 'waits'>): Group {
+  const key = `${lane.waits} ${laneKey(lane.queue, lane.priority)}`;
+  const known = found.get(key);
+  if (known !== undefined) return known;
+  const group = { ...lane, jobs: [], places: [] };
+  found.set(key, group);
+  return group;
 }
