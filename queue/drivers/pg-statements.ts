@@ -53,20 +53,28 @@ export function wayOf(options: DriverOptions, prepares: boolean, purpose?: strin
 export function run<Row>(
   client: pg.ClientBase | pg.Pool,
   statement: Statement,
+  way: Way,
+): Promise<Answer<Row>> {
+  const { turns } = way;
+  return turns === undefined
+    ? runNow<Row>(client, statement, way)
+    : turns(() => runNow<Row>(client, statement, way));
+}
+
+async function runNow<Row>(
+  client: pg.ClientBase | pg.Pool,
+  statement: Statement,
   { observe, turns, prepares }: Way,
 ): Promise<Answer<Row>> {
-  const go = async (): Promise<Answer<Row>> => {
-    const joined = turns === undefined && joins(client);
-    observe?.(statement, { joined, described: false });
-    const result =
-      client instanceof pg.Client
-        ? await send<Row & pg.QueryResultRow>(client, statement, prepares)
-        : await client.query<Row & pg.QueryResultRow>(toQuery(statement, prepares));
-    // A text of several statements is answered by a list, whatever the types say.
-    const last: pg.QueryResult<Row & pg.QueryResultRow> = Array.isArray(result) ? result.at(-1) : result;
-    return { rows: last.rows, rowCount: last.rowCount ?? 0, command: last.command };
-  };
-  return turns === undefined ? go() : turns(go);
+  const joined = turns === undefined && joins(client);
+  observe?.(statement, { joined, described: false });
+  const result =
+    client instanceof pg.Client
+      ? await send<Row & pg.QueryResultRow>(client, statement, prepares)
+      : await client.query<Row & pg.QueryResultRow>(toQuery(statement, prepares));
+  // A text of several statements is answered by a list, whatever the types say.
+  const last: pg.QueryResult<Row & pg.QueryResultRow> = Array.isArray(result) ? result.at(-1) : result;
+  return { rows: last.rows, rowCount: last.rowCount ?? 0, command: last.command };
 }
 
 /**
