@@ -18,6 +18,8 @@ const SEED = wholeNumber('CLAIMBENCH_MODEL_SEED') ?? Math.trunc(Math.random() * 
 const SLOTS = 6;
 /** Sequences in which a planted fault must have shown. */
 const FAULT_SEQUENCES = 300;
+/** Seeds of which one must show a planted fault by the words that are its own. */
+const FAULT_TRIES = 5;
 
 let database: TestDatabase;
 let driver: Driver;
@@ -51,17 +53,23 @@ describe(`model: ${SEQUENCES} sequences, seed ${SEED}`, () => {
 
 describe('the model notices', () => {
   for (const { factory, noticed } of faults) {
-    test(factory.strategyName, { timeout: 60_000 }, async () => {
-      const failure = await runModel({
-        factory,
-        driver,
-        sequences: FAULT_SEQUENCES,
-        seed: SEED,
-        slots: 2,
-        shrink: false,
-      });
-      assert(failure !== undefined, `${FAULT_SEQUENCES} sequences of seed ${SEED} showed nothing`);
-      assert.match(failure.split('\n')[0] ?? '', noticed);
+    test(factory.strategyName, { timeout: 120_000 }, async () => {
+      const said: string[] = [];
+      // A fault has many faces, and its first may be a rare one: its own words must be among what it is caught by.
+      while (said.length < FAULT_TRIES && !noticed.test(said.at(-1) ?? '')) {
+        const seed = SEED + said.length;
+        const failure = await runModel({
+          factory,
+          driver,
+          sequences: FAULT_SEQUENCES,
+          seed,
+          slots: 2,
+          shrink: false,
+        });
+        assert(failure !== undefined, `${FAULT_SEQUENCES} sequences of seed ${seed} showed nothing`);
+        said.push(failure.split('\n')[0] ?? '');
+      }
+      assert.match(said.at(-1) ?? '', noticed, said.join('\n'));
     });
   }
 });
