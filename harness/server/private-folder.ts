@@ -1,62 +1,25 @@
 // Who owns the files and processes of an embedded server, and who clears them away when the owner dies?
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync, readlinkSync } from 'node:fs';
 import { chmod, chown, lstat, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
 
 import { RuntimeFailure } from '../errors.ts';
-import { type Account, commandLineOf, goneWithin, isAlive, signalProcess, startTimeOf } from './processes.ts';
+import { isGone, ownerSchema, thisOwner } from './owner.ts';
+import { type Account, commandLineOf, goneWithin, isAlive, signalProcess } from './processes.ts';
 
 const PREFIX = 'claimbench-pg-';
 const OWNER_FILE = 'owner.json';
-
-const ownerSchema = z.object({
-  pid: z.int().positive(),
-  startTime: z.string(),
-  host: z.string(),
-  /** Process ids mean nothing in another boot or another container's namespace. */
-  boot: z.string(),
-  namespace: z.string(),
-});
-type Owner = z.infer<typeof ownerSchema>;
 
 /** Makes the private folder: mode 0700, of the server's account, with a record of the process that owns it. */
 export async function makePrivateFolder(base: string, account: Account | undefined): Promise<string> {
   const folder = await mkdtemp(path.join(base, PREFIX));
   // Stays owned by the harness's user: a sweep trusts only records that its own user wrote.
-  await writeFile(path.join(folder, OWNER_FILE), JSON.stringify(ownerOf(process.pid)), { mode: 0o600 });
+  await writeFile(path.join(folder, OWNER_FILE), JSON.stringify(thisOwner()), { mode: 0o600 });
   await chmod(folder, 0o700);
   if (account) await chown(folder, account.uid, account.gid);
   return folder;
-}
-
-function ownerOf(pid: number): Owner {
-  return { pid, startTime: startTimeOf(pid) ?? '', host: hostname(), ...machineIdentity() };
-}
-
-function machineIdentity(): { readonly boot: string; readonly namespace: string } {
-  if (process.platform !== 'linux') return { boot: '', namespace: '' };
-  try {
-    return {
-      boot: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
-      namespace: readlinkSync('/proc/self/ns/pid'),
-    };
-  } catch {
-    return { boot: '', namespace: '' };
-  }
-}
-
-/** Whether the owner has certainly gone; "cannot tell" counts as living. */
-function isGone(owner: Owner): boolean {
-  const here = machineIdentity();
-  if (owner.host !== hostname()) return false;
-  if (owner.boot !== here.boot) return true;
-  if (owner.namespace !== here.namespace) return false;
-  return startTimeOf(owner.pid) !== owner.startTime;
 }
 
 /**
