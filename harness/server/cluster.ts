@@ -3,11 +3,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { open, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { errorCode, oneLine, RuntimeFailure } from '../errors.ts';
+import { freePort } from './free-port.ts';
+import { complaintsIn } from './log-lines.ts';
 import { type Account, endsWithin, hasEnded, type RunResult, runToEnd } from './processes.ts';
 
 const INITDB_TIMEOUT_MS = 60_000;
@@ -214,32 +215,12 @@ async function whyItEnded(folder: string): Promise<Error> {
   return new RuntimeFailure(`the embedded server ended while it started: ${text}`);
 }
 
-/** The log's lines that say what went wrong, on one line. */
 async function complaints(folder: string): Promise<string> {
-  const log = await readFile(logFile(folder), 'utf8').catch(() => '');
-  const lines = log.split('\n').filter((line) => line.trim() !== '');
-  const telling = lines.filter((line) =>
-    /FATAL|PANIC|ERROR|HINT|could not|invalid|unrecognized|in use/.test(line),
-  );
-  return (
-    oneLine((telling.length > 0 ? telling : lines.slice(-3)).slice(0, 6).join(' | ')) || 'its log is empty'
-  );
+  return complaintsIn(await readFile(logFile(folder), 'utf8').catch(() => ''));
 }
 
 function logFile(folder: string): string {
   return path.join(folder, 'server.log');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has no TCP address');
-  return address.port;
 }
 
 /** Fast shutdown; past its deadline an immediate one; past that, SIGKILL. Returns when the postmaster has ended. */

@@ -16,7 +16,7 @@ import { errorCode, RuntimeFailure, UsageError } from '../errors.ts';
 import { serverAccount, temporaryBase } from './account.ts';
 import { findBinaries, installBinaries } from './binaries.ts';
 import { POSTGRES_MAJORS, type PostgresMajor } from './binary-pins.ts';
-import { createCellDatabase, installStatementStatistics } from './cell-database.ts';
+import { createCellDatabase } from './cell-database.ts';
 import {
   type ClusterPlace,
   dataFolder,
@@ -26,7 +26,6 @@ import {
   startPostmaster,
   stopPostmaster,
 } from './cluster.ts';
-import { withConnection } from './connect.ts';
 import {
   makePrivateFolder,
   removeFolder,
@@ -38,12 +37,15 @@ import { processMeter } from './process-titles.ts';
 import type { ConnectionSettings, PostgresServer } from './server.ts';
 import { cpuMeter } from './server-cpu.ts';
 import { settingsFile } from './server-settings.ts';
+import { prepareTemplate, type TemplateFacts } from './template.ts';
 
 export interface EmbeddedOptions {
   /** Major version; default 18. Others are fetched through npm when the cache lacks them. */
   readonly version?: PostgresMajor;
   /** Settings of postgresql.conf that replace the harness's own choice. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Extensions that every cell's database is to hold. */
+  readonly extensions?: readonly string[];
   /** Cores to pin the server to, by number. Linux with `taskset` only. */
   readonly cpus?: readonly number[];
   /** Abandons the start. A server that has started is stopped by disposing it. */
@@ -94,8 +96,8 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Post
       password,
       database: 'postgres',
     };
-    const serverVersion = await prepare(admin);
-    return serverOf(admin, postmaster, serverVersion, dataFolder(folder), once(dispose));
+    const facts = await prepareTemplate(admin, options.extensions);
+    return serverOf(admin, postmaster, facts, dataFolder(folder), once(dispose));
   } catch (error) {
     await dispose();
     if (errorCode(error) !== 'ENOSPC' && errorCode(error) !== 'EDQUOT') throw error;
@@ -105,23 +107,10 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Post
   }
 }
 
-/** In template1, so that each cell's database has pg_stat_statements without a connection of its own for that. */
-async function prepare(admin: ConnectionSettings): Promise<string> {
-  if (!(await installStatementStatistics({ ...admin, database: 'template1' }))) {
-    throw new RuntimeFailure(
-      'the embedded server has no pg_stat_statements: keep it in shared_preload_libraries',
-    );
-  }
-  return withConnection(admin, { applicationName: 'claimbench admin' }, async (client) => {
-    const { rows } = await client.query<{ server_version: string }>('SHOW server_version');
-    return rows[0]?.server_version.split(' ')[0] ?? 'unknown';
-  });
-}
-
 function serverOf(
   admin: ConnectionSettings,
   postmaster: Postmaster,
-  version: string,
+  { version, extensions }: TemplateFacts,
   dataDirectory: string,
   dispose: () => Promise<void>,
 ): PostgresServer {
@@ -130,6 +119,7 @@ function serverOf(
   return {
     kind: 'embedded',
     version,
+    extensions,
     description: `embedded PostgreSQL ${version} on ${admin.host}:${admin.port}`,
     pid: postmaster.pid,
     dataDirectory,

@@ -1,15 +1,15 @@
-// With which settings does an embedded server run, and why does each differ from PostgreSQL's default?
+// With which settings does a server of the harness's own run, and why does each differ from PostgreSQL's default?
 
 import { UsageError } from '../errors.ts';
 
+/** Only this machine, by TCP: see embedded.ts. */
+const LOOPBACK_ONLY = { listen_addresses: '127.0.0.1', unix_socket_directories: '' };
+
 /**
- * What every embedded server starts with. All else is PostgreSQL's default, since that is what most installations run
+ * What every server of the harness starts with. All else is PostgreSQL's default, since that is what most installations run
  * with; autovacuum and checkpoint_timeout in particular are left alone, as they decide how a queue behaves.
  */
 const BENCHMARK_SETTINGS: Readonly<Record<string, string>> = {
-  // Only this machine, by TCP: see embedded.ts.
-  listen_addresses: '127.0.0.1',
-  unix_socket_directories: '',
   // Durability is the default; written out so that the reader of the file sees it, and a run may say otherwise.
   fsync: 'on',
   synchronous_commit: 'on',
@@ -40,17 +40,24 @@ const BENCHMARK_SETTINGS: Readonly<Record<string, string>> = {
 
 /** The lines to append to postgresql.conf. @throws UsageError on a setting that the harness itself must decide. */
 export function settingsFile(overrides: Readonly<Record<string, string>>): string {
+  const settings = { ...LOOPBACK_ONLY, ...benchmarkSettings(overrides) };
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`);
+  return `\n# claimbench\n${lines.join('\n')}\n`;
+}
+
+/** The settings of a server that the harness starts, network aside. @throws UsageError as above. */
+export function benchmarkSettings(
+  overrides: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
   for (const [name, value] of Object.entries(overrides)) {
     if (!/^[a-z_][a-z0-9_.]*$/i.test(name) || /[\n\r\0]/.test(value)) {
       throw new UsageError(`"${name}" is not the name and value of a PostgreSQL setting: write name=value`);
     }
     if (RESERVED.has(name.toLowerCase())) {
-      throw new UsageError(`the setting ${name} of an embedded server is claimbench's own: leave it out`);
+      throw new UsageError(`the setting ${name} is claimbench's own: leave it out`);
     }
   }
-  const settings = { ...BENCHMARK_SETTINGS, ...overrides };
-  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`);
-  return `\n# claimbench\n${lines.join('\n')}\n`;
+  return { ...BENCHMARK_SETTINGS, ...overrides };
 }
 
 const RESERVED = new Set([

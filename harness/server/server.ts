@@ -42,9 +42,32 @@ export interface Standby extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/** What a server's container is, as the engine and its control groups say. */
+export interface ContainerFacts {
+  readonly image: string;
+  /** `sha256:…`: what the name stood for. */
+  readonly imageId: string;
+  readonly digest?: string;
+  /** Built where no registry is reached, out of the embedded binaries. */
+  readonly standIn: boolean;
+  /** Version of the engine. */
+  readonly engine: string;
+  readonly storageDriver: string;
+  /** Where the data folder lies. What lies in a `tmpfs` does not survive the machine. */
+  readonly storage: 'volume' | 'layer' | 'tmpfs';
+  /** How sessions reach the server. A `published port` passes through a process of the engine's. */
+  readonly route: 'host network' | 'container address' | 'published port';
+  /** What its control groups grant; absent where they cannot be read. A limit that is absent is none. */
+  readonly limits?: {
+    readonly cpus?: number;
+    readonly cpuset?: string;
+    readonly memoryBytes?: number;
+  };
+}
+
 /** A server under test. Disposing it stops what was started and removes every file of it. */
 export interface PostgresServer extends AsyncDisposable {
-  readonly kind: 'embedded' | 'url';
+  readonly kind: 'embedded' | 'docker' | 'url';
   /** As the server says, such as `18.4`. */
   readonly version: string;
   /** For messages and reports: kind, host, port, database; no password. */
@@ -64,4 +87,10 @@ export interface PostgresServer extends AsyncDisposable {
   readonly pid?: number;
   /** The server's data folder, where the harness can reach it. */
   readonly dataDirectory?: string;
+  /** What its container is; absent for a server that runs in none of the harness's. */
+  readonly container?: ContainerFacts;
+  /** Versions of the extensions that were asked for, by name. */
+  readonly extensions?: Readonly<Record<string, string>>;
+  /** Why it answers no more, as its process and its log tell; undefined while it runs. Never rejects. */
+  readonly whyGone?: () => Promise<string | undefined>;
 }
