@@ -6,16 +6,18 @@ import { RuntimeFailure, UsageError } from '../harness/errors.ts';
 import type { Cell, Comparison } from '../harness/result.ts';
 import { EXIT, exitCodeOf, exitCodeOfComparison, reportError } from './exit.ts';
 
-function cells(...verdicts: readonly Cell['verdict'][]): Cell[] {
-  return verdicts.map((verdict) => ({ verdict }) as Cell);
+function cells(...verdicts: readonly Cell['verdict'][]): { cells: Cell[] } {
+  return { cells: verdicts.map((verdict) => ({ verdict }) as Cell) };
 }
 
 test('the worst cell decides, wherever it stands', () => {
-  assert.equal(exitCodeOf([]), 0);
+  assert.equal(exitCodeOf(cells()), 0);
   assert.equal(exitCodeOf(cells('valid', 'valid')), 0);
   assert.equal(exitCodeOf(cells('valid', 'invalid', 'valid')), 4);
   assert.equal(exitCodeOf(cells('incorrect', 'valid', 'invalid')), 3);
   assert.equal(exitCodeOf(cells('invalid', 'incorrect')), 3);
+  const lost = [{ description: 'x', finishedCells: 1, reason: 'its process has ended' }];
+  assert.equal(exitCodeOf({ ...cells('valid', 'incorrect'), lostServers: lost }), 2);
 });
 
 test('a comparison that was made ends with 0, whatever its verdicts; one without any with 4', () => {

@@ -1,13 +1,17 @@
 // With which code does a command end, and what is said of an error?
 
 import { errorCode, isForUser, oneLine } from '../harness/errors.ts';
-import type { Cell, Comparison } from '../harness/result.ts';
+import type { Comparison, RunResult } from '../harness/result.ts';
 
 /** Exit codes, as the README states them. */
 export const EXIT = { ok: 0, usage: 1, failure: 2, incorrect: 3, invalid: 4, interrupted: 130 } as const;
 
-/** The worst of the cells decides: a job that was lost outweighs a generator that was late. */
-export function exitCodeOf(cells: readonly Cell[]): number {
+/**
+ * A server that was lost is a failure, whatever the cells say. Else the worst of the cells decides: a job that was lost
+ * outweighs a generator that was late.
+ */
+export function exitCodeOf({ cells, lostServers = [] }: Pick<RunResult, 'cells' | 'lostServers'>): number {
+  if (lostServers.length > 0) return EXIT.failure;
   if (cells.some((cell) => cell.verdict === 'incorrect')) return EXIT.incorrect;
   if (cells.some((cell) => cell.verdict === 'invalid')) return EXIT.invalid;
   return EXIT.ok;

@@ -3,6 +3,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DRIVER_NAMES } from '../harness/contender.ts';
 import { UsageError } from '../harness/errors.ts';
+import { POSTGRES_MAJORS, type PostgresMajor } from '../harness/server/binary-pins.ts';
+import { isPostgresMajor } from '../harness/server/embedded.ts';
 import { parseServerAddress } from '../harness/server/server-address.ts';
 
 /** A whole number in a range, as an option's value. */
@@ -38,6 +40,20 @@ export function repeatable(text: string, previous: readonly string[] | undefined
   return [...(previous ?? []), filled(text)];
 }
 
+/** PostgreSQL majors with commas between them, as an option's value: each known, and named once. */
+function postgresMajors(text: string): PostgresMajor[] {
+  const words = text.split(',').map((word) => word.trim());
+  const twice = words.find((word, place) => words.indexOf(word) !== place);
+  const majors = words.filter(isPostgresMajor);
+  if (majors.length < words.length) {
+    const several = words.length > 1 ? ', or several of them, such as 14,18' : '';
+    throw new InvalidArgumentError(`give one of ${POSTGRES_MAJORS.join(', ')}${several}.`);
+  }
+  if (twice !== undefined)
+    throw new InvalidArgumentError(`${twice} stands there twice: name each version once.`);
+  return majors;
+}
+
 /** Options that choose the server. */
 export function serverOptions(command: Command): Command {
   return command
@@ -47,14 +63,10 @@ export function serverOptions(command: Command): Command {
       filled,
       'embedded',
     )
-    .addOption(
-      new Option('--pg <major>', 'PostgreSQL version of the embedded server').choices([
-        '14',
-        '15',
-        '16',
-        '17',
-        '18',
-      ]),
+    .option(
+      '--pg <majors>',
+      'PostgreSQL version of the embedded server (14 to 18, default 18); several, such as 14,16,18, are measured in one run',
+      postgresMajors,
     )
     .addOption(
       new Option(

@@ -1,5 +1,6 @@
-// Where does a measuring command run: on which server, and on which cores?
+// Where does a measuring command run: on which servers, and on which cores?
 
+import { isForUser, oneLine, RuntimeFailure, UsageError } from '../harness/errors.ts';
 import { type Priority, type PriorityWish, planPriority } from '../harness/load/priority.ts';
 import { captureEnvironment, readCpuTimes } from '../harness/measure/environment.ts';
 import { readMachine } from '../harness/measure/machine.ts';
@@ -12,28 +13,30 @@ import {
   planPinning,
 } from '../harness/pinning.ts';
 import type { Environment } from '../harness/result.ts';
-import { isPostgresMajor } from '../harness/server/embedded.ts';
-import { openServer } from '../harness/server/index.ts';
-import type { PostgresServer } from '../harness/server/server.ts';
+import type { RunServer } from '../harness/run-servers.ts';
+import type { PostgresMajor } from '../harness/server/binary-pins.ts';
+import { openServer, type ServerOptions } from '../harness/server/index.ts';
+import type { ConnectionSettings } from '../harness/server/server.ts';
 import { interruption } from './interruption.ts';
 
 export interface PlaceOptions {
   /** `embedded`, or an address. */
   readonly server: string;
-  /** PostgreSQL major of an embedded server. */
-  readonly pg?: string | undefined;
+  /** PostgreSQL majors; several open a server each. */
+  readonly pg?: readonly PostgresMajor[] | undefined;
   readonly pin: PinWish;
   readonly producerPriority: PriorityWish;
 }
 
-/** A server that runs, and the cores of either side. Disposing stops the server and frees this process. */
+/** Servers that run, and the cores of either side. Disposing stops the servers and frees this process. */
 export interface Place extends AsyncDisposable {
-  readonly server: PostgresServer;
+  /** Labelled by their majors where there are several. */
+  readonly servers: readonly [RunServer, ...RunServer[]];
   readonly pinned: Pinning | undefined;
   readonly producerPriority: Priority;
   /** For the line that announces a run: `pinned apart …`, or nothing. */
   readonly pinnedText: string;
-  /** All that decides figures, with the ceilings that the run has measured. */
+  /** All that decides figures, with the ceilings that the run has measured. Of a server that was lost, as it was read before. */
   environment(
     nullCeilingPerSec: number | undefined,
     nullCeilings: Readonly<Record<string, number>>,
@@ -41,8 +44,9 @@ export interface Place extends AsyncDisposable {
 }
 
 /**
- * Opens the server and, where that was asked for, pins it apart from this process and its agents.
- * @throws UsageError for cores that cannot be had, before anything is started.
+ * Opens the servers and, where that was asked for, pins them apart from this process and its agents. All stay open, so that
+ * cells on them can alternate; one without load has nothing to do.
+ * @throws UsageError for cores that cannot be had, before anything is started. What a server fails by names its version.
  */
 export async function openPlace(options: PlaceOptions): Promise<Place> {
   const machine = readMachine();
@@ -54,18 +58,27 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
   });
   const producerPriority = planPriority(options.producerPriority);
   await using opening = new AsyncDisposableStack();
-  const server = opening.use(
-    await openServer(options.server, {
-      signal: interruption,
-      ...(options.pg !== undefined && isPostgresMajor(options.pg) ? { version: options.pg } : {}),
-      ...(pinned === undefined ? {} : { cpus: pinned.server }),
-    }),
-  );
+  const servers = await openServers(options, pinned, opening);
   if (pinned !== undefined)
     opening.defer(pinThisProcess(pinned.agents, machine.processors.allowed ?? pinned.agents));
   const opened = opening.move();
+  const readings = new Map<RunServer, Environment>();
+  const read = async (one: RunServer): Promise<Environment> => {
+    const environment = await reading(one, readings.get(one), async (connection) =>
+      captureEnvironment({
+        server: one.server,
+        connection,
+        cpuTimesAtStart,
+        machine,
+        pinned,
+        producerPriority,
+      }),
+    );
+    readings.set(one, environment);
+    return environment;
+  };
   return {
-    server,
+    servers,
     pinned,
     producerPriority,
     pinnedText:
@@ -73,16 +86,8 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
         ? ''
         : `; server pinned to cores ${formatCpuList(pinned.server)}, agents to ${formatCpuList(pinned.agents)}`,
     async environment(nullCeilingPerSec, nullCeilings) {
-      await using database = await server.openDatabase('environment');
-      const { connection } = database;
-      const environment = await captureEnvironment({
-        server,
-        connection,
-        cpuTimesAtStart,
-        machine,
-        pinned,
-        producerPriority,
-      });
+      const first = await read(servers[0]);
+      const environment = servers.length === 1 ? first : await joined(servers, first, read);
       return {
         ...environment,
         ...(nullCeilingPerSec === undefined ? {} : { nullCeilingPerSec: Math.round(nullCeilingPerSec) }),
@@ -90,5 +95,76 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
       };
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+async function openServers(
+  { server, pg }: PlaceOptions,
+  pinned: Pinning | undefined,
+  opening: AsyncDisposableStack,
+): Promise<Place['servers']> {
+  const open = async (version: Pick<ServerOptions, 'version'>) =>
+    opening.use(
+      await openServer(server, {
+        signal: interruption,
+        ...version,
+        ...(pinned === undefined ? {} : { cpus: pinned.server }),
+      }),
+    );
+  const [major, ...others] = pg ?? [];
+  if (major === undefined) return [{ server: await open({}) }];
+  if (others.length === 0) return [{ server: await open({ version: major }) }];
+  const labelled = async (version: PostgresMajor): Promise<RunServer> => {
+    try {
+      return { label: version, server: await open({ version }) };
+    } catch (error) {
+      throw namingVersion(version, error);
+    }
+  };
+  const servers: [RunServer, ...RunServer[]] = [await labelled(major)];
+  for (const version of others) servers.push(await labelled(version));
+  return servers;
+}
+
+/** The same failure with the version before it, unless its message says that already. */
+function namingVersion(version: string, error: unknown): unknown {
+  if (!isForUser(error) || error.message.includes(`PostgreSQL ${version}`)) return error;
+  const text = `PostgreSQL ${version}: ${error.message}`;
+  return error instanceof UsageError ? new UsageError(text) : new RuntimeFailure(text, { cause: error });
+}
+
+/** What the server says now; of one that answers no more, what it said `before`. */
+async function reading(
+  { label, server }: RunServer,
+  before: Environment | undefined,
+  capture: (connection: ConnectionSettings) => Promise<Environment>,
+): Promise<Environment> {
+  try {
+    await using database = await server.openDatabase('environment');
+    return await capture(database.connection);
+  } catch (error) {
+    if (before === undefined || interruption.aborted) throw error;
+    const which = label === undefined ? 'the server' : `PostgreSQL ${label}`;
+    return { ...before, missing: [...before.missing, `${which} at the end of the run: ${oneLine(error)}`] };
+  }
+}
+
+/** One environment of several servers: the machine is the same for all. */
+async function joined(
+  servers: readonly RunServer[],
+  first: Environment,
+  read: (one: RunServer) => Promise<Environment>,
+): Promise<Environment> {
+  const all: { readonly label: string; readonly environment: Environment }[] = [];
+  for (const [place, one] of servers.entries())
+    all.push({ label: one.label ?? '', environment: place === 0 ? first : await read(one) });
+  return {
+    ...first,
+    servers: all.map(({ label, environment: { server, fsyncUs } }) => ({
+      label,
+      ...server,
+      ...(fsyncUs === undefined ? {} : { fsyncUs }),
+    })),
+    missing: [...new Set(all.flatMap(({ environment }) => environment.missing))],
   };
 }

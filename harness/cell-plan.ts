@@ -12,6 +12,8 @@ export interface CellPlan {
   readonly repeat: number;
   readonly scenario: Scenario;
   readonly contender: ContenderSpec;
+  /** Label of the server that it runs on; absent where the run has one server. */
+  readonly server?: string;
   /** Of the arrivals: the same for all contenders of a block, so that they face the same load. */
   readonly seed: number;
 }

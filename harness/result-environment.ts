@@ -5,6 +5,16 @@ import { z } from 'zod';
 const count = z.int().min(0);
 const ratio = z.number().min(0);
 
+const serverFields = {
+  kind: z.string(),
+  description: z.string(),
+  version: z.string(),
+  /** Settings that decide figures (durability, memory, WAL, vacuum, planner), as the server reports them. */
+  settings: z.record(z.string(), z.string()),
+  /** fsync, synchronous_commit and full_page_writes are all on. */
+  durable: z.boolean(),
+};
+
 export const environmentSchema = z.strictObject({
   claimbenchVersion: z.string(),
   node: z.string(),
@@ -14,15 +24,12 @@ export const environmentSchema = z.strictObject({
   cores: z.int().min(1),
   memoryBytes: count,
   container: z.boolean(),
-  server: z.strictObject({
-    kind: z.string(),
-    description: z.string(),
-    version: z.string(),
-    /** Settings that decide figures (durability, memory, WAL, vacuum, planner), as the server reports them. */
-    settings: z.record(z.string(), z.string()),
-    /** fsync, synchronous_commit and full_page_writes are all on. */
-    durable: z.boolean(),
-  }),
+  /** The server of a run; of several the first. */
+  server: z.strictObject(serverFields),
+  /** Where a run has several: all of them, in the order of the command line, by the labels that cells name them by. */
+  servers: z
+    .array(z.strictObject({ ...serverFields, label: z.string(), fsyncUs: ratio.optional() }))
+    .optional(),
   /** Whether the load generator ran on the machine of the server. */
   sharedMachine: z.boolean(),
   /** The null contender's rate with one job per claim, jobs/s per agent. */

@@ -215,11 +215,26 @@ export const resultSchema = z.strictObject({
   finishedAt: z.iso.datetime(),
   /** Words of the command line after `claimbench`, passwords taken out. */
   command: z.array(z.string()),
-  /** False after Ctrl-C: the cells are those that had finished. */
+  /** False after Ctrl-C, or when a server was lost: the cells are those that had finished. */
   complete: z.boolean(),
+  /** Servers that ended, or were out of reach, in mid-run: their later cells are invalid, or missing when no server was left. */
+  lostServers: z
+    .array(
+      z.strictObject({
+        /** As `environment.servers` labels it; absent in a run of one server. */
+        label: z.string().optional(),
+        description: z.string(),
+        /** Of the whole run, when it was lost. */
+        finishedCells: count,
+        reason: z.string(),
+      }),
+    )
+    .optional(),
   environment: environmentSchema,
   /** Names in the order of the command line; the first is the baseline. */
   contenders: z.array(z.string()),
+  /** What each of these names stands for, where a run has several servers: a contender on one of them. */
+  matrix: z.array(z.strictObject({ name: z.string(), contender: z.string(), server: z.string() })).optional(),
   scenarios: z.array(
     z.strictObject({
       name: z.string(),

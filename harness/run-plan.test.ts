@@ -6,7 +6,7 @@ import { ratesOf } from '../scenarios/arrival.ts';
 import { arrivalsOf, type Scenario, scenarioSchema } from '../scenarios/scenario.ts';
 import type { ContenderSpec } from './contender.ts';
 import { UsageError } from './errors.ts';
-import { type PlannedCell, planCells, resolveRates } from './run-plan.ts';
+import { type PlannedCell, planCells, resolveRates, rowsOf } from './run-plan.ts';
 
 type Rate = number | { readonly share: number; readonly of: string };
 
@@ -152,4 +152,66 @@ test('a share of what was never measured gives a reason, not a rate', () => {
   const plan = resolveRates(cell.plan, () => undefined);
   assert.ok('unresolved' in plan);
   assert.match(plan.unresolved, /share of one, which has no valid cell of/);
+});
+
+test('with several servers every contender meets every scenario on each of them once per block', () => {
+  const servers = ['14', '18'];
+  const cells = planCells({
+    scenarios: [scenario('one'), scenario('two', 5)],
+    contenders: contenders('a', 'b'),
+    servers,
+    repeats: 5,
+    seed: 9,
+  });
+  assert.equal(cells.length, 2 * 2 * 2 * 5);
+  const orders = new Set<string>();
+  for (let block = 0; block < 5; block += 1) {
+    const inBlock = cells.slice(block * 8, block * 8 + 8);
+    assert.ok(inBlock.every(({ plan }) => plan.block === block && plan.seed === 9));
+    orders.add(inBlock.map(({ plan }) => plan.server).join());
+    assert.deepEqual(
+      inBlock.map(({ plan }) => `${pairOf({ plan, needs: [] })} (${plan.server})`).sort(),
+      ['one', 'two'].flatMap((name) =>
+        ['a', 'b'].flatMap((who) => servers.map((on) => `${name} × ${who} on ${on} (${on})`)),
+      ),
+    );
+  }
+  assert.ok(orders.size > 1, 'versions that alternate in the same way in every block favour one of them');
+  assert.equal(new Set(cells.map(({ plan }) => plan.id)).size, cells.length);
+  for (const { plan } of cells) assert.match(plan.id, /^[A-Za-z0-9.-]+$/);
+});
+
+test('rows go by contender, then by server; with one server the name stays as it was', () => {
+  const both = rowsOf({ contenders: contenders('a', 'a#2'), servers: ['18', '14'] });
+  assert.deepEqual(
+    both.map(({ contender, asked, server }) => [contender.name, asked, server]),
+    [
+      ['a on 18', 'a', '18'],
+      ['a on 14', 'a', '14'],
+      ['a#2 on 18', 'a#2', '18'],
+      ['a#2 on 14', 'a#2', '14'],
+    ],
+  );
+  assert.deepEqual(rowsOf({ contenders: contenders('a') }), [{ contender: contenders('a')[0], asked: 'a' }]);
+});
+
+test('a share refers to the same contender on the same server', () => {
+  const cells = planCells({
+    scenarios: [scenario('one'), scenario('two', { share: 0.5, of: 'one' })],
+    contenders: contenders('a', 'b'),
+    servers: ['14', '18'],
+    repeats: 1,
+    seed: 1,
+  });
+  const cell = cells.find(({ plan }) => plan.scenario.name === 'two' && plan.contender.name === 'b on 18');
+  assert.ok(cell);
+  const asked: string[] = [];
+  const plan = resolveRates(cell.plan, (of, contender) => {
+    asked.push(`${of} × ${contender}`);
+    return 400;
+  });
+  assert.deepEqual(asked, ['one × b on 18']);
+  assert.ok('scenario' in plan);
+  assert.deepEqual(arrivalsOf(plan.scenario).flatMap(ratesOf), [200]);
+  assert.equal(plan.server, '18');
 });

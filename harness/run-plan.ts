@@ -10,8 +10,32 @@ import { UsageError } from './errors.ts';
 export interface RunPlan {
   readonly scenarios: readonly Scenario[];
   readonly contenders: readonly ContenderSpec[];
+  /** Labels of the servers, such as PostgreSQL majors: each contender is measured on each. Absent for the one of a run. */
+  readonly servers?: readonly string[];
   readonly repeats: number;
   readonly seed: number;
+}
+
+/** What has a row of its own in every table: a contender, or a contender on one of several servers. */
+export interface RunRow {
+  /** Its name says the server too, where there are several: `batch on 14`. */
+  readonly contender: ContenderSpec;
+  /** The contender's own name. */
+  readonly asked: string;
+  readonly server?: string;
+}
+
+/** The rows of a run: all servers of the first contender, then of the second. The very first is the baseline. */
+export function rowsOf({ contenders, servers }: Pick<RunPlan, 'contenders' | 'servers'>): RunRow[] {
+  return contenders.flatMap((contender): RunRow[] => {
+    const asked = contender.name;
+    if (servers === undefined) return [{ contender, asked }];
+    return servers.map((server) => ({
+      contender: { ...contender, name: `${asked} on ${server}` },
+      asked,
+      server,
+    }));
+  });
 }
 
 /** A cell whose rate may still be a share of what the same contender settles in another scenario. */
@@ -21,28 +45,30 @@ export interface PlannedCell {
 }
 
 /**
- * One block per repeat; in it every contender meets every scenario once, in random order, so that a machine that grows
+ * One block per repeat; in it every contender meets every scenario once, on each of the servers, in random order, so that a machine that grows
  * slower hurts all alike. Scenarios whose rates are shares of another come after all blocks of that other.
  */
 export function planCells(run: RunPlan): PlannedCell[] {
   const random = randomStream(run.seed, 'order');
   const waves = dependencyWaves(run.scenarios);
+  const rows = rowsOf(run);
   const cells: PlannedCell[] = [];
   for (const wave of waves) {
     for (let repeat = 1; repeat <= run.repeats; repeat += 1) {
       const block = wave.index * run.repeats + repeat - 1;
       const pairs = wave.scenarios.flatMap((scenario) =>
-        run.contenders.map((contender) => ({ scenario, contender })),
+        rows.map((row, place) => ({ ...row, scenario, place })),
       );
-      for (const { scenario, contender } of shuffled(pairs, random)) {
+      for (const { scenario, contender, server, place } of shuffled(pairs, random)) {
         const order = cells.length;
         const plan: CellPlan = {
-          id: cellId(scenario, contender, run.contenders.indexOf(contender), repeat),
+          id: cellId(scenario, contender, place, repeat),
           block,
           order,
           repeat,
           scenario,
           contender,
+          ...(server === undefined ? {} : { server }),
           seed: run.seed,
         };
         cells.push({ plan, needs: sharesOf(scenario) });
@@ -52,7 +78,10 @@ export function planCells(run: RunPlan): PlannedCell[] {
   return cells;
 }
 
-/** Fills in the rates that are shares: `settledPerSec` gives what a contender settled in a scenario, by the median of its valid cells. */
+/**
+ * Fills in the rates that are shares: `settledPerSec` gives what a contender settled in a scenario, by the median of its valid
+ * cells; on one of several servers, of those on the same one, as its name says.
+ */
 export function resolveRates(
   plan: CellPlan,
   settledPerSec: (scenario: string, contender: string) => number | undefined,

@@ -11,17 +11,25 @@ import type { CellProgress } from './cell-plan.ts';
 import type { CellOutcome } from './cell-result.ts';
 import { openContender } from './contenders/index.ts';
 import { declaredOf } from './definition.ts';
-import { CannotMeasure, isForUser, oneLine } from './errors.ts';
+import { CannotMeasure, isForUser, oneLine, UsageError } from './errors.ts';
 import type { Priority } from './load/priority.ts';
-import { type Cell, type Environment, METHOD_VERSION, type RunResult, SCHEMA_VERSION } from './result.ts';
-import { type PlannedCell, planCells, type RunPlan, resolveRates } from './run-plan.ts';
+import {
+  type Cell,
+  type ContractClass,
+  type Environment,
+  METHOD_VERSION,
+  type RunResult,
+  SCHEMA_VERSION,
+} from './result.ts';
+import { type PlannedCell, planCells, type RunPlan, resolveRates, rowsOf } from './run-plan.ts';
+import { type LostServer, type RunServer, RunServers } from './run-servers.ts';
 import { openScratch } from './scratch.ts';
-import type { PostgresServer } from './server/server.ts';
 import { voidCell } from './void-cell.ts';
 
 export interface RunOptions {
   readonly plan: RunPlan;
-  readonly server: PostgresServer;
+  /** One without a label, or those that the plan labels. */
+  readonly servers: readonly [RunServer, ...RunServer[]];
   readonly bundle: BundleWriter;
   /** Words of the command line, without passwords. */
   readonly command: readonly string[];
@@ -47,13 +55,16 @@ export interface RunProgress extends CellProgress {
   readonly of: number;
 }
 
-/** Runs all cells. After an abort the result holds the cells that had finished, with `complete: false`. */
+/**
+ * Runs all cells. After an abort the result holds the cells that had finished, with `complete: false`; so it does when a
+ * server was lost in mid-run: its later cells are void, and when no server is left the run ends.
+ */
 export async function run(options: RunOptions): Promise<RunResult> {
   const cells = planCells(options.plan);
   const { bundle } = options;
+  const servers = new RunServers(options.servers);
   await using scratch = await openScratch();
-  const context: Omit<CellContext, 'ceilingFor' | 'onProgress'> = {
-    server: options.server,
+  const context: Omit<CellContext, 'server' | 'ceilingFor' | 'onProgress'> = {
     scratchDir: scratch.path,
     signal: options.signal,
     ...(options.agentCpus === undefined ? {} : { agentCpus: options.agentCpus }),
@@ -64,20 +75,29 @@ export async function run(options: RunOptions): Promise<RunResult> {
     measureCeiling({ ...context, onProgress: () => undefined }, batch),
   );
   // Before the first cell: measured between two, it would leave one of them a busier coordinator than the others.
-  for (const batch of await declaredBatches(options)) await ceilings.of(batch);
+  const declared = await declaredBy(options);
+  for (const { batch } of declared.values()) await ceilings.of(batch);
   let result = emptyResult(options, await options.environment(await ceilings.of(1), ceilings.known()));
   bundle.save(result);
+  const measuring: Measuring = {
+    options,
+    servers,
+    context: { ...context, ceilingFor: (batch: number) => ceilings.of(batch) },
+    classOf: (contender) => declared.get(contender)?.class ?? 'job-queue',
+    of: cells.length,
+  };
   for (const planned of cells) {
-    const withCeilings = { ...context, ceilingFor: (batch: number) => ceilings.of(batch) };
-    const outcome = await one(planned, result.cells, options, withCeilings, cells.length);
+    const outcome = await one(planned, result.cells, measuring);
     if (outcome === 'aborted') break;
     result = { ...result, cells: [...result.cells, outcome.cell], finishedAt: new Date().toISOString() };
     bundle.add(outcome, result);
     options.onCell(outcome.cell, result.cells.length, cells.length);
+    if (servers.allLost) break;
   }
   result = {
     ...result,
-    complete: result.cells.length === cells.length,
+    complete: result.cells.length === cells.length && servers.lost.length === 0,
+    ...(servers.lost.length === 0 ? {} : { lostServers: [...servers.lost] }),
     environment: await options.environment(await ceilings.of(1), ceilings.known()),
     finishedAt: new Date().toISOString(),
   };
@@ -85,40 +105,79 @@ export async function run(options: RunOptions): Promise<RunResult> {
   return result;
 }
 
-/** The sizes of claim that occur in a run. */
-async function declaredBatches(options: RunOptions): Promise<ReadonlySet<number>> {
-  await using database = await options.server.openDatabase('ceilings');
+type Declared = { readonly batch: number; readonly class: ContractClass };
+
+/** What each contender says of itself, by its name in tables: which sizes of claim occur in a run, and which classes. */
+async function declaredBy({ servers: [first], plan }: RunOptions): Promise<ReadonlyMap<string, Declared>> {
+  await using database = await first.server.openDatabase('ceilings');
   const target = { connection: database.connection, schema: database.schema };
-  const batches = new Set<number>();
-  for (const spec of options.plan.contenders) {
+  const declared = new Map<string, Declared>();
+  for (const spec of plan.contenders) {
     await using contender = await openContender(spec, target);
-    batches.add(contender.declared.batch);
+    const said = { batch: contender.declared.batch, class: contender.class };
+    for (const row of rowsOf({ ...plan, contenders: [spec] })) declared.set(row.contender.name, said);
   }
-  return batches;
+  return declared;
 }
 
+/** What all cells of a run share. */
+interface Measuring {
+  readonly options: RunOptions;
+  readonly servers: RunServers;
+  readonly context: Omit<CellContext, 'server' | 'onProgress'>;
+  /** Of a contender whose cell could not be measured. */
+  readonly classOf: (contender: string) => ContractClass;
+  /** Cells of the plan. */
+  readonly of: number;
+}
+
+/** One cell on its server, with the server's label and version among its parameters where there are several. */
 async function one(
   planned: PlannedCell,
   done: readonly Cell[],
-  options: RunOptions,
-  context: Omit<CellContext, 'onProgress'>,
-  of: number,
+  measuring: Measuring,
 ): Promise<CellOutcome | 'aborted'> {
-  if (options.signal.aborted) return 'aborted';
+  const host = measuring.servers.of(planned.plan.server);
+  const outcome = await measured(planned, done, host, measuring);
+  if (outcome === 'aborted' || host.label === undefined) return outcome;
+  const parameters = { pg: host.label, pgVersion: host.server.version, ...outcome.cell.parameters };
+  return { ...outcome, cell: { ...outcome.cell, parameters } };
+}
+
+async function measured(
+  planned: PlannedCell,
+  done: readonly Cell[],
+  host: RunServer,
+  { options, servers, context, classOf, of }: Measuring,
+): Promise<CellOutcome | 'aborted'> {
+  const { signal } = options;
+  if (signal.aborted) return 'aborted';
+  const contractClass = classOf(planned.plan.contender.name);
+  const lost = servers.lossOf(host);
+  if (lost !== undefined) return voidCell(planned.plan, contractClass, lossText(lost));
   const plan = resolveRates(planned.plan, (scenario, contender) => medianSettled(done, scenario, contender));
-  if ('unresolved' in plan) return voidCell(planned.plan, 'job-queue', plan.unresolved);
+  if ('unresolved' in plan) return voidCell(planned.plan, contractClass, plan.unresolved);
   try {
     return await runCell(plan, {
       ...context,
+      server: host.server,
       onProgress: (progress) => options.onProgress({ ...progress, done: done.length, of }),
     });
   } catch (error) {
-    if (options.signal.aborted) return 'aborted';
-    // A server that is gone ends the run: every later cell would fail in the same way.
-    if (isForUser(error)) throw error;
+    if (signal.aborted) return 'aborted';
     if (error instanceof CannotMeasure) return voidCell(plan, error.contractClass, error.message);
-    return voidCell(plan, 'job-queue', `the contender failed: ${oneLine(error)}`);
+    const loss = await servers.examine(host, done.length, signal);
+    if (signal.aborted) return 'aborted';
+    if (loss !== undefined) return voidCell(plan, contractClass, lossText(loss));
+    // What the user must mend would befall every later cell in the same way.
+    if (error instanceof UsageError) throw error;
+    const what = isForUser(error) ? 'the server failed, and answers again' : 'the contender failed';
+    return voidCell(plan, contractClass, `${what}: ${oneLine(error)}`);
   }
+}
+
+function lossText({ description, reason }: LostServer): string {
+  return `the server was lost (${description}): ${reason}`;
 }
 
 function medianSettled(done: readonly Cell[], scenario: string, contender: string): number | undefined {
@@ -130,6 +189,10 @@ function medianSettled(done: readonly Cell[], scenario: string, contender: strin
 
 function emptyResult(options: RunOptions, environment: Environment): RunResult {
   const now = new Date().toISOString();
+  const rows = rowsOf(options.plan);
+  const matrix = rows.flatMap(({ contender, asked, server }) =>
+    server === undefined ? [] : [{ name: contender.name, contender: asked, server }],
+  );
   return {
     schemaVersion: SCHEMA_VERSION,
     methodVersion: METHOD_VERSION,
@@ -140,7 +203,8 @@ function emptyResult(options: RunOptions, environment: Environment): RunResult {
     command: [...options.command],
     complete: false,
     environment,
-    contenders: options.plan.contenders.map((c) => c.name),
+    contenders: rows.map((row) => row.contender.name),
+    ...(matrix.length === 0 ? {} : { matrix }),
     scenarios: options.plan.scenarios.map((s) => ({
       name: s.name,
       question: s.question,

@@ -12,6 +12,8 @@ import { parsePinWish } from '../../harness/pinning.ts';
 import type { RunResult } from '../../harness/result.ts';
 import { run } from '../../harness/run.ts';
 import { planCells } from '../../harness/run-plan.ts';
+import type { LostServer } from '../../harness/run-servers.ts';
+import { POSTGRES_MAJORS } from '../../harness/server/binary-pins.ts';
 import { BUILT_IN_SCENARIOS } from '../../scenarios/index.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
 import { withoutPasswords } from '../command-line.ts';
@@ -36,7 +38,7 @@ const optionsSchema = z.object({
   scenario: z.array(z.string()).optional(),
   contender: z.array(z.string()).optional(),
   server: z.string(),
-  pg: z.string().optional(),
+  pg: z.array(z.enum(POSTGRES_MAJORS)).optional(),
   driver: z.enum(DRIVER_NAMES).optional(),
   pin: z.string(),
   producerPriority: z.enum(['auto', 'normal']),
@@ -57,6 +59,7 @@ Examples:
   claimbench run --scenario drain --contender skip-locked --contender 'batch?batch=500' --repeats 5
   claimbench run --scenario steady --rate 200 --contender ./my-strategy.ts --server postgres://me@db:5432/bench
   claimbench run --scenario drain --scenario steady --rate '0.7 of drain' --contender batch
+  claimbench run --scenario drain --contender skip-locked --contender batch --pg 14,16,18
 
 Exit codes: 0 pass, 1 usage, 2 failure, 3 a job was lost, duplicated or reordered, 4 a cell is invalid, 130 interrupted.`;
 
@@ -104,16 +107,16 @@ async function runAction(options: Options): Promise<number> {
     pin,
     producerPriority: options.producerPriority,
   });
-  const { server, pinned, producerPriority } = place;
+  const { servers, pinned, producerPriority } = place;
   process.stderr.write(
-    `claimbench: ${server.description}${place.pinnedText}; seed ${plan.seed}; bundle ${directory}\n`,
+    `claimbench: ${servers.map(({ server }) => server.description).join(', ')}${place.pinnedText}; seed ${plan.seed}; bundle ${directory}\n`,
   );
   const view = progressView(process.stderr);
   let result: RunResult;
   try {
     result = await run({
       plan,
-      server,
+      servers,
       bundle,
       command: withoutPasswords(process.argv.slice(2), plan.seed),
       signal: interruption,
@@ -151,7 +154,18 @@ async function present(measured: RunResult, bundle: BundleWriter, options: Optio
     to.write(`${table}\n\nReport: ${rendered.html}\n`);
   }
   if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-  return interruption.aborted ? EXIT.interrupted : exitCodeOf(result.cells);
+  for (const lost of result.lostServers ?? []) process.stderr.write(`claimbench: ${lossLine(lost)}\n`);
+  return interruption.aborted ? EXIT.interrupted : exitCodeOf(result);
+}
+
+/** Which server, when, why; and what became of the rest. */
+function lossLine({ label, description, finishedCells, reason }: LostServer): string {
+  const rest =
+    label === undefined
+      ? 'finished cells are kept: run the others again'
+      : `its later cells are invalid, all others are kept: run it again with --pg ${label}`;
+  const done = finishedCells === 1 ? '1 cell' : `${finishedCells} cells`;
+  return `lost ${description} after ${done} of the run (${reason}); ${rest}`;
 }
 
 async function planOf(options: Options) {
@@ -182,9 +196,11 @@ async function planOf(options: Options) {
   const contenders = numbered(
     driver === undefined ? asked : await Promise.all(asked.map((spec) => withDriver(spec, driver))),
   );
+  const { pg } = options;
   const plan = {
     scenarios,
     contenders,
+    ...(pg === undefined || pg.length < 2 ? {} : { servers: pg }),
     repeats: options.repeats ?? suite?.repeats ?? 3,
     seed: options.seed ?? Math.floor(Math.random() * 2 ** 32),
   };
