@@ -5,6 +5,7 @@ import { DRIVER_NAMES } from '../harness/contender.ts';
 import { UsageError } from '../harness/errors.ts';
 import { POSTGRES_MAJORS, type PostgresMajor } from '../harness/server/binary-pins.ts';
 import { isPostgresMajor } from '../harness/server/embedded.ts';
+import { isOwnServer } from '../harness/server/index.ts';
 import { parseServerAddress } from '../harness/server/server-address.ts';
 
 /** A whole number in a range, as an option's value. */
@@ -59,13 +60,13 @@ export function serverOptions(command: Command): Command {
   return command
     .option(
       '--server <where>',
-      'embedded, or postgres://user:password@host:port/database',
+      'embedded, docker, or postgres://user:password@host:port/database',
       filled,
       'embedded',
     )
     .option(
       '--pg <majors>',
-      'PostgreSQL version of the embedded server (14 to 18, default 18); several, such as 14,16,18, are measured in one run',
+      'PostgreSQL version of an embedded or docker server (14 to 18, default 18); several, such as 14,16,18, are measured in one run',
       postgresMajors,
     )
     .addOption(
@@ -78,9 +79,9 @@ export function serverOptions(command: Command): Command {
 
 /** Refuses a `--server` that cannot be read, without a look at the server. Never repeats it: it may hold a password. */
 export function requireServer(where: string): void {
-  if (where === 'embedded') return;
+  if (isOwnServer(where)) return;
   if (!/^postgres(ql)?:/.test(where))
-    throw new UsageError('--server takes embedded or postgres://user:password@host:port/database');
+    throw new UsageError('--server takes embedded, docker, or postgres://user:password@host:port/database');
   parseServerAddress(where);
 }
 

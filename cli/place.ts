@@ -15,13 +15,15 @@ import {
 import type { Environment } from '../harness/result.ts';
 import type { RunServer } from '../harness/run-servers.ts';
 import type { PostgresMajor } from '../harness/server/binary-pins.ts';
-import { openServer, type ServerOptions } from '../harness/server/index.ts';
+import { isOwnServer, openServer, type ServerOptions } from '../harness/server/index.ts';
 import type { ConnectionSettings } from '../harness/server/server.ts';
 import { interruption } from './interruption.ts';
 
 export interface PlaceOptions {
-  /** `embedded`, or an address. */
+  /** `embedded`, `docker`, or an address. */
   readonly server: string;
+  /** Of a server that is started for the run. */
+  readonly wishes?: Pick<ServerOptions, 'container' | 'settings' | 'extensions'>;
   /** PostgreSQL majors; several open a server each. */
   readonly pg?: readonly PostgresMajor[] | undefined;
   readonly pin: PinWish;
@@ -54,7 +56,7 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
   const pinned = planPinning(options.pin, {
     processors: machine.processors,
     canPin: canPinProcesses(),
-    embedded: options.server === 'embedded',
+    own: isOwnServer(options.server),
   });
   const producerPriority = planPriority(options.producerPriority);
   await using opening = new AsyncDisposableStack();
@@ -99,7 +101,7 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
 }
 
 async function openServers(
-  { server, pg }: PlaceOptions,
+  { server, pg, wishes }: PlaceOptions,
   pinned: Pinning | undefined,
   opening: AsyncDisposableStack,
 ): Promise<Place['servers']> {
@@ -107,6 +109,8 @@ async function openServers(
     opening.use(
       await openServer(server, {
         signal: interruption,
+        onFetch: (image) => process.stderr.write(`claimbench: fetching image ${image}\n`),
+        ...wishes,
         ...version,
         ...(pinned === undefined ? {} : { cpus: pinned.server }),
       }),

@@ -18,7 +18,7 @@ import {
 } from './pinning.ts';
 
 function ground(allowed: readonly number[], more: Partial<PinningGround> = {}): PinningGround {
-  return { processors: { allowed }, canPin: true, embedded: true, ...more };
+  return { processors: { allowed }, canPin: true, own: true, ...more };
 }
 
 function refused(work: () => unknown, said: RegExp): void {
@@ -46,7 +46,7 @@ test('anything else is refused with the mend', () => {
 test('cores that cannot be had are refused, and the choice is named', () => {
   refused(() => planPinning({ server: [0], agents: [7] }, ground([0, 1, 2])), /core 7 .* choose among 0-2/);
   const wish = { server: [0], agents: [1] };
-  refused(() => planPinning(wish, ground([0, 1], { embedded: false })), /at an address: leave --pin out/);
+  refused(() => planPinning(wish, ground([0, 1], { own: false })), /at an address: leave --pin out/);
   refused(() => planPinning(wish, ground([0, 1], { canPin: false })), /needs Linux with taskset/);
   assert.deepEqual(planPinning(wish, ground([0, 1])), wish);
 });
@@ -55,14 +55,14 @@ test('auto pins apart from four cores on, and never a server at an address', () 
   assert.equal(planPinning('auto', ground([0, 1])), undefined);
   assert.equal(planPinning('auto', ground([0, 1, 2])), undefined);
   assert.deepEqual(planPinning('auto', ground([0, 1, 2, 3])), { server: [0, 1], agents: [2, 3] });
-  assert.equal(planPinning('auto', ground([0, 1, 2, 3], { embedded: false })), undefined);
+  assert.equal(planPinning('auto', ground([0, 1, 2, 3], { own: false })), undefined);
   assert.equal(planPinning('auto', ground([0, 1, 2, 3], { canPin: false })), undefined);
   assert.equal(planPinning('off', ground([0, 1, 2, 3])), undefined);
 });
 
 test('auto counts what control groups grant, not what the machine has', () => {
   const processors = { allowed: [0, 1, 2, 3, 4, 5], quota: 2 };
-  assert.equal(planPinning('auto', { processors, canPin: true, embedded: true }), undefined);
+  assert.equal(planPinning('auto', { processors, canPin: true, own: true }), undefined);
 });
 
 test('threads of one core stay on one side', () => {

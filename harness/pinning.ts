@@ -19,7 +19,7 @@ export interface PinningGround {
   /** Linux with `taskset`. */
   readonly canPin: boolean;
   /** A server at an address is not ours to pin. */
-  readonly embedded: boolean;
+  readonly own: boolean;
 }
 
 /**
@@ -50,16 +50,16 @@ export function parsePinWish(text: string): PinWish {
  */
 export function planPinning(wish: PinWish, ground: PinningGround): Pinning | undefined {
   if (wish === 'off') return undefined;
-  const { processors, canPin, embedded } = ground;
+  const { processors, canPin, own } = ground;
   const { allowed } = processors;
   if (wish === 'auto') {
     const granted = Math.min(allowed?.length ?? 0, processors.quota ?? Number.POSITIVE_INFINITY);
-    if (!embedded || !canPin || granted < AUTO_CORES) return undefined;
+    if (!own || !canPin || granted < AUTO_CORES) return undefined;
     return pinApart(processors);
   }
-  if (!embedded)
+  if (!own)
     throw new UsageError(
-      '--pin names cores for the embedded server, and this one is at an address: leave --pin out',
+      '--pin names cores for a server that claimbench starts, and this one is at an address: leave --pin out',
     );
   if (!canPin || allowed === undefined)
     throw new UsageError('--pin needs Linux with taskset (util-linux): leave --pin out');

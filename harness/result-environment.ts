@@ -5,14 +5,40 @@ import { z } from 'zod';
 const count = z.int().min(0);
 const ratio = z.number().min(0);
 
+/** The container of the server: what it was asked to be is in the command, this is what it is. */
+const containerSchema = z.strictObject({
+  image: z.string(),
+  /** `sha256:…`: what the name stood for. */
+  imageId: z.string(),
+  /** In the registry; absent for an image that was never in one. */
+  digest: z.string().optional(),
+  /** Built here out of the embedded binaries, where no registry was reached. */
+  standIn: z.boolean(),
+  /** Version of the Docker engine. */
+  engine: z.string(),
+  storageDriver: z.string(),
+  /** Where the data folder lies. */
+  storage: z.enum(['volume', 'layer', 'tmpfs']),
+  /** How sessions reach the server; a published port passes through a process of the engine's. */
+  route: z.enum(['host network', 'container address', 'published port']),
+  /** As its control groups say; absent where they cannot be read. A limit that is absent is none. */
+  limits: z
+    .strictObject({ cpus: ratio.optional(), cpuset: z.string().optional(), memoryBytes: count.optional() })
+    .optional(),
+});
+
 const serverFields = {
   kind: z.string(),
   description: z.string(),
   version: z.string(),
   /** Settings that decide figures (durability, memory, WAL, vacuum, planner), as the server reports them. */
   settings: z.record(z.string(), z.string()),
-  /** fsync, synchronous_commit and full_page_writes are all on. */
+  /** fsync, synchronous_commit and full_page_writes are all on, and the data folder does not lie in memory. */
   durable: z.boolean(),
+  /** Versions of the extensions that the run asked for, by name; absent without any. */
+  extensions: z.record(z.string(), z.string()).optional(),
+  /** Absent for a server that the harness started in no container. */
+  container: containerSchema.optional(),
 };
 
 export const environmentSchema = z.strictObject({

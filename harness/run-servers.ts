@@ -67,11 +67,14 @@ export class RunServers {
 async function whyGone(server: PostgresServer, signal: AbortSignal): Promise<string | undefined> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
-    if (server.pid !== undefined && !isAlive(server.pid)) return 'its process has ended';
+    if (server.pid !== undefined && !isAlive(server.pid))
+      return (await server.whyGone?.()) ?? 'its process has ended';
     try {
       await using _ = await server.openDatabase('still_there');
       return undefined;
     } catch (error) {
+      const gone = await server.whyGone?.();
+      if (gone !== undefined) return gone;
       if (signal.aborted || performance.now() >= deadline) return oneLine(error);
     }
     // An abort ends the wait, and then the loop by its own check.

@@ -47,7 +47,7 @@ export function findingsOf(result: RunResult, panels: readonly Panel[]): Finding
     found.push({
       tone: 'bad',
       title: 'The server is not durable',
-      text: 'fsync, synchronous_commit or full_page_writes was off: a crash would have lost settled work. These figures are not comparable with those of a durable server.',
+      text: 'fsync, synchronous_commit or full_page_writes was off, or its data folder lay in memory: a crash would have lost settled work. These figures are not comparable with those of a durable server.',
     });
   }
   if (!complete) {

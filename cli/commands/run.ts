@@ -31,9 +31,10 @@ import {
 import { openPlace } from '../place.ts';
 import { progressView } from '../progress.ts';
 import { findSuite, loadScenario, withDuration, withRate, withRateShare } from '../scenarios.ts';
+import { serverWishes, serverWishesOf, serverWishesSchema } from '../server-wishes.ts';
 import { suggestion } from '../suggest.ts';
 
-const optionsSchema = z.object({
+const optionsSchema = serverWishesSchema.extend({
   suite: z.string().optional(),
   scenario: z.array(z.string()).optional(),
   contender: z.array(z.string()).optional(),
@@ -90,7 +91,7 @@ export function runCommand(done: (code: number) => void): Command {
     .option('--no-sampling', 'read nothing of the server while a load runs: no telemetry, no plans')
     .option('--out <folder>', 'the bundle (default: out/<date and time>)', filled)
     .addHelpText('after', EXAMPLES);
-  return outputOptions(serverOptions(command)).action(async (raw: unknown) => {
+  return outputOptions(serverWishes(serverOptions(command))).action(async (raw: unknown) => {
     done(await runAction(optionsSchema.parse(raw)));
   });
 }
@@ -98,12 +99,14 @@ export function runCommand(done: (code: number) => void): Command {
 async function runAction(options: Options): Promise<number> {
   const pin = parsePinWish(options.pin);
   const plan = await planOf(options);
+  const wishes = serverWishesOf(options.server, options);
   const directory = resolve(options.out ?? defaultFolder());
   handleInterruption();
   using bundle = new BundleWriter(directory);
   await using place = await openPlace({
     server: options.server,
     pg: options.pg,
+    wishes,
     pin,
     producerPriority: options.producerPriority,
   });

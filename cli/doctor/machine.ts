@@ -90,7 +90,7 @@ function smtFinding({ processors }: MachineAtStart): Finding {
 function pinningFinding({ processors }: MachineAtStart): Finding {
   const canPin = canPinProcesses();
   const apart = canPin ? pinApart(processors) : undefined;
-  const auto = planPinning('auto', { processors, canPin, embedded: true });
+  const auto = planPinning('auto', { processors, canPin, own: true });
   const values = { canPin: apart !== undefined, pinnedByDefault: auto !== undefined };
   if (apart === undefined) {
     const why = canPin ? 'there is one core only' : 'that needs Linux with taskset (util-linux)';

@@ -3,7 +3,7 @@
 import { oneLine } from '../../harness/errors.ts';
 import { captureEnvironment } from '../../harness/measure/environment.ts';
 import type { MachineAtStart } from '../../harness/measure/machine.ts';
-import { openServer } from '../../harness/server/index.ts';
+import { isOwnServer, openServer, type ServerOptions } from '../../harness/server/index.ts';
 import type { PostgresServer } from '../../harness/server/server.ts';
 import { interruption } from '../interruption.ts';
 import { type Finding, okIf } from './finding.ts';
@@ -12,10 +12,14 @@ const SLOW_FSYNC_US = 5_000;
 const READY_WITHIN_MS = 5_000;
 
 /** Opens the server and reads it. */
-export async function serverFindings(spec: string, machine: MachineAtStart): Promise<Finding[]> {
+export async function serverFindings(
+  spec: string,
+  wishes: ServerOptions,
+  machine: MachineAtStart,
+): Promise<Finding[]> {
   const startedMs = performance.now();
   try {
-    await using opened = await openServer(spec, { signal: interruption });
+    await using opened = await openServer(spec, { ...wishes, signal: interruption });
     const readyMs = performance.now() - startedMs;
     return await described(opened, spec, readyMs, machine);
   } catch (error) {
@@ -35,7 +39,7 @@ async function described(
   const { durable } = environment.server;
   return [
     {
-      level: okIf(spec !== 'embedded' || readyMs < READY_WITHIN_MS),
+      level: okIf(!isOwnServer(spec) || readyMs < READY_WITHIN_MS),
       what: 'server',
       detail: `${opened.description}, ready in ${(readyMs / 1000).toFixed(1)} s`,
       values: {
@@ -53,12 +57,48 @@ async function described(
         : 'OFF: every chart of a run on this server will say so',
       values: { durable },
     },
+    ...containerFindings(opened),
     fsyncFinding(environment.fsyncUs),
     ...environment.missing
       // Steal time is read at the end, and the governor has a line of its own.
       .filter((missing) => !missing.startsWith('stealShare') && !missing.startsWith('governor'))
       .map((missing): Finding => ({ level: 'warn', what: 'not readable', detail: missing })),
   ];
+}
+
+/** What bounds the server, and what lies between it and its clients. */
+function containerFindings({ container }: PostgresServer): Finding[] {
+  if (container === undefined) return [];
+  const { limits, route, storage, storageDriver, engine, standIn } = container;
+  const bounds =
+    limits === undefined
+      ? 'limits cannot be read'
+      : `${limits.cpus ?? 'all'} processors' time, processors ${limits.cpuset ?? 'all'}, memory ${limits.memoryBytes === undefined ? 'unlimited' : `${Math.round(limits.memoryBytes / 2 ** 20)} MB`}`;
+  return [
+    {
+      level: okIf(route !== 'published port' && !standIn && limits !== undefined),
+      what: 'container',
+      detail: `Docker ${engine}, by ${route}, data in a ${storage} (${storageDriver}); ${bounds}${standIn ? '; the image is a stand-in built here, not the official one' : ''}`,
+      values: { engine, route, storage, storageDriver, standIn },
+    },
+  ];
+}
+
+/** Asked of every machine: whether `--server docker` could be had. */
+export async function engineFinding(): Promise<Finding> {
+  const { findEngine } = await import('../../harness/server/container/engine.ts');
+  try {
+    const { info } = await findEngine();
+    const { serverVersion, operatingSystem } = info.containerRuntime;
+    return {
+      level: 'ok',
+      what: 'Docker engine',
+      detail: `${serverVersion} on ${operatingSystem}: --server docker can be had`,
+      values: { engine: String(serverVersion) },
+    };
+  } catch (error) {
+    return { level: 'warn', what: 'Docker engine', detail: oneLine(error) };
+  }
 }
 
 function fsyncFinding(fsyncUs: number | undefined): Finding {

@@ -215,7 +215,7 @@ async function whyItEnded(folder: string): Promise<Error> {
   return new RuntimeFailure(`the embedded server ended while it started: ${text}`);
 }
 
-async function complaints(folder: string): Promise<string> {
+export async function complaints(folder: string): Promise<string> {
   return complaintsIn(await readFile(logFile(folder), 'utf8').catch(() => ''));
 }
 

@@ -19,6 +19,7 @@ import { POSTGRES_MAJORS, type PostgresMajor } from './binary-pins.ts';
 import { createCellDatabase } from './cell-database.ts';
 import {
   type ClusterPlace,
+  complaints,
   dataFolder,
   initCluster,
   type Postmaster,
@@ -34,6 +35,7 @@ import {
   type Watchdog,
 } from './private-folder.ts';
 import { processMeter } from './process-titles.ts';
+import { isAlive } from './processes.ts';
 import type { ConnectionSettings, PostgresServer } from './server.ts';
 import { cpuMeter } from './server-cpu.ts';
 import { settingsFile } from './server-settings.ts';
@@ -126,6 +128,10 @@ function serverOf(
     ...(cpuUs && { cpuUs }),
     ...(processes && { processes }),
     openDatabase: (label) => createCellDatabase(admin, label),
+    whyGone: async () =>
+      isAlive(postmaster.pid)
+        ? undefined
+        : `its process has ended: ${await complaints(path.dirname(dataDirectory))}`,
     [Symbol.asyncDispose]: dispose,
   };
 }

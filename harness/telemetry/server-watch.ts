@@ -59,7 +59,7 @@ export class ServerWatch implements AsyncDisposable {
     this.#sampling = sampling;
     this.#telemetry = database && new ServerTelemetry(database, server ?? {}, sampling, leave);
     this.#cpuUs = server?.cpuUs;
-    this.#ownServer = server?.kind === 'embedded';
+    this.#ownServer = server !== undefined && server.kind !== 'url';
     this.#dataDirectory = server?.dataDirectory;
   }
 

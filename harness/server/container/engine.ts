@@ -56,7 +56,7 @@ export async function ensureImage(
     try {
       await engine.image.pull(image);
     } catch (error) {
-      throw cannotFetch(name, oneLine(error));
+      throw cannotFetch(name, oneLine(error).replace(/^\(HTTP code \d+\) [^-]*- /, ''));
     }
     found = await inspected(engine, name);
     if (found === undefined) throw cannotFetch(name, 'the engine does not have it afterwards');
