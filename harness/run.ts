@@ -13,6 +13,7 @@ import { openContender } from './contenders/index.ts';
 import { declaredOf } from './definition.ts';
 import { CannotMeasure, isForUser, oneLine } from './errors.ts';
 import type { Priority } from './load/priority.ts';
+import type { LiveMetrics } from './metrics/live-metrics.ts';
 import { type Cell, type Environment, METHOD_VERSION, type RunResult, SCHEMA_VERSION } from './result.ts';
 import { type PlannedCell, planCells, type RunPlan, resolveRates } from './run-plan.ts';
 import { openScratch } from './scratch.ts';
@@ -40,6 +41,8 @@ export interface RunOptions {
   readonly producerPriority?: Priority;
   /** False: nothing is read of the server while a load runs. Default: true. */
   readonly sampling?: boolean;
+  /** Metrics of the running cell, and the port that they are served on; absent: none, and agents do nothing for them. */
+  readonly metrics?: { readonly live: LiveMetrics; readonly port: number };
 }
 
 export interface RunProgress extends CellProgress {
@@ -69,8 +72,15 @@ export async function run(options: RunOptions): Promise<RunResult> {
   bundle.save(result);
   for (const planned of cells) {
     const withCeilings = { ...context, ceilingFor: (batch: number) => ceilings.of(batch) };
-    const outcome = await one(planned, result.cells, options, withCeilings, cells.length);
-    if (outcome === 'aborted') break;
+    const outcome = withMetricsNote(
+      await one(planned, result.cells, options, withCeilings, cells.length),
+      options.metrics?.port,
+    );
+    if (outcome === 'aborted') {
+      options.metrics?.live.dropped();
+      break;
+    }
+    options.metrics?.live.ended(outcome.cell);
     result = { ...result, cells: [...result.cells, outcome.cell], finishedAt: new Date().toISOString() };
     bundle.add(outcome, result);
     options.onCell(outcome.cell, result.cells.length, cells.length);
@@ -107,10 +117,15 @@ async function one(
   if (options.signal.aborted) return 'aborted';
   const plan = resolveRates(planned.plan, (scenario, contender) => medianSettled(done, scenario, contender));
   if ('unresolved' in plan) return voidCell(planned.plan, 'job-queue', plan.unresolved);
+  const live = options.metrics?.live;
   try {
     return await runCell(plan, {
       ...context,
-      onProgress: (progress) => options.onProgress({ ...progress, done: done.length, of }),
+      onProgress: (progress) => {
+        live?.progress(progress);
+        options.onProgress({ ...progress, done: done.length, of });
+      },
+      ...(live === undefined ? {} : { onLoad: (read) => live.watch(read) }),
     });
   } catch (error) {
     if (options.signal.aborted) return 'aborted';
@@ -119,6 +134,17 @@ async function one(
     if (error instanceof CannotMeasure) return voidCell(plan, error.contractClass, error.message);
     return voidCell(plan, 'job-queue', `the contender failed: ${oneLine(error)}`);
   }
+}
+
+/** Who reads a figure shall know that something else asked for readings meanwhile. */
+function withMetricsNote(
+  outcome: CellOutcome | 'aborted',
+  port: number | undefined,
+): CellOutcome | 'aborted' {
+  if (outcome === 'aborted' || port === undefined) return outcome;
+  const { cell } = outcome;
+  const note = `live metrics were served on port ${port} while it ran`;
+  return { ...outcome, cell: { ...cell, notes: [...cell.notes, note] } };
 }
 
 function medianSettled(done: readonly Cell[], scenario: string, contender: string): number | undefined {
