@@ -19,6 +19,7 @@ import { Delays, earlyToleranceUs, hasDelays, type QueueClock, readQueueClock } 
 import type { Priority } from './load/priority.ts';
 import { Workload } from './load/workload.ts';
 import { ENQUEUE, Ledger } from './measure/ledger.ts';
+import type { LiveReading } from './metrics/live-metrics.ts';
 import type { CellDatabase, PostgresServer } from './server/server.ts';
 import { PlanWatch } from './telemetry/plan-watch.ts';
 import { ServerWatch } from './telemetry/server-watch.ts';
@@ -39,6 +40,8 @@ export interface CellContext {
   readonly agentCpus?: readonly number[];
   /** False: nothing is read of the server while the load runs, and no plan is captured. Default: true. */
   readonly sampling?: boolean;
+  /** Given what the agents have told so far, to be asked at any time; absent: they tell no latencies before the end. */
+  readonly onLoad?: (live: () => LiveReading) => void;
   /** How producers wait; absent: by an alarm thread. */
   readonly pacing?: Pacing;
   /** How urgent producers are that send on schedule; absent: normal. */
@@ -99,7 +102,9 @@ async function measure(
     ...(context.agentCpus === undefined ? {} : { agentCpus: context.agentCpus }),
     ...(context.pacing === undefined ? {} : { pacing: context.pacing }),
     ...(context.producerPriority === undefined ? {} : { producerPriority: context.producerPriority }),
+    ...(context.onLoad === undefined ? {} : { liveLatencies: true }),
   });
+  context.onLoad?.(() => loadRun.live());
   const prepared = await prepare(plan, context, target, watch, loadRun.keys);
   const ceilingPerSec = await context.ceilingFor(prepared.contender.declared.batch);
   await using counting = countSessions(scenario, database, prepared.contender);

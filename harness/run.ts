@@ -13,6 +13,7 @@ import { openContender } from './contenders/index.ts';
 import { declaredOf } from './definition.ts';
 import { CannotMeasure, isForUser, oneLine, UsageError } from './errors.ts';
 import type { Priority } from './load/priority.ts';
+import type { LiveMetrics } from './metrics/live-metrics.ts';
 import {
   type Cell,
   type ContractClass,
@@ -48,6 +49,8 @@ export interface RunOptions {
   readonly producerPriority?: Priority;
   /** False: nothing is read of the server while a load runs. Default: true. */
   readonly sampling?: boolean;
+  /** Metrics of the running cell, and the port that they are served on; absent: none, and agents do nothing for them. */
+  readonly metrics?: { readonly live: LiveMetrics; readonly port: number };
 }
 
 export interface RunProgress extends CellProgress {
@@ -87,8 +90,12 @@ export async function run(options: RunOptions): Promise<RunResult> {
     of: cells.length,
   };
   for (const planned of cells) {
-    const outcome = await one(planned, result.cells, measuring);
-    if (outcome === 'aborted') break;
+    const outcome = withMetricsNote(await one(planned, result.cells, measuring), options.metrics?.port);
+    if (outcome === 'aborted') {
+      options.metrics?.live.dropped();
+      break;
+    }
+    options.metrics?.live.ended(outcome.cell);
     result = { ...result, cells: [...result.cells, outcome.cell], finishedAt: new Date().toISOString() };
     bundle.add(outcome, result);
     options.onCell(outcome.cell, result.cells.length, cells.length);
@@ -157,11 +164,16 @@ async function measured(
   if (lost !== undefined) return voidCell(planned.plan, contractClass, lossText(lost));
   const plan = resolveRates(planned.plan, (scenario, contender) => medianSettled(done, scenario, contender));
   if ('unresolved' in plan) return voidCell(planned.plan, contractClass, plan.unresolved);
+  const live = options.metrics?.live;
   try {
     return await runCell(plan, {
       ...context,
       server: host.server,
-      onProgress: (progress) => options.onProgress({ ...progress, done: done.length, of }),
+      onProgress: (progress) => {
+        live?.progress(progress);
+        options.onProgress({ ...progress, done: done.length, of });
+      },
+      ...(live === undefined ? {} : { onLoad: (read) => live.watch(read) }),
     });
   } catch (error) {
     if (signal.aborted) return 'aborted';
@@ -178,6 +190,17 @@ async function measured(
 
 function lossText({ description, reason }: LostServer): string {
   return `the server was lost (${description}): ${reason}`;
+}
+
+/** Who reads a figure shall know that something else asked for readings meanwhile. */
+function withMetricsNote(
+  outcome: CellOutcome | 'aborted',
+  port: number | undefined,
+): CellOutcome | 'aborted' {
+  if (outcome === 'aborted' || port === undefined) return outcome;
+  const { cell } = outcome;
+  const note = `live metrics were served on port ${port} while it ran`;
+  return { ...outcome, cell: { ...cell, notes: [...cell.notes, note] } };
 }
 
 function medianSettled(done: readonly Cell[], scenario: string, contender: string): number | undefined {

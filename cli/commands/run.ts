@@ -19,6 +19,7 @@ import type { Scenario } from '../../scenarios/scenario.ts';
 import { withoutPasswords } from '../command-line.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
+import { metricsAddress, openMetrics } from '../metrics.ts';
 import {
   coloured,
   filled,
@@ -49,6 +50,7 @@ const optionsSchema = serverWishesSchema.extend({
   seed: z.number().optional(),
   out: z.string().optional(),
   sampling: z.boolean(),
+  metrics: z.object({ host: z.string(), port: z.number() }).optional(),
   json: z.boolean().optional(),
   color: z.boolean(),
 });
@@ -89,6 +91,11 @@ export function runCommand(done: (code: number) => void): Command {
         .default('auto'),
     )
     .option('--no-sampling', 'read nothing of the server while a load runs: no telemetry, no plans')
+    .option(
+      '--metrics <port|host:port>',
+      'serve live metrics for Prometheus at /metrics, on 127.0.0.1 unless a host is named (0: a free port)',
+      metricsAddress,
+    )
     .option('--out <folder>', 'the bundle (default: out/<date and time>)', filled)
     .addHelpText('after', EXAMPLES);
   return outputOptions(serverWishes(serverOptions(command))).action(async (raw: unknown) => {
@@ -103,6 +110,7 @@ async function runAction(options: Options): Promise<number> {
   const directory = resolve(options.out ?? defaultFolder());
   handleInterruption();
   using bundle = new BundleWriter(directory);
+  await using metrics = await openMetrics(options.metrics);
   await using place = await openPlace({
     server: options.server,
     pg: options.pg,
@@ -127,6 +135,7 @@ async function runAction(options: Options): Promise<number> {
       ...(pinned === undefined ? {} : { agentCpus: pinned.agents }),
       producerPriority,
       sampling: options.sampling,
+      ...(metrics === undefined ? {} : { metrics }),
       onProgress: (progress) => view.progress(progress),
       onCell: (cell, finished, of) => view.cell(cell, finished, of),
     });

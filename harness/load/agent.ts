@@ -8,6 +8,7 @@ import { GeneratorWatch } from '../measure/generator.ts';
 import { LatencyHistogram } from '../measure/histogram.ts';
 import { LedgerWriter } from '../measure/ledger-writer.ts';
 import { newCounters, recordingEvents } from '../measure/recorder.ts';
+import { JobLatencies } from '../metrics/job-latencies.ts';
 import { type Alarm, openAlarm } from './alarm.ts';
 import { nowUs } from './clock.ts';
 import { Delays } from './delays.ts';
@@ -33,6 +34,8 @@ class Agent {
   readonly #watch = new GeneratorWatch();
   readonly #pickup = new LatencyHistogram();
   readonly #abort = new AbortController();
+  /** Only where metrics are served. */
+  readonly #latencies: JobLatencies | undefined;
   #producer: Producer | undefined;
   #alarm: Alarm | undefined;
   #consumer: Consumer | undefined;
@@ -44,13 +47,15 @@ class Agent {
     this.#assignment = assignment;
     this.#contender = contender;
     this.#ledger = new LedgerWriter(assignment.ledgerPath);
+    if (assignment.liveLatencies === true) this.#latencies = new JobLatencies(nowUs);
   }
 
   async prepare(): Promise<void> {
     const { role } = this.#assignment;
     if (role.kind === 'producer') {
       this.#alarm = await openAlarm(role.pacing, (error) => this.#note(error));
-      this.#producer = await this.#contender.openProducer(role.connections);
+      const producer = await this.#contender.openProducer(role.connections);
+      this.#producer = this.#latencies?.observeProducer(producer) ?? producer;
       if (role.priority === 'realtime')
         makeUrgent([process.pid, ...(this.#alarm.thread === undefined ? [] : [this.#alarm.thread])]);
     }
@@ -77,7 +82,7 @@ class Agent {
     await this.#consumer?.stop(deadlineMs);
     const health = this.#watch.stop();
     clearInterval(this.#live);
-    this.#report();
+    this.#report(this.#latencies?.told());
     this.#alarm?.[Symbol.dispose]();
     await this.#producer?.[Symbol.asyncDispose]();
     const roundTrips = this.#contender.roundTrips?.();
@@ -124,7 +129,8 @@ class Agent {
   }
 
   async #consume(role: WorkerRole): Promise<void> {
-    const events = recordingEvents(this.#ledger, this.#counters, nowUs, (error) => this.#note(error));
+    const recording = recordingEvents(this.#ledger, this.#counters, nowUs, (error) => this.#note(error));
+    const events = this.#latencies?.observe(recording) ?? recording;
     this.#consumer = await this.#contender.openConsumer({
       connections: role.connections,
       leaseMs: role.leaseMs,
@@ -137,9 +143,17 @@ class Agent {
   }
 
   #handler(handlerMs: number): (payload: BenchPayload) => Promise<void> | void {
-    const seen = (payload: BenchPayload): void => {
+    const noted = (payload: BenchPayload): void => {
       if (payload.t > 0) this.#pickup.record(nowUs() - payload.t);
     };
+    const latencies = this.#latencies;
+    const seen =
+      latencies === undefined
+        ? noted
+        : (payload: BenchPayload): void => {
+            noted(payload);
+            latencies.started(payload);
+          };
     if (handlerMs === 0) return seen;
     return async (payload) => {
       seen(payload);
@@ -147,10 +161,15 @@ class Agent {
     };
   }
 
-  #report(): void {
+  #report(latencies = this.#latencies?.due()): void {
     const p99 = this.#pickup.count === 0 ? undefined : this.#pickup.unquotable(99);
     this.#pickup.reset();
-    tell({ kind: 'live', counters: this.#counters, ...(p99 === undefined ? {} : { pickupP99Us: p99 }) });
+    tell({
+      kind: 'live',
+      counters: this.#counters,
+      ...(p99 === undefined ? {} : { pickupP99Us: p99 }),
+      ...(latencies === undefined ? {} : { latencies }),
+    });
   }
 
   #note(error: unknown): void {

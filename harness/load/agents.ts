@@ -7,6 +7,7 @@ import type { PlanReport, SessionsReport } from '../contender.ts';
 import type { ClaimReport } from '../fairness/claim-habits.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
 import { type AgentCounters, newCounters } from '../measure/recorder.ts';
+import type { LatencyBuckets } from '../metrics/buckets.ts';
 import { type ClockReading, readClock } from './clock-reading.ts';
 import { type Priority, REALTIME_NODE_OPTIONS } from './priority.ts';
 import type { Assignment, FromAgent, ToAgent } from './protocol.ts';
@@ -47,6 +48,8 @@ export class AgentProcess {
   readonly #exited = Promise.withResolvers<void>();
   live: AgentCounters = newCounters();
   livePickupP99Us: number | undefined;
+  /** Counts and latencies of one instant, a second ago at most; only of an agent that was assigned `liveLatencies`. */
+  told: { readonly counters: AgentCounters; readonly latencies: LatencyBuckets } | undefined;
   report: AgentReport | undefined;
   /** Set when the agent failed or ended unasked. */
   failure: string | undefined;
@@ -163,6 +166,8 @@ export class AgentProcess {
     else {
       this.live = message.counters;
       if (message.pickupP99Us !== undefined) this.livePickupP99Us = message.pickupP99Us;
+      const { counters, latencies } = message;
+      if (latencies !== undefined) this.told = { counters, latencies };
     }
   }
 

@@ -6,6 +6,8 @@ import type { CellPlan, CellProgress } from '../cell-plan.ts';
 import type { Contender, Target } from '../contender.ts';
 import { type AppliedFault, scheduleFaults } from '../faults/faults.ts';
 import type { AgentCounters } from '../measure/recorder.ts';
+import type { LiveReading } from '../metrics/live-metrics.ts';
+import { liveReading } from '../metrics/live-reading.ts';
 import { AgentProcess } from './agents.ts';
 import type { Pacing } from './alarm.ts';
 import { type AgentPlan, planAgents } from './assignments.ts';
@@ -22,6 +24,8 @@ export interface AgentOptions {
   readonly pacing?: Pacing;
   /** Of producers that send on schedule; absent: normal. */
   readonly producerPriority?: Priority;
+  /** Whether agents tell the latencies of their jobs while the load runs, for `live()`; absent: no. */
+  readonly liveLatencies?: boolean;
 }
 
 export interface LoadOptions {
@@ -80,12 +84,14 @@ export class LoadRun implements AsyncDisposable {
   readonly #assigned: AgentPlan;
   readonly #rates = new RateMeter();
   readonly #connection: Target['connection'];
+  readonly #liveLatencies: boolean;
   #faults: ReturnType<typeof scheduleFaults> | undefined;
   #startUs = 0;
 
   constructor(options: AgentOptions) {
     this.#plan = options.plan;
     this.#connection = options.target.connection;
+    this.#liveLatencies = options.liveLatencies === true;
     this.#assigned = planAgents(
       options.plan,
       options.target,
@@ -107,6 +113,11 @@ export class LoadRun implements AsyncDisposable {
     return this.#assigned.keys;
   }
 
+  /** What the agents have told so far; of those that were made with `liveLatencies`. */
+  live(): LiveReading {
+    return liveReading(this.#agents, this.#startUs === 0 ? undefined : this.#plan.scenario.preloadJobs);
+  }
+
   /** Connects the agents, runs the phases, lets the queue empty, and stops the agents. */
   async run(options: LoadOptions): Promise<Load> {
     await this.#prepare(options);
@@ -118,7 +129,8 @@ export class LoadRun implements AsyncDisposable {
     await Promise.all(
       this.#agents.map((agent, i) => {
         const assignment = this.#assigned.assignments[i];
-        return assignment === undefined ? undefined : agent.assign(assignment);
+        if (assignment === undefined) return undefined;
+        return agent.assign(this.#liveLatencies ? { ...assignment, liveLatencies: true } : assignment);
       }),
     );
     await options.beforeStart();

@@ -4,6 +4,7 @@ import type { ContenderSpec, PlanReport, SessionsReport, Target } from '../conte
 import type { ClaimReport } from '../fairness/claim-habits.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
 import type { AgentCounters } from '../measure/recorder.ts';
+import type { LatencyBuckets } from '../metrics/buckets.ts';
 import type { Pacing } from './alarm.ts';
 import type { ArrivalPhase } from './arrivals.ts';
 import type { ClientPhase } from './clients.ts';
@@ -21,6 +22,8 @@ export interface Assignment {
   readonly priorities: readonly number[];
   readonly delaysMs: readonly number[];
   readonly role: ProducerRole | WorkerRole;
+  /** Whether to tell the latencies of its jobs while the load runs; absent: no. */
+  readonly liveLatencies?: boolean;
 }
 
 export interface ProducerRole {
@@ -93,6 +96,8 @@ export interface LiveReport {
   readonly counters: AgentCounters;
   /** 99th percentile of pickup since the last report, µs; absent without samples. */
   readonly pickupP99Us?: number;
+  /** With `liveLatencies`, once a second at most and at the end: all since the start. */
+  readonly latencies?: LatencyBuckets;
 }
 
 export type FromAgent =

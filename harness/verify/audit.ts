@@ -7,6 +7,13 @@ import type { Cell } from '../result.ts';
 export type Audit = Cell['audit'];
 export type JobCounts = Cell['jobs'];
 
+/** The counts that are faults; of the last two only where the contender promises that order. The others are told, and allowed. */
+export const FAULTS = [
+  ...(['lost', 'duplicateClaims', 'overClaims', 'earlyHandOuts', 'stuck', 'duplicateSettlements'] as const),
+  ...(['acceptedStaleSettles', 'unclaimedSettles', 'settledButPresent', 'unexpected', 'starved'] as const),
+  ...(['orderViolations', 'priorityInversions'] as const),
+] as const satisfies readonly (keyof Audit)[];
+
 /** What voids a cell, one sentence each, and empty for a correct one. */
 export function violations(audit: Audit, jobs: JobCounts, promises: Promises): string[] {
   const found: string[] = [];

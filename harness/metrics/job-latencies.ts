@@ -1,0 +1,130 @@
+// Which latencies does one agent see as they happen? Listens in only where a run serves metrics.
+
+import type { BenchPayload, ConsumerEvents, Producer, SettleKind } from '../contender.ts';
+import type { Clock } from '../load/clock.ts';
+import { emptyLatencies, type LatencyBuckets, record } from './buckets.ts';
+
+/** What is told less often than this costs an agent nothing that could be seen. */
+const TOLD_EVERY_US = 1e6;
+
+interface Settling {
+  readonly keys: readonly number[];
+  readonly kinds: readonly SettleKind[];
+}
+
+/**
+ * Stands between a contender and the recorder, which always comes first: what is counted here is no part of an instant
+ * that the ledger keeps. Latencies are those of METHOD.md, but of every job, and only of what has ended.
+ */
+export class JobLatencies {
+  readonly #clock: Clock;
+  readonly #counted = emptyLatencies();
+  /** Of jobs in hand, by key: when their claim was answered, and when they were due (none of a preloaded job). */
+  readonly #claimedUs = new Map<number, number>();
+  readonly #dueUs = new Map<number, number>();
+  readonly #settling = new Map<number, Settling>();
+  #toldUs: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#toldUs = clock();
+  }
+
+  /** All that was counted since the start; undefined when it was told less than a second ago. */
+  due(): LatencyBuckets | undefined {
+    if (this.#clock() - this.#toldUs < TOLD_EVERY_US) return undefined;
+    return this.told();
+  }
+
+  /** All that was counted since the start. */
+  told(): LatencyBuckets {
+    this.#toldUs = this.#clock();
+    return this.#counted;
+  }
+
+  /** The same producer, whose confirmations are timed; the caller gets its very promises. */
+  observeProducer(producer: Producer): Producer {
+    const timed = (sent: Promise<void>, sentUs: number): Promise<void> => {
+      sent.then(
+        () => record(this.#counted.enqueue, this.#clock() - sentUs),
+        () => undefined,
+      );
+      return sent;
+    };
+    const { enqueueLate } = producer;
+    return {
+      enqueue: (job) => {
+        const sentUs = this.#clock();
+        return timed(producer.enqueue(job), sentUs);
+      },
+      ...(enqueueLate === undefined
+        ? {}
+        : {
+            enqueueLate: (job, holdMs) => {
+              const sentUs = this.#clock();
+              return timed(enqueueLate.call(producer, job, holdMs), sentUs);
+            },
+          }),
+      [Symbol.asyncDispose]: () => producer[Symbol.asyncDispose](),
+    };
+  }
+
+  /** A handler was given the job. */
+  started({ k, t }: BenchPayload): void {
+    const claimedUs = this.#claimedUs.get(k);
+    if (t <= 0 || claimedUs === undefined) return;
+    record(this.#counted.pickup, claimedUs - t);
+    this.#dueUs.set(k, t);
+  }
+
+  /** The same events, passed on first and then counted. */
+  observe(events: ConsumerEvents): ConsumerEvents {
+    return {
+      ...events,
+      claimed: (claimer, requestedUs, keys, ...more) => {
+        const answeredUs = this.#clock();
+        events.claimed(claimer, requestedUs, keys, ...more);
+        for (const key of keys) this.#claimedUs.set(key, answeredUs);
+      },
+      settling: (claimer, keys, kinds) => {
+        const number = events.settling(claimer, keys, kinds);
+        this.#settling.set(number, { keys, kinds });
+        return number;
+      },
+      settled: (claimer, number, staleKeys) => {
+        const answeredUs = this.#clock();
+        events.settled(claimer, number, staleKeys);
+        this.#settled(number, staleKeys, answeredUs);
+      },
+      settleFailed: (claimer, number, error) => {
+        events.settleFailed(claimer, number, error);
+        for (const key of this.#take(number).keys) this.#forget(key);
+      },
+    };
+  }
+
+  /** A stale job may have been claimed anew meanwhile, by this very agent: what is known of it stays. */
+  #settled(number: number, staleKeys: readonly number[], answeredUs: number): void {
+    const { keys, kinds } = this.#take(number);
+    for (const [i, key] of keys.entries()) {
+      if (staleKeys.length > 0 && staleKeys.includes(key)) continue;
+      const claimedUs = this.#claimedUs.get(key);
+      const dueUs = this.#dueUs.get(key);
+      this.#forget(key);
+      if (kinds[i] !== 'ack' && kinds[i] !== 'dead-letter') continue;
+      if (claimedUs !== undefined) record(this.#counted.service, answeredUs - claimedUs);
+      if (dueUs !== undefined) record(this.#counted.response, answeredUs - dueUs);
+    }
+  }
+
+  #take(number: number): Settling {
+    const settling = this.#settling.get(number);
+    this.#settling.delete(number);
+    return settling ?? { keys: [], kinds: [] };
+  }
+
+  #forget(key: number): void {
+    this.#claimedUs.delete(key);
+    this.#dueUs.delete(key);
+  }
+}
