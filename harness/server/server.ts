@@ -22,6 +22,26 @@ export interface CellDatabase extends AsyncDisposable {
   readonly exclusive: boolean;
 }
 
+export interface StandbyOptions {
+  /** `hot_standby_feedback`: what its queries still need, the primary's VACUUM may not remove. */
+  readonly feedback: boolean;
+  /** Abandons the start. A standby that has started is stopped by disposing it. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A hot standby of the server's whole cluster, which streams through a physical replication slot of its own. Disposing it
+ * stops it, removes every file of it, and drops its slot; disposing the server does so, too.
+ */
+export interface Standby extends AsyncDisposable {
+  /** As for the primary, at an address that the harness reaches; every database of the primary is there. */
+  readonly connection: ConnectionSettings;
+  /** Its slot's name on the primary: `claimbench_standby_…`. */
+  readonly slot: string;
+  /** Stops it at once, as a crash would. Its slot stays behind on the primary, with the xmin that it reported last. */
+  stop(): Promise<void>;
+}
+
 /** A server under test. Disposing it stops what was started and removes every file of it. */
 export interface PostgresServer extends AsyncDisposable {
   readonly kind: 'embedded' | 'url';
@@ -31,6 +51,11 @@ export interface PostgresServer extends AsyncDisposable {
   readonly description: string;
   /** A fresh place. `label` becomes part of a name: lower-case letters, digits, underscores. */
   openDatabase(label: string): Promise<CellDatabase>;
+  /**
+   * Starts a standby, and resolves when it answers queries and streams. One at a time. Absent where the harness cannot
+   * start one. Rejects with a UsageError or RuntimeFailure.
+   */
+  readonly openStandby?: (options: StandbyOptions) => Promise<Standby>;
   /** Microseconds of CPU that all server processes have used so far; absent where the harness cannot see them. */
   readonly cpuUs?: () => number;
   /** Its living processes; absent where the harness cannot see them. */
