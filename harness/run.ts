@@ -17,6 +17,7 @@ import { type Cell, type Environment, METHOD_VERSION, type RunResult, SCHEMA_VER
 import { type PlannedCell, planCells, type RunPlan, resolveRates } from './run-plan.ts';
 import { openScratch } from './scratch.ts';
 import type { PostgresServer } from './server/server.ts';
+import { requireTopology } from './topology/topology.ts';
 import { voidCell } from './void-cell.ts';
 
 export interface RunOptions {
@@ -47,8 +48,12 @@ export interface RunProgress extends CellProgress {
   readonly of: number;
 }
 
-/** Runs all cells. After an abort the result holds the cells that had finished, with `complete: false`. */
+/**
+ * Runs all cells. After an abort the result holds the cells that had finished, with `complete: false`.
+ * @throws UsageError, before anything is measured, for a scenario whose topology cannot be had.
+ */
 export async function run(options: RunOptions): Promise<RunResult> {
+  requireTopology(options.plan.scenarios, options.server);
   const cells = planCells(options.plan);
   const { bundle } = options;
   await using scratch = await openScratch();

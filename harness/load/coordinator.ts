@@ -5,6 +5,7 @@ import { totalSeconds } from '../../scenarios/scenario.ts';
 import type { CellPlan, CellProgress } from '../cell-plan.ts';
 import type { Contender, Target } from '../contender.ts';
 import { type AppliedFault, scheduleFaults } from '../faults/faults.ts';
+import type { Held } from '../faults/holding.ts';
 import type { AgentCounters } from '../measure/recorder.ts';
 import { AgentProcess } from './agents.ts';
 import type { Pacing } from './alarm.ts';
@@ -14,7 +15,10 @@ import type { Priority } from './priority.ts';
 
 export interface AgentOptions {
   readonly plan: CellPlan;
+  /** As the agents are told it. */
   readonly target: Target;
+  /** What faults take hold of; absent for none of that. */
+  readonly held?: Held;
   readonly scratch: string;
   /** Cores for the agents; absent for all. */
   readonly agentCpus?: readonly number[];
@@ -79,13 +83,13 @@ export class LoadRun implements AsyncDisposable {
   readonly #agents: AgentProcess[];
   readonly #assigned: AgentPlan;
   readonly #rates = new RateMeter();
-  readonly #connection: Target['connection'];
+  readonly #held: Held;
   #faults: ReturnType<typeof scheduleFaults> | undefined;
   #startUs = 0;
 
   constructor(options: AgentOptions) {
     this.#plan = options.plan;
-    this.#connection = options.target.connection;
+    this.#held = options.held ?? { connection: undefined, standby: undefined };
     this.#assigned = planAgents(
       options.plan,
       options.target,
@@ -135,8 +139,8 @@ export class LoadRun implements AsyncDisposable {
     const loadEndUs = this.#startUs + totalSeconds(scenario) * 1e6;
     for (const agent of this.#agents) agent.start(this.#startUs, loadEndUs, options.queueOffsetUs);
     this.#faults = scheduleFaults(scenario.faults, {
+      ...this.#held,
       agents: this.#agents,
-      connection: this.#connection,
       startUs: this.#startUs,
     });
     const openLoop = this.#producers().length > 0;
