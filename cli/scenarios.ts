@@ -207,9 +207,9 @@ function stretched(arrival: Arrival, factor: number): Arrival {
 /** A stall is held against the lease, which does not stretch. */
 function stretchedFault(fault: Fault, factor: number): Fault {
   const atSeconds = fault.atSeconds * factor;
-  return fault.fault === 'hold-xmin' || fault.fault === 'late-commit'
-    ? { ...fault, atSeconds, forSeconds: fault.forSeconds * factor }
-    : { ...fault, atSeconds };
+  return fault.fault === 'kill-worker' || fault.fault === 'stall-worker' || fault.forSeconds === undefined
+    ? { ...fault, atSeconds }
+    : { ...fault, atSeconds, forSeconds: fault.forSeconds * factor };
 }
 
 function requireNo(

@@ -2,6 +2,7 @@
 
 import { ratesOf } from '../scenarios/arrival.ts';
 import { arrivalsOf, isClosedLoop, type Scenario } from '../scenarios/scenario.ts';
+import type { Topology } from '../scenarios/topology.ts';
 import type { CellPlan } from './cell-plan.ts';
 import { lastMeasuredUs, measuredStretches, warmUpNote, warmUpOf, windowOf } from './cell-window.ts';
 import type { Contender, FenceReport } from './contender.ts';
@@ -159,6 +160,13 @@ function contenderOf(plan: CellPlan, prepared: Prepared): Omit<Cell['contender']
   };
 }
 
+function topologyOf({ pooler, standby }: Topology = {}): Cell['parameters'] {
+  return {
+    ...(pooler === undefined ? {} : { pooler: pooler.mode, poolSize: pooler.poolSize }),
+    ...(standby === undefined ? {} : { standby: standby.feedback ? 'feedback' : 'no feedback' }),
+  };
+}
+
 function parametersOf(scenario: Scenario): Cell['parameters'] {
   const arrivals = arrivalsOf(scenario);
   const rates = arrivals.flatMap(ratesOf).map(Number);
@@ -173,5 +181,6 @@ function parametersOf(scenario: Scenario): Cell['parameters'] {
     ...(rates.length === 0 ? {} : { ratePerSec: Math.max(...rates) }),
     ...(clients.length === 0 ? {} : { clients: Math.max(...clients) }),
     ...(hasDelays(scenario.delays) ? { delaysMs: scenario.delays.join(', ') } : {}),
+    ...topologyOf(scenario.topology),
   };
 }

@@ -23,6 +23,7 @@ import type { LiveReading } from './metrics/live-metrics.ts';
 import type { CellDatabase, PostgresServer } from './server/server.ts';
 import { PlanWatch } from './telemetry/plan-watch.ts';
 import { ServerWatch } from './telemetry/server-watch.ts';
+import { type CellTopology, openTopology, type TopologyReport } from './topology/topology.ts';
 import { clocksDisagree } from './verify/agent-audit.ts';
 import { type CheckResult, check } from './verify/checker.ts';
 import { LIMITS } from './verify/verdict.ts';
@@ -55,16 +56,15 @@ export async function runCell(plan: CellPlan, context: CellContext): Promise<Cel
   try {
     context.onProgress(progress(plan, 'preparing'));
     database = await context.server?.openDatabase(`b${plan.block}_c${plan.order}`);
+    await using topology = await openTopology(plan.scenario, context.server, database, context.signal);
     const plans = new PlanWatch(context.sampling === false ? undefined : database?.connection);
-    const target: Target =
-      database === undefined
-        ? { schema: 'claimbench' }
-        : { ...targetOf(database), ...(await plans.access()) };
+    const access = await plans.access(topology.pooler !== undefined);
+    const target = { ...targetOf(database), ...(database && access) };
     await using watch = new ServerWatch(database, context.server, {
       sampling: context.sampling,
       leave: workerSessions(plan),
     });
-    return await measure(plan, context, database, target, scratch, watch, plans);
+    return await measure(plan, context, { database, target, topology, scratch, watch, plans });
   } finally {
     await database?.[Symbol.asyncDispose]();
     rmSync(scratch, { recursive: true, force: true });
@@ -76,20 +76,29 @@ function workerSessions({ scenario }: CellPlan): number {
   return scenario.workers.agents * (scenario.workers.connections + 3) + 3;
 }
 
-function targetOf(database: CellDatabase): Target {
+function targetOf(database: CellDatabase | undefined): Target {
+  if (database === undefined) return { schema: 'claimbench' };
   return { connection: database.connection, schema: database.schema };
+}
+
+/** Where a cell is measured. */
+interface Surroundings {
+  readonly database: CellDatabase | undefined;
+  /** The server itself, whatever stands between it and the agents. */
+  readonly target: Target;
+  readonly topology: CellTopology;
+  readonly scratch: string;
+  readonly watch: ServerWatch;
+  readonly plans: PlanWatch;
 }
 
 async function measure(
   plan: CellPlan,
   context: CellContext,
-  database: CellDatabase | undefined,
-  target: Target,
-  scratch: string,
-  watch: ServerWatch,
-  planWatch: PlanWatch,
+  surroundings: Surroundings,
 ): Promise<CellOutcome> {
   const { scenario } = plan;
+  const { database, target, topology, watch } = surroundings;
   const { server: host } = context;
   const found =
     host === undefined || database === undefined
@@ -97,8 +106,9 @@ async function measure(
       : await durabilityAsFound(host, database.connection);
   await using loadRun = new LoadRun({
     plan,
-    target,
-    scratch,
+    target: topology.pooler === undefined ? target : { ...target, connection: topology.pooler.connection },
+    held: { connection: database?.connection, standby: topology.standby },
+    scratch: surroundings.scratch,
     ...(context.agentCpus === undefined ? {} : { agentCpus: context.agentCpus }),
     ...(context.pacing === undefined ? {} : { pacing: context.pacing }),
     ...(context.producerPriority === undefined ? {} : { producerPriority: context.producerPriority }),
@@ -107,8 +117,9 @@ async function measure(
   context.onLoad?.(() => loadRun.live());
   const prepared = await prepare(plan, context, target, watch, loadRun.keys);
   const ceilingPerSec = await context.ceilingFor(prepared.contender.declared.batch);
-  await using counting = countSessions(scenario, database, prepared.contender);
-  const load = await withContender(plan.contender, target, (contender) =>
+  await using counting = countSessions(scenario, database, prepared.contender, topology.pooler);
+  const effective = { ...prepared.effective, ...(await topology.ready()) };
+  const run = await withContender(plan.contender, target, (contender) =>
     loadRun.run({
       contender,
       queueOffsetUs: prepared.delayed?.clock.offsetUs ?? 0,
@@ -117,11 +128,14 @@ async function measure(
       beforeStart: async () => {
         await watch.begin();
         counting.start();
+        topology.begin();
       },
     }),
   );
   const sessions = await counting.stop();
   context.onProgress(progress(plan, 'checking'));
+  // Before the server is looked at: a pooler's connections to it outlive the agents.
+  const load = withReport(run, await topology.end());
   const server = await watch.end(load.startUs, load.endUs);
   const stored = database === undefined ? undefined : await readStored(database);
   const ledger = new Ledger(load.keys, scenario.preloadJobs, load.startUs);
@@ -131,13 +145,13 @@ async function measure(
     reconcile(plan, contender, ledger, load, prepared.delayed),
   );
   if (checked.jobs.skipped > 0) intendUnsent(plan, ledger, load, prepared.delayed);
-  const plans = await planWatch.end(plan.id, load);
+  const plans = await surroundings.plans.end(plan.id, load);
   return assemble({
     plan,
     ceilingPerSec,
     // Where they are not bound, they get what the system grants this process.
     agentCores: context.agentCpus?.length ?? availableParallelism(),
-    prepared,
+    prepared: { ...prepared, effective },
     load,
     ledger,
     checked,
@@ -146,6 +160,10 @@ async function measure(
     plans,
     read: { found, sessions, stored },
   });
+}
+
+function withReport(load: Load, { failures, notes }: TopologyReport): Load {
+  return { ...load, failures: [...load.failures, ...failures], notes: [...load.notes, ...notes] };
 }
 
 /** Install, probe, preload, settle down. Its connections close before the counters are reset, so that none reports late. */

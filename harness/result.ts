@@ -281,6 +281,8 @@ export const sampleSchema = z.discriminatedUnion('kind', [
     xminAge: z.number().optional(),
     /** Who holds the horizon, where it is worth a word: `backend <application>`, `standby …`, `slot …`, `prepared …`. */
     xminHolder: z.string().optional(),
+    /** WAL that the replication slot furthest behind keeps from being removed, bytes; absent where there is no slot. */
+    retainedWalBytes: z.number().optional(),
     /** Backends of the database that wait for a heavyweight lock, and those among them that wait for a row. */
     lockWaiters: z.number().optional(),
     rowLockWaiters: z.number().optional(),

@@ -3,8 +3,11 @@
 import burst from './burst.ts';
 import drain from './drain.ts';
 import type { ScenarioInput } from './scenario.ts';
+import slotLeftBehind from './slot-left-behind.ts';
 import slowHandlers from './slow-handlers.ts';
+import standbyQuery from './standby-query.ts';
 import steady from './steady.ts';
+import throughPooler from './through-pooler.ts';
 import workerCrash from './worker-crash.ts';
 import workerStall from './worker-stall.ts';
 
@@ -16,6 +19,9 @@ export const BUILT_IN_SCENARIOS: readonly ScenarioInput[] = [
   slowHandlers,
   workerCrash,
   workerStall,
+  throughPooler,
+  standbyQuery,
+  slotLeftBehind,
 ];
 
 /** A named choice of scenarios, contenders and repeats. */
@@ -68,6 +74,14 @@ export const SUITES: readonly Suite[] = [
     scenarios: ['worker-crash', 'worker-stall'],
     contenders: ['skip-locked', 'batch', 'advisory'],
     repeats: 1,
+  },
+  {
+    name: 'topology',
+    purpose: 'a pooler between, and a standby whose query or slot holds back VACUUM; ten minutes',
+    scenarios: ['steady', 'through-pooler', 'standby-query', 'slot-left-behind'],
+    // No signal is heard through a pooler in transaction mode: all poll, so that all are alike.
+    contenders: ['skip-locked', 'batch', 'packed-lease'].map((name) => `${name}?wakeup=jitter`),
+    repeats: 3,
   },
   {
     name: 'adaptive',

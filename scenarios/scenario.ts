@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { type Arrival, arrivalSchema, describeArrivals, misfit } from './arrival.ts';
+import { describeTopology, topologySchema } from './topology.ts';
 
 const seconds = z.number().positive().max(86_400);
 
@@ -39,7 +40,21 @@ const faultSchema = z.discriminatedUnion('fault', [
    * producer's connections. Open loop only; ends within the load.
    */
   z.strictObject({ fault: z.literal('late-commit'), atSeconds: seconds, forSeconds: seconds }),
+  /**
+   * A query on the standby that takes so long: a REPEATABLE READ transaction there with its snapshot taken. The primary hears
+   * of it where the standby gives feedback.
+   */
+  z.strictObject({ fault: z.literal('standby-query'), atSeconds: seconds, forSeconds: seconds }),
+  /**
+   * The standby stops for good, as in a crash. Its slot stays behind with all that it holds: WAL, and with feedback the xmin
+   * that the standby reported last. After `forSeconds`, or when the load has ended, somebody drops the slot.
+   */
+  z.strictObject({ fault: z.literal('lose-standby'), atSeconds: seconds, forSeconds: seconds.optional() }),
+  /** A physical replication slot that nobody reads from keeps WAL, for `forSeconds`, or until the load has ended. */
+  z.strictObject({ fault: z.literal('abandon-slot'), atSeconds: seconds, forSeconds: seconds.optional() }),
 ]);
+
+const STANDBY_FAULTS: ReadonlySet<string> = new Set(['standby-query', 'lose-standby']);
 
 /** An hour: a delay travels in the ledger as 32 bits of microseconds. */
 const DELAY_MS_MAX = 3_600_000;
@@ -84,6 +99,8 @@ const shape = {
   /** After the last phase: how long the queue may take to become empty. 0 ends the cell with the last phase. */
   settleWithinSeconds: z.number().min(0).max(3_600).default(0),
   faults: z.array(faultSchema).max(100).default([]),
+  /** Absent: agents connect to the server itself, which has no standby. */
+  topology: topologySchema.optional(),
 };
 
 export const scenarioSchema = z
@@ -103,6 +120,16 @@ export const scenarioSchema = z
   })
   .refine((s) => s.faults.every((f) => f.fault !== 'late-commit' || endOf(f) <= totalSeconds(s)), {
     message: 'has a late-commit that ends after its load: lengthen a phase, or set forSeconds lower',
+  })
+  .refine((s) => s.topology?.standby !== undefined || s.faults.every((f) => !STANDBY_FAULTS.has(f.fault)), {
+    message: 'has a fault of a standby and no standby: give it topology.standby',
+  })
+  .refine((s) => s.faults.filter((f) => f.fault === 'lose-standby').length < 2, {
+    message: 'loses its standby twice: leave one lose-standby out',
+  })
+  .refine((s) => s.topology?.pooler?.mode !== 'session' || s.topology.pooler.poolSize >= sessionsOf(s), {
+    message:
+      'has more connections than its pooler, which keeps one for each in session mode: give a poolSize of all connections of producers and workers, and three more for each agent',
   })
   .refine((s) => arrivalsOf(s).every((a) => (a.model === 'closed') === isClosedLoop(s)), {
     message:
@@ -135,6 +162,10 @@ export function totalSeconds(scenario: { readonly phases: readonly { readonly se
 /** Of a scenario: spelt out, since its own type is made with what follows. */
 type Phased = { readonly phases: readonly { readonly arrival?: Arrival | undefined }[] };
 
+type Sessions = Readonly<
+  Record<'workers' | 'producers', { readonly agents: number; readonly connections: number }>
+>;
+
 /** The arrivals of a scenario's phases, those that have one. */
 export function arrivalsOf(scenario: Phased): Arrival[] {
   return scenario.phases.flatMap((phase) => phase.arrival ?? []);
@@ -142,6 +173,11 @@ export function arrivalsOf(scenario: Phased): Arrival[] {
 
 function hasLateCommit({ faults }: { readonly faults: readonly { readonly fault: string }[] }): boolean {
   return faults.some(({ fault }) => fault === 'late-commit');
+}
+
+/** Those of a scenario's load that stay open, with a few for what workers do beside claiming. */
+function sessionsOf({ workers, producers }: Sessions): number {
+  return workers.agents * (workers.connections + 3) + producers.agents * producers.connections;
 }
 
 function endOf(fault: { readonly atSeconds: number; readonly forSeconds: number }): number {
@@ -155,13 +191,14 @@ export function isClosedLoop(scenario: Phased): boolean {
 
 /**
  * The load model to be printed on every chart: `drain of a preloaded backlog, closed loop`, `open loop, poisson arrivals`,
- * `closed loop, 8 clients, think time 10 ms, …`.
+ * `closed loop, 8 clients, think time 10 ms, …`; and what stands between the load and the server, or beside it.
  */
 export function loadModel(scenario: Scenario): string {
   const arrivals = arrivalsOf(scenario);
   const delayed = scenario.delays.some((ms) => ms > 0) ? ', delayed jobs' : '';
-  if (arrivals.length === 0) return `drain of a preloaded backlog, closed loop${delayed}`;
+  const around = describeTopology(scenario.topology);
+  if (arrivals.length === 0) return `drain of a preloaded backlog, closed loop${delayed}${around}`;
   const preloaded = scenario.preloadJobs > 0 ? 'preloaded backlog + ' : '';
   const loop = isClosedLoop(scenario) ? 'closed loop' : 'open loop';
-  return `${preloaded}${loop}, ${describeArrivals(arrivals)}${delayed}`;
+  return `${preloaded}${loop}, ${describeArrivals(arrivals)}${delayed}${around}`;
 }

@@ -9,6 +9,7 @@ import type { Load } from '../load/coordinator.ts';
 import type { Cell } from '../result.ts';
 import type { CellDatabase } from '../server/server.ts';
 import type { ServerAccount } from '../telemetry/server-watch.ts';
+import type { CellPooler } from '../topology/pooler.ts';
 import { togetherClaimed } from './claim-habits.ts';
 import { SessionCount, type SessionsSeen, type StoredFacts } from './reading.ts';
 import { type DeclaredFacts, fairnessRows, type ObservedFacts, type SessionFacts } from './settings.ts';
@@ -30,18 +31,21 @@ export interface SessionCounting extends AsyncDisposable {
   stop(): Promise<SessionsSeen | undefined>;
 }
 
-/** Nothing is counted without a database, nor for a contender that does not say which sessions are whose. */
+/**
+ * Behind a pooler its clients are counted. Nothing is counted without a database, nor for a contender that does not say which sessions are whose.
+ */
 export function countSessions(
   scenario: Scenario,
   database: CellDatabase | undefined,
   contender: Known,
+  pooler?: CellPooler,
 ): SessionCounting {
   const { sessionRole } = contender;
   if (database === undefined || sessionRole === undefined) {
     return { start: () => undefined, stop: async () => undefined, async [Symbol.asyncDispose]() {} };
   }
   const wanted = scenario.workers.agents * scenario.workers.connections;
-  const count = new SessionCount(database, (byName) => rolesOf(byName, sessionRole).worker >= wanted);
+  const count = new SessionCount(database, (byName) => rolesOf(byName, sessionRole).worker >= wanted, pooler);
   // Only what hurts workers takes sessions away.
   const hurt = scenario.faults.filter(({ fault }) => fault === 'kill-worker' || fault === 'stall-worker');
   const untilSeconds = Math.min(totalSeconds(scenario), ...hurt.map((fault) => fault.atSeconds));

@@ -7,6 +7,7 @@ import { withConnection } from '../server/connect.ts';
 import type { ConnectionSettings, PostgresServer } from '../server/server.ts';
 import type { Watched } from '../telemetry/sampler.ts';
 import { SAMPLER_NAME } from '../telemetry/sampler-statements.ts';
+import type { CellPooler } from '../topology/pooler.ts';
 import { DURABILITY_SETTINGS, FAIRNESS_MARK, withoutComments } from './session-watch.ts';
 
 const FAIRNESS_NAME = 'claimbench fairness';
@@ -97,12 +98,14 @@ export interface SessionsSeen {
 
 /**
  * Counts the sessions once, about the middle of the load; again a little later while fewer than `expected` satisfy `counts`,
- * as on a slow machine some may still be on their way. Each name is kept at its peak.
+ * as on a slow machine some may still be on their way. Each name is kept at its peak. Behind a pooler its clients are counted,
+ * as the server sees only what they are lent.
  */
 export class SessionCount implements AsyncDisposable {
   readonly #watched: Watched;
   readonly #enough: (byName: ReadonlyMap<string, number>) => boolean;
   readonly #byName = new Map<string, number>();
+  readonly #pooler: Pick<CellPooler, 'clients'> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #underWay: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -110,9 +113,14 @@ export class SessionCount implements AsyncDisposable {
   #ownCommits = 0;
   #why = 'the load ended before its middle, where sessions are counted';
 
-  constructor(watched: Watched, enough: (byName: ReadonlyMap<string, number>) => boolean) {
+  constructor(
+    watched: Watched,
+    enough: (byName: ReadonlyMap<string, number>) => boolean,
+    pooler?: Pick<CellPooler, 'clients'>,
+  ) {
     this.#watched = watched;
     this.#enough = enough;
+    this.#pooler = pooler;
   }
 
   /** Counts in `afterMs`. */
@@ -125,16 +133,22 @@ export class SessionCount implements AsyncDisposable {
   }
 
   async #count(): Promise<void> {
+    const pooler = this.#pooler;
+    if (pooler !== undefined) return await this.#until(async () => this.#keep(await pooler.clients()));
     const options = { applicationName: FAIRNESS_NAME, queryTimeoutMs: QUERY_TIMEOUT_MS };
     await withConnection(this.#watched.connection, options, async (client) => {
       // Starting a session commits once.
       this.#ownCommits += 1;
-      for (let attempt = 0; attempt <= RETRIES && !this.#stopped; attempt += 1) {
-        if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-        await this.#look(client);
-        if (this.#enough(this.#byName)) return;
-      }
+      await this.#until(() => this.#look(client));
     });
+  }
+
+  async #until(look: () => Promise<void>): Promise<void> {
+    for (let attempt = 0; attempt <= RETRIES && !this.#stopped; attempt += 1) {
+      if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await look();
+      if (this.#enough(this.#byName)) return;
+    }
   }
 
   async #look(client: pg.Client): Promise<void> {
@@ -147,10 +161,14 @@ export class SessionCount implements AsyncDisposable {
       [HARNESS_NAMES, this.#watched.exclusive],
     );
     this.#ownCommits += 1;
+    this.#keep(new Map(rows.map(({ name, sessions }) => [name, sessions])));
+  }
+
+  #keep(found: ReadonlyMap<string, number>): void {
     // The load may have ended while the answer was on its way: what is left then is no count.
     if (this.#stopped && this.#counted) return;
     this.#counted = true;
-    for (const { name, sessions } of rows)
+    for (const [name, sessions] of found)
       this.#byName.set(name, Math.max(sessions, this.#byName.get(name) ?? 0));
   }
 

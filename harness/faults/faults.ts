@@ -5,8 +5,7 @@ import type { Fault } from '../../scenarios/scenario.ts';
 import { oneLine } from '../errors.ts';
 import type { AgentProcess } from '../load/agents.ts';
 import { nowUs } from '../load/clock.ts';
-import type { ConnectionSettings } from '../server/server.ts';
-import { holdXmin } from './hold-xmin.ts';
+import { type Held, type HoldingFault, isHolding, labelOf, takeHold } from './holding.ts';
 
 /** A fault that took effect. */
 export interface AppliedFault {
@@ -36,10 +35,8 @@ function wakeAnyway(agent: AgentProcess, seconds: number): void {
 }
 
 /** Where the faults strike. */
-export interface Victims {
+export interface Victims extends Held {
   readonly agents: readonly AgentProcess[];
-  /** The cell's database; absent for a contender without one. */
-  readonly connection: ConnectionSettings | undefined;
   /** When the load starts, µs of the machine's clock: what a fault's instants count from. */
   readonly startUs: number;
 }
@@ -56,7 +53,7 @@ class Schedule implements FaultSchedule {
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #pending: Set<Fault>;
   readonly #stalled = new Set<AgentProcess>();
-  /** Transactions that are open, or on their way to be; each resolves, whatever became of it. */
+  /** What is held, or on its way to be; each resolves, whatever became of it. */
   readonly #held = new Map<Fault, Promise<AsyncDisposable | undefined>>();
 
   constructor(faults: readonly Fault[], victims: Victims) {
@@ -85,7 +82,7 @@ class Schedule implements FaultSchedule {
   }
 
   #strike(fault: Fault): void {
-    if (fault.fault === 'hold-xmin') this.#hold(fault);
+    if (isHolding(fault)) this.#hold(fault);
     else if (fault.fault === 'late-commit') {
       this.#note('late-commit');
       this.#at(fault.atSeconds + fault.forSeconds, () => this.#note('late-commit ends'));
@@ -115,15 +112,10 @@ class Schedule implements FaultSchedule {
     });
   }
 
-  #hold(fault: Extract<Fault, { fault: 'hold-xmin' }>): void {
-    const { connection } = this.#victims;
-    if (connection === undefined) {
-      this.#failed(fault, 'the contender has no database');
-      return;
-    }
-    const held = holdXmin(connection, fault.by).then(
+  #hold(fault: HoldingFault): void {
+    const held = takeHold(fault, this.#victims).then(
       (holder) => {
-        this.#note(`hold-xmin by a ${fault.by}`);
+        this.#note(labelOf(fault));
         return holder;
       },
       (error: unknown) => {
@@ -132,19 +124,24 @@ class Schedule implements FaultSchedule {
       },
     );
     this.#held.set(fault, held);
+    if (fault.forSeconds === undefined) return;
     this.#at(fault.atSeconds + fault.forSeconds, () => {
       // Never rejects: a failure is kept.
-      void this.#release(fault).then(() => this.#note('hold-xmin ends'));
+      void this.#release(fault).then((ended) => ended && this.#note(`${fault.fault} ends`));
     });
   }
 
-  async #release(fault: Fault): Promise<void> {
+  /** Whether it had taken hold, and held until now. */
+  async #release(fault: Fault): Promise<boolean> {
     const held = this.#held.get(fault);
     this.#held.delete(fault);
+    const holder = await held;
     try {
-      await (await held)?.[Symbol.asyncDispose]();
+      await holder?.[Symbol.asyncDispose]();
+      return holder !== undefined;
     } catch (error) {
-      this.#failed(fault, `its transaction did not last: ${oneLine(error)}`);
+      this.#failed(fault, `it did not last: ${oneLine(error)}`);
+      return false;
     }
   }
 

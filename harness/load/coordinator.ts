@@ -5,6 +5,7 @@ import { totalSeconds } from '../../scenarios/scenario.ts';
 import type { CellPlan, CellProgress } from '../cell-plan.ts';
 import type { Contender, Target } from '../contender.ts';
 import { type AppliedFault, scheduleFaults } from '../faults/faults.ts';
+import type { Held } from '../faults/holding.ts';
 import type { AgentCounters } from '../measure/recorder.ts';
 import type { LiveReading } from '../metrics/live-metrics.ts';
 import { liveReading } from '../metrics/live-reading.ts';
@@ -16,7 +17,10 @@ import type { Priority } from './priority.ts';
 
 export interface AgentOptions {
   readonly plan: CellPlan;
+  /** As the agents are told it. */
   readonly target: Target;
+  /** What faults take hold of; absent for none of that. */
+  readonly held?: Held;
   readonly scratch: string;
   /** Cores for the agents; absent for all. */
   readonly agentCpus?: readonly number[];
@@ -83,14 +87,14 @@ export class LoadRun implements AsyncDisposable {
   readonly #agents: AgentProcess[];
   readonly #assigned: AgentPlan;
   readonly #rates = new RateMeter();
-  readonly #connection: Target['connection'];
+  readonly #held: Held;
   readonly #liveLatencies: boolean;
   #faults: ReturnType<typeof scheduleFaults> | undefined;
   #startUs = 0;
 
   constructor(options: AgentOptions) {
     this.#plan = options.plan;
-    this.#connection = options.target.connection;
+    this.#held = options.held ?? { connection: undefined, standby: undefined };
     this.#liveLatencies = options.liveLatencies === true;
     this.#assigned = planAgents(
       options.plan,
@@ -147,8 +151,8 @@ export class LoadRun implements AsyncDisposable {
     const loadEndUs = this.#startUs + totalSeconds(scenario) * 1e6;
     for (const agent of this.#agents) agent.start(this.#startUs, loadEndUs, options.queueOffsetUs);
     this.#faults = scheduleFaults(scenario.faults, {
+      ...this.#held,
       agents: this.#agents,
-      connection: this.#connection,
       startUs: this.#startUs,
     });
     const openLoop = this.#producers().length > 0;

@@ -63,13 +63,14 @@ export async function initCluster(place: ClusterPlace, password: string, setting
   );
 }
 
-const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+/** To be written by this call alone, through no link. */
+export const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /**
  * Writes a file in the server's folder. That belongs to the server's account: what lies there under the file's name may
  * be a link of its making, and root would write, and give away, whatever it points to. Links are not followed.
  */
-async function writeOwned(
+export async function writeOwned(
   file: string,
   flags: number,
   text: string,
@@ -136,7 +137,7 @@ function cannotRun(error: unknown, folder: string): unknown {
 }
 
 /** No PG* variable, library path or locale of the user's reaches the server. */
-function serverEnv(): NodeJS.ProcessEnv {
+export function serverEnv(): NodeJS.ProcessEnv {
   return { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 }
 

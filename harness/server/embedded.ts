@@ -36,9 +36,10 @@ import {
 } from './private-folder.ts';
 import { processMeter } from './process-titles.ts';
 import { isAlive } from './processes.ts';
-import type { ConnectionSettings, PostgresServer } from './server.ts';
+import type { ConnectionSettings, PostgresServer, Standby, StandbyOptions } from './server.ts';
 import { cpuMeter } from './server-cpu.ts';
 import { settingsFile } from './server-settings.ts';
+import { type Primary, startStandby } from './standby.ts';
 import { prepareTemplate, type TemplateFacts } from './template.ts';
 
 export interface EmbeddedOptions {
@@ -77,7 +78,9 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Post
   const folder = await makePrivateFolder(base, account);
   let watchdog: Watchdog | undefined;
   let postmaster: Postmaster | undefined;
+  const standbys = new Set<Standby>();
   const dispose = async () => {
+    for (const standby of standbys) await standby[Symbol.asyncDispose]();
     if (postmaster) await stopPostmaster(postmaster.child);
     await removeFolder(folder);
     // Last: until here the watchdog would have finished the work.
@@ -99,7 +102,10 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Post
       database: 'postgres',
     };
     const facts = await prepareTemplate(admin, options.extensions);
-    return serverOf(admin, postmaster, facts, dataFolder(folder), once(dispose));
+    return {
+      ...serverOf(admin, postmaster, facts, dataFolder(folder), once(dispose)),
+      openStandby: (wish) => trackedStandby({ place, admin }, wish, standbys),
+    };
   } catch (error) {
     await dispose();
     if (errorCode(error) !== 'ENOSPC' && errorCode(error) !== 'EDQUOT') throw error;
@@ -134,6 +140,24 @@ function serverOf(
         : `its process has ended: ${await complaints(path.dirname(dataDirectory))}`,
     [Symbol.asyncDispose]: dispose,
   };
+}
+
+/** A standby that is disposed with its server, if not before. */
+async function trackedStandby(
+  primary: Primary,
+  options: StandbyOptions,
+  standbys: Set<Standby>,
+): Promise<Standby> {
+  const standby = await startStandby(primary, options);
+  const tracked: Standby = {
+    ...standby,
+    async [Symbol.asyncDispose]() {
+      standbys.delete(tracked);
+      await standby[Symbol.asyncDispose]();
+    },
+  };
+  standbys.add(tracked);
+  return tracked;
 }
 
 /** Disposing twice, or while a disposal runs, waits for the first. */

@@ -11,6 +11,9 @@ import { type Account, commandLineOf, goneWithin, isAlive, signalProcess } from 
 
 const PREFIX = 'claimbench-pg-';
 const OWNER_FILE = 'owner.json';
+/** Of a PgBouncer, where a folder is one's. */
+export const POOLER_CONFIGURATION = 'pgbouncer.ini';
+export const POOLER_PID_FILE = 'pgbouncer.pid';
 
 /** Makes the private folder: mode 0700, of the server's account, with a record of the process that owns it. */
 export async function makePrivateFolder(base: string, account: Account | undefined): Promise<string> {
@@ -103,6 +106,7 @@ export async function sweepLeftovers(base: string): Promise<void> {
     // Another start may be sweeping the same folder, and other users' folders are none of our business.
     if (await isLeftover(folder).catch(() => false)) {
       await stopLeftoverServer(path.join(folder, 'data')).catch(() => {});
+      await stopLeftoverPooler(folder).catch(() => {});
       await removeFolder(folder).catch(() => {});
     }
   }
@@ -128,4 +132,12 @@ async function stopLeftoverServer(data: string): Promise<void> {
   if (await goneWithin(pid, 5_000)) return;
   if (servesData()) signalProcess(pid, 'SIGKILL');
   await sleep(100);
+}
+
+/** The same for a PgBouncer, by the configuration that it was started with. */
+async function stopLeftoverPooler(folder: string): Promise<void> {
+  const pid = Number(await readFile(path.join(folder, POOLER_PID_FILE), 'utf8'));
+  if (!Number.isInteger(pid) || pid <= 1) return;
+  if (commandLineOf(pid)?.includes(` ${path.join(folder, POOLER_CONFIGURATION)}`))
+    signalProcess(pid, 'SIGKILL');
 }

@@ -12,6 +12,13 @@ export interface CellPlans {
   readonly missing: readonly string[];
 }
 
+const THROUGH_A_POOLER: PlanAccess = {
+  sampling: {},
+  missing: [
+    'plans as they were run: a pooler stood between; asked for afterwards are those of statements that it kept prepared',
+  ],
+};
+
 /** Follows one cell: `access` before the agents are told their target, `end` when they have gone and the books are balanced. Never throws. */
 export class PlanWatch {
   readonly #connection: ConnectionSettings | undefined;
@@ -22,10 +29,10 @@ export class PlanWatch {
     this.#connection = connection;
   }
 
-  /** The part of the agents' target that lets plans be seen. */
-  async access(): Promise<Pick<Target, 'plans'>> {
+  /** The part of the agents' target that lets plans be seen. `pooled`: through a pooler, which passes no session options on. */
+  async access(pooled = false): Promise<Pick<Target, 'plans'>> {
     if (this.#connection === undefined) return {};
-    this.#access = await planAccess(this.#connection);
+    this.#access = pooled ? THROUGH_A_POOLER : await planAccess(this.#connection);
     return { plans: this.#access.sampling };
   }
 

@@ -17,6 +17,7 @@ export interface ReadingRow {
   readonly waits: Readonly<Record<string, number>> | null;
   readonly autovacuums: number;
   readonly checkpoints: number;
+  readonly retained_wal: number | null;
 }
 
 /**
@@ -73,7 +74,8 @@ SELECT /* ${SAMPLER_NAME} */
       WHERE a.datid = me.oid AND a.state <> 'idle' AND a.backend_type IN ('client backend', 'parallel worker')
       GROUP BY 1) w) AS waits,
   (SELECT count(*) FROM activity a WHERE a.datid = me.oid AND a.backend_type = 'autovacuum worker')::float8 AS autovacuums,
-  (${checkpoints})::float8 AS checkpoints${flush}
+  (${checkpoints})::float8 AS checkpoints,
+  (SELECT max(pg_current_wal_insert_lsn() - s.restart_lsn) FROM pg_replication_slots s)::float8 AS retained_wal${flush}
 FROM (SELECT oid FROM pg_database WHERE datname = current_database()) me`;
 }
 

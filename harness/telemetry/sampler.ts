@@ -197,6 +197,7 @@ class ServerSampler implements Sampler {
       ...(row.live === null ? {} : { liveTuples: row.live }),
       ...(row.dead === null ? {} : { deadTuples: row.dead }),
       ...horizonOf(row),
+      ...(row.retained_wal === null ? {} : { retainedWalBytes: Math.max(0, row.retained_wal) }),
       ...lockWaits(waits ?? {}),
       ...(this.#seesAll ? { autovacuumWorkers: row.autovacuums } : {}),
       ...(slow === undefined

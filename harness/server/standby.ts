@@ -1,0 +1,137 @@
+// How does an embedded server get a hot standby that streams from it?
+
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { symlink } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
+import { RuntimeFailure } from '../errors.ts';
+import { temporaryBase } from './account.ts';
+import { baseBackup } from './base-backup.ts';
+import {
+  type ClusterPlace,
+  dataFolder,
+  NEW_FILE,
+  type Postmaster,
+  startPostmaster,
+  stopPostmaster,
+  writeOwned,
+} from './cluster.ts';
+import { withConnection } from './connect.ts';
+import { makePrivateFolder, removeFolder, startWatchdog } from './private-folder.ts';
+import { endsWithin, hasEnded } from './processes.ts';
+import { createSlot, dropSlot, SLOT_PREFIX } from './replication-slots.ts';
+import type { ConnectionSettings, Standby, StandbyOptions } from './server.ts';
+
+const ADMIN = { applicationName: 'claimbench admin' } as const;
+const STREAMING_WITHIN_MS = 30_000;
+const LOOK_AGAIN_MS = 20;
+const STOP_WITHIN_MS = 5_000;
+
+/** The server that is followed: where it lies, and how its superuser reaches it. */
+export interface Primary {
+  readonly place: Pick<ClusterPlace, 'folder' | 'account' | 'cpus'>;
+  readonly admin: ConnectionSettings;
+}
+
+/**
+ * Copies the primary into a private folder of the standby's own, beside the primary's, and starts it there. Its watchdog
+ * sees to it when the harness dies. Its settings are the primary's, but for those of a standby and a small buffer.
+ */
+export async function startStandby(primary: Primary, options: StandbyOptions): Promise<Standby> {
+  const { account, cpus } = primary.place;
+  const slot = `${SLOT_PREFIX}standby_${randomBytes(4).toString('hex')}`;
+  const folder = await makePrivateFolder(await temporaryBase(account), account);
+  const watchdog = startWatchdog(folder, account);
+  const { signal } = options;
+  const place: ClusterPlace = { folder, account, cpus, signal, onProcess: (pid) => watchdog.guard(pid) };
+  let postmaster: Postmaster | undefined;
+  let disposing: Promise<void> | undefined;
+  const dispose = async (): Promise<void> => {
+    if (postmaster) await stopPostmaster(postmaster.child);
+    await removeFolder(folder);
+    watchdog.dismiss();
+    await dropSlot(primary.admin, slot);
+  };
+  try {
+    await symlink(path.join(primary.place.folder, 'install'), path.join(folder, 'install'));
+    const started = await withConnection(primary.admin, ADMIN, async (client) => {
+      await createSlot(client, slot);
+      await baseBackup(client, dataFolder(primary.place.folder), place);
+      await configure(primary.admin, place, slot, options.feedback);
+      postmaster = await startPostmaster(place);
+      await untilStreaming(client, slot, place);
+      return postmaster;
+    });
+    return {
+      connection: { ...primary.admin, port: started.port },
+      slot,
+      stop: () => stopAtOnce(started, place),
+      [Symbol.asyncDispose]() {
+        disposing ??= dispose();
+        return disposing;
+      },
+    };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+async function configure(
+  primary: ConnectionSettings,
+  { folder, account }: ClusterPlace,
+  slot: string,
+  feedback: boolean,
+): Promise<void> {
+  const { host, port, user, password } = primary;
+  const passfile = path.join(folder, 'passfile');
+  await writeOwned(passfile, NEW_FILE, `*:*:*:${user}:${password}\n`, account);
+  const conninfo = Object.entries({ host, port, user, passfile, application_name: slot })
+    .map(([name, value]) => `${name}='${String(value).replaceAll(/[\\']/g, '\\$&')}'`)
+    .join(' ');
+  const settings = {
+    primary_conninfo: conninfo,
+    primary_slot_name: slot,
+    hot_standby: 'on',
+    hot_standby_feedback: feedback ? 'on' : 'off',
+    // What its queries need is told to the primary so often; the default of 10 s is as long as a whole cell.
+    wal_receiver_status_interval: '1s',
+    // A query is never cancelled for what the primary has removed: replay waits for it.
+    max_standby_streaming_delay: '-1',
+    // It shares the machine, and serves a query or two.
+    shared_buffers: '32MB',
+  };
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`);
+  const data = dataFolder(folder);
+  const append = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
+  await writeOwned(path.join(data, 'postgresql.conf'), append, `\n${lines.join('\n')}\n`, undefined);
+  await writeOwned(path.join(data, 'standby.signal'), NEW_FILE, '', account);
+}
+
+async function untilStreaming(client: pg.Client, slot: string, place: ClusterPlace): Promise<void> {
+  const deadline = performance.now() + STREAMING_WITHIN_MS;
+  for (;;) {
+    place.signal?.throwIfAborted();
+    const { rowCount } = await client.query(
+      `SELECT FROM pg_stat_replication WHERE application_name = $1 AND state = 'streaming'`,
+      [slot],
+    );
+    if (rowCount === 1) return;
+    if (performance.now() > deadline)
+      throw new RuntimeFailure(`the standby did not stream within ${STREAMING_WITHIN_MS / 1000} s`);
+    await sleep(LOOK_AGAIN_MS);
+  }
+}
+
+async function stopAtOnce({ child }: Postmaster, place: ClusterPlace): Promise<void> {
+  if (hasEnded(child)) return;
+  child.ref();
+  child.kill('SIGQUIT');
+  if (!(await endsWithin(child, STOP_WITHIN_MS))) {
+    child.kill('SIGKILL');
+    await endsWithin(child, STOP_WITHIN_MS);
+  }
+  place.onProcess(undefined);
+}
