@@ -4,9 +4,6 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { symlink } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type pg from 'pg';
-import { RuntimeFailure } from '../errors.ts';
 import { temporaryBase } from './account.ts';
 import { baseBackup } from './base-backup.ts';
 import {
@@ -23,10 +20,9 @@ import { makePrivateFolder, removeFolder, startWatchdog } from './private-folder
 import { endsWithin, hasEnded } from './processes.ts';
 import { createSlot, dropSlot, SLOT_PREFIX } from './replication-slots.ts';
 import type { ConnectionSettings, Standby, StandbyOptions } from './server.ts';
+import { standbySettings, untilStreaming } from './streaming.ts';
 
 const ADMIN = { applicationName: 'claimbench admin' } as const;
-const STREAMING_WITHIN_MS = 30_000;
-const LOOK_AGAIN_MS = 20;
 const STOP_WITHIN_MS = 5_000;
 
 /** The server that is followed: where it lies, and how its superuser reaches it. */
@@ -61,7 +57,7 @@ export async function startStandby(primary: Primary, options: StandbyOptions): P
       await baseBackup(client, dataFolder(primary.place.folder), place);
       await configure(primary.admin, place, slot, options.feedback);
       postmaster = await startPostmaster(place);
-      await untilStreaming(client, slot, place);
+      await untilStreaming(client, slot, place.signal);
       return postmaster;
     });
     return {
@@ -94,35 +90,13 @@ async function configure(
   const settings = {
     primary_conninfo: conninfo,
     primary_slot_name: slot,
-    hot_standby: 'on',
-    hot_standby_feedback: feedback ? 'on' : 'off',
-    // What its queries need is told to the primary so often; the default of 10 s is as long as a whole cell.
-    wal_receiver_status_interval: '1s',
-    // A query is never cancelled for what the primary has removed: replay waits for it.
-    max_standby_streaming_delay: '-1',
-    // It shares the machine, and serves a query or two.
-    shared_buffers: '32MB',
+    ...standbySettings(feedback),
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`);
   const data = dataFolder(folder);
   const append = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
   await writeOwned(path.join(data, 'postgresql.conf'), append, `\n${lines.join('\n')}\n`, undefined);
   await writeOwned(path.join(data, 'standby.signal'), NEW_FILE, '', account);
-}
-
-async function untilStreaming(client: pg.Client, slot: string, place: ClusterPlace): Promise<void> {
-  const deadline = performance.now() + STREAMING_WITHIN_MS;
-  for (;;) {
-    place.signal?.throwIfAborted();
-    const { rowCount } = await client.query(
-      `SELECT FROM pg_stat_replication WHERE application_name = $1 AND state = 'streaming'`,
-      [slot],
-    );
-    if (rowCount === 1) return;
-    if (performance.now() > deadline)
-      throw new RuntimeFailure(`the standby did not stream within ${STREAMING_WITHIN_MS / 1000} s`);
-    await sleep(LOOK_AGAIN_MS);
-  }
 }
 
 async function stopAtOnce({ child }: Postmaster, place: ClusterPlace): Promise<void> {

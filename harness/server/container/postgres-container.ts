@@ -20,6 +20,9 @@ export interface PostgresContainerOptions {
   readonly password: string;
   readonly labels: Record<string, string>;
   readonly settings: Readonly<Record<string, string>>;
+  /** What runs in place of the image's entrypoint, with the command behind it; absent: the image's own. */
+  readonly entrypoint?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
   /** In the machine's network: the port to listen on. */
   readonly hostPort: number | undefined;
   /** Whether only this machine may reach a published port. */
@@ -47,9 +50,11 @@ export class BenchmarkContainer extends PostgreSqlContainer {
         PGDATA: DATA,
         // As embedded servers are made: no collation library decides what an index costs.
         POSTGRES_INITDB_ARGS: '--encoding=UTF8 --no-locale --no-sync',
+        ...options.environment,
       })
       .withCommand(commandOf(options.settings, hostPort))
       .withWaitStrategy(new Answers(options.ready));
+    if (options.entrypoint !== undefined) this.withEntrypoint([...options.entrypoint]);
     // The engine's word for no health check at all, which the type above has not.
     this.createOpts.Healthcheck = { Test: ['NONE'] };
     if (hostPort !== undefined) {
