@@ -71,6 +71,13 @@ test('values that are missing, empty, or not allowed', async (t) => {
   assert.equal(await answer(t, 'run', '--repeats', 'x'), '--repeats x: give a whole number from 1 to 1000');
   assert.equal(await answer(t, 'run', '--duration', '0'), '--duration 0: give a number from 0.5 to 86400');
   assert.equal(await answer(t, 'run', '--pg', '3'), '--pg 3: give one of 14, 15, 16, 17, 18');
+  const several = 'give one of 14, 15, 16, 17, 18, or several of them, such as 14,18';
+  assert.equal(await answer(t, 'run', '--pg', '14,13'), `--pg 14,13: ${several}`);
+  assert.equal(await answer(t, 'run', '--pg', '14,'), `--pg 14,: ${several}`);
+  assert.equal(
+    await answer(t, 'run', '--pg', '14,18,14'),
+    '--pg 14,18,14: 14 stands there twice: name each version once',
+  );
   for (const option of [
     '--contender',
     '--scenario',
@@ -80,6 +87,7 @@ test('values that are missing, empty, or not allowed', async (t) => {
     '--seed',
     '--server',
     '--pin',
+    '--pg',
   ])
     assert.match(await answer(t, 'run', option, ' '), new RegExp(`^${option} is empty: give <.*>; ${RUN}$`));
   for (const option of ['--base', '--head', '--scenario', '--out'])

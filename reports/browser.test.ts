@@ -8,9 +8,10 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
+import { comparisonsOf } from './compare/index.ts';
 import { renderBundle } from './index.ts';
 import { writeFixture } from './testing-fixture.ts';
-import { HOSTILE_NAMES, STANDARD } from './testing-fixture-data.ts';
+import { HOSTILE_NAMES, matrixOf, STANDARD } from './testing-fixture-data.ts';
 
 const CANDIDATES = [
   process.env['CHROMIUM'],
@@ -51,6 +52,12 @@ before(async () => {
       class: 'job-queue',
       name: HOSTILE_NAMES[i] ?? one.name,
     })),
+    amendResult: (made) => {
+      // Two of the names stand for one contender, on two versions of PostgreSQL.
+      const contenderOf = (name: string) => HOSTILE_NAMES[HOSTILE_NAMES.indexOf(name) < 2 ? 0 : 2] ?? name;
+      const placed = matrixOf(made, contenderOf, ['14', '18']);
+      return { ...placed, comparisons: comparisonsOf(placed) };
+    },
   });
   const files = await renderBundle(dir);
   page = pathToFileURL(files.html).href;
@@ -175,6 +182,25 @@ test('the audit shows its verdict and all contenders without scrolling, where ot
       assert.ok(place && place.x >= box.x && place.x + place.width <= box.x + box.width);
       assert.ok(place.y < box.y + 140, 'the verdict comes first');
     }
+  });
+});
+
+test('versions stand side by side, a contender a line; comparisons unfold, versions first', {
+  skip,
+}, async () => {
+  await opened({}, async (tab) => {
+    const table = tab.locator('#steady .scroll[aria-label^="By version of PostgreSQL"]');
+    assert.deepEqual(await table.locator('thead th').allTextContents(), ['Contender', '14', '18', '18 ÷ 14']);
+    assert.equal(await table.locator('tbody tr').count(), 2);
+    const headings = await tab.locator('#steady h3', { hasText: 'compared' }).allTextContents();
+    assert.deepEqual(headings, [
+      'Versions of PostgreSQL compared, for each contender',
+      'Contenders compared, on each version',
+    ]);
+    const pairs = tab.locator('#steady details:has(> summary .badge)');
+    assert.equal(await pairs.count(), 4);
+    await pairs.first().locator('summary').click();
+    assert.ok(await pairs.first().locator('table').isVisible());
   });
 });
 

@@ -5,6 +5,7 @@ import { median } from '../stats/spread.ts';
 import { mismatchesOf } from './fairness.ts';
 import { shortReasons } from './reasons.ts';
 import { formatCount, formatNumber, plural } from './render/format.ts';
+import { lossTexts, serversOf, settingsApart, settingsText, undurable, versionsText } from './servers.ts';
 import type { Panel } from './summary.ts';
 import { pinnedText } from './surroundings.ts';
 import type { Tone } from './tables/table.ts';
@@ -29,7 +30,7 @@ export function overallVerdict(result: RunResult): Verdict {
 
 /** Everything that weakens the figures, the gravest first. */
 export function findingsOf(result: RunResult, panels: readonly Panel[]): FindingNote[] {
-  const { environment, complete } = result;
+  const { environment } = result;
   const found: FindingNote[] = [];
   for (const panel of panels) {
     for (const row of panel.rows.filter((one) => one.incorrect.length > 0)) {
@@ -43,20 +44,14 @@ export function findingsOf(result: RunResult, panels: readonly Panel[]): Finding
   }
   const mismatches = panels.map(mismatchesOf);
   found.push(...mismatches.flat().filter((one) => one.tone === 'bad'));
-  if (!environment.server.durable) {
+  for (const { label } of undurable(environment)) {
     found.push({
       tone: 'bad',
-      title: 'The server is not durable',
+      title: `The server${label === undefined ? '' : ` of PostgreSQL ${label}`} is not durable`,
       text: 'fsync, synchronous_commit or full_page_writes was off, or its data folder lay in memory: a crash would have lost settled work. These figures are not comparable with those of a durable server.',
     });
   }
-  if (!complete) {
-    found.push({
-      tone: 'warn',
-      title: 'The run is incomplete',
-      text: 'It was interrupted. The cells below are those that had finished; repeats may be missing.',
-    });
-  }
+  found.push(...incompleteFindings(result));
   found.push(...invalidFindings(result));
   for (const [i, panel] of panels.entries()) {
     found.push(
@@ -83,6 +78,7 @@ export function findingsOf(result: RunResult, panels: readonly Panel[]): Finding
       text: 'The independent unit is the run: 5 valid repeats to look, 10 to claim. Small differences here are no result.',
     });
   }
+  found.push(...settingsFindings(result));
   if (environment.sharedMachine) {
     found.push({
       tone: 'warn',
@@ -94,6 +90,31 @@ export function findingsOf(result: RunResult, panels: readonly Panel[]): Finding
     });
   }
   return found;
+}
+
+/** Why cells are missing: the user stopped the run, or a server was lost. */
+function incompleteFindings(result: RunResult): FindingNote[] {
+  const lost = lossTexts(result);
+  if (result.complete && lost.length === 0) return [];
+  const why =
+    lost.length === 0
+      ? 'It was interrupted. The cells below are those that had finished; repeats may be missing.'
+      : `${lost.join(' ')} What had finished, and the cells of other servers, are below.`;
+  return [{ tone: 'warn', title: 'The run is incomplete', text: why }];
+}
+
+/** Versions of PostgreSQL that were not set alike: by default, or since one of them lacks a setting. */
+function settingsFindings({ environment }: RunResult): FindingNote[] {
+  const servers = serversOf(environment);
+  const apart = settingsApart(servers);
+  if (apart.length === 0) return [];
+  return [
+    {
+      tone: 'warn',
+      title: `PostgreSQL ${versionsText(servers)} differ in ${plural(apart.length, 'setting')} too`,
+      text: `${settingsText(apart)}. A difference between versions is one of version and settings together.`,
+    },
+  ];
 }
 
 /** Why figures are missing, or rest on fewer repeats than were asked for. */

@@ -8,6 +8,7 @@ import { planFindings } from './plans.ts';
 import { shellQuote } from './render/escape.ts';
 import { formatCount, plural } from './render/format.ts';
 import { drawChart, type Picture } from './render/svg.ts';
+import { placeOf, serversOf, versionsText } from './servers.ts';
 import { type Panel, summarise } from './summary.ts';
 
 export type DrawnChart = { readonly chart: Chart; readonly picture: Picture };
@@ -39,16 +40,19 @@ export async function composeReport(bundle: Bundle): Promise<Report> {
 
 /** The heading: the question when there is one, else how many were put to how many. */
 export function headline({ bundle: { result }, panels }: Report): string {
-  const contenders = new Set(result.cells.map((cell) => cell.contender.name)).size;
+  const names = result.cells.map(({ contender: { name } }) => placeOf(result, name)?.contender ?? name);
+  const contenders = new Set(names).size;
   const scenarios = new Set(panels.map((panel) => panel.scenario)).size;
   const only = scenarios === 1 ? panels[0]?.question : undefined;
-  return only || `${plural(scenarios, 'question')} to ${plural(contenders, 'contender')}`;
+  const servers = serversOf(result.environment).length;
+  const on = servers === 1 ? '' : ` on ${plural(servers, 'version')} of PostgreSQL`;
+  return only || `${plural(scenarios, 'question')} to ${plural(contenders, 'contender')}${on}`;
 }
 
 /** The machine in one line. */
 export function machineLine({ bundle: { result } }: Report): string {
   const { environment: e } = result;
-  return `PostgreSQL ${e.server.version} (${e.server.kind}) on ${e.cpuModel}, ${formatCount(e.cores)} cores, ${e.os} ${e.arch}${e.container ? ' in a container' : ''}`;
+  return `PostgreSQL ${versionsText(serversOf(e))} (${e.server.kind}) on ${e.cpuModel}, ${formatCount(e.cores)} cores, ${e.os} ${e.arch}${e.container ? ' in a container' : ''}`;
 }
 
 /** The command line that repeats the run, with its seed and without its folder, which is taken by now. */

@@ -199,3 +199,37 @@ export const HOSTILE_NAMES: readonly string[] = [
   '| pipe | `tick` **bold** [link](javascript:alert(3))',
   ']]> "quoted" \'single\' &amp; \u001b[31mred\u001b[0m \u202egnp',
 ];
+
+/**
+ * The same run over two versions of PostgreSQL, which differ in two settings: each name stands for `contenderOf` it, on one
+ * version after the other.
+ */
+export function matrixOf(
+  result: RunResult,
+  contenderOf: (name: string) => string,
+  labels: readonly [string, string],
+): RunResult {
+  const { server } = result.environment;
+  const [older, newer] = labels.map((label) => ({
+    ...server,
+    label,
+    version: `${label}.1`,
+    description: `embedded PostgreSQL ${label}.1`,
+    fsyncUs: 100,
+  }));
+  if (older === undefined || newer === undefined) return result;
+  const servers = [
+    { ...older, settings: { ...server.settings, data_checksums: 'off' } },
+    { ...newer, settings: { ...server.settings, data_checksums: 'on', io_method: 'worker' } },
+  ];
+  const { label: _, fsyncUs, ...first } = servers[0] ?? older;
+  return {
+    ...result,
+    matrix: result.contenders.map((name, place) => ({
+      name,
+      contender: contenderOf(name),
+      server: labels[place % 2 === 0 ? 0 : 1],
+    })),
+    environment: { ...result.environment, server: first, servers, fsyncUs },
+  };
+}

@@ -3,6 +3,7 @@
 import type { Bundle, CurveMetric } from '../bundle.ts';
 import { durabilityMark } from '../fairness.ts';
 import { formatCount, plural } from '../render/format.ts';
+import { undurable } from '../servers.ts';
 import type { Panel } from '../summary.ts';
 import { frameOf, timelineOf } from '../timeline.ts';
 import type { Chart } from './chart.ts';
@@ -13,10 +14,10 @@ import { timelineCharts } from './timeline.ts';
 
 /** The charts of all panels, in the order of the report. */
 export function chartsOf(bundle: Bundle, panels: readonly Panel[]): Chart[] {
-  const durable = bundle.result.environment.server.durable;
+  const weak = undurable(bundle.result.environment).length > 0;
   const frame = frameOf(bundle, panels);
   return panels.flatMap((panel) => {
-    const load = `${durable ? '' : 'SERVER NOT DURABLE · '}${durabilityMark(panel)}${panel.load}`;
+    const load = `${weak ? 'SERVER NOT DURABLE · ' : ''}${durabilityMark(panel)}${panel.load}`;
     const subtitle = `${load} · ${repeats(panel)}`;
     const timeline = timelineOf(bundle, panel, frame);
     return [

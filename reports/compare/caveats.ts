@@ -2,8 +2,18 @@
 
 import type { Cell, RunResult } from '../../harness/result.ts';
 import { formatCount, formatShare, plural } from '../render/format.ts';
+import {
+  environmentOf,
+  lossTexts,
+  type ServerOfRun,
+  settingsApart,
+  settingsText,
+  undurable,
+  versionsText,
+} from '../servers.ts';
 import { durabilityCaveats } from './durability.ts';
 import { fellBehind } from './metrics.ts';
+import { sharedBy } from './pairs.ts';
 import { voidText } from './void-repeats.ts';
 import { cellsOf, nameOf, offeredApart, type Side } from './workload.ts';
 
@@ -21,6 +31,7 @@ export function caveatsOf(
         ]
       : []),
     ...[...results].flatMap(runCaveats),
+    ...pairs.flatMap(([base, head]) => serverCaveats(base, head)),
     ...pairs.flatMap(([base, head]) =>
       scenarios.flatMap((scenario) => [
         ...(two ? rateCaveat(base, head, scenario) : []),
@@ -31,13 +42,37 @@ export function caveatsOf(
   return [...new Set(found)];
 }
 
-function runCaveats({ runId, complete, environment }: RunResult): string[] {
+function runCaveats(result: RunResult): string[] {
+  const { runId, complete, environment, lostServers = [] } = result;
+  const unfinished =
+    lostServers.length > 0
+      ? lossTexts(result).map((text) => `Run ${runId}: ${text} Repeats may be missing.`)
+      : [`Run ${runId} was interrupted; repeats may be missing.`];
   return [
-    ...(complete ? [] : [`Run ${runId} was interrupted; repeats may be missing.`]),
-    ...(environment.server.durable
-      ? []
-      : [`The server of run ${runId} was not durable: a crash would have lost settled work.`]),
+    ...(complete ? [] : unfinished),
+    ...undurable(environment).map(
+      ({ label }) =>
+        `The server of run ${runId}${label === undefined ? '' : `, PostgreSQL ${label},`} was not durable: a crash would have lost settled work.`,
+    ),
   ];
+}
+
+/** Two rows of one run on different servers: what a verdict on them is about. */
+function serverCaveats(base: Side, head: Side): string[] {
+  const { result } = base;
+  if (result !== head.result || result.matrix === undefined) return [];
+  const shared = sharedBy(result, base.contender, head.contender);
+  const both = shared.length > 0 ? [] : [bothText(base, head)];
+  if (shared.includes('server')) return both;
+  const servers = [base, head].map(({ contender }): ServerOfRun => environmentOf(result, contender).server);
+  const apart = settingsApart(servers);
+  if (apart.length === 0) return both;
+  const what = `PostgreSQL ${versionsText(servers)} differ in settings too: ${settingsText(apart)}.`;
+  return [...both, `${what} A verdict across these versions is on version and settings together.`];
+}
+
+function bothText(base: Side, head: Side): string {
+  return `${base.contender} and ${head.contender} differ in contender and in version: which of the two makes a difference is not told.`;
 }
 
 function rateCaveat(base: Side, head: Side, scenario: string): string[] {

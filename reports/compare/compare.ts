@@ -1,6 +1,6 @@
 // Is one contender better than another, worse, or can these repeats not tell? Cells of two sides → verdicts per metric.
 
-import type { Cell, Comparison, RunResult } from '../../harness/result.ts';
+import type { Cell, Comparison } from '../../harness/result.ts';
 import { type Judgement, judge, type MetricSamples } from '../../stats/judge.ts';
 import { seeded } from '../../stats/random.ts';
 import { median } from '../../stats/spread.ts';
@@ -42,20 +42,6 @@ export function unlike(base: Side, head: Side, scenario: string): string | undef
   const offered = ownShare ? undefined : offeredApart(base, head, scenario);
   // Costs too: idle polls and full-page images are shared among more jobs at a higher rate.
   return offered && `${scenario} offered ${offered}: a share of each one's own capacity`;
-}
-
-/** Every other contender of a run against one, the first when not said. Empty with one contender. */
-export function compareWithin(
-  result: RunResult,
-  options: Partial<CompareOptions> & { readonly base?: string; readonly heads?: readonly string[] } = {},
-): Comparison[] {
-  const base = options.base ?? result.contenders[0];
-  if (base === undefined) return [];
-  const heads = options.heads ?? result.contenders.filter((name) => name !== base);
-  const settings = { ...options, minEffect: options.minEffect ?? DEFAULT_MIN_EFFECT };
-  return heads.flatMap((contender) =>
-    compareSides({ result, contender: base }, { result, contender }, settings),
-  );
 }
 
 function scenariosOf({ result, contender }: Side): string[] {

@@ -3,10 +3,12 @@
 import type { Cell, Comparison, RunResult } from '../../harness/result.ts';
 import { METHOD_VERSION, SCHEMA_VERSION } from '../../harness/result.ts';
 import { readResult } from '../bundle.ts';
+import { environmentOf, placeOf } from '../servers.ts';
 import { sameSurroundings } from '../surroundings.ts';
 import { caveatsOf } from './caveats.ts';
-import { type CompareOptions, compareSides, compareWithin, DEFAULT_MIN_EFFECT, unlike } from './compare.ts';
+import { type CompareOptions, compareSides, DEFAULT_MIN_EFFECT, unlike } from './compare.ts';
 import { durabilityApart } from './durability.ts';
+import { type NamePair, pairsWith, usualPairs } from './pairs.ts';
 import { cellsOf, nameOf, type Side, workloadDifferences } from './workload.ts';
 
 /** What `--json` prints. */
@@ -68,7 +70,7 @@ export async function compareBundles(request: CompareRequest): Promise<Compariso
   const minEffect = request.minEffect ?? DEFAULT_MIN_EFFECT;
   checkScenarios(request, [base, head]);
   const names = request.head === undefined ? pairsWithin(base, request) : pairsBetween(base, head, request);
-  if (!two) refuseSame(names, request);
+  if (!two) refuseSame(base, names, request);
   const pairs = names.map(
     ([b, h]): SidePair => [
       { result: base, contender: b, ...(two ? { role: 'base' } : {}) },
@@ -78,7 +80,7 @@ export async function compareBundles(request: CompareRequest): Promise<Compariso
   const scenarios = scenariosOf(pairs, request, two);
   if (two && scenarios.length === 0) throw new CompareRefused(nothingShared(pairs, request));
   const forced = [
-    ...(two ? differences(base, head, scenarios) : []),
+    ...(two ? differences(base, head, names, scenarios) : []),
     ...pairs.flatMap(([b, h]) => [
       ...classDifferences(b, h),
       ...scenarios.flatMap((scenario) => pairDifferences(b, h, scenario, request.force)),
@@ -106,15 +108,23 @@ export async function compareBundles(request: CompareRequest): Promise<Compariso
 
 /** The comparisons that a run keeps in its own bundle: each contender against the first of its contract class. */
 export function comparisonsOf(result: RunResult, options: Partial<CompareOptions> = {}): Comparison[] {
+  const settings = { ...options, minEffect: options.minEffect ?? DEFAULT_MIN_EFFECT };
+  return namesByClass(result)
+    .flatMap((names) => usualPairs(result, names))
+    .flatMap(([base, head]) =>
+      compareSides({ result, contender: base }, { result, contender: head }, settings),
+    );
+}
+
+/** Names that have cells, in the order of the run, by contract class. */
+function namesByClass(result: RunResult): string[][] {
   const byClass = new Map<string, string[]>();
   for (const name of result.contenders) {
     const contractClass = classOf(result, name);
     if (contractClass !== undefined)
       byClass.set(contractClass, [...(byClass.get(contractClass) ?? []), name]);
   }
-  return [...byClass.values()].flatMap(([base, ...heads]) =>
-    base === undefined ? [] : compareWithin(result, { ...options, base, heads }),
-  );
+  return [...byClass.values()];
 }
 
 function classOf(result: RunResult, contender: string): Cell['contender']['class'] | undefined {
@@ -125,20 +135,20 @@ function originOf(bundle: string, { runId, startedAt, environment }: RunResult):
   return { bundle, runId, startedAt, claimbenchVersion: environment.claimbenchVersion };
 }
 
-type Pairs = readonly (readonly [base: string, head: string])[];
+type Pairs = readonly NamePair[];
 
 function pairsWithin(result: RunResult, { baseContender, headContenders }: CompareRequest): Pairs {
   const base = known(baseContender ?? result.contenders[0], result, '--base');
   const named = headContenders?.map((name) => known(name, result, '--head'));
-  const heads =
-    named ??
-    result.contenders.filter((name) => name !== base && classOf(result, name) === classOf(result, base));
-  if (heads.length === 0) {
+  if (named !== undefined) return named.map((head) => [base, head] as const);
+  const names = namesByClass(result).find((list) => list.includes(base)) ?? [];
+  const pairs = baseContender === undefined ? usualPairs(result, names) : pairsWith(result, base, names);
+  if (pairs.length === 0) {
     throw new CompareRefused(
       `the bundle has no second contender to compare with ${base}: run with two or more --contender, or give a second bundle`,
     );
   }
-  return heads.map((head) => [base, head] as const);
+  return pairs;
 }
 
 function pairsBetween(base: RunResult, head: RunResult, request: CompareRequest): Pairs {
@@ -160,10 +170,10 @@ function pairsBetween(base: RunResult, head: RunResult, request: CompareRequest)
 }
 
 /** A contender differs from itself by nothing when it is the same cells, whatever the noise: that tells nothing. */
-function refuseSame(pairs: Pairs, { head }: CompareRequest): void {
+function refuseSame(result: RunResult, pairs: Pairs, { head }: CompareRequest): void {
   const same = pairs.find(([b, h]) => b === h)?.[0];
   if (same === undefined) return;
-  const twice = same.replace(/#\d+$/, '');
+  const twice = (placeOf(result, same)?.contender ?? same).replace(/#\d+$/, '');
   const once = head === undefined ? '' : '; to compare the contenders of one bundle, give it once';
   throw new CompareRefused(
     `these are the same cells: an A/A comparison needs the contender twice in one run (--contender '${twice}' --contender '${twice}')${once}`,
@@ -228,12 +238,12 @@ function onesidedCaveats(pairs: readonly SidePair[], request: CompareRequest): s
   return [...new Set(caveats)];
 }
 
-function differences(a: RunResult, b: RunResult, scenarios: readonly string[]): string[] {
+function differences(a: RunResult, b: RunResult, pairs: Pairs, scenarios: readonly string[]): string[] {
   const method =
     a.methodVersion === b.methodVersion ? [] : [`method: ${a.methodVersion} and ${b.methodVersion}`];
   return [
     ...method,
-    ...sameSurroundings(a.environment, b.environment),
+    ...pairs.flatMap(([base, head]) => sameSurroundings(environmentOf(a, base), environmentOf(b, head))),
     ...scenarios.flatMap((scenario) => workloadDifferences(a, b, scenario)),
   ];
 }

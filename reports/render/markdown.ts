@@ -4,6 +4,7 @@ import { BUNDLE } from '../../harness/result.ts';
 import { METHOD_NOTES } from '../method-notes.ts';
 import { plansOf } from '../plans.ts';
 import { commandLine, headline, machineLine, panelName, type Report } from '../report.ts';
+import { undurable } from '../servers.ts';
 import type { Panel } from '../summary.ts';
 import { accountingTable, auditTable, generatorTable } from '../tables/audit.ts';
 import { comparedPairs, comparisonTable } from '../tables/comparison.ts';
@@ -11,8 +12,10 @@ import { costTable } from '../tables/cost.ts';
 import { declaredTable } from '../tables/fairness.ts';
 import { glanceTables } from '../tables/glance.ts';
 import { serverTables } from '../tables/server.ts';
-import { cellsTable, environmentTable, fairnessTable, serverTable } from '../tables/settings.ts';
+import { serverTable } from '../tables/server-settings.ts';
+import { cellsTable, environmentTable, fairnessTable } from '../tables/settings.ts';
 import { verdictTable } from '../tables/verdict.ts';
+import { versionsTable } from '../tables/versions.ts';
 import { escapeMarkdown } from './escape.ts';
 import { formatInstant, plural } from './format.ts';
 import { markdownTable } from './markdown-table.ts';
@@ -23,7 +26,7 @@ export function renderMarkdown(report: Report): string {
   const glance = glanceTables(report.panels);
   const blocks = [
     `# ${escapeMarkdown(headline(report))}`,
-    `**${escapeMarkdown(report.verdict.text)}**${result.environment.server.durable ? '' : ' · **SERVER NOT DURABLE**'}${result.complete ? '' : ' · **INCOMPLETE RUN**'}`,
+    `**${escapeMarkdown(report.verdict.text)}**${undurable(result.environment).length > 0 ? ' · **SERVER NOT DURABLE**' : ''}${result.complete ? '' : ' · **INCOMPLETE RUN**'}`,
     `${formatInstant(result.startedAt)} · ${escapeMarkdown(machineLine(report))}`,
     report.findings
       .map((one) => `- **${escapeMarkdown(one.title)}.** ${escapeMarkdown(one.text)}`)
@@ -54,6 +57,9 @@ function renderPanel(panel: Panel, report: Report): string[] {
     `Load model: ${escapeMarkdown(panel.load)}`,
     ...(panel.workload === '' ? [] : [`Workload: ${escapeMarkdown(panel.workload)}`]),
     markdownTable(verdictTable(panel)),
+    ...[versionsTable(panel, report.bundle.result)].flatMap((table) =>
+      table === undefined ? [] : [markdownTable(table)],
+    ),
     ...comparedPairs(report.bundle.result.comparisons)
       .filter(
         (pair) =>

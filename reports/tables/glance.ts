@@ -41,7 +41,8 @@ export function glanceTables(panels: readonly Panel[]): Table[] {
   });
 }
 
-function columnOf(panel: Panel): { label: string; hint: string; cell: (row: Row) => TableCell } {
+/** The one figure of a panel: what it is, and each row's. */
+export function columnOf(panel: Panel): { label: string; hint: string; cell: (row: Row) => TableCell } {
   const state = (row: Row): TableCell | undefined => {
     if (row.state === 'incorrect') return { text: 'INCORRECT', tone: 'bad', badge: true };
     return row.state === 'invalid' ? { text: 'invalid', tone: 'warn', badge: true } : undefined;

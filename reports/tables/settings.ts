@@ -12,6 +12,7 @@ import {
   formatSeconds,
   formatShare,
 } from '../render/format.ts';
+import { type ServerOfRun, serversOf } from '../servers.ts';
 import type { Panel } from '../summary.ts';
 import { sideBySide, type Table, type TableCell, valueCell } from './table.ts';
 
@@ -97,13 +98,10 @@ export function environmentTable({ environment: e }: RunResult): Table {
     ['CPU', `${e.cpuModel}, ${formatCount(e.cores)} cores${grantText(e)}`],
     ['CPU frequency governor', e.governor ?? `${ABSENT} (not visible)`],
     ['Memory', formatBytes(e.memoryBytes)],
-    ['PostgreSQL', `${e.server.version}, ${e.server.kind}: ${e.server.description}`],
-    [
-      'Durability',
-      e.server.durable
-        ? 'on: fsync, synchronous_commit, full_page_writes'
-        : 'OFF: a crash would lose settled work',
-    ],
+    ...ofServers(e, 'PostgreSQL', ({ version, kind, description }) => `${version}, ${kind}: ${description}`),
+    ...ofServers(e, 'Durability', ({ durable }) =>
+      durable ? 'on: fsync, synchronous_commit, full_page_writes' : 'OFF: a crash would lose settled work',
+    ),
     ['Generator and server', e.sharedMachine ? 'share one machine' : 'on machines of their own'],
     ['Cores', coresText(e)],
     ['Producers', priorityText(e)],
@@ -115,10 +113,9 @@ export function environmentTable({ environment: e }: RunResult): Table {
       'Clock resolution',
       e.clockResolutionUs === undefined ? `${ABSENT} (not read)` : formatDuration(e.clockResolutionUs),
     ],
-    [
-      'fsynced write, median',
-      e.fsyncUs === undefined ? `${ABSENT} (data folder out of reach)` : formatDuration(e.fsyncUs),
-    ],
+    ...ofServers(e, 'fsynced write, median', ({ fsyncUs }) =>
+      fsyncUs === undefined ? `${ABSENT} (data folder out of reach)` : formatDuration(fsyncUs),
+    ),
     [
       'CPU stolen by the hypervisor',
       e.stealShare === undefined ? `${ABSENT} (not reported)` : formatShare(e.stealShare),
@@ -131,6 +128,18 @@ export function environmentTable({ environment: e }: RunResult): Table {
     rows: rows.map(([name, value]) => ({ cells: [{ text: name }, { text: value }] })),
     notes: e.missing.map((what) => `Not available: ${what}`),
   };
+}
+
+/** A row, or one for each of several servers. */
+function ofServers(
+  environment: Environment,
+  what: string,
+  write: (server: ServerOfRun) => string,
+): [string, string][] {
+  return serversOf(environment).map((server) => [
+    server.label === undefined ? what : `${what} (${server.label})`,
+    write(server),
+  ]);
 }
 
 function grantText({ allowedCpus, cpuQuota, cores }: Environment): string {
@@ -160,25 +169,6 @@ function ceilingText({ nullCeilings, nullCeilingPerSec }: Environment): string {
     return sizes.map(([size, rate]) => `${formatCount(rate)} at ${size} per claim`).join('; ');
   return nullCeilingPerSec === undefined ? `${ABSENT} (not measured)` : formatCount(nullCeilingPerSec);
 }
-
-/** Settings of the server that decide figures, as it reports them. */
-export function serverTable({ environment: { server } }: RunResult): Table {
-  return {
-    caption: 'Server settings, read back',
-    columns: [{ label: 'Setting' }, { label: 'Value' }],
-    rows: Object.entries(server.settings)
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, value]) => ({
-        cells: [
-          { text: name },
-          { text: value, ...(DURABILITY.has(name) && value === 'off' ? { tone: 'bad' as const } : {}) },
-        ],
-      })),
-    notes: [],
-  };
-}
-
-const DURABILITY = new Set(['fsync', 'synchronous_commit', 'full_page_writes']);
 
 /** Every cell in the order in which it ran. */
 export function cellsTable(result: RunResult): Table {

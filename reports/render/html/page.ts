@@ -2,8 +2,10 @@
 
 import { METHOD_NOTES } from '../../method-notes.ts';
 import { commandLine, headline, machineLine, panelName, type Report } from '../../report.ts';
+import { undurable } from '../../servers.ts';
 import { glanceTables } from '../../tables/glance.ts';
-import { cellsTable, environmentTable, serverTable } from '../../tables/settings.ts';
+import { serverTable } from '../../tables/server-settings.ts';
+import { cellsTable, environmentTable } from '../../tables/settings.ts';
 import { type Html, html } from '../escape.ts';
 import { formatInstant, formatSeconds } from '../format.ts';
 import { renderDocument } from './document.ts';
@@ -63,10 +65,10 @@ ${tables.map(renderTable)}</section>`;
 function header(report: Report, title: string): Html {
   const { result } = report.bundle;
   const lasted = (Date.parse(result.finishedAt) - Date.parse(result.startedAt)) / 1000;
-  const { durable } = result.environment.server;
+  const weak = undurable(result.environment).length > 0;
   return html`<header>
 <p class="eyebrow">claimbench report</p>
-<div class="title-line"><h1>${title}</h1><span class="badge large ${report.verdict.tone}">${report.verdict.text}</span>${durable ? '' : html`<span class="badge large bad">SERVER NOT DURABLE</span>`}${result.complete ? '' : html`<span class="badge large warn">INCOMPLETE RUN</span>`}</div>
+<div class="title-line"><h1>${title}</h1><span class="badge large ${report.verdict.tone}">${report.verdict.text}</span>${weak ? html`<span class="badge large bad">SERVER NOT DURABLE</span>` : ''}${result.complete ? '' : html`<span class="badge large warn">INCOMPLETE RUN</span>`}</div>
 <p class="meta"><time datetime="${result.startedAt}">${formatInstant(result.startedAt)}</time>, ${formatSeconds(lasted)} · ${machineLine(report)}</p>
 ${report.findings.length > 0 ? html`<ul class="findings" aria-label="What weakens these figures">${report.findings.map((one) => html`<li class="${one.tone}"><strong>${one.title}.</strong> <span>${one.text}</span></li>`)}</ul>` : ''}
 <nav aria-label="Contents"><ol>${report.panels.map((panel) => html`<li><a href="#${panel.id}">${panelName(panel)}</a></li>`)}<li><a href="#environment">Environment</a></li><li><a href="#again">Run it again</a></li><li><a href="#method">Method</a></li></ol></nav>

@@ -2,13 +2,15 @@
 
 import type { LegendEntry } from '../../charts/chart.ts';
 import { type DrawnChart, panelName, type Report } from '../../report.ts';
+import { placeOf } from '../../servers.ts';
 import type { Panel } from '../../summary.ts';
 import { accountingTable, auditTable, generatorTable } from '../../tables/audit.ts';
-import { comparedPairs, comparisonTable, pairVerdict } from '../../tables/comparison.ts';
+import { type ComparedPair, comparedPairs, comparisonTable, pairVerdict } from '../../tables/comparison.ts';
 import { costTable } from '../../tables/cost.ts';
 import { declaredTable } from '../../tables/fairness.ts';
 import { fairnessTable } from '../../tables/settings.ts';
 import { verdictTable } from '../../tables/verdict.ts';
+import { versionsTable } from '../../tables/versions.ts';
 import { type Html, html, raw } from '../escape.ts';
 import { swatch } from '../svg.ts';
 import { renderFigure } from './figure.ts';
@@ -31,6 +33,7 @@ export function renderPanel(panel: Panel, report: Report, live: (id: string) => 
 <p class="meta">Load model: ${panel.load}${panel.workload === '' ? '' : html`<br>Workload: ${panel.workload}`}</p>
 <h3>Verdict</h3>
 ${renderTable(verdictTable(panel))}
+${versions(panel, report)}
 ${comparisons(panel, report)}
 ${measured ? legend(panel) : html`<p class="meta">No charts: no contender has a valid repeat.</p>`}
 ${measured ? html`<h3>Throughput and latency</h3><div class="charts">${figures(ofKind('throughput', 'latency'))}</div>` : ''}
@@ -48,18 +51,43 @@ ${renderTable(fairnessTable(panel))}
 </section>`;
 }
 
-/** Each contender against the baseline: the verdict as a sentence, its figures folded away. */
+/** A contender per line, a version per column; nothing in a run of one server. */
+function versions(panel: Panel, report: Report): Html | undefined {
+  const table = versionsTable(panel, report.bundle.result);
+  return table === undefined ? undefined : renderTable(table);
+}
+
+/**
+ * Each contender against the baseline: the verdict as a sentence, its figures folded away. Where there are several servers, the
+ * versions of each contender come first, then the contenders on each version.
+ */
 function comparisons(panel: Panel, report: Report): Html | undefined {
+  const { result } = report.bundle;
   const names = new Set(panel.rows.map((row) => row.series.contender));
-  const pairs = comparedPairs(report.bundle.result.comparisons).filter(
+  const pairs = comparedPairs(result.comparisons).filter(
     (pair) => pair.scenario === panel.scenario && names.has(pair.head.contender),
   );
   if (pairs.length === 0) return undefined;
-  return html`<h3>Compared with the baseline</h3>
-${pairs.map((pair) => {
+  if (result.matrix === undefined)
+    return html`<h3>Compared with the baseline</h3>
+${pairs.map((pair) => comparison(pair, pair.head.contender))}`;
+  const server = (name: string) => placeOf(result, name)?.server;
+  const across = (pair: ComparedPair) => server(pair.base.contender) !== server(pair.head.contender);
+  const titled = (title: string, own: readonly ComparedPair[]): Html | undefined =>
+    own.length === 0
+      ? undefined
+      : html`<h3>${title}</h3>
+${own.map((pair) => comparison(pair, `${pair.head.contender} against ${pair.base.contender}`))}`;
+  return html`${titled('Versions of PostgreSQL compared, for each contender', pairs.filter(across))}
+${titled(
+  'Contenders compared, on each version',
+  pairs.filter((pair) => !across(pair)),
+)}`;
+}
+
+function comparison(pair: ComparedPair, name: string): Html {
   const { tone, short, text } = pairVerdict(pair);
-  return html`<details><summary>${pair.head.contender}: <span class="badge ${tone}">${short}</span></summary>${text === short ? '' : html`<p>${text}.</p>`}${renderTable(comparisonTable(pair))}</details>`;
-})}`;
+  return html`<details><summary>${name}: <span class="badge ${tone}">${short}</span></summary>${text === short ? '' : html`<p>${text}.</p>`}${renderTable(comparisonTable(pair))}</details>`;
 }
 
 function legend(panel: Panel): Html {
