@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { errorCode, oneLine, RuntimeFailure, UsageError } from '../errors.ts';
 import { contentTypeOf, expose, type Format } from './exposition.ts';
 import { formatFor } from './format.ts';
-import type { LiveMetrics } from './live-metrics.ts';
+import type { LiveMetrics, Snapshot } from './live-metrics.ts';
 
 const PATH = '/metrics';
 /** Agents tell once a second: a text is good for as long, however many ask. */
@@ -93,17 +93,19 @@ function say(
   response.end(request.method === 'HEAD' ? undefined : text);
 }
 
-interface Page {
-  readonly text: Promise<string>;
+/** What both formats are written from, so that who reads now the one, now the other sees no counter fall. */
+interface Taken {
+  readonly snapshot: Snapshot;
   readonly changes: number;
-  readonly madeMs: number;
+  readonly atMs: number;
+  readonly texts: Map<Format, Promise<string>>;
 }
 
-/** Each format's text, made at most once a second while a load runs: scrapers must not keep the coordinator busy. */
+/** A snapshot is taken once a second at most while a load runs: scrapers must not keep the coordinator busy. */
 class Pages {
   readonly #live: LiveMetrics;
   readonly #version: string;
-  readonly #made = new Map<Format, Page>();
+  #taken: Taken | undefined;
 
   constructor(live: LiveMetrics, version: string) {
     this.#live = live;
@@ -111,13 +113,18 @@ class Pages {
   }
 
   page(format: Format): Promise<string> {
+    const { snapshot, texts } = this.#fresh();
+    const written = texts.get(format) ?? expose(snapshot, format, this.#version);
+    texts.set(format, written);
+    return written;
+  }
+
+  #fresh(): Taken {
     const { changes } = this.#live;
-    const made = this.#made.get(format);
-    const nowMs = performance.now();
-    if (made !== undefined && made.changes === changes && nowMs - made.madeMs < GOOD_FOR_MS) return made.text;
-    const text = expose(this.#live.snapshot(), format, this.#version);
-    this.#made.set(format, { text, changes, madeMs: nowMs });
-    return text;
+    const atMs = performance.now();
+    if (this.#taken?.changes !== changes || atMs - this.#taken.atMs >= GOOD_FOR_MS)
+      this.#taken = { snapshot: this.#live.snapshot(), changes, atMs, texts: new Map() };
+    return this.#taken;
   }
 }
 
