@@ -8,6 +8,7 @@ import { formatCount, formatNumber, plural } from './render/format.ts';
 import { lossTexts, serversOf, settingsApart, settingsText, undurable, versionsText } from './servers.ts';
 import type { Panel } from './summary.ts';
 import { pinnedText } from './surroundings.ts';
+import { containerCaveats } from './tables/container.ts';
 import type { Tone } from './tables/table.ts';
 
 export type Verdict = { readonly tone: Tone; readonly text: string };
@@ -50,6 +51,10 @@ export function findingsOf(result: RunResult, panels: readonly Panel[]): Finding
       title: `The server${label === undefined ? '' : ` of PostgreSQL ${label}`} is not durable`,
       text: 'fsync, synchronous_commit or full_page_writes was off, or its data folder lay in memory: a crash would have lost settled work. These figures are not comparable with those of a durable server.',
     });
+  }
+  for (const [title, text] of serversOf(environment).flatMap(containerCaveats)) {
+    if (!found.some((one) => one.title === title && one.text === text))
+      found.push({ tone: 'warn', title, text });
   }
   found.push(...incompleteFindings(result));
   found.push(...invalidFindings(result));

@@ -2,6 +2,7 @@
 
 import type { Environment } from '../harness/result.ts';
 import { formatBytes, formatCount } from './render/format.ts';
+import { limitsText } from './tables/container.ts';
 
 /** Memory that a system reports moves by its kernel's own share from boot to boot. */
 const SAME_MEMORY = 0.02;
@@ -45,6 +46,12 @@ function serverDifferences(a: Environment['server'], b: Environment['server']): 
     ...differing('kind of server', a.kind, b.kind),
     ...differing('PostgreSQL', a.version, b.version),
     ...differing('durable', yes(a.durable), yes(b.durable)),
+    // Which image and where its data lay, not its name: a tag is moved.
+    ...differing('image', a.container?.imageId ?? 'none', b.container?.imageId ?? 'none'),
+    ...differing('Docker', a.container?.engine ?? 'none', b.container?.engine ?? 'none'),
+    ...differing('way to the container', a.container?.route ?? 'none', b.container?.route ?? 'none'),
+    ...differing('storage of the container', storageText(a), storageText(b)),
+    ...differing('limits of the container', limited(a), limited(b)),
     ...names.flatMap((name) =>
       // Also a setting, and said above already.
       name === 'server_version'
@@ -52,6 +59,14 @@ function serverDifferences(a: Environment['server'], b: Environment['server']): 
         : differing(name, a.settings[name] ?? 'not reported', b.settings[name] ?? 'not reported'),
     ),
   ];
+}
+
+function storageText({ container }: Environment['server']): string {
+  return container === undefined ? 'none' : `${container.storage} (${container.storageDriver})`;
+}
+
+function limited({ container }: Environment['server']): string {
+  return container === undefined ? 'none' : limitsText(container);
 }
 
 function differing(what: string, a: string, b: string): string[] {

@@ -30,11 +30,15 @@ export function testServer(): string {
 }
 
 /** Starts `claimbench …words`. Killed after `timeoutMs`, so that a test never waits for ever. */
-export function start(words: readonly string[], timeoutMs = 120_000): Running {
+export function start(
+  words: readonly string[],
+  timeoutMs = 120_000,
+  env: Readonly<Record<string, string>> = {},
+): Running {
   const child = spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'cli/main.ts'), ...words], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, CI: 'true', NO_COLOR: '1', NODE_TEST_CONTEXT: undefined },
+    env: { ...process.env, CI: 'true', NO_COLOR: '1', NODE_TEST_CONTEXT: undefined, ...env },
   });
   let stdout = '';
   let stderr = '';

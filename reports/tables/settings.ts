@@ -14,6 +14,7 @@ import {
 } from '../render/format.ts';
 import { type ServerOfRun, serversOf } from '../servers.ts';
 import type { Panel } from '../summary.ts';
+import { containerText, limitsText } from './container.ts';
 import { sideBySide, type Table, type TableCell, valueCell } from './table.ts';
 
 const numeric = (value: unknown): number[] =>
@@ -102,6 +103,9 @@ export function environmentTable({ environment: e }: RunResult): Table {
     ...ofServers(e, 'Durability', ({ durable }) =>
       durable ? 'on: fsync, synchronous_commit, full_page_writes' : 'OFF: a crash would lose settled work',
     ),
+    ...ofServers(e, 'Container', ({ container }) => container && containerText(container)),
+    ...ofServers(e, 'Limits of the container', ({ container }) => container && limitsText(container)),
+    ...ofServers(e, 'Extensions', ({ extensions }) => extensions && extensionsText(extensions)),
     ['Generator and server', e.sharedMachine ? 'share one machine' : 'on machines of their own'],
     ['Cores', coresText(e)],
     ['Producers', priorityText(e)],
@@ -130,16 +134,23 @@ export function environmentTable({ environment: e }: RunResult): Table {
   };
 }
 
-/** A row, or one for each of several servers. */
+/** A row, or one for each of several servers; none where there is nothing to write. */
 function ofServers(
   environment: Environment,
   what: string,
-  write: (server: ServerOfRun) => string,
+  write: (server: ServerOfRun) => string | undefined,
 ): [string, string][] {
-  return serversOf(environment).map((server) => [
-    server.label === undefined ? what : `${what} (${server.label})`,
-    write(server),
-  ]);
+  return serversOf(environment).flatMap((server): [string, string][] => {
+    const text = write(server);
+    const name = server.label === undefined ? what : `${what} (${server.label})`;
+    return text === undefined ? [] : [[name, text]];
+  });
+}
+
+function extensionsText(extensions: Readonly<Record<string, string>>): string {
+  return Object.entries(extensions)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(', ');
 }
 
 function grantText({ allowedCpus, cpuQuota, cores }: Environment): string {

@@ -15,13 +15,20 @@ const STAND_IN_LABEL = 'org.claimbench.stand-in';
 
 /** @throws RuntimeFailure when no engine answers. */
 export async function findEngine(): Promise<ContainerRuntimeClient> {
-  try {
-    return await getContainerRuntimeClient();
-  } catch {
-    throw new RuntimeFailure(
-      `no Docker engine answers${process.env['DOCKER_HOST'] === undefined ? ' on its usual sockets' : ' at DOCKER_HOST'}: start it, see that this user may use its socket, or give --server embedded`,
-    );
-  }
+  const asked = process.env['DOCKER_HOST'];
+  const engine = await getContainerRuntimeClient().catch(() => undefined);
+  if (engine !== undefined && (asked === undefined || isAt(engine, asked))) return engine;
+  throw new RuntimeFailure(
+    `no Docker engine answers ${asked === undefined ? 'on its usual sockets' : 'at DOCKER_HOST'}: start it, see that this user may use its socket, or give --server embedded`,
+  );
+}
+
+/** Testcontainers goes on to other places when one does not answer: a run would be on another machine than it says. */
+function isAt({ container: { dockerode } }: ContainerRuntimeClient, asked: string): boolean {
+  const { socketPath, host } = dockerode.modem as { socketPath?: string; host?: string };
+  return asked.startsWith('unix://')
+    ? socketPath === asked.slice('unix://'.length)
+    : host === URL.parse(asked.replace(/^tcp:/, 'http:'))?.hostname;
 }
 
 /** Labels of a container that belongs to this process. */
