@@ -182,12 +182,19 @@ test('another duration stretches what is held open, and leaves a stall to the le
       { fault: 'hold-xmin', atSeconds: 2, forSeconds: 4 },
       { fault: 'late-commit', atSeconds: 5, forSeconds: 5 },
       { fault: 'stall-worker', atSeconds: 1, forSeconds: 3 },
+      { fault: 'standby-query', atSeconds: 2, forSeconds: 6 },
+      { fault: 'lose-standby', atSeconds: 8, forSeconds: 1 },
+      { fault: 'abandon-slot', atSeconds: 9 },
     ],
+    topology: { standby: { feedback: true } },
   });
   assert.deepEqual(withDuration(scenario, 5).faults, [
     { fault: 'hold-xmin', atSeconds: 1, forSeconds: 2, by: 'reader' },
     { fault: 'late-commit', atSeconds: 2.5, forSeconds: 2.5 },
     { fault: 'stall-worker', atSeconds: 0.5, forSeconds: 3 },
+    { fault: 'standby-query', atSeconds: 1, forSeconds: 3 },
+    { fault: 'lose-standby', atSeconds: 4, forSeconds: 0.5 },
+    { fault: 'abandon-slot', atSeconds: 4.5 },
   ]);
 });
 

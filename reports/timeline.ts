@@ -26,6 +26,8 @@ export type Reading = {
   /** The oldest of its readings, in transactions, and who held it there. */
   readonly xminAge: number | undefined;
   readonly xminHolder: string | undefined;
+  /** The most of its readings: what the replication slot furthest behind keeps. */
+  readonly retainedWalBytes: number | undefined;
   /** The most of its readings. */
   readonly lockWaiters: number | undefined;
   readonly vacuums: readonly string[];
@@ -200,12 +202,14 @@ function readingOf(
     (found, sample) => ((sample.xminAge ?? -1) > (found?.xminAge ?? -1) ? sample : found),
     undefined,
   );
+  const retained = group.flatMap((sample) => sample.retainedWalBytes ?? []);
   const waiting = group.flatMap((sample) => sample.lockWaiters ?? []);
   return {
     t: group.at(-1)?.t ?? 0,
     walBytesPerSec: walRate(before ?? group[0], group.at(-1)),
     xminAge: oldest?.xminAge,
     xminHolder: oldest?.xminHolder,
+    retainedWalBytes: retained.length === 0 ? undefined : Math.max(...retained),
     lockWaiters: waiting.length === 0 ? undefined : Math.max(...waiting),
     vacuums: [...new Set(group.flatMap((sample) => sample.vacuums ?? []))],
     deadTuples: group.findLast((sample) => sample.deadTuples !== undefined)?.deadTuples,

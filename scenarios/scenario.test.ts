@@ -24,7 +24,8 @@ for (const input of BUILT_IN_SCENARIOS) {
     });
     assert.ok(measured.length > 0);
     for (const fault of scenario.faults) assert.ok(fault.atSeconds < totalSeconds(scenario));
-    assert.ok(scenario.faults.length < scenario.workers.agents, 'a worker must be left to do the work');
+    const hurt = scenario.faults.filter(({ fault }) => fault.endsWith('-worker'));
+    assert.ok(hurt.length < scenario.workers.agents, 'a worker must be left to do the work');
   });
 }
 
@@ -102,15 +103,56 @@ test('values beyond their range are refused', () => {
     assert.ok(!valid(over), JSON.stringify(over));
 });
 
-test('every default is filled in, and only the search for the warm-up is left to bound itself', () => {
+test('every default is filled in, but for what is absent by default', () => {
   const scenario = scenarioSchema.parse({
     name: 'x',
     question: 'q?',
     phases: [{ label: 'a', seconds: 1, arrival }],
   });
-  assert.deepEqual([...Object.keys(scenario), 'warmupCapSeconds'].sort(), [...SCENARIO_KEYS].sort());
+  assert.deepEqual(
+    [...Object.keys(scenario), 'topology', 'warmupCapSeconds'].sort(),
+    [...SCENARIO_KEYS].sort(),
+  );
   assert.equal(scenario.phases[0]?.measured, true);
   assert.equal(scenario.workers.handlerMs, 0);
+});
+
+test('a topology is refused where it has no sense', () => {
+  const pooler = (mode: 'transaction' | 'session', poolSize: number): boolean =>
+    valid({ topology: { pooler: { mode, poolSize } } });
+  assert.ok(pooler('transaction', 1));
+  assert.ok(!pooler('transaction', 0));
+  // By default 4 connections of a producer and 8 of a worker, with three more.
+  assert.ok(pooler('session', 15));
+  assert.ok(!pooler('session', 14));
+  const faulty = (faults: ScenarioInput['faults'], feedback?: boolean): boolean =>
+    valid({ faults, ...(feedback === undefined ? {} : { topology: { standby: { feedback } } }) });
+  const lost = { fault: 'lose-standby', atSeconds: 0.5 } as const;
+  for (const fault of [lost, { fault: 'standby-query', atSeconds: 0.5, forSeconds: 1 } as const]) {
+    assert.ok(!faulty([fault]), 'without a standby');
+    assert.ok(faulty([fault], false));
+    assert.ok(faulty([fault], true));
+  }
+  assert.ok(!faulty([lost, lost], true));
+  assert.ok(faulty([{ fault: 'abandon-slot', atSeconds: 0.5 }]));
+  assert.ok(!scenarioSchema.safeParse({ ...BUILT_IN_SCENARIOS[0], topology: { poler: {} } }).success);
+});
+
+test('the load model says what stands around the load', () => {
+  const model = (topology: ScenarioInput['topology']): string =>
+    loadModel(
+      scenarioSchema.parse({
+        ...{ name: 'x', question: 'q?', phases: [{ label: 'a', seconds: 1, arrival }] },
+        topology,
+      }),
+    );
+  const plain = 'open loop, poisson arrivals';
+  assert.equal(model(undefined), plain);
+  assert.equal(
+    model({ pooler: { mode: 'transaction', poolSize: 1 }, standby: { feedback: true } }),
+    `${plain}, through PgBouncer (transaction mode, 1 server connection), with a standby that gives feedback`,
+  );
+  assert.equal(model({ standby: { feedback: false } }), `${plain}, with a standby without feedback`);
 });
 
 test('the load model says what kind of load it is', () => {

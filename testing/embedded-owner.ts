@@ -1,7 +1,7 @@
 // What becomes of an embedded server when its owner dies? A program for tests: it owns one, and waits to be killed.
 //
 // Prints one line of JSON when the server is ready. With the argument `tidy` it answers SIGINT as the command line does:
-// it asks the server a last question, disposes it, and leaves with 130.
+// it asks the server a last question, disposes it, and leaves with 130. With `standby` the server has one.
 
 import { withConnection } from '../harness/server/connect.ts';
 import { startEmbedded } from '../harness/server/embedded.ts';
@@ -17,6 +17,7 @@ if (process.argv[2] === 'tidy') {
     process.exit(130);
   });
 }
+if (process.argv[2] === 'standby') await server.openStandby?.({ feedback: true });
 // Last: whoever reads this line may send a signal at once.
 console.log(
   JSON.stringify({ pid: server.pid, dataDirectory: server.dataDirectory, uid: process.getuid?.() }),

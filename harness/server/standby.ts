@@ -92,7 +92,9 @@ async function configure(
     primary_slot_name: slot,
     ...standbySettings(feedback),
   };
-  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`);
+  const lines = Object.entries(settings).map(
+    ([name, value]) => `${name} = '${value.replaceAll(/[\\']/g, '$&$&')}'`,
+  );
   const data = dataFolder(folder);
   const append = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
   await writeOwned(path.join(data, 'postgresql.conf'), append, `\n${lines.join('\n')}\n`, undefined);

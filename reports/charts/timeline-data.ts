@@ -166,7 +166,7 @@ export function hoverOf(
 /** What else a reading says, where it says something. */
 function serverLines(reading: Reading | undefined): string[] {
   if (reading === undefined) return [];
-  const { walBytesPerSec, xminAge, xminHolder, lockWaiters, vacuums } = reading;
+  const { walBytesPerSec, xminAge, xminHolder, retainedWalBytes, lockWaiters, vacuums } = reading;
   return [
     ...(walBytesPerSec === undefined ? [] : [`WAL ${formatBytes(walBytesPerSec)}/s`]),
     ...(xminAge === undefined
@@ -174,6 +174,7 @@ function serverLines(reading: Reading | undefined): string[] {
       : [
           `oldest snapshot ${formatCount(xminAge)} transactions${xminHolder === undefined ? '' : `, held by ${xminHolder}`}`,
         ]),
+    ...(retainedWalBytes === undefined ? [] : [`kept by a slot ${formatBytes(retainedWalBytes)} of WAL`]),
     ...(lockWaiters === undefined || lockWaiters === 0
       ? []
       : [`waiting for a lock ${formatCount(lockWaiters)}`]),
