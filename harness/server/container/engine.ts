@@ -9,7 +9,7 @@ import { isGone, ownerSchema, thisOwner } from '../owner.ts';
 /** On every container of the harness: whose it is, so that a later run recognises what a dead one left. */
 const OWNER_LABEL = 'org.claimbench.owner';
 /** On the containers of one server: by it they are found and removed together. */
-export const SERVER_LABEL = 'org.claimbench.server';
+const SERVER_LABEL = 'org.claimbench.server';
 /** On images that were built where no registry is reached, out of the embedded binaries. */
 const STAND_IN_LABEL = 'org.claimbench.stand-in';
 
