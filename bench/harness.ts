@@ -5,6 +5,7 @@
 import { runYardsticks } from './command.ts';
 import { checking } from './yardsticks/checking.ts';
 import { generatorLag } from './yardsticks/generator-lag.ts';
+import { metrics } from './yardsticks/metrics.ts';
 import { nullCeiling } from './yardsticks/null-ceiling.ts';
 import { pgbench } from './yardsticks/pgbench.ts';
 import { recording } from './yardsticks/recording.ts';
@@ -17,6 +18,7 @@ process.exitCode = await runYardsticks('bench:harness', [
   recording,
   generatorLag,
   sampler,
+  metrics,
   checking,
   rendering,
 ]);
