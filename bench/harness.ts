@@ -4,7 +4,9 @@
 
 import { runYardsticks } from './command.ts';
 import { checking } from './yardsticks/checking.ts';
+import { containers } from './yardsticks/containers.ts';
 import { generatorLag } from './yardsticks/generator-lag.ts';
+import { metrics } from './yardsticks/metrics.ts';
 import { nullCeiling } from './yardsticks/null-ceiling.ts';
 import { pgbench } from './yardsticks/pgbench.ts';
 import { recording } from './yardsticks/recording.ts';
@@ -17,6 +19,8 @@ process.exitCode = await runYardsticks('bench:harness', [
   recording,
   generatorLag,
   sampler,
+  metrics,
   checking,
   rendering,
+  containers,
 ]);

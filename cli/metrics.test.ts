@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunResult, resultSchema } from '../harness/result.ts';
@@ -26,11 +26,24 @@ const ARRIVALS: ScenarioInput = {
   question: 'Does a scraper see jobs come and go?',
   workers: { agents: 1, connections: 4 },
   warmupSeconds: 0.1,
-  phases: [{ label: 'steady', seconds: 3, arrival: { model: 'uniform', ratePerSec: 150 } }],
+  phases: [{ label: 'steady', seconds: 2, arrival: { model: 'uniform', ratePerSec: 150 } }],
   settleWithinSeconds: 3,
 };
 
-function started(t: TestContext, scenarios: readonly ScenarioInput[], ...words: readonly string[]) {
+/** Deep enough for the one job in 10,000 that the planted strategy loses. */
+const DEEP: ScenarioInput = {
+  ...BACKLOG,
+  preloadJobs: 12_000,
+  workers: { agents: 1, connections: 8 },
+};
+const LOSES_JOBS = resolve(import.meta.dirname, '../testing/planted/loses-jobs.ts');
+
+function started(
+  t: TestContext,
+  contender: string,
+  scenarios: readonly ScenarioInput[],
+  ...words: readonly string[]
+) {
   const folder = temporaryFolder(t);
   const out = join(folder, 'bundle');
   const named = scenarios.flatMap((scenario) => {
@@ -39,7 +52,7 @@ function started(t: TestContext, scenarios: readonly ScenarioInput[], ...words: 
     return ['--scenario', path];
   });
   const running = start([
-    ...['run', ...named, '--contender', 'batch', '--server', testServer(), '--out', out],
+    ...['run', ...named, '--contender', contender, '--server', testServer(), '--out', out],
     ...['--metrics', '0', ...words],
   ]);
   return { running, out };
@@ -87,7 +100,7 @@ function readResult(bundle: string): RunResult {
 }
 
 test('counters never fall over a run, agree with the bundle after each cell, and histograms with counters', async (t) => {
-  const { running, out } = started(t, [BACKLOG, ARRIVALS], '--repeats', '2', '--seed', '5');
+  const { running, out } = started(t, 'batch', [BACKLOG, ARRIVALS], '--repeats', '2', '--seed', '5');
   const scrapes = await scrapeAll(running, await urlOf(running));
   const { code, stderr } = await running.finished;
   assert.ok(code === 0 || code === 4, stderr);
@@ -160,14 +173,20 @@ function assertAgrees(scrape: Exposed, cells: RunResult['cells']): void {
   }
 }
 
-test('Ctrl-C ends a run with 130 and its server with it, though a scraper hangs on', async (t) => {
-  const { running, out } = started(t, [BACKLOG], '--repeats', '50', '--duration', '1');
+test('faults are told by kind; Ctrl-C ends a run with 130 and its server with it, though a scraper hangs on', async (t) => {
+  const { running, out } = started(t, LOSES_JOBS, [DEEP], '--repeats', '50');
   const url = await urlOf(running);
   const port = Number(new URL(url).port);
   while (!running.stderr().includes('[ 1/50]')) {
     assert.equal(running.child.exitCode, null, running.stderr());
     await sleep(50);
   }
+  const scrape = readExposition(await (await fetch(url)).text(), 'prometheus');
+  const checked = readResult(out).cells.slice(0, total(scrape, 'claimbench_cells_total'));
+  const lost = checked.reduce((sum, cell) => sum + cell.audit.lost, 0);
+  assert.ok(lost > 0);
+  assert.equal(total(scrape, 'claimbench_audit_findings_total', { kind: 'lost' }), lost);
+  assert.equal(total(scrape, 'claimbench_cells_total', { verdict: 'incorrect' }), checked.length);
   const half = connect(port, '127.0.0.1').on('error', () => undefined);
   t.after(() => half.destroy());
   await once(half, 'connect');

@@ -6,7 +6,7 @@ import type { MetricsAddress } from '../harness/metrics/server.ts';
 import { version } from './version.ts';
 
 const LOOPBACK = '127.0.0.1';
-const ADDRESS = /^(?:(?:\[([\da-f:.%\w]+)\]|([^\s:[\]/@]+)):)?(\d{1,5})$/i;
+const ADDRESS = /^(?:(?:\[([\w:.%]+)\]|([^\s:[\]/@]+)):)?(\d{1,5})$/;
 
 /** `9464`, `host:9464` or `[::1]:9464`, as an option's value; the loopback address where no host is named. */
 export function metricsAddress(text: string): MetricsAddress {

@@ -3,6 +3,7 @@
 import type { BenchPayload, ConsumerEvents, Producer, SettleKind } from '../contender.ts';
 import type { Clock } from '../load/clock.ts';
 import { emptyLatencies, type LatencyBuckets, record } from './buckets.ts';
+import { Instants } from './instants.ts';
 
 /** What is told less often than this costs an agent nothing that could be seen. */
 const TOLD_EVERY_US = 1e6;
@@ -20,8 +21,8 @@ export class JobLatencies {
   readonly #clock: Clock;
   readonly #counted = emptyLatencies();
   /** Of jobs in hand, by key: when their claim was answered, and when they were due (none of a preloaded job). */
-  readonly #claimedUs = new Map<number, number>();
-  readonly #dueUs = new Map<number, number>();
+  readonly #claimedUs = new Instants();
+  readonly #dueUs = new Instants();
   readonly #settling = new Map<number, Settling>();
   #toldUs: number;
 
@@ -72,7 +73,7 @@ export class JobLatencies {
   /** A handler was given the job. */
   started({ k, t }: BenchPayload): void {
     const claimedUs = this.#claimedUs.get(k);
-    if (t <= 0 || claimedUs === undefined) return;
+    if (t <= 0 || Number.isNaN(claimedUs)) return;
     record(this.#counted.pickup, claimedUs - t);
     this.#dueUs.set(k, t);
   }
@@ -106,14 +107,15 @@ export class JobLatencies {
   /** A stale job may have been claimed anew meanwhile, by this very agent: what is known of it stays. */
   #settled(number: number, staleKeys: readonly number[], answeredUs: number): void {
     const { keys, kinds } = this.#take(number);
-    for (const [i, key] of keys.entries()) {
+    for (let i = 0; i < keys.length; i += 1) {
+      const key = keys[i] ?? 0;
       if (staleKeys.length > 0 && staleKeys.includes(key)) continue;
       const claimedUs = this.#claimedUs.get(key);
       const dueUs = this.#dueUs.get(key);
       this.#forget(key);
       if (kinds[i] !== 'ack' && kinds[i] !== 'dead-letter') continue;
-      if (claimedUs !== undefined) record(this.#counted.service, answeredUs - claimedUs);
-      if (dueUs !== undefined) record(this.#counted.response, answeredUs - dueUs);
+      if (!Number.isNaN(claimedUs)) record(this.#counted.service, answeredUs - claimedUs);
+      if (!Number.isNaN(dueUs)) record(this.#counted.response, answeredUs - dueUs);
     }
   }
 
@@ -124,7 +126,7 @@ export class JobLatencies {
   }
 
   #forget(key: number): void {
-    this.#claimedUs.delete(key);
-    this.#dueUs.delete(key);
+    this.#claimedUs.set(key, Number.NaN);
+    this.#dueUs.set(key, Number.NaN);
   }
 }

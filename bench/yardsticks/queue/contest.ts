@@ -37,7 +37,8 @@ export async function contest(
   return [...found].map(([entrant, drained]) => standingOf(entrant, drained));
 }
 
-function standingOf(entrant: Entrant, drained: ReadonlyMap<number, Drained>): Standing {
+/** What an entrant's rounds come to. */
+export function standingOf(entrant: Entrant, drained: ReadonlyMap<number, Drained>): Standing {
   const perSec = new Map<number, number>();
   const problems = new Set<string>();
   const incorrect = new Set<string>();

@@ -97,10 +97,14 @@ export class Drains implements AsyncDisposable {
     this.#scratch = scratch;
   }
 
-  static async open(bench: Bench): Promise<Drains> {
+  /** On a server that goes with it; by default an embedded one. */
+  static async open(
+    bench: Bench,
+    openServer: () => Promise<PostgresServer> = () => startEmbedded({ signal: bench.signal }),
+  ): Promise<Drains> {
     const scratch = await openScratch();
     try {
-      return new Drains(bench, await startEmbedded({ signal: bench.signal }), scratch);
+      return new Drains(bench, await openServer(), scratch);
     } catch (error) {
       await scratch[Symbol.asyncDispose]();
       throw error;
