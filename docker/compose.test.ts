@@ -62,6 +62,22 @@ test('every image has a version, and every port is bound to this machine alone',
   for (const port of ports) assert.match(port, /^127\.0\.0\.1:\$\{[A-Z]+_PORT:-\d+\}:\d+$/);
 });
 
+test('the image of claimbench builds, and runs as a user without rights and without development dependencies', {
+  skip: stackMissing() ?? false,
+}, () => {
+  const file = path.join(ROOT, 'docker/Dockerfile');
+  const base = ['--build-arg', `NODE_IMAGE=${STACK_IMAGES.node}`];
+  docker(['build', '--quiet', '--network', 'host', '-f', file, ...base, '-t', image, ROOT], {
+    timeoutMs: 170_000,
+  });
+  const run = ['run', '--rm', '--network', 'none'];
+  assert.match(docker([...run, image, '--version']), /^\d+\.\d+\.\d+$/);
+  const look = 'id -u; ls /app/node_modules; test ! -w /app; test -w /work/out';
+  const [user, ...packages] = docker([...run, '--entrypoint', 'sh', image, '-ec', look]).split('\n');
+  assert.equal(user, '1000');
+  assert.ok(packages.includes('pg') && !packages.includes('typescript') && !packages.includes('node'));
+});
+
 test('the stack comes up, its replica streams, its pooler pools, and claimbench leaves a bundle', {
   skip: stackMissing() ?? false,
 }, async () => {
@@ -85,11 +101,12 @@ test('the stack comes up, its replica streams, its pooler pools, and claimbench 
   };
   removeOrphans();
   try {
-    buildClaimbench();
     succeed(compose(['up', '-d'], env));
     await allHealthy();
-    const ask = (service: string, ...words: string[]) =>
-      succeed(compose(['exec', '-T', service, ...words], env));
+    const ask = (service: string, ...words: string[]) => {
+      const [id = ''] = containers('{{.ID}}', `label=com.docker.compose.service=${service}`);
+      return docker(['exec', id, ...words]);
+    };
     const psql = ['psql', '--no-psqlrc', '--username', 'claimbench', '-Atc'];
 
     assert.equal(
@@ -141,32 +158,19 @@ function removeOrphans(): void {
   }
 }
 
-function buildClaimbench(): void {
-  const base = ['--build-arg', `NODE_IMAGE=${STACK_IMAGES.node}`];
-  docker(
-    [
-      'build',
-      '--quiet',
-      '--network',
-      'host',
-      '-f',
-      path.join(ROOT, 'docker/Dockerfile'),
-      ...base,
-      '-t',
-      image,
-      ROOT,
-    ],
-    {
-      timeoutMs: 170_000,
-    },
-  );
+/** The containers of this test's stack, in the given format. */
+function containers(format: string, ...filters: readonly string[]): readonly string[] {
+  const words = [`label=com.docker.compose.project=${project}`, ...filters].flatMap((word) => [
+    '--filter',
+    word,
+  ]);
+  return docker(['ps', ...words, '--format', format]).split('\n');
 }
 
 async function allHealthy(): Promise<void> {
   const deadline = Date.now() + READY_WITHIN_MS;
-  const filter = ['--filter', `label=com.docker.compose.project=${project}`];
   for (;;) {
-    const lines = docker(['ps', ...filter, '--format', '{{.Names}} {{.Status}}']).split('\n');
+    const lines = containers('{{.Names}} {{.Status}}');
     if (lines.length === SERVICES.length && lines.every((line) => line.includes('(healthy)'))) return;
     assert.ok(Date.now() < deadline, `not healthy: ${lines.join(', ')}`);
     await sleep(500);

@@ -60,7 +60,6 @@ export function hasImage(image: string): boolean {
 
 /** Whether the name is free, or that of a stand-in, which may be replaced. */
 export function mayTag(image: string): boolean {
-  const format = `{{index .Config.Labels "${STAND_IN_LABEL}"}}`;
-  const { code, stdout } = tryDocker(['image', 'inspect', '--format', format, image]);
-  return code !== 0 || stdout.trim() === 'true';
+  const { code, stdout } = tryDocker(['image', 'inspect', '--format', '{{json .Config.Labels}}', image]);
+  return code !== 0 || stdout.includes(`"${STAND_IN_LABEL}":"true"`);
 }
