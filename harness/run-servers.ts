@@ -14,8 +14,10 @@ export interface RunServer {
 
 export type LostServer = NonNullable<RunResult['lostServers']>[number];
 
-/** After a crash PostgreSQL recovers by itself; a server that answers again within this is not lost. */
-const PATIENCE_MS = 20_000;
+/** A server that does not answer is lost after this. */
+const SILENCE_MS = 20_000;
+/** After a crash PostgreSQL recovers by itself, which takes as long as there is WAL to replay. */
+const RECOVERY_MS = 120_000;
 const PAUSE_MS = 250;
 
 /** The servers of a run, and what became of them. */
@@ -65,19 +67,28 @@ export class RunServers {
 
 /** Absent when the server still makes places for cells, or does so again in time. */
 async function whyGone(server: PostgresServer, signal: AbortSignal): Promise<string | undefined> {
-  const deadline = performance.now() + PATIENCE_MS;
+  const startMs = performance.now();
   for (;;) {
     if (server.pid !== undefined && !isAlive(server.pid))
       return (await server.whyGone?.()) ?? 'its process has ended';
-    try {
-      await using _ = await server.openDatabase('still_there');
-      return undefined;
-    } catch (error) {
-      const gone = await server.whyGone?.();
-      if (gone !== undefined) return gone;
-      if (signal.aborted || performance.now() >= deadline) return oneLine(error);
-    }
+    const reason = await whyNoPlace(server);
+    if (reason === undefined) return undefined;
+    const gone = await server.whyGone?.();
+    if (gone !== undefined) return gone;
+    const recovering = server.pid !== undefined || reason.includes('starting up');
+    if (signal.aborted || performance.now() - startMs >= (recovering ? RECOVERY_MS : SILENCE_MS))
+      return reason;
     // An abort ends the wait, and then the loop by its own check.
     await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function whyNoPlace(server: PostgresServer): Promise<string | undefined> {
+  try {
+    const database = await server.openDatabase('still_there');
+    await database[Symbol.asyncDispose]();
+    return undefined;
+  } catch (error) {
+    return oneLine(error);
   }
 }
