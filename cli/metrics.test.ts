@@ -51,10 +51,13 @@ function started(
     writeFileSync(path, JSON.stringify(scenario));
     return ['--scenario', path];
   });
-  const running = start([
-    ...['run', ...named, '--contender', contender, '--server', testServer(), '--out', out],
-    ...['--metrics', '0', ...words],
-  ]);
+  const running = start(
+    [
+      ...['run', ...named, '--contender', contender, '--server', testServer(), '--out', out],
+      ...['--metrics', '0', ...words],
+    ],
+    240_000,
+  );
   return { running, out };
 }
 

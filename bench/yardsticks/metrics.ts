@@ -48,13 +48,12 @@ export const metrics: Yardstick = {
         'CPU of its worker agent that they add, for each job',
         '%',
         drains.map(([on, off]) => (on.cpuUs / off.cpuUs - 1) * 100),
-        1,
       ),
       figure(
         'CPU of listening alone, for each job',
         'µs',
         Array.from({ length: bench.rounds ?? ROUNDS }, () => listeningUs()),
-        1,
+        0.5,
       ),
     ];
   },

@@ -1,4 +1,4 @@
-// Where is an instant kept for each job in hand? In flat memory: a map would cost an agent several times as much for each job.
+// Where is an instant kept for each job in hand? In flat memory, which takes an agent less time for each job than a map.
 
 const CHUNK_BITS = 12;
 const CHUNK = 1 << CHUNK_BITS;

@@ -5,7 +5,7 @@ import type { Clock } from '../load/clock.ts';
 import { emptyLatencies, type LatencyBuckets, record } from './buckets.ts';
 import { Instants } from './instants.ts';
 
-/** What is told less often than this costs an agent nothing that could be seen. */
+/** Progress is told more often; these are longer messages, and no scraper comes more often. */
 const TOLD_EVERY_US = 1e6;
 
 interface Settling {
