@@ -77,7 +77,7 @@ export const SUITES: readonly Suite[] = [
   },
   {
     name: 'topology',
-    purpose: 'a pooler between, and a standby whose query or slot holds back VACUUM; ten minutes',
+    purpose: 'a pooler between, and a standby whose query or slot holds back VACUUM; a quarter of an hour',
     scenarios: ['steady', 'through-pooler', 'standby-query', 'slot-left-behind'],
     // No signal is heard through a pooler in transaction mode: all poll, so that all are alike.
     contenders: ['skip-locked', 'batch', 'packed-lease'].map((name) => `${name}?wakeup=jitter`),

@@ -71,7 +71,9 @@ export async function startStandby(primary: Primary, options: StandbyOptions): P
     };
   } catch (error) {
     await dispose();
-    throw error;
+    throw error instanceof RuntimeFailure
+      ? new RuntimeFailure(`no standby could be started: ${error.message}`)
+      : error;
   }
 }
 

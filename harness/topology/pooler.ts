@@ -10,6 +10,9 @@ import { findPgBouncer, type PgBouncer, startPgBouncer } from './pgbouncer.ts';
 
 const CONSOLE_TIMEOUT_MS = 5_000;
 
+/** More than the agents of any scenario open. */
+const CLIENTS_MAX = 2_500;
+
 /** A pooler in front of a cell's database, which nobody but the cell's agents uses. */
 export interface CellPooler extends AsyncDisposable {
   /** Where agents connect. */
@@ -45,7 +48,8 @@ export async function openPooler(
   database: ConnectionSettings,
 ): Promise<CellPooler> {
   const binary = requirePgBouncer(scenario, database);
-  const running = await startPgBouncer(binary, { server: database, mode, poolSize });
+  const settings = { max_client_conn: CLIENTS_MAX };
+  const running = await startPgBouncer(binary, { server: database, mode, poolSize, settings });
   const { ssl: _, ...plain } = database;
   return new RunningPooler(running, { ...plain, host: '127.0.0.1', port: running.port });
 }

@@ -1,7 +1,7 @@
 // Does a cell with a pooler or a standby measure what it says, name what holds the horizon, and leave nothing behind?
 
 import assert from 'node:assert/strict';
-import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
@@ -45,6 +45,7 @@ async function ran(
   server: PostgresServer,
   over: Partial<ScenarioInput>,
   contender = JITTER,
+  onRunning: () => void = () => undefined,
 ): Promise<CellOutcome> {
   return await runCell(
     {
@@ -67,7 +68,7 @@ async function ran(
       scratchDir: temporaryFolder(t),
       ceilingFor: async () => undefined,
       signal: AbortSignal.timeout(60_000),
-      onProgress: () => undefined,
+      onProgress: ({ stage }) => stage === 'running' && onRunning(),
     },
   );
 }
@@ -110,6 +111,21 @@ describe('through a pooler', { skip: withoutPooler }, () => {
       assert.ok(!cell.notes.some((note) => note.startsWith('sessions that did not end')), String(cell.notes));
       assert.deepEqual(await folders(), []);
     });
+
+  test('one that dies under the load voids its cell', {
+    skip: process.platform !== 'linux' && 'finds it in /proc',
+  }, async (t) => {
+    await using server = await openServer(testServer());
+    const topology = { pooler: { mode: 'transaction', poolSize: 8 } } as const;
+    const underWay = Promise.withResolvers<void>();
+    const running = ran(t, server, { topology, settleWithinSeconds: 0 }, JITTER, underWay.resolve);
+    await Promise.race([underWay.promise, running]);
+    process.kill(await poolerBelow(base), 'SIGKILL');
+    const outcome = await running;
+    assert.equal(outcome.cell.verdict, 'invalid');
+    assert.match(reasonsOf(outcome), /PgBouncer ended during the load/);
+    assert.deepEqual(await folders(), []);
+  });
 
   test('a strategy that has no place there voids its cell, with the reason', async (t) => {
     await using server = await openServer(testServer());
@@ -277,6 +293,14 @@ describe('beside a standby', () => {
     assert.deepEqual(outcome.cell.window.faults, []);
   });
 });
+
+async function poolerBelow(folder: string): Promise<number> {
+  for (const name of await readdir('/proc')) {
+    const line = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
+    if (/^\d+$/.test(name) && line.includes(`--quiet\0${folder}/`)) return Number(name);
+  }
+  throw new Error('no pooler runs');
+}
 
 async function whenQueried(standby: Standby): Promise<void> {
   const endMs = performance.now() + 20_000;
