@@ -19,7 +19,7 @@ const UNCOMPARED = [
     'memory',
     'clock',
   ],
-  ...['timers', 'server', 'durability', 'fsync', 'steal time'],
+  ...['timers', 'Docker engine', 'server', 'durability', 'fsync', 'steal time'],
 ];
 
 function named(findings: readonly Finding[], what: string): NonNullable<Finding['values']> {
@@ -80,7 +80,7 @@ test('a server that is not there fails, with exit code 2, and the rest is told a
 
 test('an address that cannot be read is refused before anything is looked at, with exit code 1', async () => {
   for (const [address, said] of [
-    ['foo', /^claimbench: --server takes embedded or postgres:\/\/.*\n$/],
+    ['foo', /^claimbench: --server takes embedded, docker, or postgres:\/\/.*\n$/],
     ['postgres://me:se/cret@host/db', /^claimbench: the server address cannot be read.*\n$/],
   ] as const) {
     const ran = await claimbench('doctor', '--quick', '--server', address);

@@ -7,25 +7,19 @@ import { test } from 'node:test';
 
 import { z } from 'zod';
 
+import { METRICS } from '../harness/metrics/names.ts';
 import { dockerMissing } from '../testing/docker.ts';
 import { STACK_IMAGES } from '../testing/stack.ts';
 import { docker } from './stand-in/engine.ts';
 
-/** What a run with --metrics serves, and its labels beside scenario and contender. */
-const METRICS: Readonly<Record<string, readonly string[]>> = {
-  claimbench_jobs_offered_total: [],
-  claimbench_jobs_enqueued_total: [],
-  claimbench_jobs_claimed_total: [],
-  claimbench_jobs_settled_total: [],
-  claimbench_backlog_jobs: [],
-  claimbench_enqueue_seconds_bucket: ['le'],
-  claimbench_pickup_seconds_bucket: ['le'],
-  claimbench_service_seconds_bucket: ['le'],
-  claimbench_response_seconds_bucket: ['le'],
-  claimbench_audit_findings_total: ['kind'],
-  claimbench_cells_total: ['verdict'],
-  claimbench_cell_info: ['repeat', 'stage'],
-};
+/** What a run with --metrics serves, as queries name it, and its labels. What was built is no matter for a chart. */
+const SERVED: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  Object.values(METRICS)
+    .filter(({ name }) => name !== METRICS.build.name)
+    .map(({ name, type, labels }) =>
+      type === 'histogram' ? [`${name}_bucket`, [...labels, 'le']] : [name, labels],
+    ),
+);
 
 const source = z.object({ type: z.literal('prometheus'), uid: z.string() });
 const dashboardSchema = z.object({
@@ -48,13 +42,13 @@ const targets = dashboard.panels.flatMap((panel) =>
 
 test('each metric of the dashboard is one that a run serves, and each of those is shown', () => {
   const named = new Set(targets.flatMap(({ expr }) => expr.match(/\bclaimbench_\w+/g) ?? []));
-  assert.deepEqual([...named].sort(), Object.keys(METRICS).sort());
+  assert.deepEqual([...named].sort(), Object.keys(SERVED).sort());
 });
 
 test('a query groups by labels that its metric has, and a legend shows those that are left', () => {
   for (const { expr, legendFormat, panel } of targets) {
     const [metric = ''] = /\bclaimbench_\w+/.exec(expr) ?? [];
-    const has = new Set(['scenario', 'contender', ...(METRICS[metric] ?? [])]);
+    const has = new Set(SERVED[metric]);
     const grouped = /\bby \(([^)]*)\)/.exec(expr)?.[1]?.split(', ');
     for (const label of grouped ?? []) assert.ok(has.has(label), `${panel}: ${metric} has no label ${label}`);
     const left = /\bsum\(/.test(expr) ? new Set<string>() : new Set(grouped ?? has);

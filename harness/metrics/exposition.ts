@@ -24,14 +24,14 @@ export async function expose(snapshot: Snapshot, format: Format, version: string
     labelNames: [...info.labels],
     registers: [registry],
   });
-  for (const of of ['offered', 'enqueued', 'claimed', 'settled'] as const) {
-    const counter = new Counter(options(METRICS[of]));
-    for (const pair of snapshot.pairs) counter.inc(labelsOf(pair), pair.jobs[of]);
+  for (const step of ['offered', 'enqueued', 'claimed', 'settled'] as const) {
+    const counter = new Counter(options(METRICS[step]));
+    for (const pair of snapshot.pairs) counter.inc(labelsOf(pair), pair.jobs[step]);
   }
   const backlog = new Gauge(options(METRICS.backlog));
-  for (const of of LATENCIES) {
-    const histogram = new CountedHistogram(options(METRICS[of]));
-    for (const pair of snapshot.pairs) histogram.set(labelsOf(pair), pair.latencies[of]);
+  for (const latency of LATENCIES) {
+    const histogram = new CountedHistogram(options(METRICS[latency]));
+    for (const pair of snapshot.pairs) histogram.set(labelsOf(pair), pair.latencies[latency]);
   }
   const findings = new Counter(options(METRICS.findings));
   const cells = new Counter(options(METRICS.cells));

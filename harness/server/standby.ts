@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { symlink } from 'node:fs/promises';
 import path from 'node:path';
+import { RuntimeFailure } from '../errors.ts';
 import { temporaryBase } from './account.ts';
 import { baseBackup } from './base-backup.ts';
 import {

@@ -204,10 +204,10 @@ describe('an address that leads nowhere', () => {
   });
 
   test('other words for a server are refused plainly', async () => {
-    assert.match(await refusal(openServer('docker')), /not offered yet/);
+    await assert.rejects(openServer('docker', { container: { memory: 'lots' } }), UsageError);
     assert.match(
       await refusal(openServer('mysql://user:s3cr3t@host')),
-      /^--server takes embedded or postgres:/,
+      /^--server takes embedded, docker, or postgres:/,
     );
     await assert.rejects(openServer('postgres://host/x', { version: '17' }), UsageError);
   });
