@@ -15,7 +15,7 @@ test('a standby of a server at an address', async (t) => {
   assert.equal(code, 1, stderr);
   assert.match(
     stderr,
-    /^claimbench: scenario standby-query needs a standby, and claimbench cannot give one to the server \(PostgreSQL .*\): take --server embedded or docker, or leave the scenario out$/m,
+    /^claimbench: scenario standby-query needs a standby, and claimbench cannot give one to the server \(PostgreSQL .*\): take --server embedded, or docker with an image that has pg_basebackup of its version, or leave the scenario out$/m,
   );
   assert.ok(!existsSync(join(out, 'result.json')), 'drain was not measured either');
 });

@@ -12,13 +12,15 @@ const containerSchema = z.strictObject({
   imageId: z.string(),
   /** In the registry; absent for an image that was never in one. */
   digest: z.string().optional(),
-  /** Built here out of the embedded binaries, where no registry was reached. */
+  /** Built where no registry was reached, out of the embedded binaries or Debian's packages. */
   standIn: z.boolean(),
   /** Version of the Docker engine. */
   engine: z.string(),
   storageDriver: z.string(),
   /** Where the data folder lies. */
   storage: z.enum(['volume', 'layer', 'tmpfs']),
+  /** Size of a tmpfs that has a limit. */
+  storageBytes: count.optional(),
   /** How sessions reach the server; a published port passes through a process of the engine's. */
   route: z.enum(['host network', 'container address', 'published port']),
   /** As its control groups say; absent where they cannot be read. A limit that is absent is none. */

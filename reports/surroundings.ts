@@ -62,7 +62,9 @@ function serverDifferences(a: Environment['server'], b: Environment['server']): 
 }
 
 function storageText({ container }: Environment['server']): string {
-  return container === undefined ? 'none' : `${container.storage} (${container.storageDriver})`;
+  if (container === undefined) return 'none';
+  const { storage, storageBytes, storageDriver } = container;
+  return `${storage}${storageBytes === undefined ? '' : ` of ${formatBytes(storageBytes)}`} (${storageDriver})`;
 }
 
 function limited({ container }: Environment['server']): string {

@@ -14,6 +14,7 @@ import { run } from '../../harness/run.ts';
 import { planCells } from '../../harness/run-plan.ts';
 import type { LostServer } from '../../harness/run-servers.ts';
 import { POSTGRES_MAJORS } from '../../harness/server/binary-pins.ts';
+import { requirePgBouncer } from '../../harness/topology/pooler.ts';
 import { BUILT_IN_SCENARIOS } from '../../scenarios/index.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
 import { withoutPasswords } from '../command-line.ts';
@@ -203,6 +204,7 @@ async function planOf(options: Options) {
     scenarios.map((s) => s.name),
     'scenario',
   );
+  for (const { name, topology } of scenarios) if (topology?.pooler !== undefined) requirePgBouncer(name);
   await tryOut(asked);
   const { driver } = options;
   const contenders = numbered(

@@ -73,7 +73,7 @@ function containerFindings({ container }: PostgresServer): Finding[] {
   const bounds =
     limits === undefined
       ? 'limits cannot be read'
-      : `${limits.cpus ?? 'all'} processors' time, processors ${limits.cpuset ?? 'all'}, memory ${limits.memoryBytes === undefined ? 'unlimited' : `${Math.round(limits.memoryBytes / 2 ** 20)} MB`}`;
+      : `time of ${limits.cpus ?? 'all'} processors, processors ${limits.cpuset ?? 'all'}, memory ${limits.memoryBytes === undefined ? 'unlimited' : `${Math.round(limits.memoryBytes / 2 ** 20)} MB`}`;
   return [
     {
       level: okIf(route !== 'published port' && !standIn && limits !== undefined),

@@ -3,6 +3,7 @@
 import type pg from 'pg';
 import { oneLine } from '../errors.ts';
 import { FAULT_NAME } from '../faults/hold-xmin.ts';
+import { isInMemory } from '../measure/environment.ts';
 import { withConnection } from '../server/connect.ts';
 import type { ConnectionSettings, PostgresServer } from '../server/server.ts';
 import type { Watched } from '../telemetry/sampler.ts';
@@ -39,8 +40,8 @@ export function durabilityAsFound(server: PostgresServer, connection: Connection
       (name) => `current_setting('${name}') AS ${name}`,
     );
     found = ask<Settings>(connection, `SELECT ${FAIRNESS_MARK} ${reads.join(', ')}`).then(
-      // What a tmpfs holds is gone with the machine, whatever the settings say.
-      ([row]) => ({ ...row, ...(server.container?.storage === 'tmpfs' ? { fsync: 'off, in memory' } : {}) }),
+      // What lies in memory is gone with the machine, whatever the settings say.
+      async ([row]) => ({ ...row, ...((await isInMemory(server)) ? { fsync: 'off, in memory' } : {}) }),
     );
     baselines.set(server, found);
     found.catch(() => baselines.delete(server));

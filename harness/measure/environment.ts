@@ -12,6 +12,7 @@ import type { Priority } from '../load/priority.ts';
 import type { Pinning } from '../pinning.ts';
 import type { Environment } from '../result.ts';
 import { withConnection } from '../server/connect.ts';
+import { liesInMemory } from '../server/in-memory.ts';
 import type { ConnectionSettings, PostgresServer } from '../server/server.ts';
 import type { MachineAtStart } from './machine.ts';
 
@@ -113,7 +114,7 @@ export async function captureEnvironment(options: EnvironmentOptions): Promise<E
       description: server.description,
       version: server.version,
       settings,
-      durable: isDurable(settings) && server.container?.storage !== 'tmpfs',
+      durable: isDurable(settings) && !(await isInMemory(server)),
       ...(Object.keys(server.extensions ?? {}).length === 0 ? {} : { extensions: { ...server.extensions } }),
       ...(server.container === undefined ? {} : { container: server.container }),
     },
@@ -152,6 +153,12 @@ function machineFields(machine: MachineAtStart | undefined, missing: string[]): 
     clockResolutionUs,
     ...(loadAverage === undefined ? {} : { loadAverageAtStart: Math.round(loadAverage * 100) / 100 }),
   };
+}
+
+/** Whether a server's data go with the machine, whatever its settings say. */
+export async function isInMemory({ container, dataDirectory }: PostgresServer): Promise<boolean> {
+  if (container?.storage === 'tmpfs') return true;
+  return dataDirectory !== undefined && (await liesInMemory(dataDirectory));
 }
 
 /**

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { RuntimeFailure } from '../errors.ts';
+import { liesInMemory } from './in-memory.ts';
 import type { Account } from './processes.ts';
 
 /**
@@ -35,19 +36,25 @@ function idOf(flag: '-u' | '-g', name: string): number | undefined {
 
 /**
  * The folder in which servers' private folders are made: the system's for temporary files, or `/tmp` when root's own
- * lies where the server's account may not go. Symbolic links resolved.
+ * lies where the server's account may not go. One in memory, where nothing is durable, is taken last. Symbolic links resolved.
  */
 export async function temporaryBase(account: Account | undefined): Promise<string> {
   const tried: string[] = [];
+  let inMemory: string | undefined;
   for (const candidate of [tmpdir(), '/tmp', '/var/tmp']) {
     const folder = await realpath(candidate).catch(() => undefined);
     if (folder === undefined) {
       tried.push(candidate);
       continue;
     }
-    if (account === undefined || mayReach(folder, account)) return folder;
+    if (account === undefined || mayReach(folder, account)) {
+      // Asked for by name, it is taken; else only where there is no disk.
+      if (process.env['TMPDIR'] !== undefined || !(await liesInMemory(folder))) return folder;
+      inMemory ??= folder;
+    }
     tried.push(folder);
   }
+  if (inMemory !== undefined) return inMemory;
   throw new RuntimeFailure(
     `no folder for temporary files that the server's account can reach (tried ${tried.join(', ')}): set TMPDIR to one`,
   );

@@ -217,7 +217,12 @@ async function whyItEnded(folder: string): Promise<Error> {
 }
 
 export async function complaints(folder: string): Promise<string> {
-  return complaintsIn(await readFile(logFile(folder), 'utf8').catch(() => ''));
+  return complaintsIn(await logOf(folder));
+}
+
+/** What the server has said so far; empty before it has a log. */
+export async function logOf(folder: string): Promise<string> {
+  return readFile(logFile(folder), 'utf8').catch(() => '');
 }
 
 function logFile(folder: string): string {

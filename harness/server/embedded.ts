@@ -22,11 +22,13 @@ import {
   complaints,
   dataFolder,
   initCluster,
+  logOf,
   type Postmaster,
   SUPERUSER,
   startPostmaster,
   stopPostmaster,
 } from './cluster.ts';
+import { refusedSetting } from './log-lines.ts';
 import {
   makePrivateFolder,
   removeFolder,
@@ -107,7 +109,9 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Post
       openStandby: (wish) => trackedStandby({ place, admin }, wish, standbys),
     };
   } catch (error) {
+    const refused = refusedSetting(await logOf(folder), options.settings);
     await dispose();
+    if (refused !== undefined) throw refused;
     if (errorCode(error) !== 'ENOSPC' && errorCode(error) !== 'EDQUOT') throw error;
     throw new RuntimeFailure(
       `no space left in ${base} for an embedded server (about 100 MB, 1 GB of WAL under load, and its data): set TMPDIR`,

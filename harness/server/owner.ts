@@ -35,11 +35,19 @@ function machineIdentity(): { readonly boot: string; readonly namespace: string 
   }
 }
 
-/** Whether the owner has certainly gone; "cannot tell" counts as living. */
+/** Whether the owner has certainly gone; "cannot tell" counts as living. For what lies on a disk of this machine's own. */
 export function isGone(owner: Owner): boolean {
-  const here = machineIdentity();
   if (owner.host !== hostname()) return false;
-  if (owner.boot !== here.boot) return true;
+  return owner.boot !== machineIdentity().boot || isGoneSinceBoot(owner);
+}
+
+/**
+ * The same of what others may share, such as an engine: two machines of one name are told apart by their boots, so that an owner of
+ * another boot is never called gone.
+ */
+export function isGoneSinceBoot(owner: Owner): boolean {
+  const here = machineIdentity();
+  if (owner.host !== hostname() || owner.boot === '' || owner.boot !== here.boot) return false;
   if (owner.namespace !== here.namespace) return false;
   return startTimeOf(owner.pid) !== owner.startTime;
 }

@@ -42,19 +42,30 @@ export interface Standby extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/** What its limits have done to a container since it was started. */
+export interface Throttling {
+  /** Periods of its CPU quota in which it had something to do, and those in which it had to wait for the next. */
+  readonly periods: number;
+  readonly throttled: number;
+  /** Processes that were killed for want of memory; absent where that is not counted. */
+  readonly oomKills?: number;
+}
+
 /** What a server's container is, as the engine and its control groups say. */
 export interface ContainerFacts {
   readonly image: string;
   /** `sha256:…`: what the name stood for. */
   readonly imageId: string;
   readonly digest?: string;
-  /** Built where no registry is reached, out of the embedded binaries. */
+  /** Built where no registry is reached, out of the embedded binaries or Debian's packages. */
   readonly standIn: boolean;
   /** Version of the engine. */
   readonly engine: string;
   readonly storageDriver: string;
   /** Where the data folder lies. What lies in a `tmpfs` does not survive the machine. */
   readonly storage: 'volume' | 'layer' | 'tmpfs';
+  /** Size of a tmpfs that has a limit. */
+  readonly storageBytes?: number;
   /** How sessions reach the server. A `published port` passes through a process of the engine's. */
   readonly route: 'host network' | 'container address' | 'published port';
   /** What its control groups grant; absent where they cannot be read. A limit that is absent is none. */
@@ -91,6 +102,8 @@ export interface PostgresServer extends AsyncDisposable {
   readonly container?: ContainerFacts;
   /** Versions of the extensions that were asked for, by name. */
   readonly extensions?: Readonly<Record<string, string>>;
+  /** What the limits of its container have done to it so far; absent where it has none, undefined where nobody can tell. */
+  readonly throttling?: () => Promise<Throttling | undefined>;
   /** Why it answers no more, as its process and its log tell; undefined while it runs. Never rejects. */
   readonly whyGone?: () => Promise<string | undefined>;
 }

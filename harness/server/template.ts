@@ -48,7 +48,7 @@ async function createExtension(client: pg.Client, name: string): Promise<void> {
     await client.query(`CREATE EXTENSION IF NOT EXISTS ${pg.escapeIdentifier(name)} CASCADE`);
   } catch (error) {
     throw new UsageError(
-      `--extension ${name}: ${oneLine(error)}; take an image that has it, and preload it with --setting shared_preload_libraries=… where it asks for that`,
+      `--extension ${name}: ${oneLine(error)}; leave it out, or take --server docker with an --image that has it, and preload it with --setting shared_preload_libraries=… where it asks for that`,
     );
   }
 }

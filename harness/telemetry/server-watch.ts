@@ -3,7 +3,7 @@
 import pg from 'pg';
 import { isForUser, oneLine } from '../errors.ts';
 import type { Cell, Sample, Telemetry } from '../result.ts';
-import type { CellDatabase, PostgresServer } from '../server/server.ts';
+import type { CellDatabase, PostgresServer, Throttling } from '../server/server.ts';
 import type { ServerReading, Watched } from './sampler.ts';
 import {
   type CostDifference,
@@ -19,6 +19,8 @@ import { ServerTelemetry } from './telemetry.ts';
 import { type Ahead, beginSegments, bytesAhead } from './wal-ahead.ts';
 
 const QUIET_WITHIN_MS = 3_000;
+/** Share of periods from which on a limit of CPU time is worth a word. */
+const THROTTLED_NOTE = 0.01;
 
 /** Telemetry of one load; all of it empty for a contender without a database. */
 export interface ServerAccount {
@@ -44,6 +46,8 @@ export class ServerWatch implements AsyncDisposable {
   /** Whether nobody else uses the server. */
   readonly #ownServer: boolean;
   readonly #dataDirectory: string | undefined;
+  readonly #throttling: PostgresServer['throttling'];
+  #throttledBefore: Throttling | undefined;
   readonly #notes = new Set<string>();
   #before: CostSnapshot | undefined;
   #samplerCommits = 0;
@@ -61,6 +65,7 @@ export class ServerWatch implements AsyncDisposable {
     this.#cpuUs = server?.cpuUs;
     this.#ownServer = server !== undefined && server.kind !== 'url';
     this.#dataDirectory = server?.dataDirectory;
+    this.#throttling = server?.throttling;
   }
 
   /** Bytes of WAL written so far; undefined without a database. */
@@ -89,6 +94,7 @@ export class ServerWatch implements AsyncDisposable {
   async begin(): Promise<void> {
     if (this.#watched === undefined) return;
     await this.#telemetry?.begin();
+    this.#throttledBefore = await this.#throttling?.();
     try {
       this.#before = await readCosts(this.#watched, this.#cpuUs);
     } catch (error) {
@@ -110,6 +116,8 @@ export class ServerWatch implements AsyncDisposable {
     const after = await readCosts(this.#watched, this.#cpuUs);
     const spent =
       this.#before && costsBetween(this.#before, after, telemetry.commits() - this.#samplerCommits);
+    for (const note of throttlingNotes(this.#throttledBefore, await this.#throttling?.()))
+      this.#notes.add(note);
     const told = await telemetry.after(endUs - startUs);
     if (spent !== undefined && this.#walAhead !== undefined && spent.walBytes > this.#walAhead)
       this.#notes.add(
@@ -158,6 +166,22 @@ export class ServerWatch implements AsyncDisposable {
     if (still.length > 0)
       this.#notes.add(`sessions that did not end may have reported late: ${still.join(', ')}`);
   }
+}
+
+/** A limit that made the server wait is in every latency: who reads them shall know. */
+function throttlingNotes(before: Throttling | undefined, after: Throttling | undefined): string[] {
+  if (before === undefined || after === undefined) return [];
+  const throttled = after.throttled - before.throttled;
+  const share = throttled / Math.max(1, after.periods - before.periods);
+  const killed = (after.oomKills ?? 0) - (before.oomKills ?? 0);
+  return [
+    ...(share > THROTTLED_NOTE
+      ? [
+          `the server's container was held back in ${Math.round(share * 100)} % of the periods of its CPU limit: waits of up to a period (100 ms) are the limit's, not the queue's`,
+        ]
+      : []),
+    ...(killed > 0 ? [`${killed} processes of the server were killed for want of memory`] : []),
+  ];
 }
 
 function sampleOf(cell: string, seconds: number, reading: Omit<ServerReading, 'atUs'>): Sample {

@@ -5,6 +5,7 @@
 // segments instead, so that is what a load is to find.
 
 import { statfs } from 'node:fs/promises';
+import { errorCode } from '../errors.ts';
 import type { OwnSession } from './server-costs.ts';
 
 /** What a load may write. It is the same for every contender of a scenario, however much each writes. */
@@ -51,11 +52,17 @@ async function readSegments({ query }: OwnSession): Promise<Segments> {
   return row;
 }
 
-/** Bytes that are free on the disk of `folder`; without one nobody knows of a bound. */
+/** Bytes that are free on the disk of `folder`; where it may not be looked at, nobody knows of a bound. */
 async function freeBytesOf(folder: string | undefined): Promise<number> {
   if (folder === undefined) return Number.POSITIVE_INFINITY;
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  } catch (error) {
+    // A container's files are for root alone, and a server that has gone has none.
+    if (['EACCES', 'EPERM', 'ENOENT'].includes(errorCode(error) ?? '')) return Number.POSITIVE_INFINITY;
+    throw error;
+  }
 }
 
 /** Bytes of WAL that fit into what lies ahead. */

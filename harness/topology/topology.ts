@@ -26,7 +26,7 @@ export function requireTopology(scenarios: readonly Scenario[], server: Postgres
     if (topology?.pooler !== undefined) requirePgBouncer(name);
     if (topology?.standby !== undefined && server.openStandby === undefined)
       throw new UsageError(
-        `scenario ${name} needs a standby, and claimbench cannot give one to the server (${server.description}): take --server embedded or docker, or leave the scenario out`,
+        `scenario ${name} needs a standby, and claimbench cannot give one to the server (${server.description}): take --server embedded, or docker with an image that has pg_basebackup of its version, or leave the scenario out`,
       );
   }
 }

@@ -30,7 +30,7 @@ test('a container is told by what it is, not by its name alone', () => {
     containerText(container),
     'postgres:18 (sha256:0123456789ab), Docker 28.2.2, container address, data in a volume (overlay2)',
   );
-  assert.match(limitsText(container), /^1\.5 processors' time, processors 0-1, memory 512/);
+  assert.match(limitsText(container), /^time of 1\.5 processors, processors 0-1, memory 512/);
   assert.equal(limitsText({ ...container, limits: {} }), 'no limit of time, no limit of memory');
   assert.equal(limitsText({ ...container, limits: undefined }), 'cannot be read');
 });

@@ -9,7 +9,11 @@ type Container = NonNullable<ServerOfRun['container']>;
 export function containerText(container: Container): string {
   const { image, imageId, standIn, engine, route, storage, storageDriver } = container;
   const identity = `${image} (${imageId.slice(0, 19)}${standIn ? ', STAND-IN' : ''})`;
-  return `${identity}, Docker ${engine}, ${route}, data in a ${storage} (${storageDriver})`;
+  return `${identity}, Docker ${engine}, ${route}, data in a ${storage === 'tmpfs' ? tmpfsText(container) : `${storage} (${storageDriver})`}`;
+}
+
+function tmpfsText({ storageBytes }: Container): string {
+  return storageBytes === undefined ? 'tmpfs' : `tmpfs of ${formatBytes(storageBytes)}`;
 }
 
 /** What bounds it, as its control groups say: `1.5 processors' time, processors 0-1, memory 512 MB`. */
@@ -17,7 +21,7 @@ export function limitsText({ limits }: Container): string {
   if (limits === undefined) return 'cannot be read';
   const { cpus, cpuset, memoryBytes } = limits;
   return [
-    cpus === undefined ? 'no limit of time' : `${cpus} processors' time`,
+    cpus === undefined ? 'no limit of time' : `time of ${cpus} processors`,
     ...(cpuset === undefined ? [] : [`processors ${cpuset}`]),
     memoryBytes === undefined ? 'no limit of memory' : `memory ${formatBytes(memoryBytes)}`,
   ].join(', ');
@@ -31,7 +35,7 @@ export function containerCaveats({ container }: ServerOfRun): readonly (readonly
       ? [
           [
             'The image is a stand-in',
-            `${container.image} was built where no registry was reached, out of the embedded binaries: not the official image. Its PostgreSQL is built otherwise; figures of the two are not comparable.`,
+            `${container.image} was built where no registry was reached, out of the embedded binaries or Debian's packages: not the official image. Its PostgreSQL is built otherwise, and stand-ins of two versions may be from two builders; figures are not comparable with those of official images.`,
           ] as const,
         ]
       : []),

@@ -4,13 +4,13 @@ import type { ImageInspectInfo } from 'dockerode';
 import { type ContainerRuntimeClient, getContainerRuntimeClient, ImageName } from 'testcontainers';
 
 import { oneLine, RuntimeFailure, UsageError } from '../../errors.ts';
-import { isGone, ownerSchema, thisOwner } from '../owner.ts';
+import { isGone, isGoneSinceBoot, ownerSchema, thisOwner } from '../owner.ts';
 
 /** On every container of the harness: whose it is, so that a later run recognises what a dead one left. */
 const OWNER_LABEL = 'org.claimbench.owner';
 /** On the containers of one server: by it they are found and removed together. */
 const SERVER_LABEL = 'org.claimbench.server';
-/** On images that were built where no registry is reached, out of the embedded binaries. */
+/** On images that were built where no registry is reached. */
 const STAND_IN_LABEL = 'org.claimbench.stand-in';
 
 /** @throws RuntimeFailure when no engine answers. */
@@ -19,7 +19,9 @@ export async function findEngine(): Promise<ContainerRuntimeClient> {
   const engine = await getContainerRuntimeClient().catch(() => undefined);
   if (engine !== undefined && (asked === undefined || isAt(engine, asked))) return engine;
   throw new RuntimeFailure(
-    `no Docker engine answers ${asked === undefined ? 'on its usual sockets' : 'at DOCKER_HOST'}: start it, see that this user may use its socket, or give --server embedded`,
+    asked === undefined
+      ? 'no Docker engine answers on its usual sockets: start it, see that this user may use its socket, or give --server embedded'
+      : `no Docker engine answers at DOCKER_HOST (${asked.replace(/\/\/[^/]*@/, '//')}): correct it or unset it, start the engine, or give --server embedded`,
   );
 }
 
@@ -43,7 +45,7 @@ export interface ImageFacts {
   readonly id: string;
   /** `sha256:…` in its registry; absent for one that was never in any. */
   readonly digest?: string;
-  /** Built here out of the embedded binaries, since no registry was reached. */
+  /** Built where no registry is reached, out of the embedded binaries or Debian's packages. */
   readonly standIn: boolean;
 }
 
@@ -103,16 +105,24 @@ function cannotFetch(name: string, why: string): Error {
   return new RuntimeFailure(`image ${name} is not here and cannot be fetched (${why}): ${mend}`);
 }
 
-/** Removes the containers of one server, with their volumes. Those that are gone are no error. */
+/**
+ * Removes the containers of one server, with their volumes. Those that are gone are no error.
+ * @throws the first of what the engine could not do, after it was asked to remove every one.
+ */
 export async function removeServer(engine: ContainerRuntimeClient, serverId: string): Promise<void> {
-  await removeWhere(engine, `${SERVER_LABEL}=${serverId}`, () => true);
+  const [failure] = await removeWhere(engine, `${SERVER_LABEL}=${serverId}`, () => true);
+  if (failure !== undefined) throw failure;
 }
 
-/** Removes what dead runs of this machine left. Nobody else's containers bear the label. */
+/**
+ * Removes what dead runs of this machine left: of this boot, or not running any more. Nobody else's containers bear the label, and
+ * what cannot be removed does not keep a run from its own.
+ */
 export async function sweepContainers(engine: ContainerRuntimeClient): Promise<void> {
-  await removeWhere(engine, OWNER_LABEL, (label) => {
+  await removeWhere(engine, OWNER_LABEL, (label, running) => {
     try {
-      return isGone(ownerSchema.parse(JSON.parse(label)));
+      const owner = ownerSchema.parse(JSON.parse(label));
+      return running ? isGoneSinceBoot(owner) : isGone(owner);
     } catch {
       return false;
     }
@@ -122,16 +132,18 @@ export async function sweepContainers(engine: ContainerRuntimeClient): Promise<v
 async function removeWhere(
   { container: { dockerode } }: ContainerRuntimeClient,
   label: string,
-  wanted: (owner: string) => boolean,
-): Promise<void> {
+  wanted: (owner: string, running: boolean) => boolean,
+): Promise<readonly unknown[]> {
+  const failures: unknown[] = [];
   const filters = JSON.stringify({ label: [label] });
-  for (const { Id, Labels } of await dockerode.listContainers({ all: true, filters })) {
-    if (!wanted(Labels[OWNER_LABEL] ?? '')) continue;
+  for (const { Id, Labels, State } of await dockerode.listContainers({ all: true, filters })) {
+    if (!wanted(Labels[OWNER_LABEL] ?? '', State !== 'exited' && State !== 'dead')) continue;
     try {
       await dockerode.getContainer(Id).remove({ force: true, v: true });
     } catch (error) {
       // Gone, or on its way.
-      if (!isStatus(error, 404) && !isStatus(error, 409)) throw error;
+      if (!isStatus(error, 404) && !isStatus(error, 409)) failures.push(error);
     }
   }
+  return failures;
 }

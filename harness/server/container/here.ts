@@ -1,14 +1,34 @@
 // Does a container run on this very machine, and where can its processes and files be seen?
 
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import type { ContainerInspectInfo } from 'dockerode';
+import type { ContainerRuntimeClient } from 'testcontainers';
 
 /** Addresses of an engine whose published ports are this machine's own. */
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
 
-/** Whether ports that the engine publishes appear on this machine. */
-export function isLocalEngine(host: string): boolean {
-  return LOOPBACK.has(host);
+/** How an engine lies to this process. */
+export interface EnginePlace {
+  /** Whether ports that it publishes appear on this machine. */
+  readonly local: boolean;
+  /** Whether it runs in a network of its own (rootless): addresses of its containers, and its host network, are not this machine's. */
+  readonly rootless: boolean;
+  /** The interface to publish ports on: loopback, the bridge's gateway from inside a container, all of a machine elsewhere. */
+  readonly publishOn: string;
+}
+
+export async function placeOf(engine: ContainerRuntimeClient): Promise<EnginePlace> {
+  const { host } = engine.info.containerRuntime;
+  const { dockerode } = engine.container;
+  const info: { SecurityOptions?: readonly string[] | null } = await dockerode.info();
+  const local = LOOPBACK.has(host);
+  const socket = 'socketPath' in dockerode.modem && dockerode.modem.socketPath !== undefined;
+  return {
+    local,
+    rootless: (info.SecurityOptions ?? []).some((option) => option.includes('rootless')),
+    publishOn: local ? '127.0.0.1' : socket && isIP(host) !== 0 ? host : '',
+  };
 }
 
 /**

@@ -7,10 +7,10 @@ import type { BoundPorts, ContainerRuntimeClient } from 'testcontainers';
 
 import { errorCode, isForUser, oneLine, RuntimeFailure, UsageError } from '../../errors.ts';
 import { freePort } from '../free-port.ts';
-import { complaintsIn } from '../log-lines.ts';
+import { complaintsIn, refusedSetting } from '../log-lines.ts';
 import type { ConnectionSettings, ContainerFacts } from '../server.ts';
 import { type ImageFacts, labelsOf } from './engine.ts';
-import { pidHere } from './here.ts';
+import { type EnginePlace, pidHere } from './here.ts';
 import { BenchmarkContainer, POSTGRES_PORT } from './postgres-container.ts';
 import { answersAt, ContainerEnded } from './readiness.ts';
 import type { ContainerWishes } from './wishes.ts';
@@ -23,10 +23,11 @@ export interface Launch {
   readonly image: ImageFacts;
   readonly wishes: ContainerWishes;
   readonly settings: Readonly<Record<string, string>>;
+  /** Those of them that a user asked for. */
+  readonly asked?: Readonly<Record<string, string>> | undefined;
   /** Of the superuser. */
   readonly password: string;
-  /** Whether the engine publishes ports on this machine. */
-  readonly local: boolean;
+  readonly place: EnginePlace;
   readonly signal: AbortSignal | undefined;
   readonly entrypoint?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
@@ -58,13 +59,17 @@ export async function launch(of: Launch, serverId: string): Promise<Running> {
 class PortTaken extends Error {}
 
 async function launchOnce(of: Launch, serverId: string): Promise<Running> {
-  const { engine, image, wishes, settings, password, local, signal } = of;
+  const { engine, image, wishes, settings, password, place, signal } = of;
   const hostPort = wishes.network === 'host' ? await freePort() : undefined;
   const log = new LogTail();
   let found: Pick<Running, 'admin' | 'pid' | 'route'> | undefined;
   const at = async (container: Container, ports: BoundPorts): Promise<ConnectionSettings | undefined> => {
     const inspected = await container.inspect();
     const pid = pidHere(inspected);
+    if (hostPort !== undefined && pid === undefined && inspected.State.Running)
+      throw new UsageError(
+        '--network host: the engine runs its containers in a machine of its own; leave it out',
+      );
     const direct =
       pid === undefined ? undefined : inspected.NetworkSettings.Networks['bridge']?.IPAddress || undefined;
     const route = hostPort !== undefined ? 'host network' : direct ? 'container address' : 'published port';
@@ -85,7 +90,7 @@ async function launchOnce(of: Launch, serverId: string): Promise<Running> {
     labels: labelsOf(serverId),
     settings,
     hostPort,
-    loopbackOnly: local,
+    publishOn: place.publishOn,
     ...(of.entrypoint === undefined ? {} : { entrypoint: of.entrypoint }),
     ...(of.environment === undefined ? {} : { environment: of.environment }),
     ready: (made, ports) => answersAt(made, () => at(made, ports), signal),
@@ -96,7 +101,7 @@ async function launchOnce(of: Launch, serverId: string): Promise<Running> {
     return { container: started, log, ...found };
   } catch (error) {
     signal?.throwIfAborted();
-    throw whyNotStarted(error, log.text, image.name);
+    throw refusedSetting(log.text, of.asked) ?? whyNotStarted(error, log.text, image.name);
   }
 }
 
@@ -105,6 +110,7 @@ function whyNotStarted(error: unknown, log: string, image: string): unknown {
     return new PortTaken(oneLine(error));
   if (error instanceof ContainerEnded)
     return new RuntimeFailure(`${error.message} (${image}): ${complaintsIn(log)}`);
+  if (error instanceof UsageError) return error;
   if (isForUser(error)) return new RuntimeFailure(`${error.message} (${image}): ${complaintsIn(log)}`);
   const text = oneLine(error);
   if (/no space left/i.test(text))
@@ -114,7 +120,9 @@ function whyNotStarted(error: unknown, log: string, image: string): unknown {
   // The engine's own words for limits that it cannot grant: «Range of CPUs is from 0.01 to 2.00, …».
   const refused = /\(HTTP code 400\)[^-]*- (.*)/.exec(text)?.[1];
   if (refused !== undefined)
-    return new UsageError(`the Docker engine refuses such a container: ${refused.trim()}`);
+    return new UsageError(
+      `the Docker engine refuses such a container: ${refused.trim()}; see --cpus, --cpuset, --memory and --image`,
+    );
   if (errorCode(error) !== undefined || /HTTP code/.test(text))
     return new RuntimeFailure(`the Docker engine could not start a container of ${image}: ${text}`);
   return error;

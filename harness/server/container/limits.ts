@@ -2,6 +2,8 @@
 
 import type { StartedTestContainer } from 'testcontainers';
 
+import type { Throttling } from '../server.ts';
+
 /** What bounds the server; absent: nothing does. */
 export interface EffectiveLimits {
   /** Processors' worth of time. */
@@ -50,4 +52,33 @@ export function limitsIn(text: string): EffectiveLimits | undefined {
     ...(cpuset === undefined || cpuset === '' ? {} : { cpuset }),
     ...(memory > 0 && memory < NO_LIMIT ? { memoryBytes: memory } : {}),
   };
+}
+
+const STATE = `
+cd /sys/fs/cgroup || exit 1
+cat cpu.stat 2>/dev/null || cat cpu/cpu.stat
+grep -s '^oom_kill ' memory.events || grep -s '^oom_kill ' memory/memory.oom_control
+exit 0
+`;
+
+/** @returns undefined where the control groups cannot be read, and where there is no quota. */
+export async function throttlingOf(
+  container: Pick<StartedTestContainer, 'exec'>,
+): Promise<Throttling | undefined> {
+  const { exitCode, stdout } = await container.exec(['sh', '-c', STATE]);
+  return exitCode === 0 ? throttlingIn(stdout) : undefined;
+}
+
+export function throttlingIn(text: string): Throttling | undefined {
+  const values = new Map(
+    text.split('\n').map((line): [string, number] => {
+      const [name = '', value] = line.split(' ');
+      return [name, Number(value)];
+    }),
+  );
+  const [periods, throttled, oomKills] = ['nr_periods', 'nr_throttled', 'oom_kill'].map((name) =>
+    values.get(name),
+  );
+  if (periods === undefined || throttled === undefined) return undefined;
+  return { periods, throttled, ...(oomKills === undefined ? {} : { oomKills }) };
 }

@@ -25,8 +25,8 @@ export interface PostgresContainerOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** In the machine's network: the port to listen on. */
   readonly hostPort: number | undefined;
-  /** Whether only this machine may reach a published port. */
-  readonly loopbackOnly: boolean;
+  /** Whose interface a published port is bound to; empty for all. */
+  readonly publishOn: string;
   readonly ready: (container: Container, ports: BoundPorts) => Promise<void>;
 }
 
@@ -49,7 +49,8 @@ export class BenchmarkContainer extends PostgreSqlContainer {
       .withEnvironment({
         PGDATA: DATA,
         // As embedded servers are made: no collation library decides what an index costs.
-        POSTGRES_INITDB_ARGS: '--encoding=UTF8 --no-locale --no-sync',
+        // By TCP from the machine itself, too: initdb's own choice lets everybody there in.
+        POSTGRES_INITDB_ARGS: '--encoding=UTF8 --no-locale --no-sync --auth-host=scram-sha-256',
         ...options.environment,
       })
       .withCommand(commandOf(options.settings, hostPort))
@@ -66,7 +67,7 @@ export class BenchmarkContainer extends PostgreSqlContainer {
     this.hostConfig.PortBindings =
       hostPort !== undefined
         ? {}
-        : { [`${POSTGRES_PORT}/tcp`]: [{ HostIp: options.loopbackOnly ? '127.0.0.1' : '', HostPort: '0' }] };
+        : { [`${POSTGRES_PORT}/tcp`]: [{ HostIp: options.publishOn, HostPort: '0' }] };
   }
 }
 

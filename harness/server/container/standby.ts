@@ -38,6 +38,16 @@ line='host replication all all scram-sha-256'
 grep -qxF "$line" "$PGDATA/pg_hba.conf" || printf '%s\\n' "$line" >> "$PGDATA/pg_hba.conf"
 `;
 
+/** Whether an image has the program that copies a server of this version. Official images have it. */
+export async function copiesItself(
+  container: Pick<Running['container'], 'exec'>,
+  version: string,
+): Promise<boolean> {
+  const { exitCode, stdout } = await container.exec(['pg_basebackup', '--version']);
+  const major = / (\d+)/.exec(stdout)?.[1];
+  return exitCode === 0 && Number(major) >= Number.parseInt(version, 10);
+}
+
 /** It runs under the primary's limits, in a container that is removed with the primary's. @throws RuntimeFailure. */
 export async function startContainerStandby(
   primary: ContainerPrimary,

@@ -186,15 +186,15 @@ describe('what cannot be had is refused in one line', { skip }, () => {
       'a setting that is none',
       {},
       { settings: { shared_buffers: 'lots' } },
-      RuntimeFailure,
-      /ended with code \d+ while it started .*invalid value for parameter "shared_buffers"/,
+      UsageError,
+      /--setting shared_buffers: invalid value for parameter "shared_buffers".*; correct it or leave it out/,
     ],
     [
       'an extension that the image has not',
       {},
       { extensions: ['no_such'] },
       UsageError,
-      /--extension no_such: .*take an image that has it/,
+      /--extension no_such: .*leave it out, or take --server docker/,
     ],
     [
       'another version than the image has',

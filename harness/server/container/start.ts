@@ -14,10 +14,10 @@ import { cpuMeter } from '../server-cpu.ts';
 import { benchmarkSettings } from '../server-settings.ts';
 import { prepareTemplate, type TemplateFacts } from '../template.ts';
 import { ensureImage, findEngine, type ImageFacts, removeServer, sweepContainers } from './engine.ts';
-import { isLocalEngine } from './here.ts';
+import { placeOf } from './here.ts';
 import { type Launch, type LogTail, launch, type Running } from './launch.ts';
-import { effectiveLimits } from './limits.ts';
-import { startContainerStandby } from './standby.ts';
+import { effectiveLimits, throttlingOf } from './limits.ts';
+import { copiesItself, startContainerStandby } from './standby.ts';
 import { guardContainers } from './watchdog.ts';
 import { type ContainerWishes, imageFor } from './wishes.ts';
 
@@ -48,9 +48,11 @@ export async function startContainer(options: ContainerOptions): Promise<Postgre
   const settings = benchmarkSettings(options.settings ?? {});
   const wishes = withCores(options.wishes, options.cpus);
   const engine = await findEngine();
-  const local = isLocalEngine(engine.info.containerRuntime.host);
-  if (wishes.network === 'host' && !local)
-    throw new UsageError('--network host: the engine runs on another machine; leave it out');
+  const place = await placeOf(engine);
+  if (wishes.network === 'host' && (!place.local || place.rootless))
+    throw new UsageError(
+      `--network host: the engine ${place.local ? 'is rootless: it has a network of its own' : 'runs on another machine'}; leave it out`,
+    );
   const name = imageFor(wishes, options.version ?? DEFAULT_MAJOR);
   const image = await ensureImage(engine, name, options.onFetch ?? (() => undefined));
   signal?.throwIfAborted();
@@ -61,20 +63,33 @@ export async function startContainer(options: ContainerOptions): Promise<Postgre
   let disposal: Promise<void> | undefined;
   const dispose = (): Promise<void> => {
     disposal ??= (async () => {
-      // An engine that has gone took the container along, or will be asked by the next run's sweep.
-      await removeServer(engine, serverId).catch(() => undefined);
-      watchdog.dismiss();
+      try {
+        await removeServer(engine, serverId);
+        watchdog.dismiss();
+      } catch {
+        // The watchdog tries again when this process has gone, and after it the next run's sweep.
+      }
     })();
     return disposal;
   };
   try {
     const password = randomBytes(24).toString('base64url');
-    const wanted: Launch = { engine, image, wishes, settings, password, local, signal };
+    const wanted: Launch = {
+      engine,
+      image,
+      wishes,
+      settings,
+      asked: options.settings,
+      password,
+      place,
+      signal,
+    };
     const running = await launch(wanted, serverId);
     signal?.throwIfAborted();
     const facts = await prepareTemplate(running.admin, options.extensions);
     checkVersion(facts, image, options.version);
     const server = await serverOf(running, { engine, image, wishes, facts }, dispose);
+    if (!(await copiesItself(running.container, facts.version))) return server;
     return {
       ...server,
       openStandby: (wish) => startContainerStandby({ launch: wanted, running, serverId }, wish),
@@ -95,7 +110,7 @@ function withCores(wishes: ContainerWishes, cpus: readonly number[] | undefined)
 function checkVersion({ version }: TemplateFacts, image: ImageFacts, asked: string | undefined): void {
   if (asked === undefined || version.split('.')[0] === asked) return;
   throw new UsageError(
-    `image ${image.name} is PostgreSQL ${version}, and --pg says ${asked}: leave --pg out, or put {pg} where the image's name has its version`,
+    `image ${image.name} is PostgreSQL ${version}, and --pg says ${asked}: put {pg} where the image's name has its version, or leave --pg out`,
   );
 }
 
@@ -132,6 +147,7 @@ async function serverOf(
     ...(cpuUs && { cpuUs }),
     ...(processes && { processes }),
     openDatabase: (label) => createCellDatabase(admin, label),
+    throttling: () => throttlingOf(container).catch(() => undefined),
     whyGone: () => whyGone(container, running.log, described.engine),
     [Symbol.asyncDispose]: dispose,
   };
@@ -153,6 +169,7 @@ async function factsOf({ container, route }: Running, of: Description): Promise<
     engine: String(info.ServerVersion),
     storageDriver: String(info.Driver),
     storage: storage.kind,
+    ...(storage.kind === 'tmpfs' && storage.bytes !== undefined ? { storageBytes: storage.bytes } : {}),
     route,
     ...(limits === undefined ? {} : { limits }),
   };

@@ -22,9 +22,9 @@ exec "$@"
  */
 export function guardContainers(serverId: string): ContainerWatchdog {
   const removal = fileURLToPath(import.meta.resolve('./removal.ts'));
-  const words = [process.execPath, '--import', import.meta.resolve('tsx'), removal, serverId];
+  // As this process reads TypeScript, whichever way that is.
+  const words = [process.execPath, ...process.execArgv, removal, serverId];
   const child = spawn('/bin/sh', ['-c', WATCHDOG, 'claimbench-watchdog', ...words], {
-    cwd: '/',
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
