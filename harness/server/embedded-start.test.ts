@@ -32,7 +32,7 @@ async function leftovers(): Promise<readonly string[]> {
 describe('a start that fails', () => {
   test('says which setting the server refused, and leaves nothing', async () => {
     await assert.rejects(startEmbedded({ settings: { no_such_setting: '1' } }), (error: unknown) => {
-      assert.ok(error instanceof RuntimeFailure);
+      assert.ok(error instanceof UsageError);
       assert.match(error.message, /no_such_setting/);
       assert.doesNotMatch(error.message, /\n/);
       return true;
