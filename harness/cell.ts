@@ -135,8 +135,9 @@ async function measure(
   const sessions = await counting.stop();
   context.onProgress(progress(plan, 'checking'));
   // Before the server is looked at: a pooler's connections to it outlive the agents.
-  const load = withReport(run, await topology.end());
-  const server = await watch.end(load.startUs, load.endUs);
+  const ran = withReport(run, await topology.end());
+  const server = await watch.end(ran.startUs, ran.endUs);
+  const load = withReport(ran, { failures: server.failures, notes: [] });
   const stored = database === undefined ? undefined : await readStored(database);
   const ledger = new Ledger(load.keys, scenario.preloadJobs, load.startUs);
   for (const file of load.ledgerFiles) ledger.readFile(file.path, file.agent);

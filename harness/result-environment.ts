@@ -33,7 +33,10 @@ const serverFields = {
   kind: z.string(),
   description: z.string(),
   version: z.string(),
-  /** Settings that decide figures (durability, memory, WAL, vacuum, planner), as the server reports them. */
+  /**
+   * As the server reports them: those that decide figures (durability, memory, WAL, vacuum, planner), and every other that
+   * was given a value apart from its default.
+   */
   settings: z.record(z.string(), z.string()),
   /** fsync, synchronous_commit and full_page_writes are all on, and the data folder does not lie in memory. */
   durable: z.boolean(),

@@ -36,7 +36,7 @@ export function undurable(environment: Environment): readonly ServerOfRun[] {
   return serversOf(environment).filter((one) => !one.durable);
 }
 
-/** A setting that is not the same on all servers; a value is absent where the version does not know the setting. */
+/** A setting that is not the same on all servers; a value is absent where the version does not know the setting, or runs it at its default. */
 export type SettingApart = { readonly name: string; readonly values: readonly (string | undefined)[] };
 
 /** By name, values in the order of the servers. The version is no setting of theirs. */
@@ -48,10 +48,10 @@ export function settingsApart(servers: readonly ServerOfRun[]): SettingApart[] {
     .filter(({ values }) => new Set(values).size > 1);
 }
 
-/** `data_checksums (off, on), io_method (not there, worker)`. */
+/** `data_checksums (off, on), io_method (not reported, worker)`. */
 export function settingsText(apart: readonly SettingApart[]): string {
   return apart
-    .map(({ name, values }) => `${name} (${values.map((value) => value ?? 'not there').join(', ')})`)
+    .map(({ name, values }) => `${name} (${values.map((value) => value ?? 'not reported').join(', ')})`)
     .join(', ');
 }
 

@@ -46,6 +46,10 @@ test('each thing that decides figures is named with both its values', () => {
     [{ server: { ...one.server, version: '14.1' } }, /^PostgreSQL: 18\.4 and 14\.1$/],
     [{ server: { ...one.server, durable: false } }, /^durable: yes and no$/],
     [
+      { server: { ...one.server, extensions: { pg_cron: '1.6', hstore: '1.8' } } },
+      /^extensions: none and hstore 1\.8, pg_cron 1\.6$/,
+    ],
+    [
       { server: { ...one.server, settings: { ...one.server.settings, shared_buffers: '2GB' } } },
       /^shared_buffers: 1GB and 2GB$/,
     ],

@@ -46,6 +46,7 @@ function serverDifferences(a: Environment['server'], b: Environment['server']): 
     ...differing('kind of server', a.kind, b.kind),
     ...differing('PostgreSQL', a.version, b.version),
     ...differing('durable', yes(a.durable), yes(b.durable)),
+    ...differing('extensions', extensionsText(a), extensionsText(b)),
     // Which image and where its data lay, not its name: a tag is moved.
     ...differing('image', a.container?.imageId ?? 'none', b.container?.imageId ?? 'none'),
     ...differing('Docker', a.container?.engine ?? 'none', b.container?.engine ?? 'none'),
@@ -59,6 +60,11 @@ function serverDifferences(a: Environment['server'], b: Environment['server']): 
         : differing(name, a.settings[name] ?? 'not reported', b.settings[name] ?? 'not reported'),
     ),
   ];
+}
+
+function extensionsText({ extensions = {} }: Environment['server']): string {
+  const each = Object.entries(extensions).map(([name, version]) => `${name} ${version}`);
+  return each.length === 0 ? 'none' : each.toSorted().join(', ');
 }
 
 function storageText({ container }: Environment['server']): string {

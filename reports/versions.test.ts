@@ -131,7 +131,7 @@ test('findings name what differs, the server that is not durable, and the one th
       .join('\n');
   assert.match(
     texts(result),
-    /^PostgreSQL 14\.1 and 18\.1 differ in 2 settings too: data_checksums \(off, on\), io_method \(not there, worker\)\./m,
+    /^PostgreSQL 14\.1 and 18\.1 differ in 2 settings too: data_checksums \(off, on\), io_method \(not reported, worker\)\./m,
   );
   assert.doesNotMatch(texts(result), /durable|incomplete/);
   const servers = (result.environment.servers ?? []).map((one) => ({ ...one, durable: one.label !== '18' }));

@@ -76,7 +76,7 @@ function rolesOf(
 export function withoutReading(server: ServerAccount, load: Load, read: ServerReadings): ServerAccount {
   const own = sessionReports(load).reduce((sum, one) => sum + one.ownCommits, read.sessions?.ownCommits ?? 0);
   const { spent } = server;
-  return spent === undefined
+  return spent?.commits === undefined
     ? server
     : { ...server, spent: { ...spent, commits: Math.max(0, spent.commits - own) } };
 }

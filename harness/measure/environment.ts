@@ -11,43 +11,10 @@ import { errorCode } from '../errors.ts';
 import type { Priority } from '../load/priority.ts';
 import type { Pinning } from '../pinning.ts';
 import type { Environment } from '../result.ts';
-import { withConnection } from '../server/connect.ts';
 import { liesInMemory } from '../server/in-memory.ts';
 import type { ConnectionSettings, PostgresServer } from '../server/server.ts';
 import type { MachineAtStart } from './machine.ts';
-
-/** Settings that decide figures. Those that a version does not know are left out. */
-const SETTINGS = [
-  ...['fsync', 'synchronous_commit', 'full_page_writes', 'synchronous_standby_names', 'wal_sync_method'],
-  ...['wal_level', 'wal_compression', 'wal_buffers', 'wal_log_hints', 'commit_delay', 'commit_siblings'],
-  ...['max_wal_size', 'min_wal_size', 'checkpoint_timeout', 'checkpoint_completion_target', 'data_checksums'],
-  ...[
-    'shared_buffers',
-    'work_mem',
-    'maintenance_work_mem',
-    'effective_cache_size',
-    'huge_pages',
-    'block_size',
-  ],
-  ...[
-    'max_connections',
-    'autovacuum',
-    'autovacuum_naptime',
-    'autovacuum_max_workers',
-    'autovacuum_vacuum_threshold',
-  ],
-  ...['autovacuum_vacuum_scale_factor', 'autovacuum_vacuum_cost_delay', 'autovacuum_vacuum_cost_limit'],
-  ...[
-    'bgwriter_delay',
-    'io_method',
-    'effective_io_concurrency',
-    'random_page_cost',
-    'jit',
-    'plan_cache_mode',
-  ],
-  ...['default_transaction_isolation', 'track_io_timing', 'compute_query_id', 'shared_preload_libraries'],
-  ...['server_encoding', 'lc_collate', 'server_version', 'ssl'],
-] as const;
+import { readSettings } from './settings-in-force.ts';
 
 /** Fixed work for the clock of the disk: enough for a stable median, short on a slow disk. */
 const FSYNC_WRITES = 40;
@@ -171,27 +138,6 @@ export function isDurable(settings: Readonly<Record<string, string>>): boolean {
     settings['full_page_writes'] === 'on' &&
     ['on', 'local', 'remote_write', 'remote_apply'].includes(settings['synchronous_commit'] ?? '')
   );
-}
-
-async function readSettings(
-  connection: ConnectionSettings,
-  missing: string[],
-): Promise<Record<string, string>> {
-  const client = { applicationName: 'claimbench environment' };
-  const rows = await withConnection(connection, client, async (client) => {
-    // current_setting shows the unit (256MB), which the view's number of blocks does not.
-    const result = await client.query<{ name: string; value: string }>(
-      `SELECT name, current_setting(name) AS value FROM pg_settings WHERE name = ANY ($1::text[]) ORDER BY name`,
-      [SETTINGS],
-    );
-    return result.rows;
-  });
-  const settings = Object.fromEntries(rows.map(({ name, value }) => [name, value]));
-  // The view hides what only superusers may see.
-  if (settings['shared_preload_libraries'] === undefined) {
-    missing.push('shared_preload_libraries: the role is not a member of pg_read_all_settings');
-  }
-  return settings;
 }
 
 /** Median of an 8 KiB write with fdatasync, the way a commit reaches the WAL, in µs. */

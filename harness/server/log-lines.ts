@@ -25,5 +25,7 @@ export function refusedSetting(
 ): UsageError | undefined {
   const [, why, name = ''] = REFUSED.exec(log) ?? [];
   if (why === undefined || settings === undefined || !(name.toLowerCase() in settings)) return undefined;
-  return new UsageError(`--setting ${name}: ${oneLine(why.replace(/ in file ".*" line \d+/, ''))}; correct it or leave it out`);
+  return new UsageError(
+    `--setting ${name}: ${oneLine(why.replace(/ in file ".*" line \d+/, ''))}; correct it or leave it out`,
+  );
 }

@@ -41,8 +41,8 @@ export interface CostSnapshot extends Amounts {
   readonly missing: readonly string[];
 }
 
-/** What was spent between two snapshots; never negative. `walFpiBytes` is at most `walBytes`. */
-export interface CostDifference extends Amounts {
+/** What was spent between two snapshots; never negative, absent where a counter fell. `walFpiBytes` is at most `walBytes`. */
+export interface CostDifference extends Partial<Amounts> {
   readonly missing: readonly string[];
 }
 
@@ -192,29 +192,41 @@ interface Buffers {
  * the load's.
  */
 export function costsBetween(before: CostSnapshot, after: CostSnapshot, samplerCommits = 0): CostDifference {
-  // A counter that was reset, or whose table was dropped meanwhile, goes back; nothing was spent less than not at all.
-  const rise = (from: number, to: number) => Math.max(0, to - from);
-  const walBytes = rise(before.walBytes, after.walBytes);
+  const fell: string[] = [];
+  // A counter that was reset, or whose table was dropped meanwhile, goes back: what was spent is not known then, and not 0.
+  const rise = (name: keyof Amounts, own = 0): number | undefined => {
+    const from = before[name];
+    const to = after[name];
+    if (from === undefined || to === undefined) return undefined;
+    if (to < from) fell.push(`${COUNTER_WORDS[name]}: the counter fell while the load ran`);
+    return to < from ? undefined : Math.max(0, to - from - own);
+  };
+  const amounts: { -readonly [name in keyof Amounts]?: number } = {};
+  for (const name of COUNTERS) {
+    const spent = rise(name, name === 'commits' ? samplerCommits : 0);
+    if (spent !== undefined) amounts[name] = spent;
+  }
+  if (amounts.walFpiBytes !== undefined && amounts.walBytes !== undefined)
+    amounts.walFpiBytes = Math.min(amounts.walBytes, amounts.walFpiBytes);
   const evicted =
     after.evictions > before.evictions
       ? ['buffers of some statements: pg_stat_statements.max was too small']
       : [];
-  return {
-    walBytes,
-    walFpiBytes: Math.min(walBytes, rise(before.walFpiBytes, after.walFpiBytes)),
-    commits: rise(before.commits + samplerCommits, after.commits),
-    ...(before.buffers === undefined || after.buffers === undefined
-      ? {}
-      : { buffers: rise(before.buffers, after.buffers) }),
-    deadTuples: rise(before.deadTuples, after.deadTuples),
-    updates: rise(before.updates, after.updates),
-    hotUpdates: rise(before.hotUpdates, after.hotUpdates),
-    ...(before.serverCpuUs === undefined || after.serverCpuUs === undefined
-      ? {}
-      : { serverCpuUs: rise(before.serverCpuUs, after.serverCpuUs) }),
-    missing: [...new Set([...before.missing, ...after.missing, ...evicted])],
-  };
+  return { ...amounts, missing: [...new Set([...before.missing, ...after.missing, ...fell, ...evicted])] };
 }
+
+/** What a counter is called in a note. */
+const COUNTER_WORDS: Readonly<Record<keyof Amounts, string>> = {
+  walBytes: 'WAL',
+  walFpiBytes: 'full-page images',
+  commits: 'commits',
+  buffers: 'buffers',
+  deadTuples: 'dead tuples',
+  updates: 'updates',
+  hotUpdates: 'HOT updates',
+  serverCpuUs: 'server CPU',
+};
+const COUNTERS = Object.keys(COUNTER_WORDS) as readonly (keyof Amounts)[];
 
 /** Sessions of the harness that stay or come and go, and report next to nothing. */
 const HARNESS_SESSIONS = [

@@ -158,12 +158,11 @@ export function countersBetween(
   };
 }
 
-/** A counter that was reset meanwhile goes back: nothing rose by less than nothing. */
+/** Undefined when a counter fell: it was reset meanwhile, and by how much the others rose since is not the load's. */
 function rise(before: Numbers | undefined, after: Numbers | undefined): Numbers | undefined {
   if (before === undefined || after === undefined) return undefined;
-  return Object.fromEntries(
-    Object.entries(after).map(([name, value]) => [name, Math.max(0, value - (before[name] ?? 0))]),
-  );
+  const rows = Object.entries(after).map(([name, value]) => [name, value - (before[name] ?? 0)] as const);
+  return rows.some(([, risen]) => risen < 0) ? undefined : Object.fromEntries(rows);
 }
 
 const get = (numbers: Numbers, name: string): number => numbers[name] ?? 0;

@@ -15,6 +15,7 @@ import {
   resetStatistics,
   waitForQuiet,
 } from './server-costs.ts';
+import { lifeBroken, readLife, type ServerLife } from './server-life.ts';
 import { ServerTelemetry } from './telemetry.ts';
 import { type Ahead, beginSegments, bytesAhead } from './wal-ahead.ts';
 
@@ -26,6 +27,8 @@ const THROTTLED_NOTE = 0.01;
 export interface ServerAccount {
   readonly spent: CostDifference | undefined;
   readonly notes: readonly string[];
+  /** What makes the cell void, one line each: the server did not live through the load. */
+  readonly failures: readonly string[];
   readonly telemetry: Telemetry | undefined;
   samples(cell: string): Sample[];
 }
@@ -50,6 +53,8 @@ export class ServerWatch implements AsyncDisposable {
   #throttledBefore: Throttling | undefined;
   readonly #notes = new Set<string>();
   #before: CostSnapshot | undefined;
+  /** As it was once the statistics had been reset. */
+  #life: ServerLife | undefined;
   #samplerCommits = 0;
   /** Bytes of WAL that lay ready for the load; absent where the server is not the harness's. */
   #walAhead: number | undefined;
@@ -85,6 +90,7 @@ export class ServerWatch implements AsyncDisposable {
     // Before the checkpoint, which recycles what was begun.
     if (ahead !== undefined) await this.#wal((session) => beginSegments(session, ahead, this.#dataDirectory));
     for (const note of await resetStatistics(this.#watched, this.#ownServer)) this.#notes.add(note);
+    this.#life = await inOwnSession(this.#watched, readLife);
     await this.#wal(async (session) => {
       this.#walAhead = await bytesAhead(session);
     });
@@ -109,17 +115,20 @@ export class ServerWatch implements AsyncDisposable {
   async end(startUs: number, endUs: number): Promise<ServerAccount> {
     const telemetry = this.#telemetry;
     if (this.#watched === undefined || telemetry === undefined) {
-      return { spent: undefined, notes: [], telemetry: undefined, samples: () => [] };
+      return { spent: undefined, notes: [], failures: [], telemetry: undefined, samples: () => [] };
     }
     await telemetry.stop();
     await this.#quiet();
     const after = await readCosts(this.#watched, this.#cpuUs);
+    const broken = this.#life && lifeBroken(this.#life, await inOwnSession(this.#watched, readLife));
     const spent =
-      this.#before && costsBetween(this.#before, after, telemetry.commits() - this.#samplerCommits);
+      broken === undefined && this.#before !== undefined
+        ? costsBetween(this.#before, after, telemetry.commits() - this.#samplerCommits)
+        : undefined;
     for (const note of throttlingNotes(this.#throttledBefore, await this.#throttling?.()))
       this.#notes.add(note);
-    const told = await telemetry.after(endUs - startUs);
-    if (spent !== undefined && this.#walAhead !== undefined && spent.walBytes > this.#walAhead)
+    const told = await telemetry.after(endUs - startUs, broken === undefined);
+    if (spent?.walBytes !== undefined && this.#walAhead !== undefined && spent.walBytes > this.#walAhead)
       this.#notes.add(
         `${megabytes(spent.walBytes)} of WAL were written and ${megabytes(this.#walAhead)} lay ready: the server may have created segments under the load, while commits waited`,
       );
@@ -128,6 +137,7 @@ export class ServerWatch implements AsyncDisposable {
     return {
       spent,
       notes: [...this.#notes],
+      failures: broken === undefined ? [] : [broken],
       telemetry: told,
       samples: (cell) =>
         readings.map(({ atUs, ...reading }) => sampleOf(cell, (atUs - startUs) / 1e6, reading)),
@@ -200,16 +210,20 @@ export function costPerJob(
 ): Cell['cost'] {
   const { spent } = account;
   if (spent === undefined || settled === 0) return undefined;
-  const perJob = (amount: number): number => round(amount / settled);
+  const { walBytes, walFpiBytes, updates, hotUpdates } = spent;
+  const perJob = (name: keyof NonNullable<Cell['cost']>, amount: number | undefined) =>
+    amount === undefined ? {} : { [name]: round(amount / settled) };
   return {
-    walBytesPerJob: perJob(spent.walBytes),
-    ...(spent.walBytes === 0 ? {} : { walFullPageImageShare: round(spent.walFpiBytes / spent.walBytes) }),
-    commitsPerJob: perJob(spent.commits),
-    ...(roundTrips === undefined ? {} : { roundTripsPerJob: perJob(roundTrips) }),
-    ...(spent.buffers === undefined ? {} : { buffersPerJob: perJob(spent.buffers) }),
-    deadTuplesPerJob: perJob(spent.deadTuples),
-    ...(spent.updates === 0 ? {} : { hotUpdateRatio: round(spent.hotUpdates / spent.updates) }),
-    ...(spent.serverCpuUs === undefined ? {} : { serverCpuUsPerJob: perJob(spent.serverCpuUs) }),
+    ...perJob('walBytesPerJob', walBytes),
+    ...(walBytes && walFpiBytes !== undefined
+      ? { walFullPageImageShare: round(walFpiBytes / walBytes) }
+      : {}),
+    ...perJob('commitsPerJob', spent.commits),
+    ...perJob('roundTripsPerJob', roundTrips),
+    ...perJob('buffersPerJob', spent.buffers),
+    ...perJob('deadTuplesPerJob', spent.deadTuples),
+    ...(updates && hotUpdates !== undefined ? { hotUpdateRatio: round(hotUpdates / updates) } : {}),
+    ...perJob('serverCpuUsPerJob', spent.serverCpuUs),
     ...(preload.walBytes === undefined || preload.jobs === 0
       ? {}
       : { preloadWalBytesPerJob: round(preload.walBytes / preload.jobs) }),

@@ -78,14 +78,19 @@ export class ServerTelemetry implements AsyncDisposable {
     await this.#sampler?.[Symbol.asyncDispose]();
   }
 
-  /** Reads counters and storage once more, when the costs have been read. `loadUs` is how long the load took. */
-  async after(loadUs: number): Promise<Telemetry> {
+  /**
+   * Reads counters and storage once more, when the costs have been read. `loadUs` is how long the load took; `comparable`
+   * is false when the server's counters began anew meanwhile.
+   */
+  async after(loadUs: number, comparable: boolean): Promise<Telemetry> {
     let counters = {};
-    await this.#attempt('counters', async () => {
-      const after = await readCounters(this.#watched, 'after');
-      for (const one of after.missing) this.#missing.add(one);
-      if (this.#before !== undefined) counters = countersBetween(this.#before, after);
-    });
+    if (!comparable) this.#missing.add('server telemetry: counters: they began anew while the load ran');
+    else
+      await this.#attempt('counters', async () => {
+        const after = await readCounters(this.#watched, 'after');
+        for (const one of after.missing) this.#missing.add(one);
+        if (this.#before !== undefined) counters = countersBetween(this.#before, after);
+      });
     await this.storage('after');
     const pids = this.#sampler?.backendPids ?? [];
     const waits = lockWaitsOf(this.readings);

@@ -96,7 +96,7 @@ test('a base of the user’s choice meets what shares its contender or its versi
 test('what the servers are set to besides is a caveat of verdicts across versions, and of no others', async (t) => {
   const { dir } = await grid(t);
   const says =
-    /PostgreSQL 14\.1 and 18\.1 differ in settings too: data_checksums \(off, on\), io_method \(not there, worker\)\./;
+    /PostgreSQL 14\.1 and 18\.1 differ in settings too: data_checksums \(off, on\), io_method \(not reported, worker\)\./;
   assert.match((await compareBundles(request(dir))).caveats.join('\n'), says);
   const asked = { baseContender: 'a on 14', headContenders: ['b on 14'] };
   assert.doesNotMatch((await compareBundles(request(dir, asked))).caveats.join('\n'), /settings/);

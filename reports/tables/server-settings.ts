@@ -1,4 +1,4 @@
-// How was each server set? What it reports of the settings that decide figures, and where versions differ.
+// How was each server set? The settings that decide figures, all others apart from their defaults, and where versions differ.
 
 import type { RunResult } from '../../harness/result.ts';
 import { ABSENT, plural } from '../render/format.ts';
@@ -31,7 +31,8 @@ export function serverTable({ environment }: RunResult): Table {
 
 function settingCell({ settings }: ServerOfRun, name: string, differs: boolean): TableCell {
   const value = settings[name];
-  if (value === undefined) return { text: ABSENT, hint: 'this version has no such setting, or hides it' };
+  if (value === undefined)
+    return { text: ABSENT, hint: 'at its default, or this version has no such setting, or hides it' };
   if (DURABILITY.has(name) && value === 'off') return { text: value, tone: 'bad' };
   return { text: value, ...(differs ? { tone: 'warn' as const } : {}) };
 }
@@ -40,6 +41,6 @@ const DURABILITY = new Set(['fsync', 'synchronous_commit', 'full_page_writes']);
 
 function differenceNote(count: number): string {
   return count === 0
-    ? 'All servers are set alike.'
-    : `${plural(count, 'setting')} above the others ${count === 1 ? 'is' : 'are'} not the same on all servers: by another default, or since a version lacks one.`;
+    ? 'All servers are set alike, in the settings above.'
+    : `${plural(count, 'setting')} above the others ${count === 1 ? 'is' : 'are'} not the same on all servers: by another default, by what the server was given, or since a version lacks one.`;
 }
