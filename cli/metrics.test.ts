@@ -145,8 +145,10 @@ test('counters never fall over a run, agree with the bundle after each cell, and
   assert.ok(scrapes.some((s) => total(s, 'claimbench_cell_info', { stage: 'running' }) === 1));
   for (const cell of cells) assert.ok(cell.jobs.settled > 0, 'something was settled at all');
   const port = /:(\d+)\/metrics/.exec(stderr)?.[1];
-  for (const cell of cells)
+  for (const cell of cells) {
     assert.ok(cell.notes.includes(`live metrics were served on port ${port} while it ran`));
+    assert.equal(cell.parameters['metrics'], true, 'for whoever compares it');
+  }
 });
 
 function assertAgrees(scrape: Exposed, cells: RunResult['cells']): void {

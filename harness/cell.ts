@@ -128,14 +128,15 @@ async function measure(
       beforeStart: async () => {
         await watch.begin();
         counting.start();
-        topology.begin();
+        await topology.begin();
       },
+      onLoadOver: () => topology.loadOver(),
     }),
   );
   const sessions = await counting.stop();
   context.onProgress(progress(plan, 'checking'));
   // Before the server is looked at: a pooler's connections to it outlive the agents.
-  const ran = withReport(run, await topology.end());
+  const ran = withReport(run, await topology.end(run.startUs));
   const server = await watch.end(ran.startUs, ran.endUs);
   const load = withReport(ran, { failures: server.failures, notes: [] });
   const stored = database === undefined ? undefined : await readStored(database);

@@ -93,7 +93,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     of: cells.length,
   };
   for (const planned of cells) {
-    const outcome = withMetricsNote(await one(planned, result.cells, measuring), options.metrics?.port);
+    const outcome = withMetricsMark(await one(planned, result.cells, measuring), options.metrics?.port);
     if (outcome === 'aborted') {
       options.metrics?.live.dropped();
       break;
@@ -195,15 +195,16 @@ function lossText({ description, reason }: LostServer): string {
   return `the server was lost (${description}): ${reason}`;
 }
 
-/** Who reads a figure shall know that something else asked for readings meanwhile. */
-function withMetricsNote(
+/** Who reads a figure, or compares it, shall know that agents listened for something else meanwhile. */
+function withMetricsMark(
   outcome: CellOutcome | 'aborted',
   port: number | undefined,
 ): CellOutcome | 'aborted' {
   if (outcome === 'aborted' || port === undefined) return outcome;
   const { cell } = outcome;
   const note = `live metrics were served on port ${port} while it ran`;
-  return { ...outcome, cell: { ...cell, notes: [...cell.notes, note] } };
+  const parameters = { ...cell.parameters, metrics: true };
+  return { ...outcome, cell: { ...cell, parameters, notes: [...cell.notes, note] } };
 }
 
 function medianSettled(done: readonly Cell[], scenario: string, contender: string): number | undefined {

@@ -54,8 +54,7 @@ class Agent {
     const { role } = this.#assignment;
     if (role.kind === 'producer') {
       this.#alarm = await openAlarm(role.pacing, (error) => this.#note(error));
-      const producer = await this.#contender.openProducer(role.connections);
-      this.#producer = this.#latencies?.observeProducer(producer) ?? producer;
+      this.#producer = await this.#contender.openProducer(role.connections);
       if (role.priority === 'realtime')
         makeUrgent([process.pid, ...(this.#alarm.thread === undefined ? [] : [this.#alarm.thread])]);
     }
@@ -107,6 +106,7 @@ class Agent {
     const alarm = this.#alarm;
     if (producer === undefined || alarm === undefined) throw new Error('started before it was ready');
     const { payloadBytes, priorities, delaysMs } = this.#assignment;
+    const latencies = this.#latencies;
     const produced = produce({
       role,
       producer,
@@ -118,6 +118,7 @@ class Agent {
       alarm,
       signal: this.#abort.signal,
       onError: (error) => this.#note(error),
+      ...(latencies === undefined ? {} : { onEnqueued: (latencyUs) => latencies.enqueued(latencyUs) }),
     });
     this.#producing = produced.then(
       () => {

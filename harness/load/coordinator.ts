@@ -41,6 +41,8 @@ export interface LoadOptions {
   readonly onProgress: (progress: Omit<CellProgress, 'plan'>) => void;
   /** Called when every agent is ready and idle, last before the load. */
   readonly beforeStart: () => Promise<void>;
+  /** Called once the last phase is over, or a drain's backlog done, before the queue may settle down; nobody waits for it. */
+  readonly onLoadOver?: () => void;
 }
 
 /** What a load leaves behind. Instants in µs of the machine's clock. */
@@ -157,6 +159,7 @@ export class LoadRun implements AsyncDisposable {
     });
     const openLoop = this.#producers().length > 0;
     await this.#wait(options, 'running', loadEndUs, () => !openLoop && this.#allFinished());
+    options.onLoadOver?.();
     if (!openLoop) return;
     await this.#within(STOP_DEADLINE_MS, Promise.all(this.#producers().map((p) => p.produced())));
     const settleEndUs = nowUs() + scenario.settleWithinSeconds * 1e6;

@@ -1,11 +1,11 @@
-// Does a producer count the enqueues that find all of its connections busy?
+// Does a producer count the enqueues that find its connections busy, and tell of one only once the ledger holds it?
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { LedgerWriter } from '../measure/ledger-writer.ts';
+import { LedgerWriter, RECORD, RECORD_BYTES } from '../measure/ledger-writer.ts';
 import { type AgentCounters, newCounters } from '../measure/recorder.ts';
 import { openAlarm } from './alarm.ts';
 import { nowUs } from './clock.ts';
@@ -15,7 +15,11 @@ import { produce } from './producing.ts';
 import { Workload } from './workload.ts';
 
 /** 20 jobs, none of which is answered before the last one is sent. */
-async function produced(t: TestContext, connections: number): Promise<AgentCounters> {
+async function produced(
+  t: TestContext,
+  connections: number,
+  onEnqueued?: (latencyUs: number, ledgerSoFar: Buffer) => void,
+): Promise<AgentCounters> {
   const path = mkdtempSync(join(tmpdir(), 'claimbench-producing-'));
   t.after(() => rmSync(path, { recursive: true, force: true }));
   using ledger = new LedgerWriter(join(path, 'ledger'));
@@ -58,6 +62,14 @@ async function produced(t: TestContext, connections: number): Promise<AgentCount
     startUs: nowUs(),
     signal: AbortSignal.timeout(10_000),
     onError: () => undefined,
+    ...(onEnqueued === undefined
+      ? {}
+      : {
+          onEnqueued: (latencyUs) => {
+            ledger.flush();
+            onEnqueued(latencyUs, readFileSync(join(path, 'ledger')));
+          },
+        }),
   });
   return counters;
 }
@@ -66,4 +78,16 @@ test('an enqueue beyond the producer’s connections waits in its pool, and is c
   assert.deepEqual(await produced(t, 2), { ...newCounters(), sent: 20, poolWaits: 18, enqueued: 20 });
   assert.deepEqual(await produced(t, 19), { ...newCounters(), sent: 20, poolWaits: 1, enqueued: 20 });
   assert.deepEqual(await produced(t, 20), { ...newCounters(), sent: 20, poolWaits: 0, enqueued: 20 });
+});
+
+test('a confirmed enqueue is told of behind its record, with the very instants of it', async (t) => {
+  const told: number[] = [];
+  await produced(t, 20, (latencyUs, ledgerSoFar) => {
+    const last = ledgerSoFar.subarray(-RECORD_BYTES);
+    assert.equal(last[0], RECORD.enqueueDone);
+    assert.equal(last.readUInt32LE(4), told.length, 'of this job, not of one before');
+    assert.equal(latencyUs, last.readDoubleLE(8) - last.readDoubleLE(16));
+    told.push(latencyUs);
+  });
+  assert.equal(told.length, 20);
 });

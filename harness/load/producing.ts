@@ -27,6 +27,8 @@ export interface Producing {
   readonly alarm: Alarm;
   readonly signal: AbortSignal;
   readonly onError: (error: unknown) => void;
+  /** Told of each confirmed enqueue, from sent to confirmed in µs, once the ledger holds it. */
+  readonly onEnqueued?: (latencyUs: number) => void;
 }
 
 /**
@@ -146,8 +148,10 @@ class Sending {
       const sent = eligibility === undefined ? job : { ...job, runAtMs: eligibility.runAtMs };
       const holdMs = this.#takeHoldMs(intendedUs);
       await (holdMs === undefined ? producer.enqueue(sent) : producer.enqueueLate?.(sent, holdMs));
-      ledger.append(RECORD.enqueueDone, 0, 0, key, nowUs(), sentUs, 0);
+      const doneUs = nowUs();
+      ledger.append(RECORD.enqueueDone, 0, 0, key, doneUs, sentUs, 0);
       counters.enqueued += 1;
+      this.#options.onEnqueued?.(doneUs - sentUs);
     } catch (error) {
       ledger.append(RECORD.enqueueDone, refused(error) ? 1 : 2, 0, key, nowUs(), sentUs, 0);
       counters.enqueueFailed += 1;

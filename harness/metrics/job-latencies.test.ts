@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ConsumerEvents, Producer } from '../contender.ts';
+import type { ConsumerEvents } from '../contender.ts';
 import type { Buckets } from './buckets.ts';
 import { JobLatencies } from './job-latencies.ts';
 
@@ -95,34 +95,12 @@ test('the recorder comes first: its instants hold none of our work', () => {
   assert.equal(of(latencies.told().service).count, 1);
 });
 
-test('enqueues are timed where they are confirmed; the caller gets the very promise, and a refusal is its own', async () => {
-  const { clock, latencies } = listening();
-  const answers = [
-    Promise.withResolvers<void>(),
-    Promise.withResolvers<void>(),
-    Promise.withResolvers<void>(),
-  ];
-  let asked = 0;
-  const next = (): Promise<void> => answers[asked++]?.promise ?? Promise.reject(new Error('too many'));
-  const producer: Producer = { enqueue: next, enqueueLate: next, async [Symbol.asyncDispose]() {} };
-  const timed = latencies.observeProducer(producer);
-  const job = { key: 0, priority: 0, payload: { k: 0, t: 0, pad: '' } };
-  const sent = timed.enqueue(job);
-  assert.equal(sent, answers[0]?.promise);
-  const late = timed.enqueueLate?.(job, 5);
-  const refused = timed.enqueue(job);
-  clock.us += 700;
-  answers[0]?.resolve();
-  await sent;
-  clock.us += 300;
-  answers[1]?.resolve();
-  await late;
-  answers[2]?.reject(new Error('no'));
-  await assert.rejects(refused, /no/);
-  assert.deepEqual(of(latencies.told().enqueue), { count: 2, sumUs: 1_700 });
-  const { enqueueLate, ...without } = producer;
-  assert.equal(latencies.observeProducer(without).enqueueLate, undefined);
-  assert.equal(enqueueLate, next);
+test('an enqueue counts with the latency that it is told with', () => {
+  const { latencies } = listening();
+  latencies.enqueued(700);
+  latencies.enqueued(1_000);
+  const { enqueue, pickup } = latencies.told();
+  assert.deepEqual([of(enqueue), of(pickup).count], [{ count: 2, sumUs: 1_700 }, 0]);
 });
 
 test('told once a second at most, and at the end whatever the time', () => {

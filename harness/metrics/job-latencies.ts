@@ -1,6 +1,6 @@
 // Which latencies does one agent see as they happen? Listens in only where a run serves metrics.
 
-import type { BenchPayload, ConsumerEvents, Producer, SettleKind } from '../contender.ts';
+import type { BenchPayload, ConsumerEvents, SettleKind } from '../contender.ts';
 import type { Clock } from '../load/clock.ts';
 import { emptyLatencies, type LatencyBuckets, record } from './buckets.ts';
 import { Instants } from './instants.ts';
@@ -14,8 +14,9 @@ interface Settling {
 }
 
 /**
- * Stands between a contender and the recorder, which always comes first: what is counted here is no part of an instant
- * that the ledger keeps. Latencies are those of METHOD.md, but of every job, and only of what has ended.
+ * Stands between a contender and the recorder, which always comes first: an event's own instant is in the ledger before it is
+ * counted here, and only a later one can hold that work. Latencies are those of METHOD.md, but of every job, and only of what
+ * has ended.
  */
 export class JobLatencies {
   readonly #clock: Clock;
@@ -43,31 +44,9 @@ export class JobLatencies {
     return this.#counted;
   }
 
-  /** The same producer, whose confirmations are timed; the caller gets its very promises. */
-  observeProducer(producer: Producer): Producer {
-    const timed = (sent: Promise<void>, sentUs: number): Promise<void> => {
-      sent.then(
-        () => record(this.#counted.enqueue, this.#clock() - sentUs),
-        () => undefined,
-      );
-      return sent;
-    };
-    const { enqueueLate } = producer;
-    return {
-      enqueue: (job) => {
-        const sentUs = this.#clock();
-        return timed(producer.enqueue(job), sentUs);
-      },
-      ...(enqueueLate === undefined
-        ? {}
-        : {
-            enqueueLate: (job, holdMs) => {
-              const sentUs = this.#clock();
-              return timed(enqueueLate.call(producer, job, holdMs), sentUs);
-            },
-          }),
-      [Symbol.asyncDispose]: () => producer[Symbol.asyncDispose](),
-    };
+  /** An enqueue was confirmed; to be told once the ledger holds it, of the instants that it holds. */
+  enqueued(latencyUs: number): void {
+    record(this.#counted.enqueue, latencyUs);
   }
 
   /** A handler was given the job. */

@@ -7,6 +7,7 @@ import { nowUs } from '../load/clock.ts';
 import type { ConnectionSettings } from '../server/server.ts';
 import { ownCpuUs } from '../server/server-cpu.ts';
 import { findPgBouncer, type PgBouncer, startPgBouncer } from './pgbouncer.ts';
+import { type PoolerReading, poolerNotes } from './pooler-account.ts';
 
 const CONSOLE_TIMEOUT_MS = 5_000;
 
@@ -21,10 +22,15 @@ export interface CellPooler extends AsyncDisposable {
   effective(): Promise<Readonly<Record<string, string | number>>>;
   /** Its clients by application_name; the server sees only what it lends them. */
   clients(): Promise<ReadonlyMap<string, number>>;
-  /** To be called when the load starts. */
-  begin(): void;
-  /** To be called when the agents have gone: ends it with its connections to the server, and tells how it fared. */
-  end(): Promise<{ readonly failures: readonly string[]; readonly notes: readonly string[] }>;
+  /** To be called when the agents have connected, before the load starts. Never throws. */
+  begin(): Promise<void>;
+  /** To be called at the end of the last phase; it waits for nothing. */
+  loadOver(): void;
+  /**
+   * To be called when the agents have gone: ends it with its connections to the server, and tells how it fared under a load
+   * that started at `startUs`.
+   */
+  end(startUs: number): Promise<{ readonly failures: readonly string[]; readonly notes: readonly string[] }>;
 }
 
 /** @throws UsageError where no PgBouncer is installed, or it cannot reach the server as the address asks for. */
@@ -57,7 +63,8 @@ export async function openPooler(
 class RunningPooler implements CellPooler {
   readonly connection: ConnectionSettings;
   readonly #running: PgBouncer;
-  #start: { readonly cpuUs: number | undefined; readonly atUs: number } | undefined;
+  #before: PoolerReading | undefined;
+  #after: Promise<PoolerReading> | undefined;
 
   constructor(running: PgBouncer, connection: ConnectionSettings) {
     this.#running = running;
@@ -83,35 +90,40 @@ class RunningPooler implements CellPooler {
     return counts;
   }
 
-  begin(): void {
-    this.#start = { cpuUs: ownCpuUs(this.#running.pid), atUs: nowUs() };
+  async begin(): Promise<void> {
+    this.#before = await this.#read();
   }
 
-  async end(): Promise<{ readonly failures: readonly string[]; readonly notes: readonly string[] }> {
+  loadOver(): void {
+    this.#after = this.#read();
+  }
+
+  async end(
+    startUs: number,
+  ): Promise<{ readonly failures: readonly string[]; readonly notes: readonly string[] }> {
     if (!this.#running.alive) return { failures: ['PgBouncer ended during the load'], notes: [] };
-    const cpuUs = ownCpuUs(this.#running.pid);
-    const notes: string[] = [];
-    if (this.#start?.cpuUs !== undefined && cpuUs !== undefined) {
-      const share = (cpuUs - this.#start.cpuUs) / (nowUs() - this.#start.atUs);
-      notes.push(
-        `PgBouncer shared the machine of the agents, and took ${Math.round(share * 100)} % of one core, of which it can use one`,
-      );
-    }
-    try {
-      const [totals] = await this.#ask('SHOW STATS_TOTALS');
-      const own = totals?.find(({ database }) => database === this.connection.database);
-      const waitedUs = Number(own?.['wait_time']);
-      if (Number.isFinite(waitedUs))
-        notes.push(`its clients waited ${(waitedUs / 1e6).toPrecision(3)} s in all for a server connection`);
-    } catch (error) {
-      notes.push(`PgBouncer did not tell how long its clients waited: ${oneLine(error)}`);
-    }
+    const after = await this.#after;
     await this.#running.stop();
-    return { failures: [], notes };
+    if (this.#before === undefined || after === undefined) return { failures: [], notes: [] };
+    return { failures: [], notes: poolerNotes(this.#before, after, startUs) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#running[Symbol.asyncDispose]();
+  }
+
+  /** Never throws: what it does not tell is a note. */
+  async #read(): Promise<PoolerReading> {
+    const reading = { atUs: nowUs(), cpuUs: ownCpuUs(this.#running.pid) };
+    try {
+      const [totals] = await this.#ask('SHOW STATS_TOTALS');
+      // A database that nobody has asked for yet is not among them.
+      const own = totals?.find(({ database }) => database === this.connection.database);
+      const waitedUs = Number(own?.['wait_time'] ?? 0);
+      return { ...reading, waitedUs: Number.isFinite(waitedUs) ? waitedUs : undefined };
+    } catch (error) {
+      return { ...reading, waitedUs: undefined, problem: oneLine(error) };
+    }
   }
 
   /** On its console, which knows the simple protocol alone and no settings of a session. All values are text. */

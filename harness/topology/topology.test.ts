@@ -108,6 +108,11 @@ describe('through a pooler', { skip: withoutPooler }, () => {
       // Its clients are counted, not what it lends them.
       assert.equal(cell.contender.effective['workerConnections'], 3);
       assert.ok(cell.notes.some((note) => /^PgBouncer shared the machine .* \d+ % of one core/.test(note)));
+      const waited = cell.notes.flatMap(
+        (note) => /^its clients waited (\S+) s in all .* under the load$/.exec(note)?.[1] ?? [],
+      );
+      assert.equal(waited.length, 1, String(cell.notes));
+      assert.ok(Number(waited[0]) >= 0, String(waited));
       assert.ok(!cell.notes.some((note) => note.startsWith('sessions that did not end')), String(cell.notes));
       assert.deepEqual(await folders(), []);
     });

@@ -52,7 +52,7 @@ export async function openTopology(
   return new CellTopology(connection, pooler, standby);
 }
 
-/** In the order of a cell: `ready` before the load, `begin` as it starts, `end` when the agents have gone. */
+/** In the order of a cell: `ready`, `begin` before the load starts, `loadOver` as its phases end, `end` when the agents have gone. */
 export class CellTopology implements AsyncDisposable {
   readonly pooler: CellPooler | undefined;
   /** The standby as faults get it. */
@@ -81,12 +81,17 @@ export class CellTopology implements AsyncDisposable {
     return { ...(await this.pooler?.effective()), ...(await this.#caughtUp()) };
   }
 
-  begin(): void {
-    this.pooler?.begin();
+  async begin(): Promise<void> {
+    await this.pooler?.begin();
   }
 
-  async end(): Promise<TopologyReport> {
-    const pooler = await this.pooler?.end();
+  loadOver(): void {
+    this.pooler?.loadOver();
+  }
+
+  /** `startUs`: when the load started. */
+  async end(startUs: number): Promise<TopologyReport> {
+    const pooler = await this.pooler?.end(startUs);
     const standby = await this.#standbyReport();
     return {
       failures: [...(pooler?.failures ?? []), ...standby.failures],

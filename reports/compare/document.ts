@@ -5,6 +5,7 @@ import { METHOD_VERSION, SCHEMA_VERSION } from '../../harness/result.ts';
 import { readResult } from '../bundle.ts';
 import { environmentOf, placeOf } from '../servers.ts';
 import { sameSurroundings } from '../surroundings.ts';
+import { chanceNote } from '../tables/chance.ts';
 import { caveatsOf } from './caveats.ts';
 import { type CompareOptions, compareSides, DEFAULT_MIN_EFFECT, unlike } from './compare.ts';
 import { durabilityApart } from './durability.ts';
@@ -101,7 +102,11 @@ export async function compareBundles(request: CompareRequest): Promise<Compariso
     minEffect,
     forced: [...new Set(forced)],
     incorrect: incorrectOf(base, head, comparisons),
-    caveats: [...(two ? onesidedCaveats(pairs, request) : []), ...caveatsOf(pairs, scenarios)],
+    caveats: [
+      ...(two ? onesidedCaveats(pairs, request) : []),
+      ...caveatsOf(pairs, scenarios),
+      ...[chanceNote(comparisons) ?? []].flat(),
+    ],
     comparisons,
   };
 }

@@ -219,6 +219,32 @@ test('every part of a declared workload counts, and the words in it do not', asy
   }
 });
 
+test('two runs of which one was sampled, or told live metrics, are refused, or marked when forced', async (t) => {
+  const watched = (parameters: Cell['parameters']) =>
+    comparedBundle(t, {
+      factors: { a: 1 },
+      repeats: 5,
+      amend: (cell) =>
+        cell.scenario === 'steady' ? { ...cell, parameters: { ...cell.parameters, ...parameters } } : cell,
+    });
+  const plainly = await watched({});
+  const unsampled = await watched({ sampling: false });
+  const told = await watched({ metrics: true });
+  const sampling = 'sampling of the server in steady: on and off';
+  const metrics = 'live metrics in steady: on and off';
+  for (const [base, head, says] of [
+    [plainly, unsampled, sampling],
+    [told, plainly, metrics],
+  ] as const) {
+    const refused = compareBundles(request(base.dir, { head: head.dir }));
+    await assert.rejects(refused, (error: Error) => error.message.includes(says));
+    const forced = await compareBundles(request(base.dir, { head: head.dir, force: true }));
+    assert.deepEqual(forced.forced, [says]);
+  }
+  const both = await compareBundles(request(told.dir, { head: (await watched({ metrics: true })).dir }));
+  assert.deepEqual(both.forced, []);
+});
+
 test('two runs of one share are compared, though it came to other rates; far ones are a caveat', async (t) => {
   const random = seeded(3);
   const shared = (ratePerSec: number) =>

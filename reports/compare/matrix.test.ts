@@ -60,6 +60,9 @@ test('versions of each contender, then contenders on each version; never both at
   assert.deepEqual(named(comparisonsOf(result)), usual);
   const document = await compareBundles(request(dir));
   assert.deepEqual(named(document.comparisons), usual);
+  assert.match(document.caveats.join('\n'), /^8 pairs .* 16 families .* up to 0\.8 of them\.$/m);
+  const one = await compareBundles(request(dir, { scenarios: ['drain'] }));
+  assert.doesNotMatch(one.caveats.join('\n'), /families/, 'four pairs are a handful');
   const verdicts = (head: string, base: string) =>
     new Set(
       document.comparisons

@@ -38,7 +38,7 @@ export function workloadDifferences(a: RunResult, b: RunResult, scenario: string
   return [
     ...found.slice(0, SHOWN_PARTS),
     ...(more > 0 ? [`parts of ${scenario} that are not listed: ${more} more differ`] : []),
-    ...samplingDifferences(a, b, scenario),
+    ...watchingDifferences(a, b, scenario),
   ];
 }
 
@@ -66,12 +66,23 @@ function brief(value: unknown): string {
   return text.length > SHOWN_VALUE ? `${text.slice(0, SHOWN_VALUE - 1)}…` : text;
 }
 
-/** Watching the server costs a little of it, and is no part of a scenario. */
-function samplingDifferences(a: RunResult, b: RunResult, scenario: string): string[] {
-  const [x, y] = [a, b].map(({ cells }) =>
-    cells.some((cell) => cell.scenario === scenario && cell.parameters['sampling'] === false) ? 'off' : 'on',
-  );
-  return x === y ? [] : [`sampling of the server in ${scenario}: ${x} and ${y}`];
+/** Watching the server costs a little of it, and telling live metrics a little of the agents; neither is part of a scenario. */
+function watchingDifferences(a: RunResult, b: RunResult, scenario: string): string[] {
+  const found = (key: string, value: boolean) =>
+    [a, b].map(({ cells }) =>
+      cells.some((cell) => cell.scenario === scenario && cell.parameters[key] === value),
+    );
+  const onOff = (on: boolean): string => (on ? 'on' : 'off');
+  const [unsampledA = false, unsampledB = false] = found('sampling', false);
+  const [metricsA = false, metricsB = false] = found('metrics', true);
+  return [
+    ...(unsampledA === unsampledB
+      ? []
+      : [`sampling of the server in ${scenario}: ${onOff(!unsampledA)} and ${onOff(!unsampledB)}`]),
+    ...(metricsA === metricsB
+      ? []
+      : [`live metrics in ${scenario}: ${onOff(metricsA)} and ${onOff(metricsB)}`]),
+  ];
 }
 
 /** Rates further apart than this are two loads. */

@@ -7,6 +7,7 @@ import { commandLine, headline, machineLine, panelName, type Report } from '../r
 import { undurable } from '../servers.ts';
 import type { Panel } from '../summary.ts';
 import { accountingTable, auditTable, generatorTable } from '../tables/audit.ts';
+import { chanceNote } from '../tables/chance.ts';
 import { comparedPairs, comparisonTable } from '../tables/comparison.ts';
 import { costTable } from '../tables/cost.ts';
 import { declaredTable } from '../tables/fairness.ts';
@@ -60,13 +61,7 @@ function renderPanel(panel: Panel, report: Report): string[] {
     ...[versionsTable(panel, report.bundle.result)].flatMap((table) =>
       table === undefined ? [] : [markdownTable(table)],
     ),
-    ...comparedPairs(report.bundle.result.comparisons)
-      .filter(
-        (pair) =>
-          pair.scenario === panel.scenario &&
-          panel.rows.some((row) => row.series.contender === pair.head.contender),
-      )
-      .map((pair) => markdownTable(comparisonTable(pair))),
+    ...comparisonTables(panel, report),
     charts
       .map(({ chart }) => `![${escapeMarkdown(chart.title)}](${BUNDLE.charts}/${chart.id}.svg)`)
       .join('\n'),
@@ -77,6 +72,19 @@ function renderPanel(panel: Panel, report: Report): string[] {
       return table === undefined ? [] : [markdownTable(table)];
     }),
   ];
+}
+
+/** Each pair of the panel, and behind them what chance would name among all of the run. */
+function comparisonTables(panel: Panel, { bundle: { result } }: Report): string[] {
+  const tables = comparedPairs(result.comparisons)
+    .filter(
+      (pair) =>
+        pair.scenario === panel.scenario &&
+        panel.rows.some((row) => row.series.contender === pair.head.contender),
+    )
+    .map((pair) => markdownTable(comparisonTable(pair)));
+  const chance = tables.length === 0 ? undefined : chanceNote(result.comparisons);
+  return [...tables, ...(chance === undefined ? [] : [escapeMarkdown(`In this run ${chance}`)])];
 }
 
 /** How many plans there are, and where: they are too long for this. */

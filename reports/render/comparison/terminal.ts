@@ -3,6 +3,7 @@
 import Table from 'cli-table3';
 import type { Comparison } from '../../../harness/result.ts';
 import type { ComparisonDocument } from '../../compare/document.ts';
+import { chanceNote } from '../../tables/chance.ts';
 import {
   atLeast,
   type ComparedPair,
@@ -45,16 +46,16 @@ export function comparisonLines(comparisons: readonly Comparison[], options: Opt
     const few = `No verdicts on differences: a side has ${plural(fewest, 'valid repeat')}, too few to tell; --repeats 5 to look, 10 to claim.`;
     return wrapped(plain(few), width, '= ');
   }
-  return pairs
-    .map(({ scenario, base, head, ...pair }) => {
-      const verdict = pairVerdict({ scenario, base, head, ...pair }).text;
-      return wrapped(
-        plain(`${scenario}: ${head.contender} against ${base.contender}: ${verdict}`),
-        width,
-        '= ',
-      );
-    })
-    .join('\n');
+  const chance = chanceNote(comparisons);
+  const lines = pairs.map(({ scenario, base, head, ...pair }) => {
+    const verdict = pairVerdict({ scenario, base, head, ...pair }).text;
+    return wrapped(
+      plain(`${scenario}: ${head.contender} against ${base.contender}: ${verdict}`),
+      width,
+      '= ',
+    );
+  });
+  return [...lines, ...(chance === undefined ? [] : [wrapped(plain(chance), width, '= ')])].join('\n');
 }
 
 const CODES: Readonly<Record<Comparison['verdict'], number>> = {

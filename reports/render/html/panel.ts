@@ -5,6 +5,7 @@ import { type DrawnChart, panelName, type Report } from '../../report.ts';
 import { placeOf } from '../../servers.ts';
 import type { Panel } from '../../summary.ts';
 import { accountingTable, auditTable, generatorTable } from '../../tables/audit.ts';
+import { chanceNote } from '../../tables/chance.ts';
 import { type ComparedPair, comparedPairs, comparisonTable, pairVerdict } from '../../tables/comparison.ts';
 import { costTable } from '../../tables/cost.ts';
 import { declaredTable } from '../../tables/fairness.ts';
@@ -68,9 +69,11 @@ function comparisons(panel: Panel, report: Report): Html | undefined {
     (pair) => pair.scenario === panel.scenario && names.has(pair.head.contender),
   );
   if (pairs.length === 0) return undefined;
+  const chance = chanceNote(result.comparisons);
+  const beside = chance === undefined ? '' : html`<p class="meta">In this run ${chance}</p>`;
   if (result.matrix === undefined)
     return html`<h3>Compared with the baseline</h3>
-${pairs.map((pair) => comparison(pair, pair.head.contender))}`;
+${pairs.map((pair) => comparison(pair, pair.head.contender))}${beside}`;
   const server = (name: string) => placeOf(result, name)?.server;
   const across = (pair: ComparedPair) => server(pair.base.contender) !== server(pair.head.contender);
   const titled = (title: string, own: readonly ComparedPair[]): Html | undefined =>
@@ -82,7 +85,7 @@ ${own.map((pair) => comparison(pair, `${pair.head.contender} against ${pair.base
 ${titled(
   'Contenders compared, on each version',
   pairs.filter((pair) => !across(pair)),
-)}`;
+)}${beside}`;
 }
 
 function comparison(pair: ComparedPair, name: string): Html {
