@@ -91,6 +91,6 @@ export interface PostgresServer extends AsyncDisposable {
   readonly container?: ContainerFacts;
   /** Versions of the extensions that were asked for, by name. */
   readonly extensions?: Readonly<Record<string, string>>;
-  /** Why it answers no more, as its process and its log tell; undefined while it runs. Never rejects. */
+  /** Why this run can use it no more, as its process, its log or a broken connection tells; undefined while it can. Never rejects. */
   readonly whyGone?: () => Promise<string | undefined>;
 }

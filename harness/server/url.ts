@@ -3,7 +3,7 @@
 import assert from 'node:assert';
 import type pg from 'pg';
 
-import { UsageError } from '../errors.ts';
+import { oneLine, UsageError } from '../errors.ts';
 import { createCellDatabase, DATABASE_PREFIX, installStatementStatistics } from './cell-database.ts';
 import { clearSchema, createCellSchema } from './cell-schema.ts';
 import { connect, describe, TlsNotOffered } from './connect.ts';
@@ -157,6 +157,12 @@ function serverOf(
       cells.add(tracked);
       return tracked;
     },
+    // A server that recovers from a crash is lost as well: what said that this run is alive ended with the connection.
+    whyGone: () =>
+      assertStillAnnounced(keeper, where).then(
+        () => undefined,
+        (error: unknown) => oneLine(error),
+      ),
     async [Symbol.asyncDispose]() {
       if (disposed) return;
       disposed = true;
