@@ -66,6 +66,10 @@ export async function withConnection<T>(
   }
 }
 
+/** The mend for an address at which no session is the harness's own. */
+export const IS_A_POOLER =
+  "a pooler answers there: give the server's own address, and put a pooler between by a scenario's topology";
+
 /** SQLSTATE classes and system codes that are the URL's fault, and their mends. */
 function mistakeInUrl(code: string, settings: ConnectionSettings): string | undefined {
   switch (code) {
@@ -126,6 +130,9 @@ function explain(error: unknown, settings: ConnectionSettings): UsageError | Run
     return new TlsNotOffered(
       `${where}the server does not offer TLS: use sslmode=disable, or turn ssl on in the server`,
     );
+  }
+  if (/unsupported startup parameter/i.test(message)) {
+    return new UsageError(`${where}${IS_A_POOLER}`);
   }
   if (CERTIFICATE_CODES.test(code)) {
     return new UsageError(
