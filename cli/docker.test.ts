@@ -12,7 +12,7 @@ import { containersOf, killContainer } from '../testing/containers.ts';
 import { dockerMissing, testImage } from '../testing/docker.ts';
 
 const skip = dockerMissing() ?? false;
-const SOCKET = '/var/run/docker.sock';
+const SOCKET = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace(/^unix:\/\//, '');
 
 function words(folder: string, preloadJobs: number, ...more: readonly string[]): string[] {
   const file = join(folder, 'short.json');

@@ -18,6 +18,13 @@ export class UsageError extends Error {
 export class RuntimeFailure extends Error {
   override readonly name = 'RuntimeFailure';
   readonly exitCode = 2;
+  /** The system's or PostgreSQL's code of what happened, where somebody acts on it. */
+  readonly code: string | undefined;
+
+  constructor(message: string, options: ErrorOptions & { readonly code?: string } = {}) {
+    super(message, options);
+    this.code = options.code;
+  }
 }
 
 /** A scenario asks for what a contender does not offer. The cell is void with this reason; the run goes on. */
@@ -36,7 +43,7 @@ export function isForUser(error: unknown): error is UsageError | RuntimeFailure 
   return error instanceof UsageError || error instanceof RuntimeFailure;
 }
 
-/** The `code` of a system or PostgreSQL error (`ENOENT`, `28P01`), where it has one. */
+/** The `code` of a system or PostgreSQL error (`ENOENT`, `28P01`), or of a failure that carries it; where it has one. */
 export function errorCode(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;

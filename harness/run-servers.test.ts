@@ -4,9 +4,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { testDatabase } from '../testing/database.ts';
 import { RuntimeFailure } from './errors.ts';
 import { RunServers } from './run-servers.ts';
+import { withConnection } from './server/connect.ts';
 import type { CellDatabase, PostgresServer } from './server/server.ts';
+import { connectUrl } from './server/url.ts';
 
 /** A server that refuses so many places before it makes one. */
 function serverThatRefuses(times: number, pid?: number): PostgresServer & { readonly asked: () => number } {
@@ -25,7 +28,7 @@ function serverThatRefuses(times: number, pid?: number): PostgresServer & { read
     asked: () => asked,
     async openDatabase() {
       asked += 1;
-      if (asked <= times) throw new RuntimeFailure('cannot connect: the server is starting up');
+      if (asked <= times) throw new RuntimeFailure('cannot connect: not yet', { code: '57P03' });
       return place;
     },
     async [Symbol.asyncDispose]() {},
@@ -58,6 +61,25 @@ test('one whose process has ended is lost at once, and the others are not', asyn
   assert.equal(await servers.examine(servers.of('18'), 4, signal), undefined);
   assert.deepEqual(servers.lost, [lost]);
   assert.equal(servers.allLost, false);
+});
+
+test('one at an address is lost at once with the connection that said that the run is alive', async (t) => {
+  const database = await testDatabase(t);
+  await using server = await connectUrl(database.url);
+  const servers = new RunServers([{ server }]);
+  const { signal } = new AbortController();
+  assert.equal(await servers.examine(servers.of(undefined), 1, signal), undefined);
+  // As a crash does to all sessions, after which the server is there again.
+  await withConnection(database.settings, { applicationName: 'test' }, (client) =>
+    client.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'claimbench keeper' AND datname = $1`,
+      [database.settings.database],
+    ),
+  );
+  const startMs = performance.now();
+  const lost = await servers.examine(servers.of(undefined), 2, signal);
+  assert.match(lost?.reason ?? '', /^the connection that marks this run as alive on .* was lost: /);
+  assert.ok(performance.now() - startMs < 5_000);
 });
 
 test('an abort ends the wait, and loses nothing', async () => {

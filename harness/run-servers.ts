@@ -1,7 +1,7 @@
 // Which of a run's servers still answer? One that is lost takes its own cells with it, not those of the others.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { oneLine } from './errors.ts';
+import { errorCode, oneLine } from './errors.ts';
 import type { RunResult } from './result.ts';
 import { isAlive } from './server/processes.ts';
 import type { PostgresServer } from './server/server.ts';
@@ -19,6 +19,8 @@ const SILENCE_MS = 20_000;
 /** After a crash PostgreSQL recovers by itself, which takes as long as there is WAL to replay. */
 const RECOVERY_MS = 120_000;
 const PAUSE_MS = 250;
+/** The SQLSTATE of a server that starts, recovers or shuts down. */
+const CANNOT_CONNECT_NOW = '57P03';
 
 /** The servers of a run, and what became of them. */
 export class RunServers {
@@ -71,24 +73,24 @@ async function whyGone(server: PostgresServer, signal: AbortSignal): Promise<str
   for (;;) {
     if (server.pid !== undefined && !isAlive(server.pid))
       return (await server.whyGone?.()) ?? 'its process has ended';
-    const reason = await whyNoPlace(server);
-    if (reason === undefined) return undefined;
+    const refusal = await whyNoPlace(server);
+    if (refusal === undefined) return undefined;
     const gone = await server.whyGone?.();
     if (gone !== undefined) return gone;
-    const recovering = server.pid !== undefined || reason.includes('starting up');
+    const recovering = server.pid !== undefined || errorCode(refusal) === CANNOT_CONNECT_NOW;
     if (signal.aborted || performance.now() - startMs >= (recovering ? RECOVERY_MS : SILENCE_MS))
-      return reason;
+      return oneLine(refusal);
     // An abort ends the wait, and then the loop by its own check.
     await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 
-async function whyNoPlace(server: PostgresServer): Promise<string | undefined> {
+async function whyNoPlace(server: PostgresServer): Promise<Error | undefined> {
   try {
     const database = await server.openDatabase('still_there');
     await database[Symbol.asyncDispose]();
     return undefined;
   } catch (error) {
-    return oneLine(error);
+    return error instanceof Error ? error : new Error(oneLine(error));
   }
 }

@@ -4,12 +4,15 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type ScenarioInput, scenarioSchema } from '../../scenarios/scenario.ts';
 import { temporaryFolder, testServer } from '../../testing/command.ts';
+import { testDatabase } from '../../testing/database.ts';
+import { startPooler, withoutPooler } from '../../testing/pooler.ts';
 import { runCell } from '../cell.ts';
 import type { CellOutcome } from '../cell-result.ts';
 import { parseContender } from '../contenders/index.ts';
 import { withConnection } from '../server/connect.ts';
 import { openServer } from '../server/index.ts';
 import { FAULT_NAME, holdXmin } from './hold-xmin.ts';
+import { takeHold } from './holding.ts';
 
 async function ran(t: TestContext, contender: string, over: Partial<ScenarioInput>): Promise<CellOutcome> {
   await using server = await openServer(testServer());
@@ -106,4 +109,25 @@ test('without a database, or transactions, or a job to strike, the cell is void 
     faults: [{ fault: 'late-commit', atSeconds: 1.5, forSeconds: 0.2 }],
   });
   assert.match(idle.cell.reasons.join('\n'), /fault late-commit at 1\.5 s: no job was due after it/);
+});
+
+test('a slot is not abandoned behind a pooler, whose session would keep it on the server', {
+  skip: withoutPooler,
+}, async (t) => {
+  const database = await testDatabase(t);
+  for (const mode of ['transaction', 'session'] as const) {
+    const settings = { ignore_startup_parameters: 'statement_timeout' };
+    await using pooler = await startPooler({ mode, settings });
+    const connection = pooler.through(database);
+    await assert.rejects(
+      takeHold({ fault: 'abandon-slot', atSeconds: 1 }, { connection, standby: undefined }),
+      /the address is a pooler's, .*: give the server's own$/,
+    );
+    await withConnection(database.settings, { applicationName: 'test' }, async (client) => {
+      const { rows } = await client.query(
+        `SELECT slot_name FROM pg_replication_slots WHERE slot_name LIKE 'claimbench_abandoned_%'`,
+      );
+      assert.deepEqual(rows, []);
+    });
+  }
 });

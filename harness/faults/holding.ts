@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { Fault } from '../../scenarios/scenario.ts';
 import { errorCode, oneLine } from '../errors.ts';
 import { connect } from '../server/connect.ts';
+import { ownsItsSession } from '../server/own-session.ts';
 import { dropSlot, SLOT_PREFIX } from '../server/replication-slots.ts';
 import type { ConnectionSettings, Standby } from '../server/server.ts';
 import { FAULT_NAME, holdXmin } from './hold-xmin.ts';
@@ -51,6 +52,9 @@ async function abandonSlot(connection: ConnectionSettings): Promise<AsyncDisposa
   const leave = async (): Promise<void> => client.end().catch(() => undefined);
   const slot = `${SLOT_PREFIX}abandoned_${randomBytes(4).toString('hex')}`;
   try {
+    // A pooler keeps its session, and with it the slot, when its client has gone; DISCARD ALL does not drop a slot.
+    if (!(await ownsItsSession(client)))
+      throw new Error("the address is a pooler's, whose session would keep the slot: give the server's own");
     await client.query('SET idle_session_timeout = 0');
     await client.query('SELECT pg_create_physical_replication_slot($1, true, true)', [slot]);
   } catch (error) {

@@ -66,6 +66,10 @@ export async function withConnection<T>(
   }
 }
 
+/** The mend for an address at which no session is the harness's own. */
+export const IS_A_POOLER =
+  "a pooler answers there: give the server's own address, and put a pooler between by a scenario's topology";
+
 /** SQLSTATE classes and system codes that are the URL's fault, and their mends. */
 function mistakeInUrl(code: string, settings: ConnectionSettings): string | undefined {
   switch (code) {
@@ -113,7 +117,7 @@ export class TlsNotOffered extends UsageError {}
 const CERTIFICATE_CODES =
   /^(ERR_TLS_|ERR_SSL_|CERT_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|ERR_OSSL|EPROTO$|HOSTNAME_MISMATCH)/;
 
-/** Turns a failed attempt to connect into one line. Nothing of the original error is attached: it may hold secrets. */
+/** Turns a failed attempt to connect into one line. Of the original error only its code is attached: the rest may hold secrets. */
 function explain(error: unknown, settings: ConnectionSettings): UsageError | RuntimeFailure {
   const where = `cannot connect to ${describe(settings)}: `;
   const code = errorCode(error) ?? '';
@@ -121,11 +125,14 @@ function explain(error: unknown, settings: ConnectionSettings): UsageError | Run
   const mistake = mistakeInUrl(code, settings);
   if (mistake !== undefined) return new UsageError(where + mistake);
   const failure = failureOfServer(code);
-  if (failure !== undefined) return new RuntimeFailure(where + failure);
+  if (failure !== undefined) return new RuntimeFailure(where + failure, { code });
   if (/does not support SSL/i.test(message)) {
     return new TlsNotOffered(
       `${where}the server does not offer TLS: use sslmode=disable, or turn ssl on in the server`,
     );
+  }
+  if (/unsupported startup parameter/i.test(message)) {
+    return new UsageError(`${where}${IS_A_POOLER}`);
   }
   if (CERTIFICATE_CODES.test(code)) {
     return new UsageError(

@@ -82,11 +82,13 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Post
   let postmaster: Postmaster | undefined;
   const standbys = new Set<Standby>();
   const dispose = async () => {
-    for (const standby of standbys) await standby[Symbol.asyncDispose]();
+    // One that fails keeps neither the others nor the server from their end.
+    const ends = await Promise.allSettled([...standbys].map((standby) => standby[Symbol.asyncDispose]()));
     if (postmaster) await stopPostmaster(postmaster.child);
     await removeFolder(folder);
     // Last: until here the watchdog would have finished the work.
     watchdog?.dismiss();
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   };
   try {
     const dog = startWatchdog(folder, account);

@@ -19,22 +19,29 @@ export async function createSlot(client: pg.Client, slot: string): Promise<void>
   await client.query('SELECT pg_create_physical_replication_slot($1, true)', [slot]);
 }
 
-/** Drops a slot that nobody uses any more; one that is gone already is no error. */
+/** Drops a slot that nobody uses any more; one that is gone already, alone or with its server, is no error. */
 export async function dropSlot(primary: ConnectionSettings, slot: string): Promise<void> {
-  await withConnection(primary, ADMIN, async (client) => {
-    const deadline = performance.now() + LET_GO_WITHIN_MS;
-    for (;;) {
-      try {
-        await client.query(
-          'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1',
-          [slot],
-        );
-        return;
-      } catch (error) {
-        // object_in_use
-        if (errorCode(error) !== '55006' || performance.now() > deadline) throw error;
-        await sleep(LOOK_AGAIN_MS);
-      }
+  try {
+    await withConnection(primary, ADMIN, (client) => dropBy(client, slot));
+  } catch (error) {
+    // A server that recovers from a crash answers: with 57P03.
+    if (errorCode(error) !== 'ECONNREFUSED') throw error;
+  }
+}
+
+async function dropBy(client: pg.Client, slot: string): Promise<void> {
+  const deadline = performance.now() + LET_GO_WITHIN_MS;
+  for (;;) {
+    try {
+      await client.query(
+        'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1',
+        [slot],
+      );
+      return;
+    } catch (error) {
+      // object_in_use
+      if (errorCode(error) !== '55006' || performance.now() > deadline) throw error;
+      await sleep(LOOK_AGAIN_MS);
     }
-  });
+  }
 }

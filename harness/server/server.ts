@@ -104,6 +104,6 @@ export interface PostgresServer extends AsyncDisposable {
   readonly extensions?: Readonly<Record<string, string>>;
   /** What the limits of its container have done to it so far; absent where it has none, undefined where nobody can tell. */
   readonly throttling?: () => Promise<Throttling | undefined>;
-  /** Why it answers no more, as its process and its log tell; undefined while it runs. Never rejects. */
+  /** Why this run can use it no more, as its process, its log or a broken connection tells; undefined while it can. Never rejects. */
   readonly whyGone?: () => Promise<string | undefined>;
 }

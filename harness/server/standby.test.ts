@@ -138,6 +138,16 @@ describe('a standby', () => {
   });
 });
 
+test('a server whose process died is disposed with its standby, and nothing is left', async () => {
+  const server = await startEmbedded();
+  const standby = await server.openStandby?.({ feedback: false });
+  assert.ok(standby && server.pid !== undefined);
+  process.kill(server.pid, 'SIGKILL');
+  await eventually('it answers no more', async () => (await server.whyGone?.()) !== undefined);
+  await server[Symbol.asyncDispose]();
+  assert.deepEqual([await leftovers(), await postmasters()], [[], []]);
+});
+
 test('on the oldest major', async (context) => {
   const server = await startEmbedded({ version: '14' }).catch((error: unknown) => {
     if (isForUser(error) && /could not fetch|not published/.test(error.message)) return error.message;

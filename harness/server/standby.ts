@@ -71,7 +71,7 @@ export async function startStandby(primary: Primary, options: StandbyOptions): P
       },
     };
   } catch (error) {
-    await dispose();
+    await dispose().catch(() => undefined);
     throw error instanceof RuntimeFailure
       ? new RuntimeFailure(`no standby could be started: ${error.message}`)
       : error;

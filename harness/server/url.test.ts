@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
 
 import { testDatabase } from '../../testing/database.ts';
+import { startPooler, withoutPooler } from '../../testing/pooler.ts';
 import { isForUser, UsageError } from '../errors.ts';
 import { withConnection } from './connect.ts';
 import { openServer } from './index.ts';
@@ -194,6 +195,19 @@ describe('an address that leads nowhere', () => {
       }
     } finally {
       silent.close();
+    }
+  });
+
+  test('a pooler is refused: its sessions outlive the run', { skip: withoutPooler }, async (context) => {
+    const database = await testDatabase(context);
+    for (const settings of [{}, { ignore_startup_parameters: 'statement_timeout' }]) {
+      await using pooler = await startPooler({ settings });
+      const { user, password, host, port } = pooler.through(database);
+      const url = `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${database.settings.database}`;
+      assert.match(
+        await refusal(connectUrl(url)),
+        /^cannot .*: a pooler answers there: give the server's own address/,
+      );
     }
   });
 

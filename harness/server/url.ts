@@ -3,10 +3,11 @@
 import assert from 'node:assert';
 import type pg from 'pg';
 
-import { UsageError } from '../errors.ts';
+import { oneLine, UsageError } from '../errors.ts';
 import { createCellDatabase, DATABASE_PREFIX, installStatementStatistics } from './cell-database.ts';
 import { clearSchema, createCellSchema } from './cell-schema.ts';
-import { connect, describe, TlsNotOffered } from './connect.ts';
+import { connect, describe, IS_A_POOLER, TlsNotOffered } from './connect.ts';
+import { ownsItsSession } from './own-session.ts';
 import {
   announceRun,
   assertStillAnnounced,
@@ -86,6 +87,10 @@ async function inspect(keeper: pg.Client, settings: ConnectionSettings): Promise
   const facts = rows[0];
   assert(facts, 'the current role is in pg_roles');
   const where = describe(settings);
+  // Its lock says that the run is alive: in a pooler's session it would outlive the run, or be another's.
+  if (!(await ownsItsSession(keeper))) {
+    throw new UsageError(`cannot use ${where}: ${IS_A_POOLER}`);
+  }
   if (facts.number < OLDEST) {
     throw new UsageError(`${where} is PostgreSQL ${facts.version}: claimbench measures 14 and later`);
   }
@@ -157,6 +162,12 @@ function serverOf(
       cells.add(tracked);
       return tracked;
     },
+    // A server that recovers from a crash is lost as well: what said that this run is alive ended with the connection.
+    whyGone: () =>
+      assertStillAnnounced(keeper, where).then(
+        () => undefined,
+        (error: unknown) => oneLine(error),
+      ),
     async [Symbol.asyncDispose]() {
       if (disposed) return;
       disposed = true;

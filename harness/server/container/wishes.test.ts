@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { UsageError } from '../../errors.ts';
-import { limitsIn } from './limits.ts';
+import { limitsIn, throttlingIn } from './limits.ts';
 import { imageFor, parseWishes } from './wishes.ts';
 
 describe('wishes', () => {
@@ -70,6 +70,16 @@ describe('limits', () => {
       cpuset: '3',
     });
     assert.deepEqual(limitsIn('quota -1\nperiod 100000\nmemory 268435456\n'), { memoryBytes: 268_435_456 });
+  });
+
+  test('what they have done, by either version', () => {
+    const one = 'usage_usec 9\nnr_periods 184\nnr_throttled 61\nthrottled_usec 1120000\noom_kill 2\n';
+    assert.deepEqual(throttlingIn(one), { periods: 184, throttled: 61, oomKills: 2 });
+    assert.deepEqual(throttlingIn('nr_periods 3\nnr_throttled 0\nthrottled_time 0\n'), {
+      periods: 3,
+      throttled: 0,
+    });
+    assert.equal(throttlingIn('usage_usec 9\n'), undefined);
   });
 
   test('nothing readable is nothing known, not no limit', () => {
