@@ -125,7 +125,32 @@ test('the stack comes up, its replica streams, its pooler pools, and claimbench 
     assert.match(ask('pgbouncer', ...pooled, 'pgbouncer', 'SHOW CONFIG'), /^pool_mode\|transaction\|/m);
     assert.match(ask('pgbouncer', ...pooled, 'pgbouncer', 'SHOW CONFIG'), /^max_prepared_statements\|200\|/m);
     assert.match(ask('redis', 'redis-cli', 'config', 'get', 'appendfsync'), /always/);
+    assert.equal(
+      ask('redis', 'env', '-u', 'REDISCLI_AUTH', 'redis-cli', 'ping'),
+      'NOAUTH Authentication required.',
+    );
+    for (const id of containers('{{.ID}}'))
+      assert.ok(!docker(['top', id, '-eo', 'pid,args']).includes(PASSWORD), 'no password in a command line');
     assert.match(ask('rabbitmq', 'rabbitmqctl', 'authenticate_user', 'claimbench', PASSWORD), /Success/);
+
+    // A replica whose slot lost its WAL is copied anew when its volume has gone; and the slot with it.
+    const sql = (text: string) => ask('postgres', ...psql, text);
+    succeed(compose(['rm', '--stop', '--force', 'replica'], env));
+    docker(['volume', 'rm', `${project}_replica`]);
+    sql(`ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'`);
+    sql('SELECT pg_reload_conf()');
+    for (let i = 0; i < 3; i += 1)
+      sql('SELECT pg_logical_emit_message(false, $$test$$, $$x$$), pg_switch_wal()');
+    sql('CHECKPOINT');
+    assert.equal(sql('SELECT slot_name, wal_status FROM pg_replication_slots'), 'replica|lost');
+    sql('ALTER SYSTEM RESET max_slot_wal_keep_size');
+    sql('SELECT pg_reload_conf()');
+    succeed(compose(['up', '-d', 'replica'], env));
+    await allHealthy();
+    assert.match(
+      sql('SELECT slot_name, wal_status, active FROM pg_replication_slots'),
+      /^replica\|(reserved|extended)\|t$/,
+    );
 
     const words = ['--scenario', 'drain', '--contender', 'skip-locked', '--repeats', '1', '--duration', '2'];
     const run = compose(['run', '--rm', '-T', 'claimbench', 'run', ...words], env);
