@@ -9,6 +9,7 @@ import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { mayTag } from '../../../docker/stand-in/engine.ts';
 import { containersOf, killContainer, portsOf, volumesLeft, volumesOf } from '../../../testing/containers.ts';
 import { dockerMissing, testImage } from '../../../testing/docker.ts';
 import { isForUser, RuntimeFailure, UsageError } from '../../errors.ts';
@@ -218,7 +219,7 @@ describe('what cannot be had is refused in one line', { skip }, () => {
 });
 
 describe('a standby', () => {
-  const image = process.env['CLAIMBENCH_TEST_STANDBY_IMAGE'] ?? (standbyImage() as string);
+  const image = process.env['CLAIMBENCH_TEST_STANDBY_IMAGE'] ?? standbyImage();
 
   test('streams from its container, and goes with it', { skip: dockerMissing(image) ?? false }, async () => {
     {
@@ -251,7 +252,8 @@ describe('a standby', () => {
 
 /** One with pg_basebackup: an official image has it, the stand-in of the embedded binaries has not. */
 function standbyImage(): string {
-  return testImage().startsWith('claimbench/') ? 'claimbench/stand-in-postgres:17' : testImage();
+  // Under whatever name: what may be replaced is a stand-in.
+  return mayTag(testImage()) ? 'claimbench/stand-in-postgres:17' : testImage();
 }
 
 test('the engine that is found is the one that is asked', { skip }, async () => {
