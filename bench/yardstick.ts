@@ -25,7 +25,7 @@ export interface Bench {
   readonly rounds: number | undefined;
   /** Only these of the contenders that a yardstick compares; absent: all of them. */
   readonly only?: readonly string[];
-  /** As small and short as can be: to see that a yardstick runs, not what it finds. The harness's own have no such form. */
+  /** As small and short as can be: to see that a yardstick runs, not what it finds. Of the harness's own, only `metrics` has such a form. */
   readonly smoke: boolean;
   /** For what is known while the work goes on. */
   readonly say: (line: string) => void;
