@@ -1,6 +1,9 @@
 # How do the container tests get an engine and images, where a machine has neither? Sourced by .ci/run.
 # Nothing here fails the run: each step is bounded in time, says in a line what is missing, and those tests skip.
 
+# Debian keeps dockerd, and the iptables that it runs, where the path of many an account does not lead.
+PATH=$PATH:/usr/sbin:/sbin
+
 engine_pid=
 engine_folder=
 engine_policy=
