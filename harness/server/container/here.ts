@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import type { ContainerInspectInfo } from 'dockerode';
 import type { ContainerRuntimeClient } from 'testcontainers';
 
@@ -14,6 +15,8 @@ export interface EnginePlace {
   readonly local: boolean;
   /** Whether it runs in a network of its own (rootless): addresses of its containers, and its host network, are not this machine's. */
   readonly rootless: boolean;
+  /** Where they are reached. */
+  readonly host: string;
   /** The interface to publish ports on: loopback, the bridge's gateway from inside a container, all of a machine elsewhere. */
   readonly publishOn: string;
 }
@@ -22,10 +25,13 @@ export async function placeOf(engine: ContainerRuntimeClient): Promise<EnginePla
   const { host } = engine.info.containerRuntime;
   const { dockerode } = engine.container;
   const info: { SecurityOptions?: readonly string[] | null } = await dockerode.info();
-  const local = LOOPBACK.has(host);
+  // A process in a container is told the bridge's gateway: where that is an address of its own, the engine is beside it.
+  const own = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
+  const local = LOOPBACK.has(host) || own.includes(host);
   const socket = 'socketPath' in dockerode.modem && dockerode.modem.socketPath !== undefined;
   return {
     local,
+    host: local ? '127.0.0.1' : host,
     rootless: (info.SecurityOptions ?? []).some((option) => option.includes('rootless')),
     publishOn: local ? '127.0.0.1' : socket && isIP(host) !== 0 ? host : '',
   };

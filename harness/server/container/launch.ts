@@ -59,7 +59,7 @@ export async function launch(of: Launch, serverId: string): Promise<Running> {
 class PortTaken extends Error {}
 
 async function launchOnce(of: Launch, serverId: string): Promise<Running> {
-  const { engine, image, wishes, settings, password, place, signal } = of;
+  const { image, wishes, settings, password, place, signal } = of;
   const hostPort = wishes.network === 'host' ? await freePort() : undefined;
   const log = new LogTail();
   let found: Pick<Running, 'admin' | 'pid' | 'route'> | undefined;
@@ -74,7 +74,7 @@ async function launchOnce(of: Launch, serverId: string): Promise<Running> {
       pid === undefined ? undefined : inspected.NetworkSettings.Networks['bridge']?.IPAddress || undefined;
     const route = hostPort !== undefined ? 'host network' : direct ? 'container address' : 'published port';
     const admin: ConnectionSettings = {
-      host: hostPort !== undefined ? '127.0.0.1' : (direct ?? engine.info.containerRuntime.host),
+      host: hostPort !== undefined ? '127.0.0.1' : (direct ?? place.host),
       port: hostPort ?? (direct ? POSTGRES_PORT : ports.getBinding(POSTGRES_PORT)),
       user: 'postgres',
       password,
