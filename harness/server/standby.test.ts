@@ -8,6 +8,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { eventually } from '../../queue/eventually.ts';
 import { isForUser } from '../errors.ts';
 import { type Held, takeHold } from '../faults/holding.ts';
 import { connect, withConnection } from './connect.ts';
@@ -35,14 +36,6 @@ after(async () => {
 
 async function leftovers(): Promise<readonly string[]> {
   return (await readdir(base)).filter((name) => name.startsWith('claimbench-pg-'));
-}
-
-async function eventually(what: string, holds: () => Promise<boolean>, timeoutMs = 20_000): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await holds())) {
-    assert.ok(performance.now() < deadline, `within ${timeoutMs} ms: ${what}`);
-    await sleep(50);
-  }
 }
 
 async function one(client: pg.Client, sql: string): Promise<unknown> {
@@ -93,7 +86,7 @@ describe('a standby', () => {
     await client.query('UPDATE t SET a = 2');
     const there = { ...standby.connection, database: database.connection.database };
     await withConnection(there, TEST, async (reader) => {
-      await eventually('the row is there', async () => (await one(reader, 'SELECT a AS value FROM t')) === 2);
+      await eventually(async () => (await one(reader, 'SELECT a AS value FROM t')) === 2, 'the row is there');
       await assert.rejects(reader.query('UPDATE t SET a = 3'), /read-only|recovery/);
       assert.equal(await one(reader, `SELECT current_setting('hot_standby_feedback') AS value`), 'on');
     });
@@ -107,13 +100,13 @@ describe('a standby', () => {
     await sleep(1_500);
     assert.ok((await deadAfterVacuum(client)) >= 1, 'kept');
     await query[Symbol.asyncDispose]();
-    await eventually('removed', async () => (await deadAfterVacuum(client)) === 0);
+    await eventually(async () => (await deadAfterVacuum(client)) === 0, 'removed');
   });
 
   test('lost, its slot keeps them until it is dropped', async () => {
     await eventually(
-      'it has told what it needs',
       async () => (await one(client, 'SELECT count(xmin)::int AS value FROM pg_replication_slots')) === 1,
+      'it has told what it needs',
     );
     const lost = await takeHold({ fault: 'lose-standby', atSeconds: 1 }, held());
     await client.query('UPDATE t SET a = a + 1');
@@ -133,7 +126,7 @@ describe('a standby', () => {
     await client.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'claimbench fault'`,
     );
-    await eventually('no slot', async () => (await one(client, count)) === 0);
+    await eventually(async () => (await one(client, count)) === 0, 'no slot');
     await assert.rejects(async () => holder[Symbol.asyncDispose]());
   });
 });
@@ -143,7 +136,7 @@ test('a server whose process died is disposed with its standby, and nothing is l
   const standby = await server.openStandby?.({ feedback: false });
   assert.ok(standby && server.pid !== undefined);
   process.kill(server.pid, 'SIGKILL');
-  await eventually('it answers no more', async () => (await server.whyGone?.()) !== undefined);
+  await eventually(async () => (await server.whyGone?.()) !== undefined, 'it answers no more');
   await server[Symbol.asyncDispose]();
   assert.deepEqual([await leftovers(), await postmasters()], [[], []]);
 });
@@ -186,9 +179,9 @@ test('an owner that is killed leaves neither server nor standby', {
   } finally {
     owner.kill('SIGKILL');
   }
-  await eventually('processes and files are gone', async () => {
+  await eventually(async () => {
     return (await postmasters()).length === 0 && (await leftovers()).length === 0;
-  });
+  }, 'processes and files are gone');
 });
 
 /** Process ids of postmasters whose data lies below `base`. */

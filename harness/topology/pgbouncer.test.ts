@@ -6,8 +6,8 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { eventually } from '../../queue/eventually.ts';
 import { withoutPooler } from '../../testing/pooler.ts';
 import { sweepLeftovers } from '../server/private-folder.ts';
 import { isAlive } from '../server/processes.ts';
@@ -27,14 +27,6 @@ after(() => rm(base, { recursive: true, force: true }));
 
 async function leftovers(): Promise<readonly string[]> {
   return (await readdir(base)).filter((name) => name.startsWith('claimbench-pg-'));
-}
-
-async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + WITHIN_MS;
-  while (!(await holds())) {
-    assert.ok(performance.now() < deadline, `within ${WITHIN_MS} ms: ${what}`);
-    await sleep(50);
-  }
 }
 
 async function owned(): Promise<{
@@ -84,8 +76,8 @@ describe('the end of its owner', { skip: withoutPooler }, () => {
       owner.kill('SIGKILL');
     }
     await eventually(
-      'process and files are gone',
       async () => !isAlive(pid) && (await leftovers()).length === 0,
+      'process and files are gone',
     );
   });
 
@@ -95,12 +87,12 @@ describe('the end of its owner', { skip: withoutPooler }, () => {
     const { owner, pid, folder } = await owned();
     process.kill(await watchdogOf(folder), 'SIGKILL');
     owner.kill('SIGKILL');
-    await eventually('the owner is gone', async () => owner.exitCode !== null || owner.signalCode !== null);
+    await eventually(async () => owner.exitCode !== null || owner.signalCode !== null, 'the owner is gone');
     assert.ok(isAlive(pid), 'the pooler is orphaned');
     await sweepLeftovers(base);
     await eventually(
-      'process and files are gone',
       async () => !isAlive(pid) && (await leftovers()).length === 0,
+      'process and files are gone',
     );
   });
 });

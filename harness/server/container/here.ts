@@ -1,8 +1,8 @@
 // Does a container run on this very machine, and where can its processes and files be seen?
 
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { createServer, isIP } from 'node:net';
 import type { ContainerInspectInfo } from 'dockerode';
 import type { ContainerRuntimeClient } from 'testcontainers';
 
@@ -26,8 +26,7 @@ export async function placeOf(engine: ContainerRuntimeClient): Promise<EnginePla
   const { dockerode } = engine.container;
   const info: { SecurityOptions?: readonly string[] | null } = await dockerode.info();
   // A process in a container is told the bridge's gateway: where that is an address of its own, the engine is beside it.
-  const own = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
-  const local = LOOPBACK.has(host) || own.includes(host);
+  const local = LOOPBACK.has(host) || (await isOwnAddress(host));
   const socket = 'socketPath' in dockerode.modem && dockerode.modem.socketPath !== undefined;
   return {
     local,
@@ -47,5 +46,19 @@ export function pidHere({ Id, State }: Pick<ContainerInspectInfo, 'Id' | 'State'
     return readFileSync(`/proc/${State.Pid}/cgroup`, 'utf8').includes(Id) ? State.Pid : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Whether this machine can listen there. A list of interfaces would not tell: a bridge without containers is not in it. */
+async function isOwnAddress(host: string): Promise<boolean> {
+  if (isIP(host) === 0) return false;
+  const server = createServer().listen(0, host);
+  try {
+    await once(server, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
   }
 }

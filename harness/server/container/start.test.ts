@@ -8,8 +8,8 @@ import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { mayTag } from '../../../docker/stand-in/engine.ts';
+import { eventually } from '../../../queue/eventually.ts';
 import { containersOf, killContainer, portsOf, volumesLeft, volumesOf } from '../../../testing/containers.ts';
 import { dockerMissing, testImage } from '../../../testing/docker.ts';
 import { isForUser, RuntimeFailure, UsageError } from '../../errors.ts';
@@ -44,18 +44,6 @@ async function connects(host: string, port: number): Promise<void> {
     await once(socket, 'connect');
   } finally {
     socket.destroy();
-  }
-}
-
-async function eventually(
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  timeoutMs = 30_000,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await holds())) {
-    assert.ok(performance.now() < deadline, `within ${timeoutMs} ms: ${what}`);
-    await sleep(100);
   }
 }
 
@@ -146,16 +134,16 @@ describe('a server in a container', { skip }, () => {
     const volumes = volumesOf(containers);
     owner.kill('SIGKILL');
     await eventually(
-      'its container is gone',
       () => containersOf(owner.pid).length === 0 && !existsSync(`/proc/${pid}`),
+      'its container is gone',
     );
-    await eventually('its volume is gone', () => volumesLeft(volumes).length === 0);
+    await eventually(() => volumesLeft(volumes).length === 0, 'its volume is gone');
   });
 
   test('says why it ended, by its own log', async () => {
     await using server = await start();
     for (const id of containersOf()) killContainer(id);
-    await eventually('it has ended', () => !existsSync(`/proc/${server.pid}/stat`));
+    await eventually(() => !existsSync(`/proc/${server.pid}/stat`), 'it has ended');
     assert.match((await server.whyGone?.()) ?? '', /its container ended with code 137/);
   });
 });
@@ -242,7 +230,7 @@ describe('a standby', () => {
         });
       assert.deepEqual(await slots(), [{ slot_name: standby.slot, active: true }]);
       await standby.stop();
-      await eventually("its slot is nobody's", async () => (await slots())[0]?.active === false);
+      await eventually(async () => (await slots())[0]?.active === false, "its slot is nobody's");
       await standby[Symbol.asyncDispose]();
       assert.deepEqual(await slots(), []);
     }
