@@ -72,7 +72,7 @@ for (const { name, path } of PEERS) {
   for (const batch of [1, 50]) {
     test(`${name} drains at batch ${batch}, as declared, and nothing is lost or handed out twice`, async (t) => {
       const contender = `${path}?batch=${batch}`;
-      const cell = await measured(temporaryFolder(t), contender, { preloadJobs: JOBS });
+      const cell = await measured(temporaryFolder(t), contender, { preload: { ready: JOBS } });
       assert.equal(cell.verdict, 'valid', cell.reasons.join('; '));
       assert.equal(cell.jobs.enqueued, JOBS);
       assert.ok(cell.jobs.settled > batch * 4, `${cell.jobs.settled} jobs were settled`);

@@ -17,8 +17,14 @@ const SOCKET = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').rep
 function words(folder: string, preloadJobs: number, ...more: readonly string[]): string[] {
   const file = join(folder, 'short.json');
   const phases = [{ label: 'drain', seconds: 1 }];
-  const scenario = { name: 'short', question: 'How fast?', preloadJobs, warmupSeconds: 0.1, phases };
-  writeFileSync(file, JSON.stringify({ ...scenario, payloadBytes: 1_000 }));
+  const scenario = {
+    name: 'short',
+    question: 'How fast?',
+    preload: { ready: preloadJobs },
+    warmupSeconds: 0.1,
+    phases,
+  };
+  writeFileSync(file, JSON.stringify({ ...scenario, job: { payloadBytes: 1_000 } }));
   const fixed = ['run', '--server', 'docker', '--image', testImage(), '--scenario', file];
   return [...fixed, '--contender', 'skip-locked', '--out', join(folder, 'bundle'), ...more];
 }

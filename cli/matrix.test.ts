@@ -15,7 +15,13 @@ const LOST = /the server was lost \(embedded PostgreSQL [\d.]+ on 127\.0\.0\.1:\
 function scenarioFile(folder: string): string {
   const file = join(folder, 'short.json');
   const phases = [{ label: 'drain', seconds: 1 }];
-  const scenario = { name: 'short', question: 'How fast?', preloadJobs: 15_000, warmupSeconds: 0.1, phases };
+  const scenario = {
+    name: 'short',
+    question: 'How fast?',
+    preload: { ready: 15_000 },
+    warmupSeconds: 0.1,
+    phases,
+  };
   writeFileSync(file, JSON.stringify(scenario));
   return file;
 }

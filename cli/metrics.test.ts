@@ -16,7 +16,7 @@ import { metricsAddress } from './metrics.ts';
 const BACKLOG: ScenarioInput = {
   name: 'backlog',
   question: 'Does a scraper see a backlog go down?',
-  preloadJobs: 4_000,
+  preload: { ready: 4_000 },
   workers: { agents: 2, connections: 2, handlerMs: 1 },
   warmupSeconds: 0.1,
   phases: [{ label: 'drain', seconds: 3 }],
@@ -33,7 +33,7 @@ const ARRIVALS: ScenarioInput = {
 /** Deep enough for the one job in 10,000 that the planted strategy loses. */
 const DEEP: ScenarioInput = {
   ...BACKLOG,
-  preloadJobs: 12_000,
+  preload: { ready: 12_000 },
   workers: { agents: 1, connections: 8 },
 };
 const LOSES_JOBS = resolve(import.meta.dirname, '../testing/planted/loses-jobs.ts');

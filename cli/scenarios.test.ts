@@ -144,7 +144,7 @@ test('a suite by its name', () => {
 
 const TIMED = scenarioSchema.parse({
   ...GOOD,
-  preloadJobs: 100,
+  preload: { ready: 100 },
   warmupSeconds: 2,
   settleWithinSeconds: 9,
   phases: [

@@ -178,9 +178,9 @@ export function withDuration(scenario: Scenario, seconds: number): Scenario {
       ...phase,
       seconds: phase.seconds * factor,
       ...(phase.arrival === undefined ? {} : { arrival: stretched(phase.arrival, factor) }),
+      faults: phase.faults.map((fault) => stretchedFault(fault, factor)),
     })),
-    faults: scenario.faults.map((fault) => stretchedFault(fault, factor)),
-    preloadJobs: stretchedBacklog(scenario.preloadJobs, factor),
+    preload: stretchedPreload(scenario.preload, factor),
   });
 }
 
@@ -196,6 +196,17 @@ function stretchedBacklog(jobs: number, factor: number): number {
     : Math.min(wanted, Math.max(jobs, BACKLOG_MAX));
 }
 
+function stretchedPreload(preload: Scenario['preload'], factor: number): Scenario['preload'] {
+  const { delayed } = preload;
+  return {
+    ...preload,
+    ready: stretchedBacklog(preload.ready, factor),
+    ...(delayed === undefined
+      ? {}
+      : { delayed: { ...delayed, dueAtSeconds: delayed.dueAtSeconds * factor } }),
+  };
+}
+
 function stretched(arrival: Arrival, factor: number): Arrival {
   if (arrival.model !== 'steps') return arrival;
   const steps = arrival.steps.map((step) =>
@@ -206,10 +217,10 @@ function stretched(arrival: Arrival, factor: number): Arrival {
 
 /** A stall is held against the lease, which does not stretch. */
 function stretchedFault(fault: Fault, factor: number): Fault {
-  const atSeconds = fault.atSeconds * factor;
-  return fault.fault === 'kill-worker' || fault.fault === 'stall-worker' || fault.forSeconds === undefined
-    ? { ...fault, atSeconds }
-    : { ...fault, atSeconds, forSeconds: fault.forSeconds * factor };
+  const moved = { ...fault, afterSeconds: fault.afterSeconds * factor };
+  return !('forSeconds' in moved) || moved.forSeconds === undefined || moved.fault === 'stall-worker'
+    ? moved
+    : { ...moved, forSeconds: moved.forSeconds * factor };
 }
 
 function requireNo(

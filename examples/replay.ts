@@ -7,7 +7,7 @@ import { defineScenario } from '../scenarios/scenario.ts';
 export default defineScenario({
   name: 'replay',
   question: 'How soon are the jobs of a recorded morning picked up?',
-  priorities: [0],
+  job: { priorities: [0] },
   warmupSeconds: 0,
   phases: [{ label: 'morning', seconds: 3, arrival: { model: 'trace', file: './morning.ndjson', speed: 1 } }],
   settleWithinSeconds: 5,

@@ -33,7 +33,7 @@ function outcome(id: string): CellOutcome {
   const scenario = scenarioSchema.parse({
     name: 'drain',
     question: 'Is it kept?',
-    preloadJobs: 1,
+    preload: { ready: 1 },
     phases: [{ label: 'x', seconds: 1 }],
   });
   const contender = { name: 'null', source: { kind: 'built-in', name: 'null' }, axes: {} } as const;

@@ -1,7 +1,8 @@
 // Which result does a measured cell have? Its verdict and, when that allows, its figures.
 
 import { ratesOf } from '../scenarios/arrival.ts';
-import { arrivalsOf, isClosedLoop, type Scenario } from '../scenarios/scenario.ts';
+import { describeHandler, type HandlerTime } from '../scenarios/job.ts';
+import { arrivalsOf, isClosedLoop, preloadedJobs, type Scenario } from '../scenarios/scenario.ts';
 import type { Topology } from '../scenarios/topology.ts';
 import type { CellPlan } from './cell-plan.ts';
 import { lastMeasuredUs, measuredStretches, warmUpNote, warmUpOf, windowOf } from './cell-window.ts';
@@ -71,7 +72,7 @@ export function assemble(parts: CellParts): CellOutcome {
   const warmUp = warmUpOf(plan.scenario, load, openLoop, ledger, lastUs);
   const input: FigureInput = {
     ledger,
-    preloaded: plan.scenario.preloadJobs,
+    preloaded: preloadedJobs(plan.scenario),
     openLoop,
     closedLoop: isClosedLoop(plan.scenario),
     startUs: load.startUs,
@@ -95,7 +96,7 @@ export function assemble(parts: CellParts): CellOutcome {
     serverNotes: [...server.notes, ...delayNote(parts.toleranceUs), ...warmUpNote(warmUp), ...checked.notes],
   });
   const correct = judged.verdict !== 'incorrect';
-  const preload = { walBytes: prepared.preloadWalBytes, jobs: plan.scenario.preloadJobs };
+  const preload = { walBytes: prepared.preloadWalBytes, jobs: preloadedJobs(plan.scenario) };
   const telemetry = server.telemetry && {
     ...server.telemetry,
     missing: [...server.telemetry.missing, ...parts.plans.missing],
@@ -167,6 +168,12 @@ function topologyOf({ pooler, standby }: Topology = {}): Cell['parameters'] {
   };
 }
 
+/** `handlerMs` where every job takes as long, else the distribution in words. */
+function handlerOf(handler: HandlerTime): Cell['parameters'] {
+  if (handler.time === 'none') return { handlerMs: 0 };
+  return handler.time === 'constant' ? { handlerMs: handler.ms } : { handler: describeHandler(handler) };
+}
+
 function parametersOf(scenario: Scenario): Cell['parameters'] {
   const arrivals = arrivalsOf(scenario);
   const rates = arrivals.flatMap(ratesOf).map(Number);
@@ -174,13 +181,13 @@ function parametersOf(scenario: Scenario): Cell['parameters'] {
   return {
     workerAgents: scenario.workers.agents,
     workerConnections: scenario.workers.connections,
-    handlerMs: scenario.workers.handlerMs,
-    preloadJobs: scenario.preloadJobs,
-    payloadBytes: scenario.payloadBytes,
+    ...handlerOf(scenario.job.handler),
+    preloadJobs: preloadedJobs(scenario),
+    payloadBytes: scenario.job.payloadBytes,
     leaseMs: scenario.leaseMs,
     ...(rates.length === 0 ? {} : { ratePerSec: Math.max(...rates) }),
     ...(clients.length === 0 ? {} : { clients: Math.max(...clients) }),
-    ...(hasDelays(scenario.delays) ? { delaysMs: scenario.delays.join(', ') } : {}),
+    ...(hasDelays(scenario.job.delays) ? { delaysMs: scenario.job.delays.join(', ') } : {}),
     ...topologyOf(scenario.topology),
   };
 }

@@ -19,7 +19,7 @@ function stretches(
   const scenario = scenarioSchema.parse({
     name: 'test',
     question: 'Which?',
-    preloadJobs: 10,
+    preload: { ready: 10 },
     warmupSeconds: 0.5,
     phases: [{ label: 'drain', seconds: 4 }],
     ...over,

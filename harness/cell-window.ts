@@ -1,6 +1,6 @@
 // Which stretch of a load do the figures cover, and how is it shown?
 
-import { loadModel, type Scenario } from '../scenarios/scenario.ts';
+import { loadModel, preloadedJobs, type Scenario } from '../scenarios/scenario.ts';
 import type { Load } from './load/coordinator.ts';
 import type { FigureInput, Figures } from './measure/figures.ts';
 import type { Ledger } from './measure/ledger.ts';
@@ -60,7 +60,7 @@ export function warmUpOf(
   if (first === undefined || !first.measured || !level)
     return { seconds: floorSeconds, floorSeconds, capSeconds: floorSeconds, found: true };
   const untilUs = Math.min(load.startUs + first.seconds * 1e6, lastUs);
-  const preloaded = scenario.preloadJobs;
+  const preloaded = preloadedJobs(scenario);
   return findWarmUp({
     ...{ ledger, startUs: load.startUs, untilUs, openLoop, preloaded, floorSeconds },
     ...(scenario.warmupCapSeconds === undefined ? {} : { capSeconds: scenario.warmupCapSeconds }),

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { isClosedLoop, totalSeconds } from '../scenarios/scenario.ts';
+import { isClosedLoop, preloadedJobs, totalSeconds } from '../scenarios/scenario.ts';
 import { type CellPlan, type CellProgress, leaseMsOf } from './cell-plan.ts';
 import { assemble, type CellOutcome, type Delayed, type Prepared } from './cell-result.ts';
 import type { BenchJob, Contender, ContenderSpec, Target } from './contender.ts';
@@ -140,7 +140,7 @@ async function measure(
   const server = await watch.end(ran.startUs, ran.endUs);
   const load = withReport(ran, { failures: server.failures, notes: [] });
   const stored = database === undefined ? undefined : await readStored(database);
-  const ledger = new Ledger(load.keys, scenario.preloadJobs, load.startUs);
+  const ledger = new Ledger(load.keys, preloadedJobs(scenario), load.startUs);
   for (const file of load.ledgerFiles) ledger.readFile(file.path, file.agent);
   if (prepared.delayed !== undefined) delayPreload(plan, ledger, load, prepared.delayed);
   const { checked, toleranceUs } = await withContender(plan.contender, target, (contender) =>
@@ -177,17 +177,18 @@ async function prepare(
   offered: number,
 ): Promise<Prepared> {
   const { scenario } = plan;
+  const { job } = scenario;
   const prepared = await withContender(plan.contender, target, async (contender) => {
     await contender.install();
     const clock = await delayClock(plan, contender);
     const fence = await contender.probeFence?.();
     const before = await watch.walBytes();
     const delayed = clock === undefined ? undefined : { clock, preloadUs: nowUs() };
-    if (scenario.preloadJobs > 0) {
+    if (preloadedJobs(scenario) > 0) {
       context.onProgress(progress(plan, 'preloading'));
-      const workload = new Workload(scenario.payloadBytes, scenario.priorities);
-      const jobs = workload.preload(scenario.preloadJobs);
-      await contender.preload(delayed === undefined ? jobs : withRunAt(jobs, scenario.delays, delayed));
+      const workload = new Workload(job.payloadBytes, job.priorities);
+      const jobs = workload.preload(preloadedJobs(scenario));
+      await contender.preload(delayed === undefined ? jobs : withRunAt(jobs, job.delays, delayed));
     }
     const after = await watch.walBytes();
     return {
@@ -205,13 +206,13 @@ async function prepare(
       delayed,
     };
   });
-  await watch.settleDown({ jobs: offered, payloadBytes: scenario.payloadBytes });
+  await watch.settleDown({ jobs: offered, payloadBytes: job.payloadBytes });
   return prepared;
 }
 
 /** How the queue's clock goes, when jobs are delayed: their `run_at` is held against it. */
 async function delayClock(plan: CellPlan, contender: Contender): Promise<QueueClock | undefined> {
-  if (!hasDelays(plan.scenario.delays)) return undefined;
+  if (!hasDelays(plan.scenario.job.delays)) return undefined;
   const { delay } = contender;
   if (delay === undefined) {
     throw new CannotMeasure(
@@ -236,8 +237,8 @@ function* withRunAt(
 }
 
 function delayPreload(plan: CellPlan, ledger: Ledger, load: Load, delayed: Delayed): void {
-  const delays = new Delays(plan.scenario.delays, delayed.clock.offsetUs);
-  for (let key = 0; key < plan.scenario.preloadJobs; key += 1) {
+  const delays = new Delays(plan.scenario.job.delays, delayed.clock.offsetUs);
+  for (let key = 0; key < preloadedJobs(plan.scenario); key += 1) {
     const eligibility = delays.of(key, delayed.preloadUs);
     if (eligibility !== undefined) ledger.delay(key, delayed.preloadUs + eligibility.delayUs - load.startUs);
   }
@@ -245,7 +246,7 @@ function delayPreload(plan: CellPlan, ledger: Ledger, load: Load, delayed: Delay
 
 /** Jobs that were never sent were intended all the same: no agent's ledger says when. */
 function intendUnsent(plan: CellPlan, ledger: Ledger, load: Load, delayed: Delayed | undefined): void {
-  const delays = new Delays(plan.scenario.delays, delayed?.clock.offsetUs ?? 0);
+  const delays = new Delays(plan.scenario.job.delays, delayed?.clock.offsetUs ?? 0);
   for (const { key, atUs } of scheduledJobs(plan)) {
     if (ledger.enqueueState[key] !== ENQUEUE.notSent) continue;
     const intendedUs = load.startUs + atUs;
@@ -271,7 +272,7 @@ async function reconcile(
   load: Load,
   delayed: Delayed | undefined,
 ): Promise<{ readonly checked: CheckResult; readonly toleranceUs: number | undefined }> {
-  const workload = new Workload(plan.scenario.payloadBytes, plan.scenario.priorities);
+  const workload = new Workload(plan.scenario.job.payloadBytes, plan.scenario.job.priorities);
   const clock = delayed === undefined ? undefined : await delayClock(plan, contender);
   const toleranceUs =
     delayed === undefined || clock === undefined ? undefined : earlyToleranceUs(delayed.clock, clock);
@@ -281,7 +282,7 @@ async function reconcile(
     ...(toleranceUs === undefined ? {} : { earlyToleranceUs: toleranceUs }),
     promises: contender.promises,
     leaseMs: leaseMsOf(plan),
-    preloaded: plan.scenario.preloadJobs,
+    preloaded: preloadedJobs(plan.scenario),
     priorityOf: (key) => workload.priorityOf(key),
     held: contender.held?.(),
     startUs: load.startUs,

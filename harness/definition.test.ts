@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { scenarioSchema } from '../scenarios/scenario.ts';
 import { declaredOf } from './definition.ts';
 
-const base = { name: 'one', question: 'Is it?', preloadJobs: 5 };
+const base = { name: 'one', question: 'Is it?', preload: { ready: 5 } };
 
 test('defaults are filled in, and a share of a rate stays a share', () => {
   const scenario = scenarioSchema.parse({

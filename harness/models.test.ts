@@ -103,7 +103,7 @@ test('the example replays its trace', async (t) => {
 
 test('closed loop: what was sent is what was offered, one job under way per client, and no lag', async (t) => {
   const arrival = { model: 'closed', clients: 3, thinkMs: 50, maxJobs: 5_000 };
-  const cell = await ran(scenarioOf({ ...phase(arrival), preloadJobs: 20 }), temporaryFolder(t));
+  const cell = await ran(scenarioOf({ ...phase(arrival), preload: { ready: 20 } }), temporaryFolder(t));
   accounted(cell);
   const sent = cell.jobs.offered - 20;
   // Each of three clients sends every 50 ms and an answer's time, in 1.5 s.
@@ -128,7 +128,7 @@ test('closed loop: clients that used up their jobs void the cell, and say so', a
 test('delayed jobs: none is handed out early, and their clock starts when they are due', async (t) => {
   const arrival = { model: 'uniform', ratePerSec: 60 };
   const cell = await ran(
-    scenarioOf({ ...phase(arrival), delays: [0, 700], preloadJobs: 30 }),
+    scenarioOf({ ...phase(arrival), delays: [0, 700], preload: { ready: 30 } }),
     temporaryFolder(t),
   );
   accounted(cell);

@@ -20,7 +20,7 @@ function scenario(name: string, ...rates: readonly Rate[]): Scenario {
   return scenarioSchema.parse({
     name,
     question: 'Which order?',
-    preloadJobs: rates.length === 0 ? 10 : 0,
+    preload: { ready: rates.length === 0 ? 10 : 0 },
     phases: rates.length === 0 ? [drain] : phases,
   });
 }

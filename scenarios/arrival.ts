@@ -2,7 +2,19 @@
 
 import { z } from 'zod';
 
-const share = z.strictObject({ share: z.number().positive().max(10), of: z.string() });
+const SHARE = /^(\d*\.?\d+) +of +([a-z][a-z0-9-]*)$/;
+
+/** `0.7 of drain`, or `{ share: 0.7, of: 'drain' }`. */
+const share = z.union([
+  z.strictObject({ share: z.number().positive().max(10), of: z.string() }),
+  z
+    .string()
+    .regex(SHARE, 'must be jobs per second, or a share such as 0.7 of drain')
+    .transform((text) => {
+      const [, of = '', scenario = ''] = SHARE.exec(text) ?? [];
+      return { share: Number(of), of: scenario };
+    }),
+]);
 const RATE_MAX = 1_000_000;
 
 /** A rate in jobs per second, or a share of what the same contender settled per second in another scenario of the run. */

@@ -4,7 +4,7 @@ export default defineScenario({
   name: 'drain',
   question: 'How many jobs per second can the workers claim and settle when the backlog never ends?',
   // The fastest settle 600,000 in a second: whatever is left after the warm-up must last.
-  preloadJobs: 600_000,
+  preload: { ready: 600_000 },
   workers: { agents: 1, connections: 8 },
   warmupSeconds: 0.5,
   phases: [{ label: 'drain', seconds: 2 }],

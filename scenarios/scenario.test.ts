@@ -45,7 +45,7 @@ test('the suite of the strategies leaves none out', () => {
 
 test('a scenario that offers nothing, measures nothing or ends in its warm-up is refused', () => {
   assert.ok(valid({}));
-  assert.ok(valid({ phases: [{ label: 'a', seconds: 1 }], preloadJobs: 1 }));
+  assert.ok(valid({ phases: [{ label: 'a', seconds: 1 }], preload: { ready: 1 } }));
   assert.ok(!valid({ phases: [{ label: 'a', seconds: 1 }] }));
   assert.ok(!valid({ phases: [{ label: 'a', seconds: 1, arrival, measured: false }] }));
   assert.ok(!valid({ warmupSeconds: 1 }));
@@ -80,7 +80,7 @@ test('a late commit without a schedule, or beyond the end of the load, is refuse
     valid({ faults: [{ fault: 'late-commit', atSeconds: 0.5, forSeconds }], ...over });
   assert.ok(late({}));
   assert.ok(!late({}, 0.6));
-  assert.ok(!late({ phases: [{ label: 'a', seconds: 1 }], preloadJobs: 1 }));
+  assert.ok(!late({ phases: [{ label: 'a', seconds: 1 }], preload: { ready: 1 } }));
   const clients = { model: 'closed', clients: 1 } as const;
   assert.ok(!late({ phases: [{ label: 'a', seconds: 1, arrival: clients }] }));
 });
@@ -161,10 +161,10 @@ test('the load model says what kind of load it is', () => {
       scenarioSchema.parse({ name: 'x', question: 'q?', phases: [{ label: 'a', seconds: 1 }], ...over }),
     );
   const uniform = { label: 'b', seconds: 1, arrival: { ...arrival, model: 'uniform' as const } };
-  assert.equal(model({ preloadJobs: 1 }), 'drain of a preloaded backlog, closed loop');
+  assert.equal(model({ preload: { ready: 1 } }), 'drain of a preloaded backlog, closed loop');
   assert.equal(model({ phases: [uniform] }), 'open loop, uniform arrivals');
   assert.equal(
-    model({ preloadJobs: 1, phases: [uniform, { label: 'a', seconds: 1, arrival }] }),
+    model({ preload: { ready: 1 }, phases: [uniform, { label: 'a', seconds: 1, arrival }] }),
     'preloaded backlog + open loop, poisson + uniform arrivals',
   );
 });
@@ -191,7 +191,7 @@ test('the load model names every kind of arrival in words, and delays', () => {
     'closed loop, 8 clients, think time 10 ms, the next job after the last enqueue was confirmed',
   );
   assert.equal(
-    words({ model: 'closed', clients: 1, thinkMs: 5, think: 'exponential' }, { preloadJobs: 1 }),
+    words({ model: 'closed', clients: 1, thinkMs: 5, think: 'exponential' }, { preload: { ready: 1 } }),
     'preloaded backlog + closed loop, 1 client, exponential think time 5 ms on average, the next job after the last enqueue was confirmed',
   );
   assert.equal(words({ ...arrival }, { delays: [0, 100] }), 'open loop, poisson arrivals, delayed jobs');

@@ -2,7 +2,11 @@
 
 import { z } from 'zod';
 import { type Arrival, arrivalSchema, describeArrivals, misfit } from './arrival.ts';
+import { type Fault, faultSchema, isOfNetwork, scheduledFaults } from './fault.ts';
+import { describeJob, jobSchema } from './job.ts';
 import { describeTopology, topologySchema } from './topology.ts';
+
+export { type Fault, type ScheduledFault, scheduledFaults } from './fault.ts';
 
 const seconds = z.number().positive().max(86_400);
 
@@ -14,50 +18,81 @@ const phaseSchema = z
     measured: z.boolean().default(true),
     /** Absent: nothing is enqueued in this phase. */
     arrival: arrivalSchema.optional(),
+    /** What breaks in this phase. */
+    faults: z.array(faultSchema).max(100).default([]),
   })
   .superRefine((phase, context) => {
     const message = phase.arrival === undefined ? undefined : misfit(phase.arrival, phase.seconds);
     if (message !== undefined) context.addIssue({ code: 'custom', message, path: ['arrival'] });
+    for (const [i, { fault, afterSeconds }] of phase.faults.entries()) {
+      if (afterSeconds < phase.seconds) continue;
+      const late = `${fault} comes after the end of its phase: lengthen the phase, or lower afterSeconds`;
+      context.addIssue({ code: 'custom', message: late, path: ['faults', i] });
+    }
   });
 
-const faultSchema = z.discriminatedUnion('fault', [
-  /** SIGKILL of one worker agent. */
-  z.strictObject({ fault: z.literal('kill-worker'), atSeconds: seconds }),
-  /** SIGSTOP of one worker agent, then SIGCONT. Longer than the lease, it makes a worker settle what is no longer its own. */
-  z.strictObject({ fault: z.literal('stall-worker'), atSeconds: seconds, forSeconds: seconds }),
+/** In the order of `list`. */
+export const SCENARIO_GROUPS = [
+  'load',
+  'shape',
+  'mvcc',
+  'crash',
+  'network',
+  'neighbours',
+  'presets',
+  'own',
+] as const;
+
+/** Settings of a server that a scenario may need to be high enough. */
+export const SERVER_NEEDS = [
+  'max_connections',
+  'max_prepared_transactions',
+  'max_replication_slots',
+] as const;
+
+const preloadSchema = z.strictObject({
+  /** Jobs that wait in the queue before the load starts. */
+  ready: z.int().min(0).max(10_000_000).default(0),
+  /** Beside them, jobs that are all due at one instant of the load. */
+  delayed: z
+    .strictObject({ jobs: z.int().min(1).max(10_000_000), dueAtSeconds: z.number().min(0).max(86_400) })
+    .optional(),
+  /** Jobs that were done before the load, and that the queue keeps (its retention is on). */
+  finished: z.int().min(0).max(10_000_000).default(0),
+  /** Whether the planner knows of them: false analyses the empty tables, before they are filled. */
+  analysed: z.boolean().default(true),
+});
+
+const producersSchema = z.strictObject({
+  agents: z.int().min(1).max(16).default(1),
+  /** Per agent. */
+  connections: z.int().min(1).max(64).default(4),
+  /** Jobs that are due at one instant are enqueued by one call, so many at most; absent: each by its own. */
+  bulk: z.int().min(2).max(10_000).optional(),
   /**
-   * A transaction of somebody else's, on no table of the queue, stays open and idle, so that VACUUM may not remove what dies
-   * meanwhile. `reader`: REPEATABLE READ with its snapshot taken; `writer`: with a transaction id of its own.
+   * Each arrival is a transaction of an application's: it writes a row of its own and enqueues so many jobs with it, then
+   * commits, or rolls back for this share of them. No row without its jobs and no job without its row, or the cell is incorrect.
    */
-  z.strictObject({
-    fault: z.literal('hold-xmin'),
-    atSeconds: seconds,
-    forSeconds: seconds,
-    by: z.enum(['reader', 'writer']).default('reader'),
+  transaction: z
+    .strictObject({ jobs: z.int().min(1).max(100), rollbackShare: z.number().min(0).max(1).default(0) })
+    .optional(),
+  /** Jobs come over HTTP: a front enqueues them, and answers 429 with Retry-After while more than `backlogLimit` jobs wait. */
+  http: z
+    .strictObject({
+      backlogLimit: z.int().min(1).max(10_000_000).default(1_000_000),
+      retryAfterSeconds: z.int().min(1).max(3_600).default(1),
+    })
+    .optional(),
+});
+
+const neighboursSchema = z.strictObject({
+  /** Short transactions of somebody else's on the same server, like those of pgbench, sent on schedule through the whole load. */
+  bystander: z.strictObject({
+    ratePerSec: z.number().positive().max(10_000),
+    connections: z.int().min(1).max(64).default(4),
+    rows: z.int().min(100).max(10_000_000).default(100_000),
   }),
-  /**
-   * The next job that is due is enqueued in a transaction that commits only after `forSeconds`; it keeps one of its
-   * producer's connections. Open loop only; ends within the load.
-   */
-  z.strictObject({ fault: z.literal('late-commit'), atSeconds: seconds, forSeconds: seconds }),
-  /**
-   * A query on the standby that takes so long: a REPEATABLE READ transaction there with its snapshot taken. The primary hears
-   * of it where the standby gives feedback.
-   */
-  z.strictObject({ fault: z.literal('standby-query'), atSeconds: seconds, forSeconds: seconds }),
-  /**
-   * The standby stops for good, as in a crash. Its slot stays behind with all that it holds: WAL, and with feedback the xmin
-   * that the standby reported last. After `forSeconds`, or when the load has ended, somebody drops the slot.
-   */
-  z.strictObject({ fault: z.literal('lose-standby'), atSeconds: seconds, forSeconds: seconds.optional() }),
-  /** A physical replication slot that nobody reads from keeps WAL, for `forSeconds`, or until the load has ended. */
-  z.strictObject({ fault: z.literal('abandon-slot'), atSeconds: seconds, forSeconds: seconds.optional() }),
-]);
-
-const STANDBY_FAULTS: ReadonlySet<string> = new Set(['standby-query', 'lose-standby']);
-
-/** An hour: a delay travels in the ledger as 32 bits of microseconds. */
-const DELAY_MS_MAX = 3_600_000;
+});
 
 const shape = {
   name: z
@@ -65,28 +100,31 @@ const shape = {
     .regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be lower-case letters, digits and hyphens, 40 at most'),
   /** In one sentence, ending with a question mark. */
   question: z.string().min(1).max(300),
-  /** Jobs that wait in the queue before the load starts. */
-  preloadJobs: z.int().min(0).max(10_000_000).default(0),
-  /** Size of a job's payload as JSON text, bytes. */
-  payloadBytes: z.int().min(48).max(1_000_000).default(100),
-  /** Priorities given to jobs in turn, by the order of their enqueue. */
-  priorities: z.array(z.int().min(-32_768).max(32_767)).min(1).max(100).default([0]),
-  /**
-   * How long jobs are delayed, ms, given in turn by the order of their enqueue; 0 is due at once. The clock of a delayed job
-   * starts when it is due. Preloaded jobs are delayed from the moment at which the preload began.
-   */
-  delays: z.array(z.number().min(0).max(DELAY_MS_MAX)).min(1).max(100).default([0]),
-  producers: z
-    .strictObject({ agents: z.int().min(1).max(16), connections: z.int().min(1).max(64) })
-    .default({ agents: 1, connections: 4 }),
-  /** `connections` are per agent; `handlerMs` is how long each job's work takes (waiting, not computing). */
+  /** Where `list` shows it. */
+  group: z.enum(SCENARIO_GROUPS).default('own'),
+  /** Of arrivals and of what jobs draw, unless the run is given one; default: drawn for each run. */
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 48)
+    .optional(),
+  preload: preloadSchema.prefault({}),
+  job: jobSchema.prefault({}),
+  producers: producersSchema.prefault({}),
+  /** `connections` are per agent. */
   workers: z
+    .strictObject({ agents: z.int().min(1).max(16), connections: z.int().min(1).max(64) })
+    .default({ agents: 1, connections: 8 }),
+  /** Limits of the queue, set before the load: handlers that may start in a time, be at work at once, and of one concurrency key. */
+  limits: z
     .strictObject({
-      agents: z.int().min(1).max(16),
-      connections: z.int().min(1).max(64),
-      handlerMs: z.number().min(0).max(600_000).default(0),
+      rate: z
+        .strictObject({ jobs: z.int().min(1).max(1_000_000), periodMs: z.int().min(100).max(86_400_000) })
+        .optional(),
+      concurrency: z.int().min(1).max(1_000_000).optional(),
+      concurrencyPerKey: z.int().min(1).max(1_000_000).optional(),
     })
-    .default({ agents: 1, connections: 8, handlerMs: 0 }),
+    .optional(),
   leaseMs: z.int().min(100).max(3_600_000).default(30_000),
   /** Head of the load that is left out of the figures, and stays visible on the timeline. */
   warmupSeconds: z.number().min(0).max(3_600).default(0.5),
@@ -98,34 +136,57 @@ const shape = {
   phases: z.array(phaseSchema).min(1).max(100),
   /** After the last phase: how long the queue may take to become empty. 0 ends the cell with the last phase. */
   settleWithinSeconds: z.number().min(0).max(3_600).default(0),
-  faults: z.array(faultSchema).max(100).default([]),
   /** Absent: agents connect to the server itself, which has no standby. */
   topology: topologySchema.optional(),
+  neighbours: neighboursSchema.optional(),
+  /**
+   * What the server must allow at least, such as `max_connections: 1200`. A server that claimbench starts is given as much; any
+   * other is asked, and refused when it allows less.
+   */
+  serverNeeds: z.partialRecord(z.enum(SERVER_NEEDS), z.int().min(1).max(100_000)).default({}),
+  /** What must hold of each cell: `pickup.p99 < 50 ms`, `lost = 0`, `recovery.settled >= 0.95 x clean.settled`. One that does not ends a run with exit code 99. */
+  expect: z.array(z.string().min(1).max(200)).max(50).default([]),
+  /** What `--scale smoke` puts in place of the keys above: a form that is over within ten seconds and asserts the same. */
+  smoke: z.record(z.string(), z.unknown()).optional(),
 };
 
 export const scenarioSchema = z
   .strictObject(shape)
-  .refine((s) => s.preloadJobs > 0 || s.phases.some((p) => p.arrival !== undefined), {
-    message: 'offers no jobs: give it preloadJobs, or a phase with an arrival',
+  .refine((s) => preloadedJobs(s) > 0 || s.phases.some((p) => p.arrival !== undefined), {
+    message: 'offers no jobs: give it preload.ready, or a phase with an arrival',
   })
   .refine((s) => s.phases.some((p) => p.measured), {
     message: 'measures nothing: no phase has measured: true',
   })
-  .refine((s) => s.faults.every((fault) => fault.atSeconds < totalSeconds(s)), {
-    message: 'has a fault after the end of its load: lengthen a phase, or set atSeconds lower',
-  })
-  .refine((s) => !hasLateCommit(s) || (arrivalsOf(s).length > 0 && !isClosedLoop(s)), {
+  .refine((s) => !hasFault(s, 'late-commit') || (arrivalsOf(s).length > 0 && !isClosedLoop(s)), {
     message:
       'has a late-commit and no schedule whose jobs could commit late: give a phase an open-loop arrival',
   })
-  .refine((s) => s.faults.every((f) => f.fault !== 'late-commit' || endOf(f) <= totalSeconds(s)), {
+  .refine((s) => scheduledFaults(s).every((f) => f.fault !== 'late-commit' || endOf(f) <= totalSeconds(s)), {
     message: 'has a late-commit that ends after its load: lengthen a phase, or set forSeconds lower',
   })
-  .refine((s) => s.topology?.standby !== undefined || s.faults.every((f) => !STANDBY_FAULTS.has(f.fault)), {
-    message: 'has a fault of a standby and no standby: give it topology.standby',
-  })
-  .refine((s) => s.faults.filter((f) => f.fault === 'lose-standby').length < 2, {
+  .refine(
+    (s) =>
+      s.topology?.standby !== undefined || !(hasFault(s, 'standby-query') || hasFault(s, 'lose-standby')),
+    { message: 'has a fault of a standby and no standby: give it topology.standby' },
+  )
+  .refine((s) => scheduledFaults(s).filter((f) => f.fault === 'lose-standby').length < 2, {
     message: 'loses its standby twice: leave one lose-standby out',
+  })
+  .refine((s) => (s.preload.delayed?.dueAtSeconds ?? 0) < totalSeconds(s), {
+    message: 'has delayed jobs that are due after its load: lengthen a phase, or set dueAtSeconds lower',
+  })
+  .refine((s) => s.preload.delayed === undefined || s.job.delays.every((ms) => ms === 0), {
+    message: 'delays jobs in two ways: leave preload.delayed out, or job.delays',
+  })
+  .refine((s) => s.producers.transaction === undefined || (arrivalsOf(s).length > 0 && !isClosedLoop(s)), {
+    message: 'has transactions of producers and no schedule for them: give a phase an open-loop arrival',
+  })
+  .refine((s) => [s.producers.bulk, s.producers.transaction, s.producers.http].filter(Boolean).length < 2, {
+    message: 'enqueues in two ways: leave all but one of producers.bulk, transaction and http out',
+  })
+  .refine((s) => !keyedFault(s) || s.job.keys !== undefined, {
+    message: 'slows the jobs of a key, and its jobs have none: give it job.keys',
   })
   .refine((s) => s.topology?.pooler?.mode !== 'session' || s.topology.pooler.poolSize >= sessionsOf(s), {
     message:
@@ -144,7 +205,6 @@ export const scenarioSchema = z
 export type Scenario = z.output<typeof scenarioSchema>;
 /** A scenario as its author writes it. */
 export type ScenarioInput = z.input<typeof scenarioSchema>;
-export type Fault = Scenario['faults'][number];
 
 /** Every key that a scenario may hold at its top level, for hints at the nearest right one. */
 export const SCENARIO_KEYS: readonly string[] = Object.keys(shape);
@@ -171,8 +231,28 @@ export function arrivalsOf(scenario: Phased): Arrival[] {
   return scenario.phases.flatMap((phase) => phase.arrival ?? []);
 }
 
-function hasLateCommit({ faults }: { readonly faults: readonly { readonly fault: string }[] }): boolean {
-  return faults.some(({ fault }) => fault === 'late-commit');
+type Faulty = Parameters<typeof scheduledFaults>[0];
+
+function hasFault(scenario: Faulty, fault: Fault['fault']): boolean {
+  return scheduledFaults(scenario).some((f) => f.fault === fault);
+}
+
+function keyedFault(scenario: Faulty): boolean {
+  return scheduledFaults(scenario).some((f) => f.fault === 'slow-handlers' && f.key !== undefined);
+}
+
+/** Whether a proxy stands between the agents and what they connect to. */
+export function hasProxy(scenario: Faulty): boolean {
+  return scheduledFaults(scenario).some(isOfNetwork);
+}
+
+/** Jobs that the queue holds when the load starts: ready ones first, then delayed ones. */
+export function preloadedJobs({
+  preload,
+}: {
+  readonly preload: { readonly ready: number; readonly delayed?: { readonly jobs: number } | undefined };
+}): number {
+  return preload.ready + (preload.delayed?.jobs ?? 0);
 }
 
 /** Those of a scenario's load that stay open, with a few for what workers do beside claiming. */
@@ -180,8 +260,8 @@ function sessionsOf({ workers, producers }: Sessions): number {
   return workers.agents * (workers.connections + 3) + producers.agents * producers.connections;
 }
 
-function endOf(fault: { readonly atSeconds: number; readonly forSeconds: number }): number {
-  return fault.atSeconds + fault.forSeconds;
+function endOf(fault: { readonly atSeconds: number; readonly forSeconds?: number | undefined }): number {
+  return fault.atSeconds + (fault.forSeconds ?? 0);
 }
 
 /** Whether jobs come from clients that wait for answers; a scenario has either those or a schedule. */
@@ -195,10 +275,19 @@ export function isClosedLoop(scenario: Phased): boolean {
  */
 export function loadModel(scenario: Scenario): string {
   const arrivals = arrivalsOf(scenario);
-  const delayed = scenario.delays.some((ms) => ms > 0) ? ', delayed jobs' : '';
-  const around = describeTopology(scenario.topology);
+  const { job, preload, neighbours } = scenario;
+  const delayed = job.delays.some((ms) => ms > 0) || preload.delayed !== undefined ? ', delayed jobs' : '';
+  const proxy = hasProxy(scenario) ? ', through a TCP proxy' : '';
+  const bystander = neighbours === undefined ? '' : ', beside a bystander';
+  const around = `${describeJob(job)}${proxy}${describeTopology(scenario.topology)}${bystander}`;
   if (arrivals.length === 0) return `drain of a preloaded backlog, closed loop${delayed}${around}`;
-  const preloaded = scenario.preloadJobs > 0 ? 'preloaded backlog + ' : '';
+  const preloaded = preload.ready > 0 ? 'preloaded backlog + ' : '';
   const loop = isClosedLoop(scenario) ? 'closed loop' : 'open loop';
-  return `${preloaded}${loop}, ${describeArrivals(arrivals)}${delayed}${around}`;
+  return `${preloaded}${loop}, ${describeArrivals(arrivals)}${describeProducers(scenario)}${delayed}${around}`;
+}
+
+function describeProducers({ producers: { bulk, transaction, http } }: Pick<Scenario, 'producers'>): string {
+  if (bulk !== undefined) return `, in calls of up to ${bulk} jobs`;
+  if (transaction !== undefined) return `, each a transaction with ${transaction.jobs} jobs`;
+  return http === undefined ? '' : ', over HTTP';
 }

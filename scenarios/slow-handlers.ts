@@ -5,7 +5,8 @@ export default defineScenario({
   question:
     'What does a swell of jobs that wait for somebody else cost, where the number of handlers is fixed, and where it follows the load?',
   producers: { agents: 1, connections: 8 },
-  workers: { agents: 1, connections: 2, handlerMs: 100 },
+  workers: { agents: 1, connections: 2 },
+  job: { handler: { time: 'constant', ms: 100 } },
   warmupSeconds: 1,
   phases: [
     { label: 'calm', seconds: 4, arrival: { model: 'poisson', ratePerSec: 20 } },

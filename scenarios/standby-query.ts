@@ -11,10 +11,9 @@ export default defineScenario({
   warmupSeconds: 0.5,
   phases: [
     { label: 'before', seconds: 5, arrival },
-    { label: 'query', seconds: 15, arrival },
+    { label: 'query', seconds: 15, arrival, faults: [{ fault: 'standby-query' }] },
     { label: 'after', seconds: 5, arrival },
   ],
-  faults: [{ fault: 'standby-query', atSeconds: 5, forSeconds: 15 }],
   settleWithinSeconds: 15,
   topology: { standby: { feedback: true } },
 });

@@ -29,14 +29,14 @@ export interface MeteredLoad {
   /** `seconds` with the warm-up. */
   readonly scenario: (
     seconds: number,
-  ) => Pick<ScenarioInput, 'preloadJobs' | 'producers' | 'phases' | 'settleWithinSeconds'>;
+  ) => Pick<ScenarioInput, 'preload' | 'producers' | 'phases' | 'settleWithinSeconds'>;
 }
 
 export const DRAIN: MeteredLoad = {
   name: 'a drain of batch',
   histograms: ['service'],
   scenario: (seconds) => ({
-    preloadJobs: Math.ceil((seconds + 0.5) * PRELOAD_PER_SECOND),
+    preload: { ready: Math.ceil((seconds + 0.5) * PRELOAD_PER_SECOND) },
     phases: [{ label: 'drain', seconds }],
   }),
 };
@@ -176,7 +176,7 @@ async function cell(
   const responseUs = done.latencyUs?.response?.p50;
   if (done.throughput === undefined || done.throughput.settledPerSec === 0 || cpuShare === undefined)
     return 'it has no rate, or no CPU time';
-  if (plan.scenario.preloadJobs > 0 && done.jobs.inFlight === 0)
+  if (plan.scenario.preload.ready > 0 && done.jobs.inFlight === 0)
     return 'its backlog was drained before its time was over';
   return {
     perSec: done.throughput.settledPerSec,

@@ -16,7 +16,7 @@ import type { LostServer } from '../../harness/run-servers.ts';
 import { POSTGRES_MAJORS } from '../../harness/server/binary-pins.ts';
 import { requirePgBouncer } from '../../harness/topology/pooler.ts';
 import { BUILT_IN_SCENARIOS } from '../../scenarios/index.ts';
-import type { Scenario } from '../../scenarios/scenario.ts';
+import { preloadedJobs, type Scenario } from '../../scenarios/scenario.ts';
 import { withoutPasswords } from '../command-line.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
@@ -238,7 +238,7 @@ function refuseNullWithoutBacklog(
   contenders: readonly ContenderSpec[],
   scenarios: readonly Scenario[],
 ): void {
-  const without = scenarios.find(({ preloadJobs }) => preloadJobs === 0);
+  const without = scenarios.find((scenario) => preloadedJobs(scenario) === 0);
   const isNull = contenders.some(({ source }) => source.kind === 'built-in' && source.name === 'null');
   if (isNull && without !== undefined)
     throw new UsageError(

@@ -30,7 +30,7 @@ test('the null contender reaches the ceiling, and its cell says so; far below it
       scenario: scenarioSchema.parse({
         name: 'drain',
         question: 'How near?',
-        preloadJobs: JOBS,
+        preload: { ready: JOBS },
         workers: { agents, connections: 8 },
         warmupSeconds: 0.01,
         phases: [{ label: 'drain', seconds: 30 }],

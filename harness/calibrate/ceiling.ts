@@ -33,7 +33,7 @@ function ceilingScenario(batch: number): Scenario {
   return scenarioSchema.parse({
     name: 'ceiling',
     question: 'How many jobs per second can one agent hand out, run and record without a database?',
-    preloadJobs: batch < 10 ? 150_000 : 600_000,
+    preload: { ready: batch < 10 ? 150_000 : 600_000 },
     workers: { agents: 1, connections: 8 },
     warmupSeconds: 0.05,
     phases: [{ label: 'drain', seconds: 5 }],

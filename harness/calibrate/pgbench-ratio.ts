@@ -119,7 +119,7 @@ async function throughHarness(
     scenario: scenarioSchema.parse({
       name: 'pgbench-ratio',
       question: 'Does the harness drive the server as hard as pgbench does?',
-      preloadJobs: preloadOf(options),
+      preload: { ready: preloadOf(options) },
       workers: { agents: 1, connections: options.connections },
       warmupSeconds: WARMUP_SECONDS,
       warmupCapSeconds: WARMUP_SECONDS,

@@ -76,7 +76,7 @@ async function drained(options: SamplerCostOptions, round: number, sampling: boo
     scenario: scenarioSchema.parse({
       name: 'sampler-cost',
       question: 'What does the sampler take from a queue that works as fast as it can?',
-      preloadJobs: (options.seconds + 1) * PRELOAD_PER_SECOND,
+      preload: { ready: (options.seconds + 1) * PRELOAD_PER_SECOND },
       workers: { agents: 1, connections: 8 },
       warmupSeconds: WARMUP_SECONDS,
       warmupCapSeconds: WARMUP_SECONDS,

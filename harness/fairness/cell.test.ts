@@ -32,7 +32,7 @@ test('without a database, or a contender that says whose its sessions are, none 
   const scenario = scenarioSchema.parse({
     name: 'x',
     question: 'q?',
-    preloadJobs: 1,
+    preload: { ready: 1 },
     phases: [{ label: 'a', seconds: 1 }],
   });
   await using counting = countSessions(scenario, undefined, {

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
+import { preloadedJobs, type Scenario, scheduledFaults, totalSeconds } from '../../scenarios/scenario.ts';
 import type { CellPlan } from '../cell-plan.ts';
 import type { Contender, SessionRole, SessionsReport } from '../contender.ts';
 import type { Load } from '../load/coordinator.ts';
@@ -47,7 +47,9 @@ export function countSessions(
   const wanted = scenario.workers.agents * scenario.workers.connections;
   const count = new SessionCount(database, (byName) => rolesOf(byName, sessionRole).worker >= wanted, pooler);
   // Only what hurts workers takes sessions away.
-  const hurt = scenario.faults.filter(({ fault }) => fault === 'kill-worker' || fault === 'stall-worker');
+  const hurt = scheduledFaults(scenario).filter(
+    ({ fault }) => fault === 'kill-worker' || fault === 'stall-worker',
+  );
   const untilSeconds = Math.min(totalSeconds(scenario), ...hurt.map((fault) => fault.atSeconds));
   return {
     start: () => count.start((untilSeconds * 1000) / 2),
@@ -144,7 +146,7 @@ function observedFacts(
   const workers = sessionReports(load, 'worker');
   const byName = sessions?.byName;
   return {
-    drain: scenario.preloadJobs > 0 && scenario.phases.every((phase) => phase.arrival === undefined),
+    drain: preloadedJobs(scenario) > 0 && scenario.phases.every((phase) => phase.arrival === undefined),
     seconds: load.totalSeconds,
     enqueued: counters.reduce((sum, one) => sum + one.enqueued, 0),
     poolWaitShare: sent === 0 ? 0 : counters.reduce((sum, one) => sum + one.poolWaits, 0) / sent,

@@ -2,7 +2,7 @@
 
 import type pg from 'pg';
 import { oneLine } from '../errors.ts';
-import { FAULT_NAME } from '../faults/hold-xmin.ts';
+import { FAULT_NAME } from '../faults/held-xmin.ts';
 import { isInMemory } from '../measure/environment.ts';
 import { withConnection } from '../server/connect.ts';
 import type { ConnectionSettings, PostgresServer } from '../server/server.ts';

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import type { FaultInput } from '../../scenarios/fault.ts';
 import { type ScenarioInput, scenarioSchema } from '../../scenarios/scenario.ts';
 import { temporaryFolder, testServer } from '../../testing/command.ts';
 import { testDatabase } from '../../testing/database.ts';
@@ -11,7 +12,7 @@ import type { CellOutcome } from '../cell-result.ts';
 import { parseContender } from '../contenders/index.ts';
 import { withConnection } from '../server/connect.ts';
 import { openServer } from '../server/index.ts';
-import { FAULT_NAME, holdXmin } from './hold-xmin.ts';
+import { FAULT_NAME, holdXmin } from './held-xmin.ts';
 import { takeHold } from './holding.ts';
 
 async function ran(t: TestContext, contender: string, over: Partial<ScenarioInput>): Promise<CellOutcome> {
@@ -40,20 +41,23 @@ async function ran(t: TestContext, contender: string, over: Partial<ScenarioInpu
   );
 }
 
+const busy = (seconds: number, ratePerSec: number, faults: readonly FaultInput[]) => [
+  { label: 'a', seconds, arrival: { model: 'uniform', ratePerSec } as const, faults: [...faults] },
+];
+
 const labels = ({ cell }: CellOutcome): readonly string[] => cell.window.faults.map(({ label }) => label);
 
 test('a reader and a writer hold xmin for as long as they are told, and the timeline names them', async (t) => {
   const outcome = await ran(t, 'skip-locked', {
-    phases: [{ label: 'a', seconds: 6, arrival: { model: 'uniform', ratePerSec: 50 } }],
-    faults: [
-      { fault: 'hold-xmin', atSeconds: 0.3, forSeconds: 2 },
-      { fault: 'hold-xmin', atSeconds: 4, forSeconds: 60, by: 'writer' },
-    ],
+    phases: busy(6, 50, [
+      { fault: 'held-xmin', afterSeconds: 0.3, forSeconds: 2 },
+      { fault: 'held-xmin', afterSeconds: 4, forSeconds: 60, kind: 'writer' },
+    ]),
   });
   const { cell, samples } = outcome;
   assert.notEqual(cell.verdict, 'incorrect', cell.reasons.join('; '));
-  assert.ok(!cell.reasons.some((reason) => reason.includes('hold-xmin')), cell.reasons.join('; '));
-  assert.deepEqual(labels(outcome), ['hold-xmin by a reader', 'hold-xmin ends', 'hold-xmin by a writer']);
+  assert.ok(!cell.reasons.some((reason) => reason.includes('held-xmin')), cell.reasons.join('; '));
+  assert.deepEqual(labels(outcome), ['held-xmin by a reader', 'held-xmin ends', 'held-xmin by a writer']);
   assert.equal(cell.jobs.settled, cell.jobs.offered);
   // In transaction ids: with nobody in the way it stays within a few, held it grows with every claim and settle.
   const ages = samples.flatMap((s) => (s.kind === 'server' ? [{ t: s.t, age: s.xminAge ?? 0 }] : []));
@@ -80,7 +84,7 @@ test('a transaction that ended before its time is no fault that was held', async
 
 test('a job that commits late is delivered after that, and its enqueue took as long', async (t) => {
   const outcome = await ran(t, 'skip-locked', {
-    faults: [{ fault: 'late-commit', atSeconds: 0.5, forSeconds: 2 }],
+    phases: busy(4, 50, [{ fault: 'late-commit', afterSeconds: 0.5, forSeconds: 2 }]),
   });
   const { cell } = outcome;
   assert.notEqual(cell.verdict, 'incorrect', cell.reasons.join('; '));
@@ -93,20 +97,23 @@ test('a job that commits late is delivered after that, and its enqueue took as l
 });
 
 test('without a database, or transactions, or a job to strike, the cell is void and says so', async (t) => {
-  const phases = [{ label: 'a', seconds: 1, arrival: { model: 'uniform', ratePerSec: 20 } as const }];
   const held = await ran(t, 'null', {
-    phases,
-    faults: [{ fault: 'hold-xmin', atSeconds: 0.1, forSeconds: 0.2 }],
+    phases: busy(1, 20, [{ fault: 'held-xmin', afterSeconds: 0.1, forSeconds: 0.2 }]),
   });
-  assert.match(held.cell.reasons.join('\n'), /fault hold-xmin at 0\.1 s: the contender has no database/);
+  assert.match(held.cell.reasons.join('\n'), /fault held-xmin at 0\.1 s: the contender has no database/);
   const late = await ran(t, 'null', {
-    phases,
-    faults: [{ fault: 'late-commit', atSeconds: 0.1, forSeconds: 0.2 }],
+    phases: busy(1, 20, [{ fault: 'late-commit', afterSeconds: 0.1, forSeconds: 0.2 }]),
   });
   assert.match(late.cell.reasons.join('\n'), /cannot hold an enqueue open/);
   const idle = await ran(t, 'skip-locked', {
-    phases: [...phases, { label: 'nothing', seconds: 1 }],
-    faults: [{ fault: 'late-commit', atSeconds: 1.5, forSeconds: 0.2 }],
+    phases: [
+      ...busy(1, 20, []),
+      {
+        label: 'nothing',
+        seconds: 1,
+        faults: [{ fault: 'late-commit', afterSeconds: 0.5, forSeconds: 0.2 }],
+      },
+    ],
   });
   assert.match(idle.cell.reasons.join('\n'), /fault late-commit at 1\.5 s: no job was due after it/);
 });
@@ -120,7 +127,7 @@ test('a slot is not abandoned behind a pooler, whose session would keep it on th
     await using pooler = await startPooler({ mode, settings });
     const connection = pooler.through(database);
     await assert.rejects(
-      takeHold({ fault: 'abandon-slot', atSeconds: 1 }, { connection, standby: undefined }),
+      takeHold({ fault: 'abandon-slot' }, { connection, standby: undefined }),
       /the address is a pooler's, .*: give the server's own$/,
     );
     await withConnection(database.settings, { applicationName: 'test' }, async (client) => {

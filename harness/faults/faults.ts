@@ -1,11 +1,18 @@
 // How is a run hurt on schedule, and how is the hurt always undone?
 
 import { spawn } from 'node:child_process';
-import type { Fault } from '../../scenarios/scenario.ts';
+import type { ScheduledFault } from '../../scenarios/scenario.ts';
 import { oneLine } from '../errors.ts';
 import type { AgentProcess } from '../load/agents.ts';
 import { nowUs } from '../load/clock.ts';
 import { type Held, type HoldingFault, isHolding, labelOf, takeHold } from './holding.ts';
+
+/** Carried out by the agents, which are told of them before the load: here they are only noted. */
+const BY_AGENTS: ReadonlySet<ScheduledFault['fault']> = new Set([
+  'late-commit',
+  'failing-handlers',
+  'slow-handlers',
+]);
 
 /** A fault that took effect. */
 export interface AppliedFault {
@@ -42,8 +49,12 @@ export interface Victims extends Held {
 }
 
 /** Sets every fault of a scenario to its instant. The producers commit late by themselves: that is only noted here. */
-export function scheduleFaults(faults: readonly Fault[], victims: Victims): FaultSchedule {
+export function scheduleFaults(faults: readonly ScheduledFault[], victims: Victims): FaultSchedule {
   return new Schedule(faults, victims);
+}
+
+function endOf({ atSeconds, forSeconds = 0 }: ScheduledFault): number {
+  return atSeconds + forSeconds;
 }
 
 class Schedule implements FaultSchedule {
@@ -51,12 +62,12 @@ class Schedule implements FaultSchedule {
   readonly failures: string[] = [];
   readonly #victims: Victims;
   readonly #timers: NodeJS.Timeout[] = [];
-  readonly #pending: Set<Fault>;
+  readonly #pending: Set<ScheduledFault>;
   readonly #stalled = new Set<AgentProcess>();
   /** What is held, or on its way to be; each resolves, whatever became of it. */
-  readonly #held = new Map<Fault, Promise<AsyncDisposable | undefined>>();
+  readonly #held = new Map<ScheduledFault, Promise<AsyncDisposable | undefined>>();
 
-  constructor(faults: readonly Fault[], victims: Victims) {
+  constructor(faults: readonly ScheduledFault[], victims: Victims) {
     this.#victims = victims;
     this.#pending = new Set(faults);
     for (const fault of faults) {
@@ -81,15 +92,16 @@ class Schedule implements FaultSchedule {
     this.#timers.push(setTimeout(act, Math.max(0, ms)));
   }
 
-  #strike(fault: Fault): void {
+  #strike(fault: ScheduledFault): void {
     if (isHolding(fault)) this.#hold(fault);
-    else if (fault.fault === 'late-commit') {
-      this.#note('late-commit');
-      this.#at(fault.atSeconds + fault.forSeconds, () => this.#note('late-commit ends'));
-    } else this.#hurt(fault);
+    else if (BY_AGENTS.has(fault.fault)) {
+      this.#note(fault.fault);
+      this.#at(endOf(fault), () => this.#note(`${fault.fault} ends`));
+    } else if (fault.fault === 'kill-worker' || fault.fault === 'stall-worker') this.#hurt(fault);
+    else this.#failed(fault, 'there is nothing that could carry it out');
   }
 
-  #hurt(fault: Extract<Fault, { fault: 'kill-worker' | 'stall-worker' }>): void {
+  #hurt(fault: Extract<ScheduledFault, { fault: 'kill-worker' | 'stall-worker' }>): void {
     // The last worker first, and never the same one twice: a killed agent cannot be stopped.
     const victim = this.#victims.agents.findLast((a) => a.role === 'worker' && a.alive && !a.broken);
     if (victim === undefined) {
@@ -104,8 +116,8 @@ class Schedule implements FaultSchedule {
     }
     victim.signal('SIGSTOP');
     this.#stalled.add(victim);
-    wakeAnyway(victim, fault.forSeconds);
-    this.#at(fault.atSeconds + fault.forSeconds, () => {
+    wakeAnyway(victim, fault.forSeconds ?? 0);
+    this.#at(endOf(fault), () => {
       this.#note('stall-worker ends');
       this.#stalled.delete(victim);
       victim.signal('SIGCONT');
@@ -124,15 +136,14 @@ class Schedule implements FaultSchedule {
       },
     );
     this.#held.set(fault, held);
-    if (fault.forSeconds === undefined) return;
-    this.#at(fault.atSeconds + fault.forSeconds, () => {
+    this.#at(endOf(fault), () => {
       // Never rejects: a failure is kept.
       void this.#release(fault).then((ended) => ended && this.#note(`${fault.fault} ends`));
     });
   }
 
   /** Whether it had taken hold, and held until now. */
-  async #release(fault: Fault): Promise<boolean> {
+  async #release(fault: ScheduledFault): Promise<boolean> {
     const held = this.#held.get(fault);
     this.#held.delete(fault);
     const holder = await held;
@@ -149,7 +160,7 @@ class Schedule implements FaultSchedule {
     this.applied.push({ label, atUs: nowUs() });
   }
 
-  #failed({ fault, atSeconds }: Fault, why: string): void {
+  #failed({ fault, atSeconds }: ScheduledFault, why: string): void {
     this.failures.push(`fault ${fault} at ${atSeconds} s: ${why}`);
   }
 }

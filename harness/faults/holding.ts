@@ -1,19 +1,18 @@
 // How does each fault take hold that lasts until it is disposed: a transaction, a slot, a standby that is gone?
 
 import { randomBytes } from 'node:crypto';
-import type { Fault } from '../../scenarios/scenario.ts';
+import type { ScheduledFault } from '../../scenarios/scenario.ts';
 import { errorCode, oneLine } from '../errors.ts';
 import { connect } from '../server/connect.ts';
 import { ownsItsSession } from '../server/own-session.ts';
 import { dropSlot, SLOT_PREFIX } from '../server/replication-slots.ts';
 import type { ConnectionSettings, Standby } from '../server/server.ts';
-import { FAULT_NAME, holdXmin } from './hold-xmin.ts';
+import { FAULT_NAME, holdXmin } from './held-xmin.ts';
 
 /** A fault that holds something back until it ends. */
-export type HoldingFault = Extract<
-  Fault,
-  { fault: 'hold-xmin' | 'standby-query' | 'lose-standby' | 'abandon-slot' }
->;
+export type HoldingFault = Extract<ScheduledFault, { fault: (typeof HOLDING)[number] }>;
+
+const HOLDING = ['held-xmin', 'standby-query', 'lose-standby', 'abandon-slot'] as const;
 
 /** What they take hold of. Both absent for a contender without a database. */
 export interface Held {
@@ -22,19 +21,25 @@ export interface Held {
   readonly standby: Standby | undefined;
 }
 
-export function isHolding(fault: Fault): fault is HoldingFault {
-  return ['hold-xmin', 'standby-query', 'lose-standby', 'abandon-slot'].includes(fault.fault);
+export function isHolding(fault: ScheduledFault): fault is HoldingFault {
+  return HOLDING.some((one) => one === fault.fault);
 }
 
 /** As the timeline names it. */
 export function labelOf(fault: HoldingFault): string {
-  return fault.fault === 'hold-xmin' ? `hold-xmin by a ${fault.by}` : fault.fault;
+  return fault.fault === 'held-xmin' ? `held-xmin by a ${fault.kind}` : fault.fault;
 }
 
+/** When it strikes is its schedule's affair. */
+type Untimed<F> = F extends infer G ? Omit<G, 'afterSeconds' | 'atSeconds' | 'forSeconds'> : never;
+
 /** Resolves when the fault holds; disposing ends it, and rejects when it had ended before. Rejects when it cannot be had. */
-export async function takeHold(fault: HoldingFault, { connection, standby }: Held): Promise<AsyncDisposable> {
+export async function takeHold(
+  fault: Untimed<HoldingFault>,
+  { connection, standby }: Held,
+): Promise<AsyncDisposable> {
   if (connection === undefined) throw new Error('the contender has no database');
-  if (fault.fault === 'hold-xmin') return await holdXmin(connection, fault.by);
+  if (fault.fault === 'held-xmin') return await holdXmin(connection, fault.kind);
   if (fault.fault === 'abandon-slot') return await abandonSlot(connection);
   if (standby === undefined) throw new Error('there is no standby');
   if (fault.fault === 'standby-query')

@@ -1,6 +1,7 @@
 // The program of an agent process: opens the contender, produces or consumes on command, and accounts for itself.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type HandlerTime, longestHandlerMs } from '../../scenarios/job.ts';
 import type { BenchPayload, Consumer, Contender, Producer } from '../contender.ts';
 import { openContender } from '../contenders/index.ts';
 import { ClaimHabits } from '../fairness/claim-habits.ts';
@@ -138,12 +139,12 @@ class Agent {
       firstClaimer: role.firstClaimer,
       keys: role.keys,
       nowUs,
-      handler: this.#handler(role.handlerMs),
+      handler: this.#handler(role.handler),
       events: this.#claims.observe(events, nowUs),
     });
   }
 
-  #handler(handlerMs: number): (payload: BenchPayload) => Promise<void> | void {
+  #handler(work: HandlerTime): (payload: BenchPayload) => Promise<void> | void {
     const noted = (payload: BenchPayload): void => {
       if (payload.t > 0) this.#pickup.record(nowUs() - payload.t);
     };
@@ -155,10 +156,11 @@ class Agent {
             noted(payload);
             latencies.started(payload);
           };
-    if (handlerMs === 0) return seen;
+    if (work.time === 'none') return seen;
+    const ms = longestHandlerMs(work);
     return async (payload) => {
       seen(payload);
-      await sleep(handlerMs);
+      await sleep(ms);
     };
   }
 

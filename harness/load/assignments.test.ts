@@ -48,7 +48,10 @@ function draw({ load }: ProducerRole): number[] {
 }
 
 test('the schedule of all jobs is that of the producers, key by key; a closed loop has none', () => {
-  const { plan, producers, keys } = planned({ preloadJobs: 7, producers: { agents: 3, connections: 1 } });
+  const { plan, producers, keys } = planned({
+    preload: { ready: 7 },
+    producers: { agents: 3, connections: 1 },
+  });
   const scheduled = [...scheduledJobs(plan)];
   assert.deepEqual(
     scheduled,
@@ -63,7 +66,7 @@ test('the schedule of all jobs is that of the producers, key by key; a closed lo
 
 test('keys are dense: the preload, then each producer’s own range, as long as what it draws', () => {
   for (let agents = 1; agents <= 5; agents += 1) {
-    const { producers, keys } = planned({ preloadJobs: 123, producers: { agents, connections: 1 } });
+    const { producers, keys } = planned({ preload: { ready: 123 }, producers: { agents, connections: 1 } });
     assert.equal(producers.length, agents);
     let next = 123;
     for (const producer of producers) {
@@ -93,7 +96,7 @@ test('all contenders of a block face the same load, another repeat another', () 
 
 test('without arrivals there is no producer, and the preload is the offer', () => {
   const { producers, workers, keys } = planned({
-    preloadJobs: 1_001,
+    preload: { ready: 1_001 },
     workers: { agents: 3, connections: 4 },
     phases: [{ label: 'drain', seconds: 1 }],
   });
@@ -143,7 +146,7 @@ test('a rate that is still a share is a bug, not a silence', () => {
 
 test('a closed loop: each client belongs to one producer, each producer has room for its share of the jobs', () => {
   const { assignments, keys } = planned({
-    preloadJobs: 10,
+    preload: { ready: 10 },
     producers: { agents: 3, connections: 1 },
     phases: [
       { label: 'a', seconds: 1, arrival: { model: 'closed', clients: 7, maxJobs: 100 } },

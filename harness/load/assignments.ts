@@ -1,7 +1,13 @@
 // Who does what? A cell's load divided among its agents.
 
 import { join } from 'node:path';
-import { arrivalsOf, isClosedLoop, type Scenario } from '../../scenarios/scenario.ts';
+import {
+  arrivalsOf,
+  isClosedLoop,
+  preloadedJobs,
+  type Scenario,
+  scheduledFaults,
+} from '../../scenarios/scenario.ts';
 import { randomStream } from '../../stats/random.ts';
 import { type CellPlan, leaseMsOf } from '../cell-plan.ts';
 import { CLAIMERS_PER_AGENT, type Target } from '../contender.ts';
@@ -29,7 +35,7 @@ export function planAgents(
   const loads = producerLoads(plan);
   const common = { kind: 'assign' as const, contender: plan.contender, target, ...jobShape(scenario) };
   const assignments: Assignment[] = [];
-  let nextKey = scenario.preloadJobs;
+  let nextKey = preloadedJobs(scenario);
   const { connections } = scenario.producers;
   for (const [agent, load] of loads.entries()) {
     const role: ProducerRole = {
@@ -47,7 +53,7 @@ export function planAgents(
   }
   for (let w = 0; w < scenario.workers.agents; w += 1) {
     const agent = loads.length + w;
-    const { agents, connections, handlerMs } = scenario.workers;
+    const { agents, connections } = scenario.workers;
     assignments.push({
       ...common,
       agent,
@@ -57,8 +63,8 @@ export function planAgents(
         connections,
         firstClaimer: w * CLAIMERS_PER_AGENT,
         leaseMs: leaseMsOf(plan),
-        handlerMs,
-        keys: { first: w, stride: agents, end: scenario.preloadJobs },
+        handler: scenario.job.handler,
+        keys: { first: w, stride: agents, end: preloadedJobs(scenario) },
       },
     });
   }
@@ -70,7 +76,7 @@ export function planAgents(
  * from the start of the load. None of a closed loop, whose jobs are intended when they are sent.
  */
 export function* scheduledJobs(plan: CellPlan): Generator<{ readonly key: number; readonly atUs: number }> {
-  let key = plan.scenario.preloadJobs;
+  let key = preloadedJobs(plan.scenario);
   for (const load of producerLoads(plan)) {
     if (load.loop !== 'open') return;
     for (const { atUs } of drawn(load)) {
@@ -80,17 +86,17 @@ export function* scheduledJobs(plan: CellPlan): Generator<{ readonly key: number
   }
 }
 
-function lateCommitsOf({ faults }: Scenario): readonly LateCommit[] {
-  return faults
-    .flatMap((fault) => (fault.fault === 'late-commit' ? [fault] : []))
-    .sort((x, y) => x.atSeconds - y.atSeconds);
+function lateCommitsOf(scenario: Scenario): readonly LateCommit[] {
+  return scheduledFaults(scenario).flatMap(({ fault, atSeconds, forSeconds = 0 }) =>
+    fault === 'late-commit' ? [{ atSeconds, forSeconds }] : [],
+  );
 }
 
-function jobShape(scenario: Scenario): Pick<Assignment, 'payloadBytes' | 'priorities' | 'delaysMs'> {
+function jobShape({ job }: Scenario): Pick<Assignment, 'payloadBytes' | 'priorities' | 'delaysMs'> {
   return {
-    payloadBytes: scenario.payloadBytes,
-    priorities: scenario.priorities,
-    delaysMs: scenario.delays,
+    payloadBytes: job.payloadBytes,
+    priorities: job.priorities,
+    delaysMs: job.delays,
   };
 }
 

@@ -22,11 +22,17 @@ test('a killed agent has no process left, a stalled one has, and both are broken
       name: 'test',
       question: 'Who is left?',
       workers: { agents: 3, connections: 1 },
-      phases: [{ label: 'x', seconds: 1, arrival: { model: 'uniform', ratePerSec: 50 } }],
-      // The last unharmed worker first: agent 3 is killed, agent 2 stalled, agent 1 and the producer are left alone.
-      faults: [
-        { fault: 'kill-worker', atSeconds: 0.2 },
-        { fault: 'stall-worker', atSeconds: 0.4, forSeconds: 0.3 },
+      phases: [
+        {
+          label: 'x',
+          seconds: 1,
+          arrival: { model: 'uniform', ratePerSec: 50 },
+          // The last unharmed worker first: agent 3 is killed, agent 2 stalled, agent 1 and the producer are left alone.
+          faults: [
+            { fault: 'kill-worker', afterSeconds: 0.2 },
+            { fault: 'stall-worker', afterSeconds: 0.4, forSeconds: 0.3 },
+          ],
+        },
       ],
     }),
     contender: { name: 'null', source: { kind: 'built-in', name: 'null' }, axes: {} },

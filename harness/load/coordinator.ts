@@ -1,7 +1,8 @@
 // How is the load of one cell run? Agents are started, paced by one clock, hurt on schedule, and brought to an end.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { totalSeconds } from '../../scenarios/scenario.ts';
+import { longestHandlerMs } from '../../scenarios/job.ts';
+import { preloadedJobs, scheduledFaults, totalSeconds } from '../../scenarios/scenario.ts';
 import type { CellPlan, CellProgress } from '../cell-plan.ts';
 import type { Contender, Target } from '../contender.ts';
 import { type AppliedFault, scheduleFaults } from '../faults/faults.ts';
@@ -121,7 +122,7 @@ export class LoadRun implements AsyncDisposable {
 
   /** What the agents have told so far; of those that were made with `liveLatencies`. */
   live(): LiveReading {
-    return liveReading(this.#agents, this.#startUs === 0 ? undefined : this.#plan.scenario.preloadJobs);
+    return liveReading(this.#agents, this.#startUs === 0 ? undefined : preloadedJobs(this.#plan.scenario));
   }
 
   /** Connects the agents, runs the phases, lets the queue empty, and stops the agents. */
@@ -152,7 +153,7 @@ export class LoadRun implements AsyncDisposable {
     this.#startUs = nowUs() + START_DELAY_US;
     const loadEndUs = this.#startUs + totalSeconds(scenario) * 1e6;
     for (const agent of this.#agents) agent.start(this.#startUs, loadEndUs, options.queueOffsetUs);
-    this.#faults = scheduleFaults(scenario.faults, {
+    this.#faults = scheduleFaults(scheduledFaults(scenario), {
       ...this.#held,
       agents: this.#agents,
       startUs: this.#startUs,
@@ -175,7 +176,7 @@ export class LoadRun implements AsyncDisposable {
   async #finish(): Promise<Load> {
     await this.#faults?.undo();
     const { scenario } = this.#plan;
-    const deadlineMs = STOP_DEADLINE_MS + scenario.workers.handlerMs;
+    const deadlineMs = STOP_DEADLINE_MS + longestHandlerMs(scenario.job.handler);
     const failedBefore = this.#agents.map((a) => a.failure);
     await this.#checkClocks();
     await Promise.all(this.#agents.filter((a) => a.alive).map((a) => a.stop(deadlineMs)));
@@ -242,7 +243,7 @@ export class LoadRun implements AsyncDisposable {
   /** By the agents' live counts; those of a killed agent may be short, so this is a hint to be early, not the last word. */
   #allFinished(): boolean {
     const live = this.#agents.map((a) => a.live);
-    const offered = this.#plan.scenario.preloadJobs + sum(live, (c) => c.enqueued);
+    const offered = preloadedJobs(this.#plan.scenario) + sum(live, (c) => c.enqueued);
     return sum(live, (c) => c.finished) >= offered;
   }
 

@@ -1,5 +1,6 @@
 // What do the coordinator and its agents say to each other?
 
+import type { HandlerTime } from '../../scenarios/job.ts';
 import type { ContenderSpec, PlanReport, SessionsReport, Target } from '../contender.ts';
 import type { ClaimReport } from '../fairness/claim-habits.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
@@ -68,7 +69,7 @@ export interface WorkerRole {
   readonly connections: number;
   readonly firstClaimer: number;
   readonly leaseMs: number;
-  readonly handlerMs: number;
+  readonly handler: HandlerTime;
   /** For the null contender, which has no database: the keys this agent may hand out. */
   readonly keys: { readonly first: number; readonly stride: number; readonly end: number };
 }

@@ -27,7 +27,7 @@ async function loaded(
       name: 'test',
       question: 'What do agents tell?',
       warmupSeconds: 0,
-      preloadJobs: JOBS,
+      preload: { ready: JOBS },
       workers: { agents: 2, connections: 2 },
       phases: [{ label: 'x', seconds: 0.5, ...phase }],
       settleWithinSeconds: 1,

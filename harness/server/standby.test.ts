@@ -94,7 +94,7 @@ describe('a standby', () => {
 
   test('a query on it keeps dead rows on the primary, and lets them go when it ends', async () => {
     await client.query('VACUUM t');
-    const query = await takeHold({ fault: 'standby-query', atSeconds: 1, forSeconds: 1 }, held());
+    const query = await takeHold({ fault: 'standby-query' }, held());
     await client.query('UPDATE t SET a = a + 1');
     // More than one report of what it needs.
     await sleep(1_500);
@@ -108,7 +108,7 @@ describe('a standby', () => {
       async () => (await one(client, 'SELECT count(xmin)::int AS value FROM pg_replication_slots')) === 1,
       'it has told what it needs',
     );
-    const lost = await takeHold({ fault: 'lose-standby', atSeconds: 1 }, held());
+    const lost = await takeHold({ fault: 'lose-standby' }, held());
     await client.query('UPDATE t SET a = a + 1');
     assert.ok((await deadAfterVacuum(client)) >= 1, 'kept');
     const slot = 'SELECT slot_name AS value FROM pg_replication_slots WHERE NOT active';
@@ -120,7 +120,7 @@ describe('a standby', () => {
   });
 
   test('a slot of a run that is gone is gone as well', async () => {
-    const holder = await takeHold({ fault: 'abandon-slot', atSeconds: 1 }, held());
+    const holder = await takeHold({ fault: 'abandon-slot' }, held());
     const count = 'SELECT count(*)::int AS value FROM pg_replication_slots';
     assert.equal(await one(client, count), 1);
     await client.query(

@@ -18,7 +18,7 @@ async function measured(t: TestContext, sampling: boolean): Promise<CellOutcome>
       name: 'watched',
       question: 'What does the server do?',
       workers: { agents: 1, connections: 2 },
-      preloadJobs: 4_000,
+      preload: { ready: 4_000 },
       phases: [{ label: 'drain', seconds: 1.5 }],
     },
     'watched',

@@ -105,7 +105,7 @@ describe('a cell', () => {
         name: 'crash',
         question: 'What if the server crashes under a drain?',
         workers: { agents: 1, connections: 4 },
-        preloadJobs: 40_000,
+        preload: { ready: 40_000 },
         phases: [{ label: 'drain', seconds: 8 }],
       },
       'crash',

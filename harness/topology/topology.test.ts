@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { FaultInput } from '../../scenarios/fault.ts';
 import { type ScenarioInput, scenarioSchema } from '../../scenarios/scenario.ts';
 import { temporaryFolder, testServer } from '../../testing/command.ts';
 import { withoutPooler } from '../../testing/pooler.ts';
@@ -160,15 +161,14 @@ describe('beside a standby', () => {
 
   const topology = { standby: { feedback: true } };
   /** Three transactions a job: a holder is named from a thousand of them on, and a standby tells once a second what it needs. */
-  const busy = (seconds: number) => [
-    { label: 'a', seconds, arrival: { model: 'uniform', ratePerSec: 300 } as const },
+  const busy = (seconds: number, fault: FaultInput, ratePerSec = 300) => [
+    { label: 'a', seconds, arrival: { model: 'uniform', ratePerSec } as const, faults: [fault] },
   ];
 
   test('a query on it holds the horizon of the primary for as long as it lasts', async (t) => {
     const outcome = await ran(t, server, {
       topology,
-      phases: busy(6),
-      faults: [{ fault: 'standby-query', atSeconds: 0.5, forSeconds: 3 }],
+      phases: busy(6, { fault: 'standby-query', afterSeconds: 0.5, forSeconds: 3 }),
     });
     const { cell } = outcome;
     assert.notEqual(cell.verdict, 'incorrect', reasonsOf(outcome));
@@ -195,8 +195,7 @@ describe('beside a standby', () => {
   test('without feedback the primary does not hear of the query', async (t) => {
     const outcome = await ran(t, server, {
       topology: { standby: { feedback: false } },
-      phases: busy(3),
-      faults: [{ fault: 'standby-query', atSeconds: 0.3, forSeconds: 2 }],
+      phases: busy(3, { fault: 'standby-query', afterSeconds: 0.3, forSeconds: 2 }),
     });
     assert.doesNotMatch(reasonsOf(outcome), /standby/);
     assert.equal(outcome.cell.contender.effective['standby'], 'no feedback');
@@ -207,8 +206,7 @@ describe('beside a standby', () => {
   test('the slot of one that is lost keeps xmin and WAL until it is dropped', async (t) => {
     const outcome = await ran(t, server, {
       topology,
-      phases: busy(6),
-      faults: [{ fault: 'lose-standby', atSeconds: 1.5, forSeconds: 3 }],
+      phases: busy(6, { fault: 'lose-standby', afterSeconds: 1.5, forSeconds: 3 }),
     });
     assert.notEqual(outcome.cell.verdict, 'incorrect', reasonsOf(outcome));
     assert.doesNotMatch(reasonsOf(outcome), /standby/);
@@ -246,7 +244,7 @@ describe('beside a standby', () => {
     };
     const running = ran(t, fragile, {
       topology,
-      faults: [{ fault: 'standby-query', atSeconds: 0.2, forSeconds: 60 }],
+      phases: busy(2, { fault: 'standby-query', afterSeconds: 0.2, forSeconds: 60 }, 100),
     });
     while (standby === undefined) await sleep(20);
     // Well within its load: agents start within a second or two, and the load lasts two.
@@ -263,8 +261,7 @@ describe('beside a standby', () => {
 
   test('an abandoned slot keeps WAL until its end', async (t) => {
     const outcome = await ran(t, server, {
-      phases: busy(4),
-      faults: [{ fault: 'abandon-slot', atSeconds: 0.3, forSeconds: 2.5 }],
+      phases: busy(4, { fault: 'abandon-slot', afterSeconds: 0.3, forSeconds: 2.5 }),
     });
     assert.doesNotMatch(reasonsOf(outcome), /slot/);
     assert.deepEqual(
@@ -289,7 +286,9 @@ describe('beside a standby', () => {
     });
     const { host, port, database } = place.connection;
     await using asPlain = await openServer(`postgres://plain:plain@${host}:${port}/${database}`);
-    const outcome = await ran(t, asPlain, { faults: [{ fault: 'abandon-slot', atSeconds: 0.3 }] });
+    const outcome = await ran(t, asPlain, {
+      phases: busy(2, { fault: 'abandon-slot', afterSeconds: 0.3 }, 100),
+    });
     assert.equal(outcome.cell.verdict, 'invalid');
     assert.match(
       reasonsOf(outcome),

@@ -244,7 +244,7 @@ test('a stall after the load is noted from a fiftieth of the load on, and voids 
 });
 
 test('a drain is not judged by the lateness or the failures of a generator that it does not have', () => {
-  const drain = scenario({ preloadJobs: 10, phases: [{ label: 'x', seconds: 1 }] });
+  const drain = scenario({ preload: { ready: 10 }, phases: [{ label: 'x', seconds: 1 }] });
   const { verdict } = judged({
     scenario: drain,
     openLoop: false,

@@ -129,7 +129,7 @@ function stallsAfterwards({ load, openLoop, scenario }: VerdictInput): string[] 
 
 function windowProblems(input: VerdictInput): string[] {
   const { contractClass, figures, scenario, openLoop } = input;
-  const mend = 'a longer --duration brings a deeper backlog, in a scenario of your own raise preloadJobs';
+  const mend = 'a longer --duration brings a deeper backlog, in a scenario of your own raise preload.ready';
   if (figures === undefined)
     return [
       openLoop

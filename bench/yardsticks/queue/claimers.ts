@@ -117,7 +117,7 @@ function scenarioOf(connections: number, { preloadJobs, warmupSeconds, seconds }
   return {
     name: 'claimers',
     question: 'How many jobs per second do so many sessions claim and settle?',
-    preloadJobs,
+    preload: { ready: preloadJobs },
     workers: { agents: 1, connections },
     ...{ warmupSeconds, warmupCapSeconds: warmupSeconds },
     phases: [{ label: 'drain', seconds: seconds + warmupSeconds }],

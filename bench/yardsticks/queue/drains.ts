@@ -132,7 +132,7 @@ export class Drains implements AsyncDisposable {
       const ranDry = cell.jobs.inFlight === 0;
       if (ranDry && !this.#bench.smoke) {
         // A drain within the warm-up gives no rate: then the backlog grows by as much as the whole of it.
-        if (perSec === 0) this.#seen.set(label, scenario.preloadJobs * 2);
+        if (perSec === 0) this.#seen.set(label, scenario.preload.ready * 2);
         continue;
       }
       if (cell.verdict === 'invalid' || perSec === 0) {
@@ -194,7 +194,9 @@ export class Drains implements AsyncDisposable {
     return scenarioSchema.parse({
       name: 'drain',
       question: 'How many jobs per second can the workers claim and settle when the backlog never ends?',
-      preloadJobs: smoke ? SMOKE_PRELOAD : Math.min(10_000_000, Math.max(FIRST_PRELOAD, expected)),
+      preload: {
+        ready: smoke ? SMOKE_PRELOAD : Math.min(10_000_000, Math.max(FIRST_PRELOAD, expected)),
+      },
       workers: { agents: 1, connections: CONNECTIONS },
       warmupSeconds: smoke ? 0.05 : WARMUP_SECONDS,
       warmupCapSeconds: smoke ? 0.05 : WARMUP_SECONDS,

@@ -61,8 +61,14 @@ function scenarioOf({ holdSeconds }: Length): ScenarioInput {
     producers: { agents: 1, connections: 16 },
     workers: { agents: 1, connections: 8 },
     ...{ warmupSeconds: WARMUP_SECONDS, warmupCapSeconds: WARMUP_SECONDS },
-    phases: [{ label: 'held', seconds, arrival: { model: 'poisson', ratePerSec: RATE_PER_SEC } }],
-    faults: [{ fault: 'hold-xmin', atSeconds: 0.1, forSeconds: seconds + 1, by: 'reader' }],
+    phases: [
+      {
+        label: 'held',
+        seconds,
+        arrival: { model: 'poisson', ratePerSec: RATE_PER_SEC },
+        faults: [{ fault: 'held-xmin', afterSeconds: 0.1, forSeconds: seconds + 1 }],
+      },
+    ],
     settleWithinSeconds: 30,
   };
 }

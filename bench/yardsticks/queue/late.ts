@@ -77,10 +77,16 @@ function scenarioOf(length: Length): ScenarioInput {
     producers: { agents: 1, connections: 16 },
     workers: { agents: 1, connections: 8 },
     ...{ warmupSeconds: WARMUP_SECONDS, warmupCapSeconds: WARMUP_SECONDS },
-    phases: [{ label: 'steady', seconds: end + 1, arrival: { model: 'poisson', ratePerSec: RATE_PER_SEC } }],
-    faults: [
-      { fault: 'late-commit', atSeconds: lateAt, forSeconds: holdSeconds },
-      { fault: 'hold-xmin', atSeconds: writerAt, forSeconds: holdSeconds, by: 'writer' },
+    phases: [
+      {
+        label: 'steady',
+        seconds: end + 1,
+        arrival: { model: 'poisson', ratePerSec: RATE_PER_SEC },
+        faults: [
+          { fault: 'late-commit', afterSeconds: lateAt, forSeconds: holdSeconds },
+          { fault: 'held-xmin', afterSeconds: writerAt, forSeconds: holdSeconds, kind: 'writer' },
+        ],
+      },
     ],
     settleWithinSeconds: 30,
   };

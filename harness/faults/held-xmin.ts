@@ -7,7 +7,7 @@ import type { ConnectionSettings } from '../server/server.ts';
 export const FAULT_NAME = 'claimbench fault';
 
 /** `reader`: REPEATABLE READ with its snapshot taken. `writer`: READ COMMITTED with a transaction id. */
-export type XminHolder = 'reader' | 'writer';
+export type XminHolder = 'reader' | 'writer' | 'staggered';
 
 /**
  * Opens a transaction that stays idle until it is disposed. Neither touches a table of the queue: what follows is the
