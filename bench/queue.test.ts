@@ -47,7 +47,8 @@ async function measured(
         name: 'peer',
         question: 'Is it valid?',
         // Handlers that wait leave the processor to others: a worker that is always busy stands still beside other tests.
-        workers: { agents: 1, connections: 4, handlerMs: 2 },
+        workers: { agents: 1, connections: 4 },
+        job: { handler: { time: 'constant', ms: 2 } },
         warmupSeconds: 0.1,
         warmupCapSeconds: 0.1,
         phases: [{ label: 'drain', seconds: 1 }],

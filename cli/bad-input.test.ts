@@ -91,9 +91,9 @@ test('scenario files: missing, throwing, wrong key, nothing offered', async (t) 
   await refused(run(file('bad.json', '{')), 1, /could not be read/);
   const phases = "phases: [{ label: 'a', seconds: 1 }]";
   await refused(
-    run(file('key.ts', `export default { name: 'x', question: 'y?', preloadJob: 5, ${phases} };`)),
+    run(file('key.ts', `export default { name: 'x', question: 'y?', preloads: {}, ${phases} };`)),
     1,
-    /unknown key preloadJob; did you mean preloadJobs\?/,
+    /unknown key preloads; did you mean preload\?/,
   );
   await refused(
     run(file('none-offered.ts', `export default { name: 'x', question: 'y?', ${phases} };`)),

@@ -17,7 +17,8 @@ const BACKLOG: ScenarioInput = {
   name: 'backlog',
   question: 'Does a scraper see a backlog go down?',
   preload: { ready: 4_000 },
-  workers: { agents: 2, connections: 2, handlerMs: 1 },
+  workers: { agents: 2, connections: 2 },
+  job: { handler: { time: 'constant', ms: 1 } },
   warmupSeconds: 0.1,
   phases: [{ label: 'drain', seconds: 3 }],
 };

@@ -14,9 +14,9 @@ const PLANTED = resolve(import.meta.dirname, '../testing/planted');
 const OVERLOAD: ScenarioInput = {
   name: 'overload',
   question: 'Is what is wrong with a strategy found while several workers and producers are at it?',
-  priorities: [0, 5, 9],
   producers: { agents: 1, connections: 4 },
-  workers: { agents: 2, connections: 3, handlerMs: 20 },
+  workers: { agents: 2, connections: 3 },
+  job: { priorities: [0, 5, 9], handler: { time: 'constant', ms: 20 } },
   warmupSeconds: 0.1,
   phases: [
     { label: 'overload', seconds: 1.2, arrival: { model: 'poisson', ratePerSec: 450 } },

@@ -8,7 +8,13 @@ import { type TestContext, test } from 'node:test';
 import { UsageError } from '../harness/errors.ts';
 import { ratesOf } from '../scenarios/arrival.ts';
 import { BUILT_IN_SCENARIOS, SUITES } from '../scenarios/index.ts';
-import { arrivalsOf, type ScenarioInput, scenarioSchema, totalSeconds } from '../scenarios/scenario.ts';
+import {
+  arrivalsOf,
+  type ScenarioInput,
+  scenarioSchema,
+  scheduledFaults,
+  totalSeconds,
+} from '../scenarios/scenario.ts';
 import {
   findSuite,
   loadScenario,
@@ -47,16 +53,16 @@ test('an unknown key is named with its place and the nearest right one, at every
   refused({ zzz: 5 }, /unknown key zzz; there are: name, question, /);
   refused(phase({ secnds: 5 }), /unknown key phases\.0\.secnds; did you mean seconds\?/);
   refused(
-    { workers: { agents: 1, connections: 1, handlerMS: 1 } },
-    /unknown key workers\.handlerMS; did you mean handlerMs\?/,
+    { job: { handler: { time: 'constant', mss: 1 } } },
+    /unknown key job\.handler\.mss; did you mean ms\?/,
   );
   refused(
     phase({ arrival: { ...arrival, modl: 1 } }),
     /unknown key phases\.0\.arrival\.modl; did you mean model\?/,
   );
   refused(
-    { faults: [{ fault: 'stall-worker', atSeconds: 1, forSeconds: 1, forSecond: 1 }] },
-    /unknown key faults\.0\.forSecond; did you mean forSeconds\?/,
+    phase({ faults: [{ fault: 'stall-worker', forSecond: 1 }] }),
+    /unknown key phases\.0\.faults\.0\.forSecond; did you mean forSeconds\?/,
   );
 });
 
@@ -66,8 +72,8 @@ test('a misspelt key that is required is named as it was written, not as missing
     /unknown key producers\.connection; did you mean connections\?/,
   );
   refused(
-    { faults: [{ fault: 'kill-worker', atSecond: 1 }] },
-    /unknown key faults\.0\.atSecond; did you mean atSeconds\?/,
+    phase({ faults: [{ fault: 'failing-handlers', shre: 1 }] }),
+    /unknown key phases\.0\.faults\.0\.shre; did you mean share\?/,
   );
   refused(
     phase({ arrival: { model: 'poisson', ratePersec: 1 } }),
@@ -87,9 +93,9 @@ test('a wrong value is named with its place', () => {
   refused(phase({ arrival: { ...arrival, ratePerSec: -5 } }), /phases\.0\.arrival\.ratePerSec: Too small/);
   refused(
     phase({ arrival: { ...arrival, ratePerSec: 'fast' } }),
-    /phases\.0\.arrival\.ratePerSec: Invalid input/,
+    /phases\.0\.arrival\.ratePerSec: must be jobs per second, or a share such as 0\.7 of drain/,
   );
-  refused({ faults: [{ fault: 'kill-workers', atSeconds: 1 }] }, /faults\.0\.fault: .*'kill-worker'/);
+  refused(phase({ faults: [{ fault: 'kill-workers' }] }), /phases\.0\.faults\.0\.fault: .*'kill-worker'/);
   refused({ name: 'Has Spaces' }, /name: must be lower-case/);
   refused({ phases: [] }, /phases: /);
   for (const data of [null, 5, [], 'x', undefined])
@@ -149,10 +155,14 @@ const TIMED = scenarioSchema.parse({
   settleWithinSeconds: 9,
   phases: [
     { label: 'a', seconds: 4, arrival },
-    { label: 'b', seconds: 6, arrival: { model: 'uniform', ratePerSec: 20 } },
+    {
+      label: 'b',
+      seconds: 6,
+      arrival: { model: 'uniform', ratePerSec: 20 },
+      faults: [{ fault: 'stall-worker', afterSeconds: 2, forSeconds: 3 }],
+    },
     { label: 'c', seconds: 2 },
   ],
-  faults: [{ fault: 'stall-worker', atSeconds: 6, forSeconds: 3 }],
 });
 
 test('another duration keeps the proportions of the phases and the places of the faults', () => {
@@ -163,9 +173,9 @@ test('another duration keeps the proportions of the phases and the places of the
     close(totalSeconds(found), seconds);
     for (const [i, p] of found.phases.entries())
       close(p.seconds / seconds, (TIMED.phases[i]?.seconds ?? 0) / 12);
-    close((found.faults[0]?.atSeconds ?? 0) / seconds, 0.5);
+    close((scheduledFaults(found)[0]?.atSeconds ?? 0) / seconds, 0.5);
     assert.ok(found.warmupSeconds <= Math.min(2, seconds / 4));
-    assert.equal(found.preloadJobs, seconds > 12 ? (100 * seconds) / 12 : 100, 'more time needs more jobs');
+    assert.equal(found.preload.ready, seconds > 12 ? (100 * seconds) / 12 : 100, 'more time needs more jobs');
     assert.deepEqual(
       found.phases.map((p) => p.arrival),
       TIMED.phases.map((p) => p.arrival),
@@ -177,24 +187,23 @@ test('another duration keeps the proportions of the phases and the places of the
 test('another duration stretches what is held open, and leaves a stall to the lease', () => {
   const scenario = scenarioSchema.parse({
     ...GOOD,
-    phases: [{ label: 'a', seconds: 10, arrival }],
-    faults: [
-      { fault: 'hold-xmin', atSeconds: 2, forSeconds: 4 },
-      { fault: 'late-commit', atSeconds: 5, forSeconds: 5 },
-      { fault: 'stall-worker', atSeconds: 1, forSeconds: 3 },
-      { fault: 'standby-query', atSeconds: 2, forSeconds: 6 },
-      { fault: 'lose-standby', atSeconds: 8, forSeconds: 1 },
-      { fault: 'abandon-slot', atSeconds: 9 },
+    phases: [
+      {
+        ...{ label: 'a', seconds: 10, arrival },
+        faults: [
+          { fault: 'held-xmin', afterSeconds: 2, forSeconds: 4 },
+          { fault: 'late-commit', afterSeconds: 5, forSeconds: 5 },
+          { fault: 'stall-worker', afterSeconds: 1, forSeconds: 3 },
+          { fault: 'abandon-slot', afterSeconds: 9 },
+        ],
+      },
     ],
-    topology: { standby: { feedback: true } },
   });
-  assert.deepEqual(withDuration(scenario, 5).faults, [
-    { fault: 'hold-xmin', atSeconds: 1, forSeconds: 2, by: 'reader' },
-    { fault: 'late-commit', atSeconds: 2.5, forSeconds: 2.5 },
-    { fault: 'stall-worker', atSeconds: 0.5, forSeconds: 3 },
-    { fault: 'standby-query', atSeconds: 1, forSeconds: 3 },
-    { fault: 'lose-standby', atSeconds: 4, forSeconds: 0.5 },
-    { fault: 'abandon-slot', atSeconds: 4.5 },
+  assert.deepEqual(withDuration(scenario, 5).phases[0]?.faults, [
+    { fault: 'held-xmin', afterSeconds: 1, forSeconds: 2, kind: 'reader', eachSeconds: 3 },
+    { fault: 'late-commit', afterSeconds: 2.5, forSeconds: 2.5 },
+    { fault: 'stall-worker', afterSeconds: 0.5, forSeconds: 3 },
+    { fault: 'abandon-slot', afterSeconds: 4.5 },
   ]);
 });
 
@@ -287,6 +296,6 @@ test('arrivals that cannot be are refused with the mend', () => {
     },
     /mixes a closed loop with a schedule: make two scenarios/,
   );
-  refused({ delays: [-1] }, /delays\.0: /);
-  refused({ delays: [] }, /delays: /);
+  refused({ job: { delays: [-1] } }, /job\.delays\.0: /);
+  refused({ job: { delays: [] } }, /job\.delays: /);
 });

@@ -40,8 +40,9 @@ test('the strategy does what its name says', async () => {
 
 test('the scenario is valid, and leaves the workers half idle', () => {
   const scenario = scenarioSchema.parse(slowJobs);
-  const { workers, phases } = scenario;
+  const { workers, phases, job } = scenario;
+  assert(job.handler.time === 'constant');
   const [rate] = arrivalsOf(scenario).flatMap(ratesOf);
-  assert.equal(Number(rate) * workers.handlerMs, 0.5 * 1000 * workers.agents * workers.connections);
+  assert.equal(Number(rate) * job.handler.ms, 0.5 * 1000 * workers.agents * workers.connections);
   assert(totalSeconds({ phases }) > 0);
 });

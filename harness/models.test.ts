@@ -128,7 +128,7 @@ test('closed loop: clients that used up their jobs void the cell, and say so', a
 test('delayed jobs: none is handed out early, and their clock starts when they are due', async (t) => {
   const arrival = { model: 'uniform', ratePerSec: 60 };
   const cell = await ran(
-    scenarioOf({ ...phase(arrival), delays: [0, 700], preload: { ready: 30 } }),
+    scenarioOf({ ...phase(arrival), job: { delays: [0, 700] }, preload: { ready: 30 } }),
     temporaryFolder(t),
   );
   accounted(cell);
@@ -146,7 +146,11 @@ test('delayed jobs: none is handed out early, and their clock starts when they a
 test('a queue that hands delayed jobs out early is incorrect', async (t) => {
   const arrival = { model: 'uniform', ratePerSec: 60 };
   const planted = resolve(import.meta.dirname, '../testing/planted/hands-out-early.ts');
-  const cell = await ran(scenarioOf({ ...phase(arrival), delays: [0, 600] }), temporaryFolder(t), planted);
+  const cell = await ran(
+    scenarioOf({ ...phase(arrival), job: { delays: [0, 600] } }),
+    temporaryFolder(t),
+    planted,
+  );
   assert.equal(cell.verdict, 'incorrect');
   assert.ok(cell.audit.earlyHandOuts > 0);
   assert.match(cell.reasons.join('; '), /handed out earlier than asked for/);
@@ -154,7 +158,7 @@ test('a queue that hands delayed jobs out early is incorrect', async (t) => {
 });
 
 test('a contender that cannot delay is not measured with delays, and says why', async (t) => {
-  const scenario = scenarioOf({ ...phase({ model: 'uniform', ratePerSec: 10 }), delays: [5] });
+  const scenario = scenarioOf({ ...phase({ model: 'uniform', ratePerSec: 10 }), job: { delays: [5] } });
   await assert.rejects(ran(scenario, temporaryFolder(t), 'null'), (error) => {
     assert.ok(error instanceof CannotMeasure);
     assert.match(error.message, /null cannot delay jobs, and models has delays/);

@@ -4,23 +4,21 @@ import { z } from 'zod';
 
 const SHARE = /^(\d*\.?\d+) +of +([a-z][a-z0-9-]*)$/;
 
-/** `0.7 of drain`, or `{ share: 0.7, of: 'drain' }`. */
-const share = z.union([
-  z.strictObject({ share: z.number().positive().max(10), of: z.string() }),
-  z
-    .string()
-    .regex(SHARE, 'must be jobs per second, or a share such as 0.7 of drain')
-    .transform((text) => {
-      const [, of = '', scenario = ''] = SHARE.exec(text) ?? [];
-      return { share: Number(of), of: scenario };
-    }),
-]);
+const share = z.strictObject({ share: z.number().positive().max(10), of: z.string() });
+/** The same in words: `0.7 of drain`. */
+const shareText = z
+  .string()
+  .regex(SHARE, 'must be jobs per second, or a share such as 0.7 of drain')
+  .transform((text) => {
+    const [, of = '', scenario = ''] = SHARE.exec(text) ?? [];
+    return { share: Number(of), of: scenario };
+  });
 const RATE_MAX = 1_000_000;
 
 /** A rate in jobs per second, or a share of what the same contender settled per second in another scenario of the run. */
-const rateSchema = z.union([z.number().positive().max(RATE_MAX), share]);
+const rateSchema = z.union([z.number().positive().max(RATE_MAX), share, shareText]);
 /** The same where a rate may be zero for a while. */
-const rateOrZeroSchema = z.union([z.number().min(0).max(RATE_MAX), share]);
+const rateOrZeroSchema = z.union([z.number().min(0).max(RATE_MAX), share, shareText]);
 export type Rate = z.output<typeof rateOrZeroSchema>;
 
 /** Gaps between jobs: exponential, as of many independent sources, or all alike. */

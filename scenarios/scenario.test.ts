@@ -3,8 +3,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { strategies } from '../queue/index.ts';
+import type { FaultInput } from './fault.ts';
 import { BUILT_IN_SCENARIOS, SUITES } from './index.ts';
-import { loadModel, SCENARIO_KEYS, type ScenarioInput, scenarioSchema, totalSeconds } from './scenario.ts';
+import {
+  loadModel,
+  SCENARIO_KEYS,
+  type ScenarioInput,
+  scenarioSchema,
+  scheduledFaults,
+  totalSeconds,
+} from './scenario.ts';
 
 const arrival = { model: 'poisson', ratePerSec: 5 } as const;
 
@@ -23,8 +31,9 @@ for (const input of BUILT_IN_SCENARIOS) {
       return phase.measured && from > scenario.warmupSeconds;
     });
     assert.ok(measured.length > 0);
-    for (const fault of scenario.faults) assert.ok(fault.atSeconds < totalSeconds(scenario));
-    const hurt = scenario.faults.filter(({ fault }) => fault.endsWith('-worker'));
+    const faults = scheduledFaults(scenario);
+    for (const fault of faults) assert.ok(fault.atSeconds < totalSeconds(scenario));
+    const hurt = faults.filter(({ fault }) => fault.endsWith('-worker'));
     assert.ok(hurt.length < scenario.workers.agents, 'a worker must be left to do the work');
   });
 }
@@ -52,46 +61,79 @@ test('a scenario that offers nothing, measures nothing or ends in its warm-up is
   assert.ok(!valid({ phases: [] }));
 });
 
-test('a fault that would strike after the end of the load is refused', () => {
-  const phases = [
-    { label: 'a', seconds: 1, arrival },
-    { label: 'b', seconds: 2 },
-  ];
-  const kill = (atSeconds: number): boolean =>
-    valid({ phases, faults: [{ fault: 'kill-worker', atSeconds }] });
-  const stall = (atSeconds: number): boolean =>
-    valid({ phases, faults: [{ fault: 'stall-worker', atSeconds, forSeconds: 5 }] });
+const phasesWith = (...faults: FaultInput[]) => [
+  { label: 'a', seconds: 1, arrival },
+  { label: 'b', seconds: 2, faults },
+];
+
+test('a fault that would strike after the end of its phase is refused', () => {
+  const kill = (afterSeconds: number): boolean =>
+    valid({ phases: phasesWith({ fault: 'kill-worker', afterSeconds }) });
+  const stall = (afterSeconds: number): boolean =>
+    valid({ phases: phasesWith({ fault: 'stall-worker', afterSeconds, forSeconds: 5 }) });
   for (const fault of [kill, stall]) {
-    assert.ok(fault(2.999));
-    assert.ok(!fault(3));
-    assert.ok(!fault(3.5));
+    assert.ok(fault(1.999));
+    assert.ok(!fault(2));
+    assert.ok(!fault(2.5));
   }
-  const mixed = [
-    { fault: 'kill-worker', atSeconds: 1 },
-    { fault: 'kill-worker', atSeconds: 4 },
-  ] as const;
-  assert.ok(!valid({ phases, faults: [...mixed] }), 'each of several');
-  const said = scenarioSchema.safeParse({ name: 'x', question: 'q?', phases, faults: [...mixed] }).error;
-  assert.match(said?.issues[0]?.message ?? '', /fault after the end of its load/);
+  const phases = phasesWith({ fault: 'kill-worker' }, { fault: 'kill-worker', afterSeconds: 4 });
+  const said = scenarioSchema.safeParse({ name: 'x', question: 'q?', phases }).error;
+  assert.match(
+    said?.issues[0]?.message ?? '',
+    /kill-worker comes after the end of its phase/,
+    'each of several',
+  );
+  assert.deepEqual(said?.issues[0]?.path, ['phases', 1, 'faults', 1]);
+});
+
+test('faults lie on the time of the load, and last to the end of their phase unless they are told', () => {
+  const phases = phasesWith(
+    { fault: 'held-xmin', afterSeconds: 0.5 },
+    { fault: 'stall-worker', forSeconds: 7 },
+    { fault: 'kill-worker', afterSeconds: 1 },
+    { fault: 'kill-worker', afterSeconds: 1.5, everySeconds: 0.1 },
+    { fault: 'restart-server', afterSeconds: 0.1 },
+  );
+  const scenario = scenarioSchema.parse({ name: 'x', question: 'q?', phases });
+  assert.deepEqual(
+    scheduledFaults(scenario).map(({ fault, atSeconds, forSeconds }) => [fault, atSeconds, forSeconds]),
+    [
+      ['stall-worker', 1, 7],
+      ['restart-server', 1.1, undefined],
+      ['held-xmin', 1.5, 1.5],
+      ['kill-worker', 2, undefined],
+      ['kill-worker', 2.5, 0.5],
+    ],
+  );
 });
 
 test('a late commit without a schedule, or beyond the end of the load, is refused', () => {
-  const late = (over: Partial<ScenarioInput>, forSeconds = 0.4): boolean =>
-    valid({ faults: [{ fault: 'late-commit', atSeconds: 0.5, forSeconds }], ...over });
+  const lateCommit = (forSeconds: number): FaultInput => ({
+    fault: 'late-commit',
+    ...{ afterSeconds: 0.5, forSeconds },
+  });
+  const late = (phase: object, forSeconds = 0.4): boolean =>
+    valid({
+      phases: [{ label: 'a', seconds: 1, arrival, faults: [lateCommit(forSeconds)], ...phase }],
+    });
   assert.ok(late({}));
   assert.ok(!late({}, 0.6));
-  assert.ok(!late({ phases: [{ label: 'a', seconds: 1 }], preload: { ready: 1 } }));
-  const clients = { model: 'closed', clients: 1 } as const;
-  assert.ok(!late({ phases: [{ label: 'a', seconds: 1, arrival: clients }] }));
+  const preloaded = [{ label: 'a', seconds: 1, faults: [lateCommit(0.4)] }];
+  assert.ok(!valid({ phases: preloaded, preload: { ready: 1 } }));
+  assert.ok(!late({ arrival: { model: 'closed', clients: 1 } }));
 });
 
 test('values beyond their range are refused', () => {
   for (const over of [
     { leaseMs: 99 },
-    { payloadBytes: 47 },
-    { priorities: [] },
-    { priorities: [1.5] },
-    { preloadJobs: -1 },
+    { job: { payloadBytes: 47 } },
+    { job: { priorities: [] } },
+    { job: { priorities: [1.5] } },
+    { job: { handler: { time: 'lognormal', medianMs: 5, p99Ms: 5 } } },
+    { preload: { ready: -1 } },
+    { preload: { ready: 1, delayed: { jobs: 1, dueAtSeconds: 1 } } },
+    { serverNeeds: { work_mem: 5 } },
+    { producers: { bulk: 2, transaction: { jobs: 2 } } },
     { workers: { agents: 0, connections: 1 } },
     { producers: { agents: 17, connections: 1 } },
     { phases: [{ label: 'a', seconds: 1, arrival: { model: 'poisson', ratePerSec: 0 } }] },
@@ -103,18 +145,19 @@ test('values beyond their range are refused', () => {
     assert.ok(!valid(over), JSON.stringify(over));
 });
 
+const ABSENT = ['limits', 'neighbours', 'seed', 'smoke', 'topology', 'warmupCapSeconds'];
+
 test('every default is filled in, but for what is absent by default', () => {
   const scenario = scenarioSchema.parse({
     name: 'x',
     question: 'q?',
     phases: [{ label: 'a', seconds: 1, arrival }],
   });
-  assert.deepEqual(
-    [...Object.keys(scenario), 'topology', 'warmupCapSeconds'].sort(),
-    [...SCENARIO_KEYS].sort(),
-  );
+  assert.deepEqual([...Object.keys(scenario), ...ABSENT].sort(), [...SCENARIO_KEYS].sort());
   assert.equal(scenario.phases[0]?.measured, true);
-  assert.equal(scenario.workers.handlerMs, 0);
+  assert.deepEqual(scenario.job.handler, { time: 'none' });
+  assert.deepEqual(scenario.preload, { ready: 0, finished: 0, analysed: true });
+  assert.deepEqual(scenario.producers, { agents: 1, connections: 4 });
 });
 
 test('a topology is refused where it has no sense', () => {
@@ -125,16 +168,19 @@ test('a topology is refused where it has no sense', () => {
   // By default 4 connections of a producer and 8 of a worker, with three more.
   assert.ok(pooler('session', 15));
   assert.ok(!pooler('session', 14));
-  const faulty = (faults: ScenarioInput['faults'], feedback?: boolean): boolean =>
-    valid({ faults, ...(feedback === undefined ? {} : { topology: { standby: { feedback } } }) });
-  const lost = { fault: 'lose-standby', atSeconds: 0.5 } as const;
-  for (const fault of [lost, { fault: 'standby-query', atSeconds: 0.5, forSeconds: 1 } as const]) {
+  const faulty = (faults: readonly FaultInput[], feedback?: boolean): boolean =>
+    valid({
+      phases: phasesWith(...faults),
+      ...(feedback === undefined ? {} : { topology: { standby: { feedback } } }),
+    });
+  const lost = { fault: 'lose-standby', afterSeconds: 0.5 } as const;
+  for (const fault of [lost, { fault: 'standby-query', afterSeconds: 0.5, forSeconds: 1 } as const]) {
     assert.ok(!faulty([fault]), 'without a standby');
     assert.ok(faulty([fault], false));
     assert.ok(faulty([fault], true));
   }
   assert.ok(!faulty([lost, lost], true));
-  assert.ok(faulty([{ fault: 'abandon-slot', atSeconds: 0.5 }]));
+  assert.ok(faulty([{ fault: 'abandon-slot', afterSeconds: 0.5 }]));
   assert.ok(!scenarioSchema.safeParse({ ...BUILT_IN_SCENARIOS[0], topology: { poler: {} } }).success);
 });
 
@@ -194,5 +240,8 @@ test('the load model names every kind of arrival in words, and delays', () => {
     words({ model: 'closed', clients: 1, thinkMs: 5, think: 'exponential' }, { preload: { ready: 1 } }),
     'preloaded backlog + closed loop, 1 client, exponential think time 5 ms on average, the next job after the last enqueue was confirmed',
   );
-  assert.equal(words({ ...arrival }, { delays: [0, 100] }), 'open loop, poisson arrivals, delayed jobs');
+  assert.equal(
+    words({ ...arrival }, { job: { delays: [0, 100] } }),
+    'open loop, poisson arrivals, delayed jobs',
+  );
 });

@@ -39,7 +39,13 @@ async function produced(
         loop: 'open',
         phases: arrivalPhases({
           phases: [
-            { label: 'x', seconds: 0.02, measured: true, arrival: { model: 'uniform', ratePerSec: 1_000 } },
+            {
+              label: 'x',
+              seconds: 0.02,
+              measured: true,
+              arrival: { model: 'uniform', ratePerSec: 1_000 },
+              faults: [],
+            },
           ],
         }),
         seed: 1,
