@@ -15,14 +15,8 @@ import {
   scheduledFaults,
   totalSeconds,
 } from '../scenarios/scenario.ts';
-import {
-  findSuite,
-  loadScenario,
-  parseScenario,
-  withDuration,
-  withRate,
-  withRateShare,
-} from './scenarios.ts';
+import { withDuration, withRate, withRateShare } from './adjust-scenario.ts';
+import { findSuite, loadScenario, parseScenario } from './scenarios.ts';
 
 const arrival = { model: 'poisson', ratePerSec: 5 } as const;
 const GOOD: ScenarioInput = {
@@ -119,6 +113,45 @@ test('names come out of the registry, files from where they lie', async (t) => {
   const expected = scenarioSchema.parse(GOOD);
   assert.deepEqual(await loadScenario(join(at, 'a.json')), expected);
   assert.deepEqual(await loadScenario(join(at, 'a.mjs')), expected);
+});
+
+test('YAML says the same as JSON, and $schema is for editors', async (t) => {
+  const at = folder(t);
+  const path = join(at, 'mine.yaml');
+  const text = `# yaml-language-server: $schema=scenario.schema.json
+$schema: scenario.schema.json
+name: mine
+question: Does it work?
+phases:
+  - label: held
+    seconds: 2
+    arrival: { model: poisson, ratePerSec: 0.7 of drain }
+    faults:
+      - { fault: held-xmin, kind: writer }
+`;
+  writeFileSync(path, text);
+  const [held] = (await loadScenario(path)).phases;
+  assert.deepEqual(held?.arrival, { model: 'poisson', ratePerSec: { share: 0.7, of: 'drain' } });
+  assert.equal(held?.faults[0]?.fault, 'held-xmin');
+  writeFileSync(path, text.replace('held-xmin', 'held-xmi'));
+  await assert.rejects(loadScenario(path), (error) =>
+    isRefusal(error, /mine\.yaml: phases\.0\.faults\.0\.fault: .*'held-xmin'/),
+  );
+  writeFileSync(path, 'name: [');
+  await assert.rejects(loadScenario(path), (error) => isRefusal(error, /mine\.yaml could not be read: /));
+});
+
+test('the short form replaces key by key, is checked with the long one, and must be there to be asked for', async () => {
+  const smoke = { phases: [{ label: 'a', seconds: 0.5, arrival }], warmupSeconds: 0 };
+  const short = parseScenario({ ...GOOD, leaseMs: 700, smoke }, 'my.json', 'smoke');
+  assert.deepEqual([totalSeconds(short), short.leaseMs, 'smoke' in short], [0.5, 700, false]);
+  assert.equal(totalSeconds(parseScenario({ ...GOOD, smoke }, 'my.json')), 1);
+  refused({ smoke: { leaseMS: 5 } }, /^scenario my\.json, smoke: unknown key leaseMS; did you mean leaseMs\?$/);
+  refused({ smoke: { leaseMs: 5 } }, /^scenario my\.json, smoke: leaseMs: Too small/);
+  assert.throws(
+    () => parseScenario(GOOD, 'my.json', 'smoke'),
+    (error) => isRefusal(error, /has no form for --scale smoke: give it smoke: /),
+  );
 });
 
 test('a name that does not exist, and a file that cannot be used, are told in one line', async (t) => {

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { UsageError } from '../harness/errors.ts';
 import { randomStream } from '../stats/random.ts';
-import { loadScenario, withDuration, withRate, withRateShare } from './scenarios.ts';
+import { withDuration, withRate, withRateShare } from './adjust-scenario.ts';
+import { loadScenario } from './scenarios.ts';
 import { parseTrace, readTrace } from './trace.ts';
 
 const SEED = 9;

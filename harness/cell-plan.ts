@@ -14,6 +14,8 @@ export interface CellPlan {
   readonly contender: ContenderSpec;
   /** Label of the server that it runs on; absent where the run has one server. */
   readonly server?: string;
+  /** Absent: the scenario as it is. */
+  readonly scale?: 'smoke';
   /** Of the arrivals: the same for all contenders of a block, so that they face the same load. */
   readonly seed: number;
 }

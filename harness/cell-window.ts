@@ -1,6 +1,7 @@
 // Which stretch of a load do the figures cover, and how is it shown?
 
-import { loadModel, preloadedJobs, type Scenario } from '../scenarios/scenario.ts';
+import { loadModel } from '../scenarios/load-model.ts';
+import { preloadedJobs, type Scenario } from '../scenarios/scenario.ts';
 import type { Load } from './load/coordinator.ts';
 import type { FigureInput, Figures } from './measure/figures.ts';
 import type { Ledger } from './measure/ledger.ts';

@@ -12,7 +12,10 @@ export interface RunPlan {
   readonly contenders: readonly ContenderSpec[];
   /** Labels of the servers, such as PostgreSQL majors: each contender is measured on each. Absent for the one of a run. */
   readonly servers?: readonly string[];
+  /** `smoke`: the scenarios are in their short form. */
+  readonly scale?: 'smoke';
   readonly repeats: number;
+  /** Of the order, and of every scenario that has none of its own. */
   readonly seed: number;
 }
 
@@ -69,7 +72,8 @@ export function planCells(run: RunPlan): PlannedCell[] {
           scenario,
           contender,
           ...(server === undefined ? {} : { server }),
-          seed: run.seed,
+          ...(run.scale === undefined ? {} : { scale: run.scale }),
+          seed: scenario.seed ?? run.seed,
         };
         cells.push({ plan, needs: sharesOf(scenario) });
       }
@@ -105,7 +109,8 @@ export function resolveRates(
   return { ...plan, scenario: { ...plan.scenario, phases } };
 }
 
-function sharesOf(scenario: Scenario): string[] {
+/** The scenarios that rates of this one are shares of. */
+export function sharesOf(scenario: Scenario): string[] {
   return arrivalsOf(scenario)
     .flatMap(ratesOf)
     .flatMap((rate) => (typeof rate === 'object' ? [rate.of] : []));

@@ -1,13 +1,13 @@
 // How is a whole run measured? Cell after cell, in planned order, each kept as soon as it is done.
 
 import { randomUUID } from 'node:crypto';
-import { loadModel } from '../scenarios/scenario.ts';
+import { loadModel } from '../scenarios/load-model.ts';
 import { median } from '../stats/spread.ts';
 import type { BundleWriter } from './bundle.ts';
 import { measureCeiling } from './calibrate/ceiling.ts';
 import { Ceilings } from './calibrate/ceilings.ts';
 import { type CellContext, runCell } from './cell.ts';
-import type { CellProgress } from './cell-plan.ts';
+import type { CellPlan, CellProgress } from './cell-plan.ts';
 import type { CellOutcome } from './cell-result.ts';
 import { openContender } from './contenders/index.ts';
 import { declaredOf } from './definition.ts';
@@ -148,7 +148,7 @@ async function one(
   measuring: Measuring,
 ): Promise<CellOutcome | 'aborted'> {
   const host = measuring.servers.of(planned.plan.server);
-  const outcome = await measured(planned, done, host, measuring);
+  const outcome = withScaleMark(await measured(planned, done, host, measuring), planned.plan.scale);
   if (outcome === 'aborted' || host.label === undefined) return outcome;
   const parameters = { pg: host.label, pgVersion: host.server.version, ...outcome.cell.parameters };
   return { ...outcome, cell: { ...outcome.cell, parameters } };
@@ -193,6 +193,15 @@ async function measured(
 
 function lossText({ description, reason }: LostServer): string {
   return `the server was lost (${description}): ${reason}`;
+}
+
+/** A smoke test asserts: its figures are of too short a load to be compared with others. */
+function withScaleMark(outcome: CellOutcome | 'aborted', scale: CellPlan['scale']): CellOutcome | 'aborted' {
+  if (outcome === 'aborted' || scale === undefined) return outcome;
+  const { cell } = outcome;
+  const parameters = { ...cell.parameters, scale };
+  const note = `--scale ${scale}: a short load, made to assert what must hold and not to measure`;
+  return { ...outcome, cell: { ...cell, parameters, notes: [...cell.notes, note] } };
 }
 
 /** Who reads a figure, or compares it, shall know that agents listened for something else meanwhile. */

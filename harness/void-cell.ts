@@ -1,6 +1,7 @@
 // What stands in the bundle for a cell that could not be measured at all?
 
-import { loadModel, totalSeconds } from '../scenarios/scenario.ts';
+import { loadModel } from '../scenarios/load-model.ts';
+import { totalSeconds } from '../scenarios/scenario.ts';
 import type { CellPlan } from './cell-plan.ts';
 import type { CellOutcome } from './cell-result.ts';
 import type { ContractClass } from './result.ts';

@@ -1,27 +1,113 @@
 // Which scenarios and suites come with claimbench?
 
-import burst from './burst.ts';
-import drain from './drain.ts';
+import lostSessions from './crash/lost-sessions.ts';
+import poison from './crash/poison.ts';
+import poolExhaustion from './crash/pool-exhaustion.ts';
+import retryHerd from './crash/retry-herd.ts';
+import serverCrash from './crash/server-crash.ts';
+import serverRestart from './crash/server-restart.ts';
+import workerCrash from './crash/worker-crash.ts';
+import workerCrashes from './crash/worker-crashes.ts';
+import workerStall from './crash/worker-stall.ts';
+import burst from './load/burst.ts';
+import dayCurve from './load/day-curve.ts';
+import drain from './load/drain.ts';
+import mixedTimes from './load/mixed-times.ts';
+import oversupply from './load/oversupply.ts';
+import ramp from './load/ramp.ts';
+import slowHandlers from './load/slow-handlers.ts';
+import soak from './load/soak.ts';
+import steady from './load/steady.ts';
+import abandonedSlot from './mvcc/abandoned-slot.ts';
+import heldXmin from './mvcc/held-xmin.ts';
+import heldXminWriter from './mvcc/held-xmin-writer.ts';
+import preparedTransaction from './mvcc/prepared-transaction.ts';
+import slotLeftBehind from './mvcc/slot-left-behind.ts';
+import staggeredReaders from './mvcc/staggered-readers.ts';
+import standbyQuery from './mvcc/standby-query.ts';
+import starvedAutovacuum from './mvcc/starved-autovacuum.ts';
+import bystander from './neighbours/bystander.ts';
+import checkpointStorm from './neighbours/checkpoint-storm.ts';
+import idleListeners from './neighbours/idle-listeners.ts';
+import notifyStorm from './neighbours/notify-storm.ts';
+import throughPooler from './neighbours/through-pooler.ts';
+import blackHole from './network/black-hole.ts';
+import jitter from './network/jitter.ts';
+import narrowNetwork from './network/narrow-network.ts';
+import networkCut from './network/network-cut.ts';
+import resetConnections from './network/reset-connections.ts';
+import slowNetwork from './network/slow-network.ts';
+import email from './presets/email.ts';
+import media from './presets/media.ts';
+import orders from './presets/orders.ts';
+import webhooks from './presets/webhooks.ts';
 import type { ScenarioInput } from './scenario.ts';
-import slotLeftBehind from './slot-left-behind.ts';
-import slowHandlers from './slow-handlers.ts';
-import standbyQuery from './standby-query.ts';
-import steady from './steady.ts';
-import throughPooler from './through-pooler.ts';
-import workerCrash from './worker-crash.ts';
-import workerStall from './worker-stall.ts';
+import { backlogs } from './shape/backlogs.ts';
+import delayedDue from './shape/delayed-due.ts';
+import finishedRows from './shape/finished-rows.ts';
+import lateCommit from './shape/late-commit.ts';
+import noisyTenant from './shape/noisy-tenant.ts';
+import { payloads } from './shape/payloads.ts';
+import priorityFlood from './shape/priority-flood.ts';
+import staleStatistics from './shape/stale-statistics.ts';
+import starvedPriority from './shape/starved-priority.ts';
+import stuckKey from './shape/stuck-key.ts';
+import uniqueContention from './shape/unique-contention.ts';
 
 /** The scenarios that come with claimbench, in the order in which `list` shows them. */
 export const BUILT_IN_SCENARIOS: readonly ScenarioInput[] = [
   drain,
   steady,
+  ramp,
   burst,
+  oversupply,
+  dayCurve,
+  soak,
+  mixedTimes,
   slowHandlers,
-  workerCrash,
-  workerStall,
-  throughPooler,
-  standbyQuery,
+  ...backlogs,
+  ...payloads,
+  delayedDue,
+  priorityFlood,
+  starvedPriority,
+  noisyTenant,
+  stuckKey,
+  finishedRows,
+  lateCommit,
+  staleStatistics,
+  uniqueContention,
+  heldXmin,
+  heldXminWriter,
+  staggeredReaders,
+  preparedTransaction,
+  starvedAutovacuum,
+  abandonedSlot,
   slotLeftBehind,
+  standbyQuery,
+  workerCrash,
+  workerCrashes,
+  workerStall,
+  lostSessions,
+  serverCrash,
+  serverRestart,
+  poolExhaustion,
+  retryHerd,
+  poison,
+  slowNetwork,
+  jitter,
+  narrowNetwork,
+  resetConnections,
+  blackHole,
+  networkCut,
+  bystander,
+  notifyStorm,
+  idleListeners,
+  checkpointStorm,
+  throughPooler,
+  orders,
+  email,
+  media,
+  webhooks,
 ];
 
 /** A named choice of scenarios, contenders and repeats. */
@@ -73,6 +159,23 @@ export const SUITES: readonly Suite[] = [
     purpose: 'kills and stalls workers: is anything lost, or settled twice?',
     scenarios: ['worker-crash', 'worker-stall'],
     contenders: ['skip-locked', 'batch', 'advisory'],
+    repeats: 1,
+  },
+  {
+    name: 'survival',
+    purpose:
+      'eight ways to hurt a queue, each before, during and after: what survives, and how soon is it back? An hour and a half; with --scale smoke a quarter of an hour',
+    scenarios: [
+      'held-xmin',
+      'worker-crash',
+      'worker-stall',
+      'lost-sessions',
+      'server-crash',
+      'pool-exhaustion',
+      'poison',
+      'network-cut',
+    ],
+    contenders: STRATEGY_CONTENDERS,
     repeats: 1,
   },
   {

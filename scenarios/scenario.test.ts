@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { strategies } from '../queue/index.ts';
 import type { FaultInput } from './fault.ts';
 import { BUILT_IN_SCENARIOS, SUITES } from './index.ts';
+import { loadModel } from './load-model.ts';
 import {
-  loadModel,
   SCENARIO_KEYS,
   type ScenarioInput,
   scenarioSchema,
@@ -244,4 +244,17 @@ test('the load model names every kind of arrival in words, and delays', () => {
     words({ ...arrival }, { job: { delays: [0, 100] } }),
     'open loop, poisson arrivals, delayed jobs',
   );
+});
+
+test('every scenario that comes with claimbench has a short form, over within ten seconds, that asks the same', () => {
+  for (const { smoke, ...input } of BUILT_IN_SCENARIOS) {
+    assert.ok(smoke !== undefined, `${input.name} has none`);
+    const { name, phases, preload, group } = scenarioSchema.parse({ ...input, ...smoke });
+    const seconds = totalSeconds({ phases });
+    assert.ok(seconds <= 10, `${name} takes ${seconds} s`);
+    assert.ok(preload.ready + preload.finished + (preload.delayed?.jobs ?? 0) <= 300_000, name);
+    assert.notEqual(group, 'own', name);
+    const labels = (of: ScenarioInput['phases']): readonly string[] => of.map(({ label }) => label);
+    assert.deepEqual(labels(phases), labels(input.phases), name);
+  }
 });

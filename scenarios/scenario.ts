@@ -1,10 +1,18 @@
 // What is a scenario? One question, with the workload and the phases that answer it. The schema of the data files.
 
 import { z } from 'zod';
-import { type Arrival, arrivalSchema, describeArrivals, misfit } from './arrival.ts';
+import { type Arrival, arrivalSchema, misfit } from './arrival.ts';
 import { type Fault, faultSchema, isOfNetwork, scheduledFaults } from './fault.ts';
-import { describeJob, jobSchema } from './job.ts';
-import { describeTopology, topologySchema } from './topology.ts';
+import { jobSchema } from './job.ts';
+import {
+  limitsSchema,
+  neighboursSchema,
+  preloadSchema,
+  producersSchema,
+  SCENARIO_GROUPS,
+  SERVER_NEEDS,
+} from './parts.ts';
+import { topologySchema } from './topology.ts';
 
 export { type Fault, type ScheduledFault, scheduledFaults } from './fault.ts';
 
@@ -31,69 +39,6 @@ const phaseSchema = z
     }
   });
 
-/** In the order of `list`. */
-export const SCENARIO_GROUPS = [
-  'load',
-  'shape',
-  'mvcc',
-  'crash',
-  'network',
-  'neighbours',
-  'presets',
-  'own',
-] as const;
-
-/** Settings of a server that a scenario may need to be high enough. */
-export const SERVER_NEEDS = [
-  'max_connections',
-  'max_prepared_transactions',
-  'max_replication_slots',
-] as const;
-
-const preloadSchema = z.strictObject({
-  /** Jobs that wait in the queue before the load starts. */
-  ready: z.int().min(0).max(10_000_000).default(0),
-  /** Beside them, jobs that are all due at one instant of the load. */
-  delayed: z
-    .strictObject({ jobs: z.int().min(1).max(10_000_000), dueAtSeconds: z.number().min(0).max(86_400) })
-    .optional(),
-  /** Jobs that were done before the load, and that the queue keeps (its retention is on). */
-  finished: z.int().min(0).max(10_000_000).default(0),
-  /** Whether the planner knows of them: false analyses the empty tables, before they are filled. */
-  analysed: z.boolean().default(true),
-});
-
-const producersSchema = z.strictObject({
-  agents: z.int().min(1).max(16).default(1),
-  /** Per agent. */
-  connections: z.int().min(1).max(64).default(4),
-  /** Jobs that are due at one instant are enqueued by one call, so many at most; absent: each by its own. */
-  bulk: z.int().min(2).max(10_000).optional(),
-  /**
-   * Each arrival is a transaction of an application's: it writes a row of its own and enqueues so many jobs with it, then
-   * commits, or rolls back for this share of them. No row without its jobs and no job without its row, or the cell is incorrect.
-   */
-  transaction: z
-    .strictObject({ jobs: z.int().min(1).max(100), rollbackShare: z.number().min(0).max(1).default(0) })
-    .optional(),
-  /** Jobs come over HTTP: a front enqueues them, and answers 429 with Retry-After while more than `backlogLimit` jobs wait. */
-  http: z
-    .strictObject({
-      backlogLimit: z.int().min(1).max(10_000_000).default(1_000_000),
-      retryAfterSeconds: z.int().min(1).max(3_600).default(1),
-    })
-    .optional(),
-});
-
-const neighboursSchema = z.strictObject({
-  /** Short transactions of somebody else's on the same server, like those of pgbench, sent on schedule through the whole load. */
-  bystander: z.strictObject({
-    ratePerSec: z.number().positive().max(10_000),
-    connections: z.int().min(1).max(64).default(4),
-    rows: z.int().min(100).max(10_000_000).default(100_000),
-  }),
-});
-
 const shape = {
   name: z
     .string()
@@ -116,15 +61,7 @@ const shape = {
     .strictObject({ agents: z.int().min(1).max(16), connections: z.int().min(1).max(64) })
     .default({ agents: 1, connections: 8 }),
   /** Limits of the queue, set before the load: handlers that may start in a time, be at work at once, and of one concurrency key. */
-  limits: z
-    .strictObject({
-      rate: z
-        .strictObject({ jobs: z.int().min(1).max(1_000_000), periodMs: z.int().min(100).max(86_400_000) })
-        .optional(),
-      concurrency: z.int().min(1).max(1_000_000).optional(),
-      concurrencyPerKey: z.int().min(1).max(1_000_000).optional(),
-    })
-    .optional(),
+  limits: limitsSchema.optional(),
   leaseMs: z.int().min(100).max(3_600_000).default(30_000),
   /** Head of the load that is left out of the figures, and stays visible on the timeline. */
   warmupSeconds: z.number().min(0).max(3_600).default(0.5),
@@ -203,8 +140,9 @@ export const scenarioSchema = z
 
 /** A scenario, validated and with every default filled in. */
 export type Scenario = z.output<typeof scenarioSchema>;
+type Written = Omit<z.input<typeof scenarioSchema>, 'smoke'>;
 /** A scenario as its author writes it. */
-export type ScenarioInput = z.input<typeof scenarioSchema>;
+export type ScenarioInput = Written & { smoke?: Partial<Omit<Written, 'name' | 'question' | 'group'>> };
 
 /** Every key that a scenario may hold at its top level, for hints at the nearest right one. */
 export const SCENARIO_KEYS: readonly string[] = Object.keys(shape);
@@ -267,27 +205,4 @@ function endOf(fault: { readonly atSeconds: number; readonly forSeconds?: number
 /** Whether jobs come from clients that wait for answers; a scenario has either those or a schedule. */
 export function isClosedLoop(scenario: Phased): boolean {
   return scenario.phases.some((phase) => phase.arrival?.model === 'closed');
-}
-
-/**
- * The load model to be printed on every chart: `drain of a preloaded backlog, closed loop`, `open loop, poisson arrivals`,
- * `closed loop, 8 clients, think time 10 ms, …`; and what stands between the load and the server, or beside it.
- */
-export function loadModel(scenario: Scenario): string {
-  const arrivals = arrivalsOf(scenario);
-  const { job, preload, neighbours } = scenario;
-  const delayed = job.delays.some((ms) => ms > 0) || preload.delayed !== undefined ? ', delayed jobs' : '';
-  const proxy = hasProxy(scenario) ? ', through a TCP proxy' : '';
-  const bystander = neighbours === undefined ? '' : ', beside a bystander';
-  const around = `${describeJob(job)}${proxy}${describeTopology(scenario.topology)}${bystander}`;
-  if (arrivals.length === 0) return `drain of a preloaded backlog, closed loop${delayed}${around}`;
-  const preloaded = preload.ready > 0 ? 'preloaded backlog + ' : '';
-  const loop = isClosedLoop(scenario) ? 'closed loop' : 'open loop';
-  return `${preloaded}${loop}, ${describeArrivals(arrivals)}${describeProducers(scenario)}${delayed}${around}`;
-}
-
-function describeProducers({ producers: { bulk, transaction, http } }: Pick<Scenario, 'producers'>): string {
-  if (bulk !== undefined) return `, in calls of up to ${bulk} jobs`;
-  if (transaction !== undefined) return `, each a transaction with ${transaction.jobs} jobs`;
-  return http === undefined ? '' : ', over HTTP';
 }

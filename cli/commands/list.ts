@@ -15,6 +15,8 @@ import { suggestion } from '../suggest.ts';
 interface Row {
   readonly name: string;
   readonly text: string;
+  /** Rows of a group stand together, under its name. */
+  readonly group?: string;
 }
 
 interface Section {
@@ -27,7 +29,8 @@ interface Section {
 const SECTIONS: Readonly<Record<string, Section>> = {
   scenarios: {
     title: 'Scenarios (--scenario)',
-    rows: () => BUILT_IN_SCENARIOS.map((s) => ({ name: s.name, text: s.question })),
+    note: 'each also in a short form, --scale smoke; your own: a .ts, .yaml or .json file',
+    rows: () => BUILT_IN_SCENARIOS.map((s) => ({ name: s.name, text: s.question, group: s.group ?? 'own' })),
   },
   contenders: {
     title: 'Contenders (--contender, also name?axis=value&… or ./my-strategy.ts)',
@@ -92,7 +95,10 @@ function sectionText({ title, note, rows }: Section, width: number): string {
   const all = rows();
   const nameWidth = PADDING + Math.max(...all.map(({ name }) => name.length));
   const table = textTable([nameWidth, width - nameWidth]);
-  for (const { name, text } of all) table.push([name, text]);
+  for (const [i, { name, text, group }] of all.entries()) {
+    if (group !== undefined && group !== all[i - 1]?.group) table.push([`${group}:`, '']);
+    table.push([name, text]);
+  }
   const heads = [
     lineTable(title, width, 0),
     ...(note === undefined ? [] : [lineTable(note, width, PADDING)]),

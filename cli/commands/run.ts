@@ -11,12 +11,13 @@ import { UsageError } from '../../harness/errors.ts';
 import { parsePinWish } from '../../harness/pinning.ts';
 import type { RunResult } from '../../harness/result.ts';
 import { run } from '../../harness/run.ts';
-import { planCells } from '../../harness/run-plan.ts';
+import { planCells, sharesOf } from '../../harness/run-plan.ts';
 import type { LostServer } from '../../harness/run-servers.ts';
 import { POSTGRES_MAJORS } from '../../harness/server/binary-pins.ts';
 import { requirePgBouncer } from '../../harness/topology/pooler.ts';
 import { BUILT_IN_SCENARIOS } from '../../scenarios/index.ts';
 import { preloadedJobs, type Scenario } from '../../scenarios/scenario.ts';
+import { withDuration, withRate, withRateShare } from '../adjust-scenario.ts';
 import { withoutPasswords } from '../command-line.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
@@ -32,7 +33,7 @@ import {
 } from '../options.ts';
 import { openPlace } from '../place.ts';
 import { progressView } from '../progress.ts';
-import { findSuite, loadScenario, withDuration, withRate, withRateShare } from '../scenarios.ts';
+import { findSuite, loadScenario, SCALES, type Scale } from '../scenarios.ts';
 import { serverWishes, serverWishesOf, serverWishesSchema } from '../server-wishes.ts';
 import { suggestion } from '../suggest.ts';
 
@@ -49,6 +50,7 @@ const optionsSchema = serverWishesSchema.extend({
   duration: z.number().optional(),
   rate: z.string().optional(),
   seed: z.number().optional(),
+  scale: z.enum(SCALES),
   out: z.string().optional(),
   sampling: z.boolean(),
   metrics: z.object({ host: z.string(), port: z.number() }).optional(),
@@ -64,6 +66,7 @@ Examples:
   claimbench run --scenario steady --rate 200 --contender ./my-strategy.ts --server postgres://me@db:5432/bench
   claimbench run --scenario drain --scenario steady --rate '0.7 of drain' --contender batch
   claimbench run --scenario drain --contender skip-locked --contender batch --pg 14,16,18
+  claimbench run --suite survival --scale smoke --contender skip-locked
 
 Exit codes: 0 pass, 1 usage, 2 failure, 3 a job was lost, duplicated or reordered, 4 a cell is invalid, 130 interrupted.`;
 
@@ -75,6 +78,11 @@ export function runCommand(done: (code: number) => void): Command {
     .option('--contender <name|name?axis=value|file>', 'a contender (repeatable)', repeatable)
     .option('--repeats <n>', 'independent cells of each pair (default 3)', wholeNumber(1, 1_000))
     .option('--duration <seconds>', 'length of the load of each cell', numberBetween(0.5, 86_400))
+    .addOption(
+      new Option('--scale <form>', 'smoke: the short form of each scenario, to assert and not to measure')
+        .choices(SCALES)
+        .default('full'),
+    )
     .option('--rate <jobs/s>', "rate of open-loop scenarios, or a share such as '0.7 of drain'", filled)
     .option('--seed <n>', 'of arrivals and order (default: drawn, and printed)', wholeNumber(0, 2 ** 48))
     .option(
@@ -189,9 +197,11 @@ async function planOf(options: Options) {
     throw new UsageError('nothing to run: give --scenario or --suite (see claimbench list)');
   if (contenderNames === undefined)
     throw new UsageError('nothing to measure: give --contender (see claimbench list)');
-  const scenarios = await Promise.all(
-    scenarioNames.map(async (name) => adjusted(await loadScenario(name), options)),
+  const { scale } = options;
+  const named = await Promise.all(
+    scenarioNames.map(async (name) => adjusted(await loadScenario(name, scale), options)),
   );
+  const scenarios = seeded(await withBases(named, scale), options.seed);
   const asked = contenderNames.map((text) => parseContender(text, suggestion));
   if (options.rate !== undefined && scenarios.every((s) => s.phases.every((p) => p.arrival === undefined))) {
     throw new UsageError(
@@ -215,12 +225,35 @@ async function planOf(options: Options) {
     scenarios,
     contenders,
     ...(pg === undefined || pg.length < 2 ? {} : { servers: pg }),
+    ...(scale === 'full' ? {} : { scale }),
     repeats: options.repeats ?? suite?.repeats ?? 3,
     seed: options.seed ?? Math.floor(Math.random() * 2 ** 32),
   };
   // Refuses rates that cannot be resolved, before a server is started for them.
   planCells(plan);
   return plan;
+}
+
+/** With those that rates are shares of, where they come with claimbench and were not named. */
+async function withBases(scenarios: readonly Scenario[], scale: Scale): Promise<readonly Scenario[]> {
+  const names = new Set(scenarios.map(({ name }) => name));
+  const added = new Set(
+    scenarios
+      .flatMap(sharesOf)
+      .filter((name) => !names.has(name) && BUILT_IN_SCENARIOS.some((one) => one.name === name)),
+  );
+  if (added.size === 0) return scenarios;
+  const [plural, them] = added.size === 1 ? ['', 'it'] : ['s', 'them'];
+  process.stderr.write(
+    `claimbench: adds the scenario${plural} ${[...added].join(', ')}: rates are shares of ${them}\n`,
+  );
+  const bases = await Promise.all([...added].map((name) => loadScenario(name, scale)));
+  return [...bases, ...scenarios];
+}
+
+/** A seed of the command line goes over those of scenarios. */
+function seeded(scenarios: readonly Scenario[], seed: number | undefined): readonly Scenario[] {
+  return seed === undefined ? scenarios : scenarios.map(({ seed: _seed, ...scenario }) => scenario);
 }
 
 const SHARE = /^(\d*\.?\d+) +of +([a-z][a-z0-9-]*)$/;

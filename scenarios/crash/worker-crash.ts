@@ -1,20 +1,17 @@
-import { defineScenario } from './scenario.ts';
+import { defineScenario } from '../scenario.ts';
+import { smokeStory, story } from '../story.ts';
 
 export default defineScenario({
   name: 'worker-crash',
+  group: 'crash',
   question: 'When one of two worker processes is killed in mid-run, is every job done, and how soon?',
   producers: { agents: 1, connections: 4 },
   workers: { agents: 2, connections: 4 },
   job: { handler: { time: 'constant', ms: 60 } },
   leaseMs: 1_000,
   warmupSeconds: 0.5,
-  phases: [
-    {
-      label: 'steady',
-      seconds: 5,
-      arrival: { model: 'poisson', ratePerSec: 100 },
-      faults: [{ fault: 'kill-worker', afterSeconds: 2 }],
-    },
-  ],
+  phases: story('killed', [4, 4, 4], 60, [{ fault: 'kill-worker' }]),
   settleWithinSeconds: 15,
+  expect: ['lost = 0', 'inFlight = 0'],
+  smoke: smokeStory('killed', [1.2, 1.2, 1.2], [{ fault: 'kill-worker' }], 50),
 });

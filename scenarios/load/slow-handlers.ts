@@ -1,7 +1,8 @@
-import { defineScenario } from './scenario.ts';
+import { defineScenario } from '../scenario.ts';
 
 export default defineScenario({
   name: 'slow-handlers',
+  group: 'load',
   question:
     'What does a swell of jobs that wait for somebody else cost, where the number of handlers is fixed, and where it follows the load?',
   producers: { agents: 1, connections: 8 },
@@ -14,4 +15,13 @@ export default defineScenario({
     { label: 'after', seconds: 4, arrival: { model: 'poisson', ratePerSec: 20 } },
   ],
   settleWithinSeconds: 120,
+  smoke: {
+    warmupSeconds: 0.2,
+    phases: [
+      { label: 'calm', seconds: 1, arrival: { model: 'poisson', ratePerSec: 15 } },
+      { label: 'swell', seconds: 1, arrival: { model: 'poisson', ratePerSec: 60 } },
+      { label: 'after', seconds: 1, arrival: { model: 'poisson', ratePerSec: 15 } },
+    ],
+    settleWithinSeconds: 10,
+  },
 });

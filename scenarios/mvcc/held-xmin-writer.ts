@@ -1,0 +1,15 @@
+import { defineScenario } from '../scenario.ts';
+import { smokeStory, story } from '../story.ts';
+
+export default defineScenario({
+  name: 'held-xmin-writer',
+  group: 'mvcc',
+  question: 'While somebody leaves a transaction with an id open, how much later are jobs picked up?',
+  producers: { agents: 1, connections: 16 },
+  workers: { agents: 1, connections: 8 },
+  warmupSeconds: 0.5,
+  phases: story('held', [5, 20, 10], 1000, [{ fault: 'held-xmin', kind: 'writer' }]),
+  settleWithinSeconds: 15,
+  expect: ['lost = 0', 'inFlight = 0'],
+  smoke: smokeStory('held', [1.2, 1.2, 1.3], [{ fault: 'held-xmin', kind: 'writer' }]),
+});
