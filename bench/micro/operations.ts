@@ -23,7 +23,7 @@ export interface Operation {
   readonly timed: (visit: Visit) => Timed;
 }
 
-export const OPERATION_NAMES = ['enqueue', 'copy', 'claim', 'settle', 'turn', 'heartbeat', 'reap'] as const;
+const OPERATION_NAMES = ['enqueue', 'copy', 'claim', 'settle', 'turn', 'heartbeat', 'reap'] as const;
 type Name = (typeof OPERATION_NAMES)[number];
 
 type Kind = Pick<Operation, 'absent'> & { readonly make: (visit: Visit, size: number) => Timed };

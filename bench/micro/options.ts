@@ -15,8 +15,8 @@ const SECONDS_PER_ROW = 0.5;
 const SMOKE_DEPTHS = [200];
 const SMOKE_BUDGET: Budget = { ms: 0, runs: 2, warmUpMs: 0, warmUpRuns: 1 };
 /** A prepared statement may get a generic plan at its sixth run: those before it do not count. */
-const WARM_UP_RUNS = 8;
-const RUNS = 10;
+const WARM_UP_RUNS = 6;
+const RUNS = 5;
 /** Of the time of a row in one round. */
 const WARM_UP_SHARE = 0.15;
 
