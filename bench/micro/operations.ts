@@ -127,8 +127,7 @@ function enqueueing(
     },
     async after() {
       requireCount(new Set(ids).size, size, 'different ids were returned');
-      // As many, not the same: these are at the end of the backlog.
-      await visit.take(size);
+      await visit.drop(ids);
       await visit.site.keepUp(visit.strategy, visit.driver);
     },
   };

@@ -8,6 +8,7 @@ import {
   type ClaimedJob,
   type ClaimStrategy,
   type Driver,
+  type JobId,
   type NewJob,
   qualify,
   type SettleResult,
@@ -176,6 +177,14 @@ export class Visit implements AsyncDisposable {
       }
       left -= jobs.length;
     }
+  }
+
+  /** Takes as many jobs off the backlog as `ids`, which were enqueued last: its oldest, or these where claims are of one job. */
+  async drop(ids: readonly JobId[]): Promise<void> {
+    const { fixed, cancellation } = this.strategy;
+    if (fixed?.batch === undefined || cancellation === undefined) return this.take(ids.length);
+    const removed = await cancellation.removeWaiting(this.driver, ids);
+    requireCount(removed.length, ids.length, 'enqueued jobs were there');
   }
 
   /** Goes to the next multiple of ALIGNED. */
