@@ -58,7 +58,7 @@ export class BundleWriter implements Disposable {
       writeFileSync(`${path}.part`, `${JSON.stringify(result, null, 2)}\n`);
       renameSync(`${path}.part`, path);
     });
-    this.#saved ||= result.cells.length > 0;
+    this.#saved ||= result.cells.length > 0 || (result.micro?.length ?? 0) > 0;
   }
 
   /** Takes the empty folder away again when nothing came of the run, so that the same words can be tried once more. */

@@ -4,10 +4,12 @@ import { z } from 'zod';
 import { comparisonSchema } from './result-comparison.ts';
 import { environmentSchema } from './result-environment.ts';
 import { fairnessSchema } from './result-fairness.ts';
+import { microRowSchema } from './result-micro.ts';
 import { telemetrySchema } from './result-telemetry.ts';
 
 export { type Comparison, comparisonSchema } from './result-comparison.ts';
 export { type Environment, environmentSchema } from './result-environment.ts';
+export type { MicroFigures, MicroRow } from './result-micro.ts';
 export { type Plan, planSchema, type StorageReading, type Telemetry } from './result-telemetry.ts';
 
 /** Raised when a reader of older bundles must change. */
@@ -247,6 +249,8 @@ export const resultSchema = z.strictObject({
   cells: z.array(cellSchema),
   /** Every contender against the first, per scenario. */
   comparisons: z.array(comparisonSchema),
+  /** Single operations, timed one at a time; absent in a run of scenarios. */
+  micro: z.array(microRowSchema).optional(),
 });
 
 /**

@@ -3,6 +3,7 @@
 import type { RunResult } from '../harness/result.ts';
 import { median } from '../stats/spread.ts';
 import { mismatchesOf } from './fairness.ts';
+import { isMicroOnly, microFindings, microVerdict } from './micro.ts';
 import { shortReasons } from './reasons.ts';
 import { formatCount, formatNumber, plural } from './render/format.ts';
 import { lossTexts, serversOf, settingsApart, settingsText, undurable, versionsText } from './servers.ts';
@@ -18,6 +19,7 @@ export type FindingNote = { readonly tone: 'bad' | 'warn'; readonly title: strin
 export function overallVerdict(result: RunResult): Verdict {
   const count = (verdict: string): number => result.cells.filter((cell) => cell.verdict === verdict).length;
   const [invalid, incorrect, all] = [count('invalid'), count('incorrect'), result.cells.length];
+  if (isMicroOnly(result)) return microVerdict(result);
   if (all === 0) return { tone: 'warn', text: 'no cell finished' };
   const parts = [
     ...(incorrect > 0 ? [`${formatCount(incorrect)} of ${plural(all, 'cell')} INCORRECT`] : []),
@@ -56,6 +58,7 @@ export function findingsOf(result: RunResult, panels: readonly Panel[]): Finding
     if (!found.some((one) => one.title === title && one.text === text))
       found.push({ tone: 'warn', title, text });
   }
+  found.push(...microFindings(result));
   found.push(...incompleteFindings(result));
   found.push(...invalidFindings(result));
   for (const [i, panel] of panels.entries()) {

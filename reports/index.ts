@@ -8,6 +8,7 @@ import { readBundle } from './bundle.ts';
 import { comparisonLines } from './render/comparison/terminal.ts';
 import { renderHtml } from './render/html/page.ts';
 import { renderMarkdown } from './render/markdown.ts';
+import { microTerminal } from './render/micro-terminal.ts';
 import { standaloneSvg } from './render/svg.ts';
 import { type TerminalOptions, terminalTable } from './render/terminal.ts';
 import { composeReport, panelName } from './report.ts';
@@ -59,7 +60,7 @@ export async function bundleTable(
 ): Promise<string> {
   const { result, histograms } = await readBundle(dir);
   const compared = comparisonLines(result.comparisons, options);
-  return [terminalTable(result, { ...options, histograms }), compared]
+  return [microTerminal(result, options), terminalTable(result, { ...options, histograms }), compared]
     .filter((part) => part !== '')
     .join('\n\n');
 }

@@ -4,6 +4,7 @@ import type { Bundle } from './bundle.ts';
 import type { Chart } from './charts/chart.ts';
 import { chartsOf } from './charts/index.ts';
 import { type FindingNote, findingsOf, overallVerdict, type Verdict } from './findings.ts';
+import { isMicroOnly, microHeadline } from './micro.ts';
 import { planFindings } from './plans.ts';
 import { shellQuote } from './render/escape.ts';
 import { formatCount, plural } from './render/format.ts';
@@ -40,6 +41,7 @@ export async function composeReport(bundle: Bundle): Promise<Report> {
 
 /** The heading: the question when there is one, else how many were put to how many. */
 export function headline({ bundle: { result }, panels }: Report): string {
+  if (isMicroOnly(result)) return microHeadline(result);
   const names = result.cells.map(({ contender: { name } }) => placeOf(result, name)?.contender ?? name);
   const contenders = new Set(names).size;
   const scenarios = new Set(panels.map((panel) => panel.scenario)).size;
@@ -63,7 +65,8 @@ export function commandLine({ bundle: { result } }: Pick<Report, 'bundle'>): str
   );
   const seeded = kept.some((word) => word === '--seed' || word.startsWith('--seed='));
   const words = [...kept, ...(seeded ? [] : ['--seed', String(result.seed)])];
-  return `npm run --silent claimbench -- ${words.map(shellQuote).join(' ')}`;
+  const [program, own] = words[0] === 'bench:micro' ? ['bench:micro', words.slice(1)] : ['claimbench', words];
+  return `npm run --silent ${program} -- ${own.map(shellQuote).join(' ')}`;
 }
 
 /** What a panel is called: its scenario, and its class where there are several. */

@@ -12,7 +12,7 @@ export type LegendEntry = {
 };
 
 /** Where the report places a chart. */
-export type ChartKind = 'throughput' | 'latency' | 'cost' | 'timeline' | 'effects';
+export type ChartKind = 'throughput' | 'latency' | 'cost' | 'timeline' | 'effects' | 'micro';
 
 /**
  * A chart as data. The spec draws axes and marks only: title, subtitle and legend are set around it, as HTML in the

@@ -9,6 +9,7 @@ import { frameOf, timelineOf } from '../timeline.ts';
 import type { Chart } from './chart.ts';
 import { costChart } from './cost.ts';
 import { latencyChart } from './latency.ts';
+import { microChart } from './micro.ts';
 import { throughputChart } from './throughput.ts';
 import { timelineCharts } from './timeline.ts';
 
@@ -16,7 +17,7 @@ import { timelineCharts } from './timeline.ts';
 export function chartsOf(bundle: Bundle, panels: readonly Panel[]): Chart[] {
   const weak = undurable(bundle.result.environment).length > 0;
   const frame = frameOf(bundle, panels);
-  return panels.flatMap((panel) => {
+  const scenarios = panels.flatMap((panel) => {
     const load = `${weak ? 'SERVER NOT DURABLE · ' : ''}${durabilityMark(panel)}${panel.load}`;
     const subtitle = `${load} · ${repeats(panel)}`;
     const timeline = timelineOf(bundle, panel, frame);
@@ -27,6 +28,7 @@ export function chartsOf(bundle: Bundle, panels: readonly Panel[]): Chart[] {
       timeline === undefined ? [] : timelineCharts(panel.id, timeline, load),
     ].flat();
   });
+  return [...scenarios, microChart(bundle.result, weak ? 'SERVER NOT DURABLE · ' : '') ?? []].flat();
 }
 
 /** A drain has no arrivals, so nobody waits to be picked up: only how long a job is in hand says something. */

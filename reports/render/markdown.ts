@@ -1,7 +1,9 @@
 // How does a report become Markdown: compact, with the same tables, and links to the charts' files?
 
 import { BUNDLE } from '../../harness/result.ts';
+import { MICRO_PANEL } from '../charts/micro.ts';
 import { METHOD_NOTES } from '../method-notes.ts';
+import { isMicroOnly } from '../micro.ts';
 import { plansOf } from '../plans.ts';
 import { commandLine, headline, machineLine, panelName, type Report } from '../report.ts';
 import { undurable } from '../servers.ts';
@@ -12,6 +14,7 @@ import { comparedPairs, comparisonTable } from '../tables/comparison.ts';
 import { costTable } from '../tables/cost.ts';
 import { declaredTable } from '../tables/fairness.ts';
 import { glanceTables } from '../tables/glance.ts';
+import { MICRO_NOTE, microDetails, microTables } from '../tables/micro.ts';
 import { serverTables } from '../tables/server.ts';
 import { serverTable } from '../tables/server-settings.ts';
 import { cellsTable, environmentTable, fairnessTable } from '../tables/settings.ts';
@@ -34,19 +37,33 @@ export function renderMarkdown(report: Report): string {
       .join('\n'),
     ...(glance.length > 0 ? ['## At a glance', ...glance.map(markdownTable)] : []),
     ...report.panels.flatMap((panel) => renderPanel(panel, report)),
+    ...microBlocks(report),
     '## Environment',
     markdownTable(environmentTable(result)),
     markdownTable(serverTable(result)),
     '## How to run it again',
     // Indented, not fenced: no run of backticks in a name can end it.
     `    ${commandLine(report).replace(/\s+/g, ' ')}`,
-    markdownTable(cellsTable(result)),
+    ...(isMicroOnly(result) ? [] : [markdownTable(cellsTable(result))]),
     '## Method in short',
     METHOD_NOTES.map(([term, meaning]) => `- **${escapeMarkdown(term)}**: ${escapeMarkdown(meaning)}`).join(
       '\n',
     ),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+function microBlocks({ bundle: { result }, charts }: Report): string[] {
+  if (result.micro === undefined) return [];
+  return [
+    '## Micro-benchmarks',
+    escapeMarkdown(MICRO_NOTE),
+    charts
+      .filter(({ chart }) => chart.panel === MICRO_PANEL)
+      .map(({ chart }) => `![${escapeMarkdown(chart.title)}](${BUNDLE.charts}/${chart.id}.svg)`)
+      .join('\n'),
+    ...[...microTables(result), ...microDetails(result)].map(markdownTable),
+  ];
 }
 
 function renderPanel(panel: Panel, report: Report): string[] {

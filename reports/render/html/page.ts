@@ -1,6 +1,7 @@
 // How does a report become one HTML file that needs no network and no script?
 
 import { METHOD_NOTES } from '../../method-notes.ts';
+import { isMicroOnly } from '../../micro.ts';
 import { commandLine, headline, machineLine, panelName, type Report } from '../../report.ts';
 import { undurable } from '../../servers.ts';
 import { glanceTables } from '../../tables/glance.ts';
@@ -9,6 +10,7 @@ import { cellsTable, environmentTable } from '../../tables/settings.ts';
 import { type Html, html } from '../escape.ts';
 import { formatInstant, formatSeconds } from '../format.ts';
 import { renderDocument } from './document.ts';
+import { microLink, renderMicro } from './micro.ts';
 import { renderPanel } from './panel.ts';
 import { renderTable } from './table.ts';
 
@@ -48,7 +50,7 @@ function page(report: Report, { live, scripted, note }: Liveliness): string {
   const body = html`${header(report, title)}
 <main id="main">
 ${glance(report)}
-${report.panels.map((panel) => renderPanel(panel, report, live))}
+${[...report.panels.map((panel) => renderPanel(panel, report, live)), ...renderMicro(report, live)]}
 ${appendix(report)}
 </main>
 <footer>claimbench ${result.environment.claimbenchVersion} · run ${result.runId} · schema ${result.schemaVersion} · method ${result.methodVersion}. Rendered from result.json, samples.ndjson and histograms/ alone.${note}</footer>`;
@@ -71,7 +73,7 @@ function header(report: Report, title: string): Html {
 <div class="title-line"><h1>${title}</h1><span class="badge large ${report.verdict.tone}">${report.verdict.text}</span>${weak ? html`<span class="badge large bad">SERVER NOT DURABLE</span>` : ''}${result.complete ? '' : html`<span class="badge large warn">INCOMPLETE RUN</span>`}</div>
 <p class="meta"><time datetime="${result.startedAt}">${formatInstant(result.startedAt)}</time>, ${formatSeconds(lasted)} · ${machineLine(report)}</p>
 ${report.findings.length > 0 ? html`<ul class="findings" aria-label="What weakens these figures">${report.findings.map((one) => html`<li class="${one.tone}"><strong>${one.title}.</strong> <span>${one.text}</span></li>`)}</ul>` : ''}
-<nav aria-label="Contents"><ol>${report.panels.map((panel) => html`<li><a href="#${panel.id}">${panelName(panel)}</a></li>`)}<li><a href="#environment">Environment</a></li><li><a href="#again">Run it again</a></li><li><a href="#method">Method</a></li></ol></nav>
+<nav aria-label="Contents"><ol>${report.panels.map((panel) => html`<li><a href="#${panel.id}">${panelName(panel)}</a></li>`)}${microLink(report)}<li><a href="#environment">Environment</a></li><li><a href="#again">Run it again</a></li><li><a href="#method">Method</a></li></ol></nav>
 </header>`;
 }
 
@@ -82,7 +84,7 @@ function appendix(report: Report): Html {
 <section class="card" id="again" aria-labelledby="again-title"><h2 id="again-title">How to run it again</h2>
 <pre class="wrap"><code>${commandLine(report)}</code></pre>
 <p class="meta">Seed ${result.seed}: it decides arrivals, order of cells and payloads. Passwords were taken out of the command.</p>
-<details open><summary>All cells in order of execution</summary>${renderTable(cellsTable(result))}</details></section>
+${isMicroOnly(result) ? '' : html`<details open><summary>All cells in order of execution</summary>${renderTable(cellsTable(result))}</details>`}</section>
 <section class="card" id="method" aria-labelledby="method-title"><h2 id="method-title">Method in short</h2>
 <dl>${METHOD_NOTES.map(([term, meaning]) => html`<dt>${term}</dt><dd>${meaning}</dd>`)}</dl></section>`;
 }
