@@ -28,6 +28,7 @@ export class BundleError extends Error {
 
 export type LoadSample = Extract<Sample, { kind: 'load' }>;
 export type ServerSample = Extract<Sample, { kind: 'server' }>;
+export type BystanderSample = Extract<Sample, { kind: 'bystander' }>;
 
 /** Latencies that have a curve of their own. */
 export const CURVES = ['pickup', 'response', 'service'] as const;
@@ -38,6 +39,8 @@ export type Bundle = {
   readonly result: RunResult;
   readonly load: ReadonlyMap<string, readonly LoadSample[]>;
   readonly server: ReadonlyMap<string, readonly ServerSample[]>;
+  /** Of cells whose scenario has a bystander. */
+  readonly bystander: ReadonlyMap<string, readonly BystanderSample[]>;
   /** All measured samples of the cell. */
   readonly histograms: ReadonlyMap<string, ReadonlyMap<CurveMetric, Histogram>>;
   /** Plans of the cell's statements; none where they were not seen. */
@@ -136,18 +139,21 @@ function firstIssue(error: z.ZodError): string {
 async function readSamples(
   dir: string,
   cells: ReadonlySet<string>,
-): Promise<Pick<Bundle, 'load' | 'server'>> {
+): Promise<Pick<Bundle, 'load' | 'server' | 'bystander'>> {
   const text = await readText(dir, BUNDLE.samples, 'restore it from the run, or run again');
   const load = new Map<string, LoadSample[]>();
   const server = new Map<string, ServerSample[]>();
+  const bystander = new Map<string, BystanderSample[]>();
   for (const sample of parseLines(text, path.join(dir, BUNDLE.samples), sampleSchema)) {
     // A run that was interrupted leaves samples of the cell it did not finish; that cell has no place in the report.
     if (!cells.has(sample.cell)) continue;
     if (sample.kind === 'load') append(load, sample.cell, sample);
-    else append(server, sample.cell, sample);
+    else if (sample.kind === 'server') append(server, sample.cell, sample);
+    else append(bystander, sample.cell, sample);
   }
-  for (const list of [...load.values(), ...server.values()]) list.sort((a, b) => a.t - b.t);
-  return { load, server };
+  for (const list of [...load.values(), ...server.values(), ...bystander.values()])
+    list.sort((a, b) => a.t - b.t);
+  return { load, server, bystander };
 }
 
 /** Runs without plans have no such file. */
