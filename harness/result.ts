@@ -5,12 +5,13 @@ import { bystanderSampleSchema, bystanderSchema } from './result-bystander.ts';
 import { comparisonSchema } from './result-comparison.ts';
 import { environmentSchema } from './result-environment.ts';
 import { fairnessSchema } from './result-fairness.ts';
-import { type Percentiles, percentilesSchema } from './result-percentiles.ts';
+import { percentilesSchema } from './result-percentiles.ts';
 import { telemetrySchema } from './result-telemetry.ts';
 
 export type { BystanderFigures } from './result-bystander.ts';
 export { type Comparison, comparisonSchema } from './result-comparison.ts';
 export { type Environment, environmentSchema } from './result-environment.ts';
+export { type Percentiles, percentilesSchema } from './result-percentiles.ts';
 export { type Plan, planSchema, type StorageReading, type Telemetry } from './result-telemetry.ts';
 
 /** Raised when a reader of older bundles must change. */
@@ -296,7 +297,6 @@ export type RunResult = z.infer<typeof resultSchema>;
 export type Sample = z.infer<typeof sampleSchema>;
 
 export { FAIRNESS_SETTINGS, type FairnessRow, type FairnessSetting } from './result-fairness.ts';
-export { type Percentiles, percentilesSchema };
 
 /** Files of a bundle, relative to its folder. */
 export const BUNDLE = {
