@@ -6,16 +6,16 @@ import { percentilesSchema } from './result-percentiles.ts';
 const count = z.int().min(0);
 const amount = z.number().min(0);
 
-/** Of a stretch of the load. Rates are per second of it. */
+/** Of a stretch of the load. Rates are per second of it, and absent where it had none. */
 const figures = {
   seconds: amount,
   /** Transactions that were intended in it, and those of them that failed or had not ended when the load was over. */
   offered: count,
   failed: count,
   unfinished: count,
-  offeredPerSec: amount,
+  offeredPerSec: amount.optional(),
   /** Committed in it, whenever they were intended. */
-  donePerSec: amount,
+  donePerSec: amount.optional(),
   /**
    * Of those that were intended in it, from the intended instant to the answer to COMMIT. One that failed or had not ended
    * counts with its age at the end of the load.
@@ -27,7 +27,7 @@ export const bystanderSchema = z.strictObject({
   ratePerSec: amount,
   connections: z.int().min(1),
   rows: z.int().min(1),
-  /** In order, without the warm-up; a phase that the load did not reach is absent. */
+  /** All, in the order of `window.phases`, less `warmupSeconds`; of 0 s what lay within those, or behind the end of a drain. */
   phases: z.array(z.strictObject({ label: z.string(), ...figures })),
   /** The whole load, warm-up included. */
   whole: z.strictObject(figures),

@@ -31,7 +31,7 @@ export interface Account {
   readonly lag: Pick<BystanderFigures['generator'], 'lagP99Us' | 'lagMaxUs' | 'lateShare'>;
   readonly unsentShare: number;
   readonly expected: Expected;
-  /** Lines of the interval log, one per phase. */
+  /** Lines of the interval log, one for each phase in which any was due. */
   readonly log: readonly string[];
   samples(cell: string): Sample[];
 }
@@ -69,11 +69,10 @@ export function accountOf(input: FiguresInput): Account {
 /** The phases as far as the load went, less the warm-up. */
 function stretchesOf({ phases, startUs, loadEndUs, endUs, warmupSeconds }: FiguresInput): Stretch[] {
   let fromUs = startUs;
-  return phases.flatMap(({ label, seconds }) => {
+  return phases.map(({ label, seconds }) => {
     const begin = Math.max(fromUs, startUs + warmupSeconds * 1e6);
     fromUs += seconds * 1e6;
-    const end = Math.min(fromUs, loadEndUs);
-    return end > begin ? [new Stretch(label, begin, end, endUs)] : [];
+    return new Stretch(label, begin, Math.max(begin, Math.min(fromUs, loadEndUs)), endUs);
   });
 }
 
@@ -119,8 +118,12 @@ class Stretch {
       offered: this.#offered,
       failed: this.#failed,
       unfinished: this.#unfinished,
-      offeredPerSec: round3(this.#offered / seconds),
-      donePerSec: round3(this.#done / seconds),
+      ...(seconds === 0
+        ? {}
+        : {
+            offeredPerSec: round3(this.#offered / seconds),
+            donePerSec: round3(this.#done / seconds),
+          }),
       ...(latencyUs === undefined ? {} : { latencyUs }),
     };
   }
