@@ -14,6 +14,7 @@ import { type FigureInput, figures } from './measure/figures.ts';
 import type { Ledger } from './measure/ledger.ts';
 import { LOG_HEAD } from './measure/samples.ts';
 import { timeline } from './measure/timeline.ts';
+import type { BystanderReport } from './neighbours/bystander.ts';
 import type { Cell, Plan, Sample } from './result.ts';
 import type { CellPlans } from './telemetry/plan-watch.ts';
 import { costPerJob, type ServerAccount } from './telemetry/server-watch.ts';
@@ -56,6 +57,8 @@ export interface CellParts {
   readonly ledger: Ledger;
   readonly checked: CheckResult;
   readonly server: ServerAccount;
+  /** Absent where the scenario has none. */
+  readonly bystander: BystanderReport | undefined;
   readonly read: ServerReadings;
   readonly plans: CellPlans;
   /** How far the clocks of queue and harness may be apart, µs; absent when no job is delayed. */
@@ -127,17 +130,20 @@ export function assemble(parts: CellParts): CellOutcome {
       acceptedStaleSettles: checked.audit.acceptedStaleSettles + (prepared.fence?.accepted ?? 0),
     },
     ...(correct && cost !== undefined ? { cost } : {}),
+    ...(correct && parts.bystander?.figures !== undefined ? { bystander: parts.bystander.figures } : {}),
     ...(correct && telemetry !== undefined ? { telemetry } : {}),
   };
   const samples = [
     ...timeline(input, plan.id, load.totalSeconds <= 60 ? 0.5 : 1),
     ...server.samples(plan.id),
+    ...(parts.bystander?.samples ?? []),
   ];
+  const log = correct && found !== undefined ? [...found.log, ...(parts.bystander?.log ?? [])] : [];
   return {
     cell,
     samples,
     plans: parts.plans.plans,
-    histogramLog: LOG_HEAD + (correct && found !== undefined ? found.log.map((l) => `${l}\n`).join('') : ''),
+    histogramLog: LOG_HEAD + log.map((line) => `${line}\n`).join(''),
   };
 }
 

@@ -20,7 +20,9 @@ import type { Priority } from './load/priority.ts';
 import { Workload } from './load/workload.ts';
 import { ENQUEUE, Ledger } from './measure/ledger.ts';
 import type { LiveReading } from './metrics/live-metrics.ts';
+import { type Bystander, openBystander } from './neighbours/bystander.ts';
 import type { CellDatabase, PostgresServer } from './server/server.ts';
+import { withoutOthers } from './telemetry/others-costs.ts';
 import { PlanWatch } from './telemetry/plan-watch.ts';
 import { ServerWatch } from './telemetry/server-watch.ts';
 import { type CellTopology, openTopology, type TopologyReport } from './topology/topology.ts';
@@ -115,7 +117,11 @@ async function measure(
     ...(context.onLoad === undefined ? {} : { liveLatencies: true }),
   });
   context.onLoad?.(() => loadRun.live());
-  const prepared = await prepare(plan, context, target, watch, loadRun.keys);
+  await using bystander = openBystander({
+    ...{ plan, database, scratch: surroundings.scratch, cpus: context.agentCpus },
+    ...{ pacing: context.pacing, priority: context.producerPriority },
+  });
+  const prepared = await prepare(plan, context, target, watch, loadRun.keys, bystander);
   const ceilingPerSec = await context.ceilingFor(prepared.contender.declared.batch);
   await using counting = countSessions(scenario, database, prepared.contender, topology.pooler);
   const effective = { ...prepared.effective, ...(await topology.ready()) };
@@ -126,19 +132,31 @@ async function measure(
       signal: context.signal,
       onProgress: (p) => context.onProgress({ plan, ...p }),
       beforeStart: async () => {
+        await bystander?.ready();
         await watch.begin();
         counting.start();
         await topology.begin();
       },
-      onLoadOver: () => topology.loadOver(),
+      onStart: (startUs) => bystander?.start(startUs),
+      onLoadOver: () => {
+        topology.loadOver();
+        bystander?.loadOver();
+      },
     }),
   );
+  const beside = await bystander?.end();
   const sessions = await counting.stop();
   context.onProgress(progress(plan, 'checking'));
   // Before the server is looked at: a pooler's connections to it outlive the agents.
   const ran = withReport(run, await topology.end(run.startUs));
-  const server = await watch.end(ran.startUs, ran.endUs);
-  const load = withReport(ran, { failures: server.failures, notes: [] });
+  const server = withoutOthers(
+    await watch.end(ran.startUs, ran.endUs),
+    beside === undefined ? [] : ['the bystander'],
+  );
+  const load = withReport(ran, {
+    failures: [...server.failures, ...(beside?.failures ?? [])],
+    notes: beside?.notes ?? [],
+  });
   const stored = database === undefined ? undefined : await readStored(database);
   const ledger = new Ledger(load.keys, preloadedJobs(scenario), load.startUs);
   for (const file of load.ledgerFiles) ledger.readFile(file.path, file.agent);
@@ -158,6 +176,7 @@ async function measure(
     ledger,
     checked,
     server,
+    bystander: beside,
     toleranceUs,
     plans,
     read: { found, sessions, stored },
@@ -175,6 +194,7 @@ async function prepare(
   target: Target,
   watch: ServerWatch,
   offered: number,
+  bystander: Bystander | undefined,
 ): Promise<Prepared> {
   const { scenario } = plan;
   const { job } = scenario;
@@ -206,7 +226,8 @@ async function prepare(
       delayed,
     };
   });
-  await watch.settleDown({ jobs: offered, payloadBytes: job.payloadBytes });
+  await bystander?.prepare(prepared.contender.class);
+  await watch.settleDown({ jobs: offered + (bystander?.expected ?? 0), payloadBytes: job.payloadBytes });
   return prepared;
 }
 

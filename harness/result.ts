@@ -1,15 +1,19 @@
 // What is in a bundle? The versioned schema of result.json, samples.ndjson and plans.ndjson: all that reports may know.
 
 import { z } from 'zod';
+import { bystanderSampleSchema, bystanderSchema } from './result-bystander.ts';
 import { comparisonSchema } from './result-comparison.ts';
 import { environmentSchema } from './result-environment.ts';
 import { fairnessSchema } from './result-fairness.ts';
 import { microRowSchema } from './result-micro.ts';
+import { percentilesSchema } from './result-percentiles.ts';
 import { telemetrySchema } from './result-telemetry.ts';
 
+export type { BystanderFigures } from './result-bystander.ts';
 export { type Comparison, comparisonSchema } from './result-comparison.ts';
 export { type Environment, environmentSchema } from './result-environment.ts';
 export type { MicroFigures, MicroRow } from './result-micro.ts';
+export { type Percentiles, percentilesSchema } from './result-percentiles.ts';
 export { type Plan, planSchema, type StorageReading, type Telemetry } from './result-telemetry.ts';
 
 /** Raised when a reader of older bundles must change. */
@@ -19,23 +23,6 @@ export const METHOD_VERSION = 4;
 
 const count = z.int().min(0);
 const ratio = z.number().min(0);
-
-/** Percentiles in microseconds; one with fewer than 100 samples beyond it is absent. `min` may be negative, `max` is always exact. */
-export const percentilesSchema = z.strictObject({
-  count: z.int().min(1),
-  min: z.number(),
-  mean: z.number(),
-  p50: z.number().optional(),
-  p90: z.number().optional(),
-  p95: z.number().optional(),
-  p99: z.number().optional(),
-  p999: z.number().optional(),
-  max: z.number(),
-  /** Of these samples: jobs that had not ended, or had never got in, when the cell did. Each counts with its age. */
-  unfinished: count.optional(),
-  /** The least of those ages: percentiles from here on, like the maximum, are lower bounds. */
-  unfinishedFromUs: z.number().optional(),
-});
 
 export const CONTRACT_CLASSES = ['job-queue', 'visibility-timeout', 'event-log', 'broker', 'null'] as const;
 
@@ -204,6 +191,8 @@ export const cellSchema = z.strictObject({
   audit: auditSchema,
   cost: costSchema.optional(),
   generator: generatorSchema,
+  /** Of somebody else's transactions on the same server; absent where the scenario has none. */
+  bystander: bystanderSchema.optional(),
   /** Absent for a contender without a database, and in a cell that was not measured. */
   telemetry: telemetrySchema.optional(),
 });
@@ -254,8 +243,8 @@ export const resultSchema = z.strictObject({
 });
 
 /**
- * One line of samples.ndjson: a bucket of a cell's timeline (`kind: "load"`, from the ledger) or a reading of the
- * server (`kind: "server"`, from the sampler). `t` is in seconds from the start of the load, the end of the bucket.
+ * One line of samples.ndjson: a bucket of a cell's timeline (`kind: "load"`, from the ledger), a reading of the
+ * server (`kind: "server"`, from the sampler) or a second of the neighbour's (`kind: "bystander"`). `t` is in seconds from the start of the load, the end of the bucket.
  */
 export const sampleSchema = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -303,9 +292,9 @@ export const sampleSchema = z.discriminatedUnion('kind', [
     /** Backends by wait event at this instant, such as `LWLock:WALWrite`; `CPU` for a running backend that waits for nothing. */
     waits: z.record(z.string(), z.number()),
   }),
+  bystanderSampleSchema,
 ]);
 
-export type Percentiles = z.infer<typeof percentilesSchema>;
 export type ContractClass = (typeof CONTRACT_CLASSES)[number];
 export type Cell = z.infer<typeof cellSchema>;
 export type RunResult = z.infer<typeof resultSchema>;

@@ -7,6 +7,7 @@ import type { Histogram } from 'hdr-histogram-js';
 import { z } from 'zod';
 import {
   BUNDLE,
+  type BystanderFigures,
   type Cell,
   METHOD_VERSION,
   type Plan,
@@ -28,6 +29,7 @@ export class BundleError extends Error {
 
 export type LoadSample = Extract<Sample, { kind: 'load' }>;
 export type ServerSample = Extract<Sample, { kind: 'server' }>;
+export type BystanderSample = Extract<Sample, { kind: 'bystander' }>;
 
 /** Latencies that have a curve of their own. */
 export const CURVES = ['pickup', 'response', 'service'] as const;
@@ -38,8 +40,12 @@ export type Bundle = {
   readonly result: RunResult;
   readonly load: ReadonlyMap<string, readonly LoadSample[]>;
   readonly server: ReadonlyMap<string, readonly ServerSample[]>;
+  /** Of cells whose scenario has a bystander. */
+  readonly bystander: ReadonlyMap<string, readonly BystanderSample[]>;
   /** All measured samples of the cell. */
   readonly histograms: ReadonlyMap<string, ReadonlyMap<CurveMetric, Histogram>>;
+  /** Of valid cells with a bystander: its latencies, phase by phase; undefined for one in which nothing was due. */
+  readonly bystanderHistograms: ReadonlyMap<string, readonly (Histogram | undefined)[]>;
   /** Plans of the cell's statements; none where they were not seen. */
   readonly plans: ReadonlyMap<string, readonly Plan[]>;
 };
@@ -56,12 +62,15 @@ export async function readBundle(dir: string): Promise<Bundle> {
   const samples = await readSamples(dir, ids);
   const plans = await readPlans(dir, ids);
   const histograms = new Map<string, ReadonlyMap<CurveMetric, Histogram>>();
+  const bystanderHistograms = new Map<string, readonly (Histogram | undefined)[]>();
   for (const cell of result.cells) {
     if (cell.verdict !== 'valid') continue;
+    if (cell.bystander !== undefined)
+      bystanderHistograms.set(cell.id, await readPhases(dir, cell, cell.bystander.phases));
     if (CURVES.every((metric) => cell.latencyUs?.[metric] === undefined)) continue;
     histograms.set(cell.id, await readHistograms(dir, cell));
   }
-  return { result, ...samples, histograms, plans };
+  return { result, ...samples, histograms, bystanderHistograms, plans };
 }
 
 const UNREADABLE: Readonly<Record<string, string>> = {
@@ -136,18 +145,21 @@ function firstIssue(error: z.ZodError): string {
 async function readSamples(
   dir: string,
   cells: ReadonlySet<string>,
-): Promise<Pick<Bundle, 'load' | 'server'>> {
+): Promise<Pick<Bundle, 'load' | 'server' | 'bystander'>> {
   const text = await readText(dir, BUNDLE.samples, 'restore it from the run, or run again');
   const load = new Map<string, LoadSample[]>();
   const server = new Map<string, ServerSample[]>();
+  const bystander = new Map<string, BystanderSample[]>();
   for (const sample of parseLines(text, path.join(dir, BUNDLE.samples), sampleSchema)) {
     // A run that was interrupted leaves samples of the cell it did not finish; that cell has no place in the report.
     if (!cells.has(sample.cell)) continue;
     if (sample.kind === 'load') append(load, sample.cell, sample);
-    else append(server, sample.cell, sample);
+    else if (sample.kind === 'server') append(server, sample.cell, sample);
+    else append(bystander, sample.cell, sample);
   }
-  for (const list of [...load.values(), ...server.values()]) list.sort((a, b) => a.t - b.t);
-  return { load, server };
+  for (const list of [...load.values(), ...server.values(), ...bystander.values()])
+    list.sort((a, b) => a.t - b.t);
+  return { load, server, bystander };
 }
 
 /** Runs without plans have no such file. */
@@ -180,6 +192,42 @@ function append<T>(map: Map<string, T[]>, key: string, value: T): void {
 }
 
 async function readHistograms(dir: string, cell: Cell): Promise<ReadonlyMap<CurveMetric, Histogram>> {
+  return await readingLog(dir, cell, (text) => {
+    const intervals = readIntervals(text, new Set(CURVES));
+    const merged = new Map<CurveMetric, Histogram>();
+    for (const metric of CURVES) {
+      const sum = mergeHistograms(intervals.flatMap((one) => (one.tag === metric ? one.histogram : [])));
+      if (sum !== undefined) merged.set(metric, sum);
+      requireCount(metric, sum, cell.latencyUs?.[metric]?.count);
+    }
+    return merged;
+  });
+}
+
+/** The bystander's lines come in the order of the phases in which anything was due. */
+async function readPhases(
+  dir: string,
+  cell: Cell,
+  phases: BystanderFigures['phases'],
+): Promise<readonly (Histogram | undefined)[]> {
+  return await readingLog(dir, cell, (text) => {
+    const intervals = readIntervals(text, new Set(['bystander']));
+    return phases.map(({ latencyUs }) => {
+      const histogram = latencyUs === undefined ? undefined : intervals.shift()?.histogram;
+      requireCount('bystander', histogram, latencyUs?.count);
+      return histogram;
+    });
+  });
+}
+
+/** A log holds measured samples only, so both files must count the same ones; if not, they are of different runs. */
+function requireCount(what: string, found: Histogram | undefined, declared = 0): void {
+  const counted = found?.totalCount ?? 0;
+  if (counted !== declared)
+    throw new HlogError(`${counted} ${what} samples, where ${BUNDLE.result} has ${declared}`);
+}
+
+async function readingLog<T>(dir: string, cell: Cell, read: (text: string) => T): Promise<T> {
   const file = path.join(BUNDLE.histograms, `${cell.id}.hlog`);
   if (path.dirname(file) !== BUNDLE.histograms) {
     throw new BundleError(
@@ -188,19 +236,7 @@ async function readHistograms(dir: string, cell: Cell): Promise<ReadonlyMap<Curv
   }
   const text = await readText(dir, file, 'restore the histograms folder, or run again');
   try {
-    const intervals = readIntervals(text, new Set(CURVES));
-    const merged = new Map<CurveMetric, Histogram>();
-    for (const metric of CURVES) {
-      const sum = mergeHistograms(intervals.flatMap((one) => (one.tag === metric ? one.histogram : [])));
-      if (sum !== undefined) merged.set(metric, sum);
-      // A log holds measured samples only, so both files must count the same ones; if not, they are of different runs.
-      const counted = sum?.totalCount ?? 0;
-      const declared = cell.latencyUs?.[metric]?.count ?? 0;
-      if (counted !== declared) {
-        throw new HlogError(`${counted} ${metric} samples, where ${BUNDLE.result} has ${declared}`);
-      }
-    }
-    return merged;
+    return read(text);
   } catch (cause) {
     if (!(cause instanceof HlogError)) throw cause;
     throw new BundleError(`${path.join(dir, file)}: ${cause.message}; restore the file, or run again`, {

@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { oneLine } from '../errors.ts';
 import { FAULT_NAME } from '../faults/held-xmin.ts';
 import { isInMemory } from '../measure/environment.ts';
+import { BYSTANDER_NAME } from '../neighbours/bystander-protocol.ts';
 import { withConnection } from '../server/connect.ts';
 import type { ConnectionSettings, PostgresServer } from '../server/server.ts';
 import type { Watched } from '../telemetry/sampler.ts';
@@ -20,6 +21,7 @@ const HARNESS_NAMES = [
   'claimbench keeper',
   'claimbench admin',
   FAULT_NAME,
+  BYSTANDER_NAME,
 ];
 const QUERY_TIMEOUT_MS = 10_000;
 const RETRIES = 2;

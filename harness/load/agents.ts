@@ -187,7 +187,7 @@ export class AgentProcess {
 }
 
 /** Node as the agent's priority wants it; under taskset, so that every thread of it keeps to the given cores. */
-function launcher({ cpus, priority }: Launch): { execPath?: string; execArgv: string[] } {
+export function launcher({ cpus, priority }: Launch): { execPath?: string; execArgv: string[] } {
   const options = [...process.execArgv, ...(priority === 'realtime' ? REALTIME_NODE_OPTIONS : [])];
   return cpus === undefined
     ? { execArgv: options }

@@ -42,6 +42,8 @@ export interface LoadOptions {
   readonly onProgress: (progress: Omit<CellProgress, 'plan'>) => void;
   /** Called when every agent is ready and idle, last before the load. */
   readonly beforeStart: () => Promise<void>;
+  /** Called as the agents are told to begin at `startUs`. */
+  readonly onStart?: (startUs: number) => void;
   /** Called once the last phase is over, or a drain's backlog done, before the queue may settle down; nobody waits for it. */
   readonly onLoadOver?: () => void;
 }
@@ -153,6 +155,7 @@ export class LoadRun implements AsyncDisposable {
     this.#startUs = nowUs() + START_DELAY_US;
     const loadEndUs = this.#startUs + totalSeconds(scenario) * 1e6;
     for (const agent of this.#agents) agent.start(this.#startUs, loadEndUs, options.queueOffsetUs);
+    options.onStart?.(this.#startUs);
     this.#faults = scheduleFaults(scheduledFaults(scenario), {
       ...this.#held,
       agents: this.#agents,

@@ -175,7 +175,7 @@ class Sending {
  * Whether the server said no. An SQLSTATE means that the statement was rolled back, save for those that end the
  * connection (class 08, and 57P01 to 57P03), after which a commit may or may not have happened.
  */
-function refused(error: unknown): boolean {
+export function refused(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return (
     typeof code === 'string' &&

@@ -1,5 +1,7 @@
 // What does the sampler ask the server, on which version?
 
+import { BYSTANDER_NAME } from '../neighbours/bystander-protocol.ts';
+
 /** Shown in pg_stat_activity; whoever counts the load's backends leaves this one out. */
 export const SAMPLER_NAME = 'claimbench sampler';
 
@@ -29,7 +31,7 @@ export interface ReadingRow {
  * ANALYZE's is not. A slot's catalog_xmin holds back catalogs only (procarray.c, ComputeXidHorizons).
  *
  * Waits: `idle` sessions wait for their client, which is no wait for the server; `idle in transaction` ones are
- * kept: they hold locks and the horizon while the client thinks.
+ * kept: they hold locks and the horizon while the client thinks. Those of the bystander are somebody else's.
  *
  * Checkpoints: counted as they begin. The counters moved to the checkpointer's own in 17. From 15 on a backend may be
  * told to report at once; its own commits are then known exactly at each reading.
@@ -71,7 +73,7 @@ SELECT /* ${SAMPLER_NAME} */
   (SELECT json_object_agg(w.event, w.backends) FROM (
      SELECT coalesce(a.wait_event_type || ':' || a.wait_event, 'CPU') AS event, count(*) AS backends
        FROM activity a
-      WHERE a.datid = me.oid AND a.state <> 'idle' AND a.backend_type IN ('client backend', 'parallel worker')
+      WHERE a.datid = me.oid AND a.state <> 'idle' AND a.application_name <> '${BYSTANDER_NAME}' AND a.backend_type IN ('client backend', 'parallel worker')
       GROUP BY 1) w) AS waits,
   (SELECT count(*) FROM activity a WHERE a.datid = me.oid AND a.backend_type = 'autovacuum worker')::float8 AS autovacuums,
   (${checkpoints})::float8 AS checkpoints,

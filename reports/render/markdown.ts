@@ -9,6 +9,7 @@ import { commandLine, headline, machineLine, panelName, type Report } from '../r
 import { undurable } from '../servers.ts';
 import type { Panel } from '../summary.ts';
 import { accountingTable, auditTable, generatorTable } from '../tables/audit.ts';
+import { bystanderTable } from '../tables/bystander.ts';
 import { chanceNote } from '../tables/chance.ts';
 import { comparedPairs, comparisonTable } from '../tables/comparison.ts';
 import { costTable } from '../tables/cost.ts';
@@ -82,7 +83,11 @@ function renderPanel(panel: Panel, report: Report): string[] {
     charts
       .map(({ chart }) => `![${escapeMarkdown(chart.title)}](${BUNDLE.charts}/${chart.id}.svg)`)
       .join('\n'),
-    ...(measured ? [markdownTable(costTable(panel)), ...serverTables(panel).map(markdownTable)] : []),
+    ...(measured ? [markdownTable(costTable(panel))] : []),
+    ...[bystanderTable(panel, report.bundle.bystanderHistograms)].flatMap((table) =>
+      table === undefined ? [] : [markdownTable(table)],
+    ),
+    ...(measured ? [...serverTables(panel).map(markdownTable)] : []),
     ...(measured ? planLines(panel, report) : []),
     ...[accountingTable, auditTable, generatorTable, declaredTable, fairnessTable].flatMap((make) => {
       const table = make(panel);

@@ -5,6 +5,7 @@ import { type DrawnChart, panelName, type Report } from '../../report.ts';
 import { placeOf } from '../../servers.ts';
 import type { Panel } from '../../summary.ts';
 import { accountingTable, auditTable, generatorTable } from '../../tables/audit.ts';
+import { bystanderTable } from '../../tables/bystander.ts';
 import { chanceNote } from '../../tables/chance.ts';
 import { type ComparedPair, comparedPairs, comparisonTable, pairVerdict } from '../../tables/comparison.ts';
 import { costTable } from '../../tables/cost.ts';
@@ -39,6 +40,7 @@ ${comparisons(panel, report)}
 ${measured ? legend(panel) : html`<p class="meta">No charts: no contender has a valid repeat.</p>`}
 ${measured ? html`<h3>Throughput and latency</h3><div class="charts">${figures(ofKind('throughput', 'latency'))}</div>` : ''}
 ${measured ? html`<h3>Cost per job</h3>${figures(ofKind('cost'))}${renderTable(costTable(panel))}` : ''}
+${neighbour(panel, report)}
 ${strips.length > 0 ? timeline(panel, strips, figures(strips)) : ''}
 ${measured ? renderServer(panel, report) : ''}
 <h3>Correctness</h3>
@@ -50,6 +52,12 @@ ${renderTable(generatorTable(panel))}
 ${declared === undefined ? '' : renderTable(declared)}
 ${renderTable(fairnessTable(panel))}
 </section>`;
+}
+
+/** How the bystander fared; nothing in a scenario without one. */
+function neighbour(panel: Panel, report: Report): Html | undefined {
+  const table = bystanderTable(panel, report.bundle.bystanderHistograms);
+  return table === undefined ? undefined : html`<h3>Bystander</h3>${renderTable(table)}`;
 }
 
 /** A contender per line, a version per column; nothing in a run of one server. */
