@@ -5,8 +5,10 @@ import { describeHandler, type HandlerTime } from '../scenarios/job.ts';
 import { arrivalsOf, isClosedLoop, preloadedJobs, type Scenario } from '../scenarios/scenario.ts';
 import type { Topology } from '../scenarios/topology.ts';
 import type { CellPlan } from './cell-plan.ts';
+import { tellPhases } from './cell-recovery.ts';
 import { lastMeasuredUs, measuredStretches, warmUpNote, warmUpOf, windowOf } from './cell-window.ts';
 import type { Contender, FenceReport } from './contender.ts';
+import { withExpectations } from './expectations.ts';
 import { fairnessOf, type ServerReadings, withoutReading } from './fairness/cell.ts';
 import type { Load } from './load/coordinator.ts';
 import { hasDelays, type QueueClock } from './load/delays.ts';
@@ -82,6 +84,8 @@ export function assemble(parts: CellParts): CellOutcome {
     failed: checked.failed,
   };
   const found = input.measured.length === 0 ? undefined : figures(input);
+  const told =
+    found === undefined ? undefined : tellPhases(plan.scenario, load, input, warmUp.seconds, lastUs);
   const judged = judge({
     contractClass: prepared.contender.class,
     scenario: plan.scenario,
@@ -93,7 +97,13 @@ export function assemble(parts: CellParts): CellOutcome {
     figures: found,
     ceilingPerSec: parts.ceilingPerSec,
     agentCores: parts.agentCores,
-    serverNotes: [...server.notes, ...delayNote(parts.toleranceUs), ...warmUpNote(warmUp), ...checked.notes],
+    serverNotes: [
+      ...server.notes,
+      ...delayNote(parts.toleranceUs),
+      ...warmUpNote(warmUp),
+      ...(told?.notes ?? []),
+      ...checked.notes,
+    ],
   });
   const correct = judged.verdict !== 'incorrect';
   const preload = { walBytes: prepared.preloadWalBytes, jobs: preloadedJobs(plan.scenario) };
@@ -122,6 +132,8 @@ export function assemble(parts: CellParts): CellOutcome {
     window: windowOf(plan.scenario, load, warmUp, found),
     jobs: checked.jobs,
     ...(correct && found !== undefined ? { throughput: found.throughput, latencyUs: found.latencyUs } : {}),
+    ...(correct && told !== undefined ? { phases: told.phases } : {}),
+    ...(judged.verdict === 'valid' && told?.recovery !== undefined ? { recovery: told.recovery } : {}),
     audit: {
       ...checked.audit,
       acceptedStaleSettles: checked.audit.acceptedStaleSettles + (prepared.fence?.accepted ?? 0),
@@ -134,7 +146,7 @@ export function assemble(parts: CellParts): CellOutcome {
     ...server.samples(plan.id),
   ];
   return {
-    cell,
+    cell: withExpectations(cell, plan.scenario),
     samples,
     plans: parts.plans.plans,
     histogramLog: LOG_HEAD + (correct && found !== undefined ? found.log.map((l) => `${l}\n`).join('') : ''),
