@@ -90,11 +90,10 @@ function compare(actual: number, op: Comparator, limit: number): boolean {
 function figureIn(cell: Cell, { phase, path }: FigureOf): Found | undefined {
   const notYet = phase === undefined ? notYetSeen(cell, path) : undefined;
   if (notYet !== undefined) return notYet;
-  const owner: unknown = phase === undefined ? cell : cell.phases?.[phase];
-  const words = path.split('.');
-  const value = at(owner, words);
+  const words = path.split('.').map((word) => (word === '*' ? String(phase) : word));
+  const value = at(cell, words);
   if (typeof value !== 'number' || !Number.isFinite(value)) return undefined;
-  const from = at(owner, [...words.slice(0, -1), 'unfinishedFromUs']);
+  const from = at(cell, [...words.slice(0, -1), 'unfinishedFromUs']);
   return { value, bound: typeof from === 'number' && isLatency(words) && value >= from };
 }
 

@@ -50,9 +50,9 @@ test('a figure is held against a value in its own unit, whatever unit was writte
 });
 
 test("a label before it makes it the phase's figure; the recovery of a cell is none", () => {
-  assert.deepEqual(said('held.pickup.p99 < 1 s'), ['pickupUs.p99', 1, '<', 1e6]);
-  assert.deepEqual(said('"after the fault".settled > 1'), ['settledPerSec', 3, '>', 1]);
-  assert.deepEqual(said('after-the-fault.backlog < 10'), ['backlogMax', 3, '<', 10]);
+  assert.deepEqual(said('held.pickup.p99 < 1 s'), ['phases.*.pickupUs.p99', 1, '<', 1e6]);
+  assert.deepEqual(said('"after the fault".settled > 1'), ['phases.*.settledPerSec', 3, '>', 1]);
+  assert.deepEqual(said('after-the-fault.backlog < 10'), ['phases.*.backlogMax', 3, '<', 10]);
   assert.equal(good('recovery.settled > 1').figure.phase, 2);
   assert.equal(good('recovery.drainSeconds < 1 s').figure.path, 'recovery.drainSeconds');
   assert.equal(good('recovery.settled > 1').ofRecovery, false);

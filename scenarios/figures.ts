@@ -3,7 +3,7 @@
 /** What a number in a result is counted in. `share` is 0 … 1, or more where it is a ratio. */
 export type FigureUnit = 'us' | 'ms' | 's' | 'bytes' | 'perSec' | 'share' | 'count';
 
-/** Where a figure stands in a cell of a result (in one of its phases, for `PHASE_FIGURES`), and its unit. */
+/** Where a figure stands in a cell of a result, and its unit; `*` is the number of the phase that it is of. */
 export interface Figure {
   readonly path: string;
   readonly unit: FigureUnit;
@@ -32,6 +32,7 @@ const AUDIT = [
   'unclaimedSettles',
   'starved',
   'redelivered',
+  'uniqueViolations',
 ] as const;
 
 const COSTS: Readonly<Record<string, FigureUnit>> = {
@@ -79,6 +80,15 @@ const OTHERS: Readonly<Record<string, FigureUnit>> = {
 
 const names = (entries: Iterable<readonly [string, Figure]>): ReadonlyMap<string, Figure> => new Map(entries);
 
+/** Of somebody else's transactions, in the whole load or in a phase. */
+function bystander(at: string): (readonly [string, Figure])[] {
+  return [
+    ...PERCENTILES.map((p) => [`bystander.${p}`, { path: `${at}.latencyUs.${p}`, unit: 'us' }] as const),
+    ['bystander.done', { path: `${at}.donePerSec`, unit: 'perSec' }],
+    ['bystander.failed', { path: `${at}.failed`, unit: 'count' }],
+  ];
+}
+
 /** Short names of a cell's figures. `docs/expectations.md` lists them for users. */
 export const SHORT_NAMES: ReadonlyMap<string, Figure> = names([
   ['settled', { path: 'throughput.settledPerSec', unit: 'perSec' }],
@@ -97,6 +107,7 @@ export const SHORT_NAMES: ReadonlyMap<string, Figure> = names([
   ['backlogPeak', { path: 'recovery.backlogPeak', unit: 'count' }],
   ['regained', { path: 'recovery.regainedSeconds', unit: 's' }],
   ['drained', { path: 'recovery.drainSeconds', unit: 's' }],
+  ...bystander('bystander.whole'),
 ]);
 
 /** A cell's figures by all their names: short ones, and paths. */
@@ -108,10 +119,11 @@ export const CELL_FIGURES: ReadonlyMap<string, Figure> = names([
 
 /** Figures of one phase, to be written behind its label: `held.pickup.p99`. */
 export const PHASE_FIGURES: ReadonlyMap<string, Figure> = names([
-  ['settled', { path: 'settledPerSec', unit: 'perSec' }],
-  ['offered', { path: 'offeredPerSec', unit: 'perSec' }],
-  ['backlog', { path: 'backlogMax', unit: 'count' }],
-  ...PERCENTILES.map((p) => [`pickup.${p}`, { path: `pickupUs.${p}`, unit: 'us' }] as const),
-  ['pickup.count', { path: 'pickupUs.count', unit: 'count' }],
-  ['pickup.unfinished', { path: 'pickupUs.unfinished', unit: 'count' }],
+  ['settled', { path: 'phases.*.settledPerSec', unit: 'perSec' }],
+  ['offered', { path: 'phases.*.offeredPerSec', unit: 'perSec' }],
+  ['backlog', { path: 'phases.*.backlogMax', unit: 'count' }],
+  ...PERCENTILES.map((p) => [`pickup.${p}`, { path: `phases.*.pickupUs.${p}`, unit: 'us' }] as const),
+  ['pickup.count', { path: 'phases.*.pickupUs.count', unit: 'count' }],
+  ['pickup.unfinished', { path: 'phases.*.pickupUs.unfinished', unit: 'count' }],
+  ...bystander('bystander.phases.*'),
 ]);
