@@ -20,6 +20,16 @@ test('the worst cell decides, wherever it stands', () => {
   assert.equal(exitCodeOf({ ...cells('valid', 'incorrect'), lostServers: lost }), 2);
 });
 
+test('a failed expectation ends with 99; one that nobody could tell is no pass; what is void outweighs both', () => {
+  const cell = (verdict: Cell['verdict'], ...states: ('met' | 'failed' | 'untold')[]): Cell =>
+    ({ verdict, expectations: states.map((state) => ({ text: 'lost = 0', state })) }) as unknown as Cell;
+  assert.equal(exitCodeOf({ cells: [cell('valid', 'met', 'met')] }), 0);
+  assert.equal(exitCodeOf({ cells: [cell('valid', 'met'), cell('valid', 'met', 'failed')] }), 99);
+  assert.equal(exitCodeOf({ cells: [cell('valid', 'failed', 'untold')] }), 4);
+  assert.equal(exitCodeOf({ cells: [cell('valid', 'failed'), cell('invalid', 'untold')] }), 4);
+  assert.equal(exitCodeOf({ cells: [cell('valid', 'failed'), cell('incorrect', 'untold')] }), 3);
+});
+
 test('a comparison that was made ends with 0, whatever its verdicts; one without any with 4', () => {
   const code = (verdicts: readonly Comparison['verdict'][], incorrect: readonly string[] = []): number =>
     exitCodeOfComparison({ incorrect, comparisons: verdicts.map((verdict) => ({ verdict })) });
@@ -36,7 +46,15 @@ test('a comparison that was made ends with 0, whatever its verdicts; one without
 });
 
 test('the codes are those that the README states', () => {
-  assert.deepEqual(EXIT, { ok: 0, usage: 1, failure: 2, incorrect: 3, invalid: 4, interrupted: 130 });
+  assert.deepEqual(EXIT, {
+    ok: 0,
+    usage: 1,
+    failure: 2,
+    incorrect: 3,
+    invalid: 4,
+    expectation: 99,
+    interrupted: 130,
+  });
 });
 
 function reported(t: TestContext, error: unknown, debug?: string): { code: number; said: string } {

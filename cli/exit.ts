@@ -1,20 +1,32 @@
 // With which code does a command end, and what is said of an error?
 
 import { errorCode, isForUser, oneLine } from '../harness/errors.ts';
-import type { Comparison, RunResult } from '../harness/result.ts';
+import type { Comparison, ExpectationResult, RunResult } from '../harness/result.ts';
 
 /** Exit codes, as the README states them. */
-export const EXIT = { ok: 0, usage: 1, failure: 2, incorrect: 3, invalid: 4, interrupted: 130 } as const;
+export const EXIT = {
+  ok: 0,
+  usage: 1,
+  failure: 2,
+  incorrect: 3,
+  invalid: 4,
+  expectation: 99,
+  interrupted: 130,
+} as const;
 
 /**
  * A server that was lost is a failure, whatever the cells say. Else the worst of the cells decides: a job that was lost
- * outweighs a generator that was late.
+ * outweighs a generator that was late. Both outweigh an expectation that failed: it is a finding of a measurement that stands,
+ * and as long as a part of the run does not, there may be more to find. An expectation that a valid cell could not tell is no
+ * pass, and a void answer like that of an invalid cell.
  */
 export function exitCodeOf({ cells, lostServers = [] }: Pick<RunResult, 'cells' | 'lostServers'>): number {
   if (lostServers.length > 0) return EXIT.failure;
   if (cells.some((cell) => cell.verdict === 'incorrect')) return EXIT.incorrect;
-  if (cells.some((cell) => cell.verdict === 'invalid')) return EXIT.invalid;
-  return EXIT.ok;
+  const expected = (state: ExpectationResult['state']): boolean =>
+    cells.some(({ expectations = [] }) => expectations.some((one) => one.state === state));
+  if (cells.some((cell) => cell.verdict === 'invalid') || expected('untold')) return EXIT.invalid;
+  return expected('failed') ? EXIT.expectation : EXIT.ok;
 }
 
 /**

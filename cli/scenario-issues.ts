@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { SCENARIO_KEYS, scenarioSchema } from '../scenarios/scenario.ts';
-import { suggestion } from './suggest.ts';
+import { nearest, suggestion } from './suggest.ts';
 
 /** The first wrong part; for an unknown key the nearest right one. A misspelt key is missing as well: what was written says more than what was not. */
 export function issueText(error: z.ZodError, data: unknown): string {
@@ -28,7 +28,18 @@ function describeIssue(issue: z.core.$ZodIssue, data: unknown): string {
     const known = where === '' ? SCENARIO_KEYS : nestedKeys(issue.path, data);
     return `unknown key ${where === '' ? '' : `${where}.`}${key}${suggestion(key, known)}`;
   }
-  return `${where === '' ? '' : `${where}: `}${issue.message}`;
+  return `${where === '' ? '' : `${where}: `}${issue.message}${figureHint(issue)}`;
+}
+
+/** The figure that an expectation may have meant. There are too many to name them all. */
+function figureHint(issue: z.core.$ZodIssue): string {
+  const hint = z.object({ unknown: z.string(), known: z.array(z.string()) });
+  const { success, data } = hint.safeParse(issue.code === 'custom' ? issue.params : undefined);
+  if (!success) return '';
+  const near = nearest(data.unknown, data.known);
+  return near === undefined
+    ? '; there are settled, lost, pickup.p99 and others: docs/expectations.md lists them'
+    : `; did you mean ${near}?`;
 }
 
 /** Keys of the scenario's inner objects, read from the published JSON Schema so that they cannot differ from it. */

@@ -146,7 +146,10 @@ test('the short form replaces key by key, is checked with the long one, and must
   const short = parseScenario({ ...GOOD, leaseMs: 700, smoke }, 'my.json', 'smoke');
   assert.deepEqual([totalSeconds(short), short.leaseMs, 'smoke' in short], [0.5, 700, false]);
   assert.equal(totalSeconds(parseScenario({ ...GOOD, smoke }, 'my.json')), 1);
-  refused({ smoke: { leaseMS: 5 } }, /^scenario my\.json, smoke: unknown key leaseMS; did you mean leaseMs\?$/);
+  refused(
+    { smoke: { leaseMS: 5 } },
+    /^scenario my\.json, smoke: unknown key leaseMS; did you mean leaseMs\?$/,
+  );
   refused({ smoke: { leaseMs: 5 } }, /^scenario my\.json, smoke: leaseMs: Too small/);
   assert.throws(
     () => parseScenario(GOOD, 'my.json', 'smoke'),

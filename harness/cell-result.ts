@@ -5,8 +5,10 @@ import { describeHandler, type HandlerTime } from '../scenarios/job.ts';
 import { arrivalsOf, isClosedLoop, preloadedJobs, type Scenario } from '../scenarios/scenario.ts';
 import type { Topology } from '../scenarios/topology.ts';
 import type { CellPlan } from './cell-plan.ts';
+import { tellPhases } from './cell-recovery.ts';
 import { lastMeasuredUs, measuredStretches, warmUpNote, warmUpOf, windowOf } from './cell-window.ts';
 import type { Contender, FenceReport } from './contender.ts';
+import { withExpectations } from './expectations.ts';
 import { fairnessOf, type ServerReadings, withoutReading } from './fairness/cell.ts';
 import type { Load } from './load/coordinator.ts';
 import { hasDelays, type QueueClock } from './load/delays.ts';
@@ -85,6 +87,8 @@ export function assemble(parts: CellParts): CellOutcome {
     failed: checked.failed,
   };
   const found = input.measured.length === 0 ? undefined : figures(input);
+  const told =
+    found === undefined ? undefined : tellPhases(plan.scenario, load, input, warmUp.seconds, lastUs);
   const judged = judge({
     contractClass: prepared.contender.class,
     scenario: plan.scenario,
@@ -96,7 +100,13 @@ export function assemble(parts: CellParts): CellOutcome {
     figures: found,
     ceilingPerSec: parts.ceilingPerSec,
     agentCores: parts.agentCores,
-    serverNotes: [...server.notes, ...delayNote(parts.toleranceUs), ...warmUpNote(warmUp), ...checked.notes],
+    serverNotes: [
+      ...server.notes,
+      ...delayNote(parts.toleranceUs),
+      ...warmUpNote(warmUp),
+      ...(told?.notes ?? []),
+      ...checked.notes,
+    ],
   });
   const correct = judged.verdict !== 'incorrect';
   const preload = { walBytes: prepared.preloadWalBytes, jobs: preloadedJobs(plan.scenario) };
@@ -125,6 +135,8 @@ export function assemble(parts: CellParts): CellOutcome {
     window: windowOf(plan.scenario, load, warmUp, found),
     jobs: checked.jobs,
     ...(correct && found !== undefined ? { throughput: found.throughput, latencyUs: found.latencyUs } : {}),
+    ...(correct && told !== undefined ? { phases: told.phases } : {}),
+    ...(judged.verdict === 'valid' && told?.recovery !== undefined ? { recovery: told.recovery } : {}),
     audit: {
       ...checked.audit,
       acceptedStaleSettles: checked.audit.acceptedStaleSettles + (prepared.fence?.accepted ?? 0),
@@ -140,7 +152,7 @@ export function assemble(parts: CellParts): CellOutcome {
   ];
   const log = correct && found !== undefined ? [...found.log, ...(parts.bystander?.log ?? [])] : [];
   return {
-    cell,
+    cell: withExpectations(cell, plan.scenario),
     samples,
     plans: parts.plans.plans,
     histogramLog: LOG_HEAD + log.map((line) => `${line}\n`).join(''),

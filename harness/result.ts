@@ -7,6 +7,7 @@ import { environmentSchema } from './result-environment.ts';
 import { fairnessSchema } from './result-fairness.ts';
 import { microRowSchema } from './result-micro.ts';
 import { percentilesSchema } from './result-percentiles.ts';
+import { expectationSchema, phaseFiguresSchema, recoverySchema } from './result-recovery.ts';
 import { telemetrySchema } from './result-telemetry.ts';
 
 export type { BystanderFigures } from './result-bystander.ts';
@@ -14,6 +15,7 @@ export { type Comparison, comparisonSchema } from './result-comparison.ts';
 export { type Environment, environmentSchema } from './result-environment.ts';
 export type { MicroFigures, MicroRow } from './result-micro.ts';
 export { type Percentiles, percentilesSchema } from './result-percentiles.ts';
+export type { ExpectationResult } from './result-recovery.ts';
 export { type Plan, planSchema, type StorageReading, type Telemetry } from './result-telemetry.ts';
 
 /** Raised when a reader of older bundles must change. */
@@ -188,6 +190,12 @@ export const cellSchema = z.strictObject({
     })
     .optional(),
   latencyUs: latencySchema.optional(),
+  /** Figures per phase; absent in an incorrect cell, and where nothing was measured. */
+  phases: z.array(phaseFiguresSchema).optional(),
+  /** Absent without faults, in a cell that is not valid, and where there is no baseline: a note says why. */
+  recovery: recoverySchema.optional(),
+  /** In the order of the scenario; absent where it expects nothing. */
+  expectations: z.array(expectationSchema).optional(),
   audit: auditSchema,
   cost: costSchema.optional(),
   generator: generatorSchema,
@@ -255,7 +263,7 @@ export const sampleSchema = z.discriminatedUnion('kind', [
     enqueued: count,
     claimed: count,
     settled: count,
-    /** Enqueued and not settled at `t`. */
+    /** Enqueued and neither acked nor dead-lettered at `t`. */
     backlog: count,
     pickupP50Us: z.number().optional(),
     pickupP99Us: z.number().optional(),

@@ -4,43 +4,40 @@ import { loadModel } from '../scenarios/load-model.ts';
 import { totalSeconds } from '../scenarios/scenario.ts';
 import type { CellPlan } from './cell-plan.ts';
 import type { CellOutcome } from './cell-result.ts';
-import type { ContractClass } from './result.ts';
+import { withExpectations } from './expectations.ts';
+import type { Cell, ContractClass } from './result.ts';
 import { emptyAudit, emptyJobs } from './verify/audit.ts';
 
 /** An invalid cell without figures, with the reason. */
 export function voidCell(plan: CellPlan, contractClass: ContractClass, reason: string): CellOutcome {
-  return {
-    samples: [],
-    plans: [],
-    histogramLog: '',
-    cell: {
-      id: plan.id,
-      block: plan.block,
-      order: plan.order,
-      repeat: plan.repeat,
-      scenario: plan.scenario.name,
-      parameters: {},
-      contender: {
-        name: plan.contender.name,
-        class: contractClass,
-        batch: plan.contender.axes.batch ?? 1,
-        effective: {},
-      },
-      verdict: 'invalid',
-      reasons: [reason],
-      notes: [],
-      window: {
-        loadModel: loadModel(plan.scenario),
-        kind: 'burst',
-        warmupSeconds: plan.scenario.warmupSeconds,
-        measuredSeconds: 0,
-        totalSeconds: totalSeconds(plan.scenario),
-        phases: [],
-        faults: [],
-      },
-      jobs: emptyJobs(),
-      audit: emptyAudit(),
-      generator: { generatorBound: false, peakRssBytes: 0 },
+  const cell: Cell = {
+    id: plan.id,
+    block: plan.block,
+    order: plan.order,
+    repeat: plan.repeat,
+    scenario: plan.scenario.name,
+    parameters: {},
+    contender: {
+      name: plan.contender.name,
+      class: contractClass,
+      batch: plan.contender.axes.batch ?? 1,
+      effective: {},
     },
+    verdict: 'invalid',
+    reasons: [reason],
+    notes: [],
+    window: {
+      loadModel: loadModel(plan.scenario),
+      kind: 'burst',
+      warmupSeconds: plan.scenario.warmupSeconds,
+      measuredSeconds: 0,
+      totalSeconds: totalSeconds(plan.scenario),
+      phases: [],
+      faults: [],
+    },
+    jobs: emptyJobs(),
+    audit: emptyAudit(),
+    generator: { generatorBound: false, peakRssBytes: 0 },
   };
+  return { samples: [], plans: [], histogramLog: '', cell: withExpectations(cell, plan.scenario) };
 }

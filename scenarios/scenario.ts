@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { type Arrival, arrivalSchema, misfit } from './arrival.ts';
+import { readExpectation } from './expect.ts';
 import { type Fault, faultSchema, isOfNetwork, scheduledFaults } from './fault.ts';
 import { jobSchema } from './job.ts';
 import {
@@ -136,6 +137,21 @@ export const scenarioSchema = z
   .refine((s) => s.warmupSeconds < totalSeconds(s), { message: 'has a warm-up as long as the whole load' })
   .refine((s) => s.warmupCapSeconds === undefined || s.warmupCapSeconds >= s.warmupSeconds, {
     message: 'has a warmupCapSeconds below its warmupSeconds: make it as long, or leave it out',
+  })
+  .superRefine((s, context) => {
+    const labels = s.phases.map((phase) => phase.label);
+    for (const [i, text] of s.expect.entries()) {
+      const read = readExpectation(text, labels);
+      const issue =
+        'misreading' in read
+          ? read.misreading
+          : read.ofRecovery && scheduledFaults(s).length === 0
+            ? { problem: `'${text}' is about recovery, and no phase has a fault` }
+            : undefined;
+      if (issue === undefined) continue;
+      const { problem: message, ...params } = issue;
+      context.addIssue({ code: 'custom', message, params, path: ['expect', i] });
+    }
   });
 
 /** A scenario, validated and with every default filled in. */

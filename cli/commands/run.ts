@@ -9,7 +9,7 @@ import { type ContenderSpec, DRIVER_NAMES } from '../../harness/contender.ts';
 import { definitionOf, parseContender, withDriver } from '../../harness/contenders/index.ts';
 import { UsageError } from '../../harness/errors.ts';
 import { parsePinWish } from '../../harness/pinning.ts';
-import type { RunResult } from '../../harness/result.ts';
+import type { Cell, RunResult } from '../../harness/result.ts';
 import { run } from '../../harness/run.ts';
 import { planCells, sharesOf } from '../../harness/run-plan.ts';
 import type { LostServer } from '../../harness/run-servers.ts';
@@ -68,7 +68,8 @@ Examples:
   claimbench run --scenario drain --contender skip-locked --contender batch --pg 14,16,18
   claimbench run --suite survival --scale smoke --contender skip-locked
 
-Exit codes: 0 pass, 1 usage, 2 failure, 3 a job was lost, duplicated or reordered, 4 a cell is invalid, 130 interrupted.`;
+Exit codes: 0 pass, 1 usage, 2 failure, 3 a job was lost, duplicated or reordered, 4 a cell is invalid, or an
+expectation could not be told, 99 an expectation failed, 130 interrupted.`;
 
 export function runCommand(done: (code: number) => void): Command {
   const command = new Command('run')
@@ -175,8 +176,22 @@ async function present(measured: RunResult, bundle: BundleWriter, options: Optio
     to.write(`${table}\n\nReport: ${rendered.html}\n`);
   }
   if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  for (const line of result.cells.flatMap(expectationLines)) process.stderr.write(`claimbench: ${line}\n`);
   for (const lost of result.lostServers ?? []) process.stderr.write(`claimbench: ${lossLine(lost)}\n`);
   return interruption.aborted ? EXIT.interrupted : exitCodeOf(result);
+}
+
+/** One line for each expectation that a cell did not meet; of a void cell none, since its reasons are shown already. */
+function expectationLines({ scenario, contender, repeat, verdict, expectations = [] }: Cell): string[] {
+  if (verdict !== 'valid') return [];
+  const where = `${scenario} × ${contender.name}, repeat ${repeat}`;
+  return expectations
+    .filter(({ state }) => state !== 'met')
+    .map(({ text, state, found, why }) =>
+      state === 'failed'
+        ? `${where}: expected ${text}, found ${found}`
+        : `${where}: expected ${text}, which cannot be told: ${why}`,
+    );
 }
 
 /** Which server, when, why; and what became of the rest. */

@@ -131,23 +131,37 @@ function openLoopJob(
   counts.measured += 1;
   if (input.failed.has(key)) counts.failed += 1;
   const sent = sending(input, key, intendedUs, samples, counts);
-  const claimedUs = ledger.claimedUs[key] ?? Number.NaN;
-  const claimed = !Number.isNaN(claimedUs);
   const done = finished(input, key);
   const eligibleUs = ledger.eligibleUs(key);
-  if (!claimed && done === undefined && eligibleUs > input.endUs) {
+  const pickup = pickupOf(input, key);
+  if (pickup === undefined) {
     // A load that broke off has jobs that were not even to be sent yet: no delay of theirs.
     if (sent || intendedUs <= input.endUs) counts.notDue += 1;
     return;
   }
-  if (claimed) samples.record('pickup', claimedUs - eligibleUs, claimedUs);
-  else samples.recordAge('pickup', eligibleUs);
+  if (pickup.claimedUs === undefined) samples.recordAge('pickup', eligibleUs);
+  else samples.record('pickup', pickup.us, pickup.claimedUs);
   service(input, key, done, samples, counts);
   if (done !== undefined) samples.record('response', done.settledUs - eligibleUs, done.settledUs);
   else {
     counts.unsettled += 1;
     samples.recordAge('response', eligibleUs);
   }
+}
+
+/**
+ * How long a job of an open loop waited for its pickup, µs; one that was never picked up, without an instant of it, until
+ * the end. Undefined for one that was not yet due when the load was over.
+ */
+export function pickupOf(
+  input: FigureInput,
+  key: number,
+): { readonly us: number; readonly claimedUs?: number } | undefined {
+  const claimedUs = input.ledger.claimedUs[key] ?? Number.NaN;
+  const eligibleUs = input.ledger.eligibleUs(key);
+  if (!Number.isNaN(claimedUs)) return { us: claimedUs - eligibleUs, claimedUs };
+  if (finished(input, key) === undefined && eligibleUs > input.endUs) return undefined;
+  return { us: input.endUs - eligibleUs };
 }
 
 /** Lag and enqueue of a job. Returns whether it was sent. */

@@ -37,6 +37,19 @@ export function finished({ ledger, assumedSettled }: JobEnds, key: number): Fini
   return { ...claimBehind(ledger, key, settle), settledUs: settle.answeredUs };
 }
 
+/** When a job left the backlog: acked or dead-lettered with effect, µs; NaN when it never did. */
+export function leftUs(ends: JobEnds, key: number): number {
+  const done = finished(ends, key);
+  if (done !== undefined) return done.settledUs;
+  const { ledger } = ends;
+  if (!ledger.histories.has(key)) {
+    const dead = ledger.settleState[key] === SETTLE.effective && ledger.settleKind[key] === DEAD;
+    return dead ? (ledger.settledUs[key] ?? Number.NaN) : Number.NaN;
+  }
+  const settle = ledger.settlesOf(key).find((s) => s.state === SETTLE.effective && s.kind === DEAD);
+  return settle?.answeredUs ?? Number.NaN;
+}
+
 function claimBehind(ledger: Ledger, key: number, settle: Settle): { claimedUs: number } {
   const before = ledger.claimsOf(key).filter((c) => c.answeredUs <= settle.sentUs);
   // A session whose connection was lost is followed by another of the same agent, which settles for it.

@@ -3,7 +3,7 @@
 import type { Sample } from '../result.ts';
 import type { FigureInput } from './figures.ts';
 import { LatencyHistogram } from './histogram.ts';
-import { finished } from './job-ends.ts';
+import { finished, leftUs } from './job-ends.ts';
 import { ENQUEUE } from './ledger.ts';
 
 /** The load side of a cell's timeline: buckets of `seconds`, from the start of the load to its end. */
@@ -14,6 +14,7 @@ export function timeline(input: FigureInput, cell: string, seconds: number): Sam
   const rows = Array.from({ length: buckets }, () => ({ enqueued: 0, claimed: 0, settled: 0 }));
   const pickup: number[][] = rows.map(() => []);
   const response: number[][] = rows.map(() => []);
+  const left = rows.map(() => 0);
   const at = (us: number): number =>
     Number.isNaN(us)
       ? -1
@@ -29,6 +30,8 @@ export function timeline(input: FigureInput, cell: string, seconds: number): Sam
       claimed.claimed += 1;
       pickup[at(claimedUs)]?.push(claimedUs - eligibleUs);
     }
+    const gone = at(leftUs(input, key));
+    if (gone >= 0) left[gone] = (left[gone] ?? 0) + 1;
     const done = finished(input, key);
     const settled = done === undefined ? undefined : rows[at(done.settledUs)];
     if (done !== undefined && settled !== undefined) {
@@ -38,7 +41,7 @@ export function timeline(input: FigureInput, cell: string, seconds: number): Sam
   }
   let backlog = input.preloaded;
   return rows.map((row, i) => {
-    backlog += row.enqueued - row.settled;
+    backlog += row.enqueued - (left[i] ?? 0);
     return {
       kind: 'load' as const,
       cell,
