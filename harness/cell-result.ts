@@ -8,6 +8,7 @@ import type { CellPlan } from './cell-plan.ts';
 import { lastMeasuredUs, measuredStretches, warmUpNote, warmUpOf, windowOf } from './cell-window.ts';
 import type { Contender, FenceReport } from './contender.ts';
 import { fairnessOf, type ServerReadings, withoutReading } from './fairness/cell.ts';
+import { httpNotes, httpPart } from './http/http-result.ts';
 import type { Load } from './load/coordinator.ts';
 import { hasDelays, type QueueClock } from './load/delays.ts';
 import { type FigureInput, figures } from './measure/figures.ts';
@@ -82,6 +83,7 @@ export function assemble(parts: CellParts): CellOutcome {
     failed: checked.failed,
   };
   const found = input.measured.length === 0 ? undefined : figures(input);
+  const http = httpPart(plan.scenario, load, input);
   const judged = judge({
     contractClass: prepared.contender.class,
     scenario: plan.scenario,
@@ -93,7 +95,13 @@ export function assemble(parts: CellParts): CellOutcome {
     figures: found,
     ceilingPerSec: parts.ceilingPerSec,
     agentCores: parts.agentCores,
-    serverNotes: [...server.notes, ...delayNote(parts.toleranceUs), ...warmUpNote(warmUp), ...checked.notes],
+    serverNotes: [
+      ...server.notes,
+      ...delayNote(parts.toleranceUs),
+      ...warmUpNote(warmUp),
+      ...httpNotes(http),
+      ...checked.notes,
+    ],
   });
   const correct = judged.verdict !== 'incorrect';
   const preload = { walBytes: prepared.preloadWalBytes, jobs: preloadedJobs(plan.scenario) };
@@ -122,6 +130,7 @@ export function assemble(parts: CellParts): CellOutcome {
     window: windowOf(plan.scenario, load, warmUp, found),
     jobs: checked.jobs,
     ...(correct && found !== undefined ? { throughput: found.throughput, latencyUs: found.latencyUs } : {}),
+    ...(correct && http !== undefined ? { http } : {}),
     audit: {
       ...checked.audit,
       acceptedStaleSettles: checked.audit.acceptedStaleSettles + (prepared.fence?.accepted ?? 0),
@@ -188,6 +197,7 @@ function parametersOf(scenario: Scenario): Cell['parameters'] {
     ...(rates.length === 0 ? {} : { ratePerSec: Math.max(...rates) }),
     ...(clients.length === 0 ? {} : { clients: Math.max(...clients) }),
     ...(hasDelays(scenario.job.delays) ? { delaysMs: scenario.job.delays.join(', ') } : {}),
+    ...(scenario.producers.http === undefined ? {} : { backlogLimit: scenario.producers.http.backlogLimit }),
     ...topologyOf(scenario.topology),
   };
 }

@@ -4,10 +4,14 @@ import { z } from 'zod';
 import { comparisonSchema } from './result-comparison.ts';
 import { environmentSchema } from './result-environment.ts';
 import { fairnessSchema } from './result-fairness.ts';
+import { httpSchema } from './result-http.ts';
+import { percentilesSchema } from './result-percentiles.ts';
 import { telemetrySchema } from './result-telemetry.ts';
 
 export { type Comparison, comparisonSchema } from './result-comparison.ts';
 export { type Environment, environmentSchema } from './result-environment.ts';
+export type { HttpPart } from './result-http.ts';
+export { type Percentiles, percentilesSchema } from './result-percentiles.ts';
 export { type Plan, planSchema, type StorageReading, type Telemetry } from './result-telemetry.ts';
 
 /** Raised when a reader of older bundles must change. */
@@ -17,23 +21,6 @@ export const METHOD_VERSION = 4;
 
 const count = z.int().min(0);
 const ratio = z.number().min(0);
-
-/** Percentiles in microseconds; one with fewer than 100 samples beyond it is absent. `min` may be negative, `max` is always exact. */
-export const percentilesSchema = z.strictObject({
-  count: z.int().min(1),
-  min: z.number(),
-  mean: z.number(),
-  p50: z.number().optional(),
-  p90: z.number().optional(),
-  p95: z.number().optional(),
-  p99: z.number().optional(),
-  p999: z.number().optional(),
-  max: z.number(),
-  /** Of these samples: jobs that had not ended, or had never got in, when the cell did. Each counts with its age. */
-  unfinished: count.optional(),
-  /** The least of those ages: percentiles from here on, like the maximum, are lower bounds. */
-  unfinishedFromUs: z.number().optional(),
-});
 
 export const CONTRACT_CLASSES = ['job-queue', 'visibility-timeout', 'event-log', 'broker', 'null'] as const;
 
@@ -66,6 +53,8 @@ const jobsSchema = z.strictObject({
   skipped: count,
   /** The enqueue failed, or its outcome is unknown and the job never turned up. */
   failed: count,
+  /** Of `failed`: turned away by backpressure, with the word to come again. Absent where none was. */
+  rejected: count.optional(),
   /** Enqueued and still waiting, delayed or leased when the cell ended. */
   inFlight: count,
 });
@@ -199,6 +188,8 @@ export const cellSchema = z.strictObject({
     })
     .optional(),
   latencyUs: latencySchema.optional(),
+  /** Only of a load over HTTP; absent in an incorrect cell. */
+  http: httpSchema.optional(),
   audit: auditSchema,
   cost: costSchema.optional(),
   generator: generatorSchema,
@@ -301,7 +292,6 @@ export const sampleSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
-export type Percentiles = z.infer<typeof percentilesSchema>;
 export type ContractClass = (typeof CONTRACT_CLASSES)[number];
 export type Cell = z.infer<typeof cellSchema>;
 export type RunResult = z.infer<typeof resultSchema>;
