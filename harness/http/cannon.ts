@@ -17,6 +17,8 @@ export interface CannonOptions {
   readonly path: string;
   /** Answered 200 by who listens, to open each connection with. */
   readonly healthPath: string;
+  /** For all connections together; default 10,000. */
+  readonly openWithinMs?: number;
 }
 
 interface Post {
@@ -98,13 +100,9 @@ export class Cannon implements AsyncDisposable {
   /** Resolves when every connection is open and has been answered. @throws Error when that takes too long. */
   static async open(options: CannonOptions): Promise<Cannon> {
     const cannon = new Cannon(options);
-    const timer = setTimeout(
-      () =>
-        cannon.#opened.reject(
-          new Error(`no answer at port ${options.port} within ${OPEN_WITHIN_MS / 1000} s`),
-        ),
-      OPEN_WITHIN_MS,
-    );
+    const { port, openWithinMs = OPEN_WITHIN_MS } = options;
+    const late = new Error(`no answer at port ${port} within ${openWithinMs / 1000} s`);
+    const timer = setTimeout(() => cannon.#opened.reject(late), openWithinMs);
     try {
       await cannon.#opened.promise;
       return cannon;
