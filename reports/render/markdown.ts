@@ -12,6 +12,7 @@ import { comparedPairs, comparisonTable } from '../tables/comparison.ts';
 import { costTable } from '../tables/cost.ts';
 import { declaredTable } from '../tables/fairness.ts';
 import { glanceTables } from '../tables/glance.ts';
+import { httpTable } from '../tables/http.ts';
 import { serverTables } from '../tables/server.ts';
 import { serverTable } from '../tables/server-settings.ts';
 import { cellsTable, environmentTable, fairnessTable } from '../tables/settings.ts';
@@ -65,6 +66,7 @@ function renderPanel(panel: Panel, report: Report): string[] {
     charts
       .map(({ chart }) => `![${escapeMarkdown(chart.title)}](${BUNDLE.charts}/${chart.id}.svg)`)
       .join('\n'),
+    ...[httpTable(panel)].flatMap((table) => (table === undefined ? [] : [markdownTable(table)])),
     ...(measured ? [markdownTable(costTable(panel)), ...serverTables(panel).map(markdownTable)] : []),
     ...(measured ? planLines(panel, report) : []),
     ...[accountingTable, auditTable, generatorTable, declaredTable, fairnessTable].flatMap((make) => {
