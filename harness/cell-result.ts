@@ -10,6 +10,7 @@ import { lastMeasuredUs, measuredStretches, warmUpNote, warmUpOf, windowOf } fro
 import type { Contender, FenceReport } from './contender.ts';
 import { withExpectations } from './expectations.ts';
 import { fairnessOf, type ServerReadings, withoutReading } from './fairness/cell.ts';
+import { httpNotes, httpPart } from './http/http-result.ts';
 import type { Load } from './load/coordinator.ts';
 import { hasDelays, type QueueClock } from './load/delays.ts';
 import { type FigureInput, figures } from './measure/figures.ts';
@@ -89,6 +90,7 @@ export function assemble(parts: CellParts): CellOutcome {
   const found = input.measured.length === 0 ? undefined : figures(input);
   const told =
     found === undefined ? undefined : tellPhases(plan.scenario, load, input, warmUp.seconds, lastUs);
+  const http = httpPart(plan.scenario, load, input);
   const judged = judge({
     contractClass: prepared.contender.class,
     scenario: plan.scenario,
@@ -105,6 +107,7 @@ export function assemble(parts: CellParts): CellOutcome {
       ...delayNote(parts.toleranceUs),
       ...warmUpNote(warmUp),
       ...(told?.notes ?? []),
+      ...httpNotes(http),
       ...checked.notes,
     ],
   });
@@ -137,6 +140,7 @@ export function assemble(parts: CellParts): CellOutcome {
     ...(correct && found !== undefined ? { throughput: found.throughput, latencyUs: found.latencyUs } : {}),
     ...(correct && told !== undefined ? { phases: told.phases } : {}),
     ...(judged.verdict === 'valid' && told?.recovery !== undefined ? { recovery: told.recovery } : {}),
+    ...(correct && http !== undefined ? { http } : {}),
     audit: {
       ...checked.audit,
       acceptedStaleSettles: checked.audit.acceptedStaleSettles + (prepared.fence?.accepted ?? 0),
@@ -206,6 +210,7 @@ function parametersOf(scenario: Scenario): Cell['parameters'] {
     ...(rates.length === 0 ? {} : { ratePerSec: Math.max(...rates) }),
     ...(clients.length === 0 ? {} : { clients: Math.max(...clients) }),
     ...(hasDelays(scenario.job.delays) ? { delaysMs: scenario.job.delays.join(', ') } : {}),
+    ...(scenario.producers.http === undefined ? {} : { backlogLimit: scenario.producers.http.backlogLimit }),
     ...topologyOf(scenario.topology),
   };
 }

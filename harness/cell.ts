@@ -199,6 +199,7 @@ async function prepare(
   const { scenario } = plan;
   const { job } = scenario;
   const prepared = await withContender(plan.contender, target, async (contender) => {
+    requireFront(plan, contender);
     await contender.install();
     const clock = await delayClock(plan, contender);
     const fence = await contender.probeFence?.();
@@ -229,6 +230,14 @@ async function prepare(
   await bystander?.prepare(prepared.contender.class);
   await watch.settleDown({ jobs: offered + (bystander?.expected ?? 0), payloadBytes: job.payloadBytes });
   return prepared;
+}
+
+function requireFront(plan: CellPlan, contender: Contender): void {
+  if (plan.scenario.producers.http === undefined || contender.openFront !== undefined) return;
+  throw new CannotMeasure(
+    `${plan.contender.name} cannot stand behind an HTTP front, and ${plan.scenario.name} has one: leave the one or the other out`,
+    contender.class,
+  );
 }
 
 /** How the queue's clock goes, when jobs are delayed: their `run_at` is held against it. */

@@ -98,12 +98,30 @@ export interface Promises {
 
 /** Enqueues. `enqueue` resolves when the system has confirmed the job. */
 export interface Producer extends AsyncDisposable {
-  enqueue(job: BenchJob): Promise<void>;
+  /** `leaves` is called when the job really goes out, by a producer that may first wait for a connection and can tell. */
+  enqueue(job: BenchJob, leaves?: () => void): Promise<void>;
   /**
    * Enqueues in a transaction that stays open for `holdMs` before it commits, and then tells idle workers as an application
    * would. Absent where an enqueue cannot be part of a transaction.
    */
   enqueueLate?(job: BenchJob, holdMs: number): Promise<void>;
+}
+
+/** A job as an HTTP front hands it on. `runAtMs`: see `BenchJob`. */
+export interface FrontJob {
+  readonly payload: unknown;
+  readonly priority?: number;
+  readonly runAtMs?: number;
+}
+
+/** What an HTTP front needs of a queue. */
+export interface FrontQueue extends AsyncDisposable {
+  /** Resolves with the job's id when the system has confirmed it. */
+  enqueue(job: FrontJob): Promise<string>;
+  /** Jobs that can still run: ready, delayed or leased. */
+  backlog(): Promise<number>;
+  /** Undefined for a job that is done or unknown. Absent where single jobs cannot be looked up. */
+  inspect?(id: string): Promise<{ readonly state: string; readonly attempt: number } | undefined>;
 }
 
 /** Sessions that one agent may open in a cell, those after lost connections included. */
@@ -233,6 +251,8 @@ export interface Contender extends AsyncDisposable {
   preload(jobs: Iterable<BenchJob>): Promise<void>;
   openProducer(connections: number): Promise<Producer>;
   openConsumer(options: ConsumerOptions): Promise<Consumer>;
+  /** With a pool of `connections`, opened before it resolves. Absent where the system cannot stand behind an HTTP front. */
+  openFront?(connections: number): Promise<FrontQueue>;
   /** Absent where jobs cannot be delayed. */
   readonly delay?: ContenderDelay;
   /** Jobs that can still run: ready, delayed or leased. Absent when the system cannot tell. */

@@ -5,6 +5,7 @@ import { bystanderSampleSchema, bystanderSchema } from './result-bystander.ts';
 import { comparisonSchema } from './result-comparison.ts';
 import { environmentSchema } from './result-environment.ts';
 import { fairnessSchema } from './result-fairness.ts';
+import { httpSchema } from './result-http.ts';
 import { microRowSchema } from './result-micro.ts';
 import { percentilesSchema } from './result-percentiles.ts';
 import { expectationSchema, phaseFiguresSchema, recoverySchema } from './result-recovery.ts';
@@ -13,6 +14,7 @@ import { telemetrySchema } from './result-telemetry.ts';
 export type { BystanderFigures } from './result-bystander.ts';
 export { type Comparison, comparisonSchema } from './result-comparison.ts';
 export { type Environment, environmentSchema } from './result-environment.ts';
+export type { HttpPart } from './result-http.ts';
 export type { MicroFigures, MicroRow } from './result-micro.ts';
 export { type Percentiles, percentilesSchema } from './result-percentiles.ts';
 export type { ExpectationResult } from './result-recovery.ts';
@@ -57,6 +59,8 @@ const jobsSchema = z.strictObject({
   skipped: count,
   /** The enqueue failed, or its outcome is unknown and the job never turned up. */
   failed: count,
+  /** Of `failed`: turned away by backpressure, with the word to come again. Absent where none was. */
+  rejected: count.optional(),
   /** Enqueued and still waiting, delayed or leased when the cell ended. */
   inFlight: count,
 });
@@ -196,6 +200,8 @@ export const cellSchema = z.strictObject({
   recovery: recoverySchema.optional(),
   /** In the order of the scenario; absent where it expects nothing. */
   expectations: z.array(expectationSchema).optional(),
+  /** Only of a load over HTTP; absent in an incorrect cell. */
+  http: httpSchema.optional(),
   audit: auditSchema,
   cost: costSchema.optional(),
   generator: generatorSchema,

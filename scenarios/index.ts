@@ -12,6 +12,8 @@ import workerStall from './crash/worker-stall.ts';
 import burst from './load/burst.ts';
 import dayCurve from './load/day-curve.ts';
 import drain from './load/drain.ts';
+import httpBackpressure from './load/http-backpressure.ts';
+import httpEnqueue from './load/http-enqueue.ts';
 import mixedTimes from './load/mixed-times.ts';
 import oversupply from './load/oversupply.ts';
 import ramp from './load/ramp.ts';
@@ -65,6 +67,8 @@ export const BUILT_IN_SCENARIOS: readonly ScenarioInput[] = [
   soak,
   mixedTimes,
   slowHandlers,
+  httpEnqueue,
+  httpBackpressure,
   ...backlogs,
   ...payloads,
   delayedDue,

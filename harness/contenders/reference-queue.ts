@@ -23,6 +23,7 @@ import type {
   ContenderDefinition,
   ContenderDelay,
   DeclaredSettings,
+  FrontQueue,
   HeldJob,
   Producer,
   SessionRole,
@@ -43,6 +44,7 @@ import {
   wakeupOf,
   workerAxes,
 } from './reference-queue/axes.ts';
+import { frontQueue } from './reference-queue/front-queue.ts';
 
 const QUEUE = 'bench';
 const PRELOAD_CHUNK = 5_000;
@@ -163,6 +165,21 @@ class ReferenceQueue implements Contender {
         await driver[Symbol.asyncDispose]();
       },
     };
+  }
+
+  async openFront(connections: number): Promise<FrontQueue> {
+    const driver = this.#driver('producer', connections);
+    await this.#watch.readPool(driver, connections, 'before the load');
+    const queue = this.#queue(driver, this.#factory);
+    return frontQueue(queue, QUEUE, {
+      // On a session of its own: it must not take a connection from those who enqueue.
+      backlog: () => this.pending(),
+      release: async () => {
+        await queue[Symbol.asyncDispose]();
+        await this.#watch.readPool(driver, connections, 'end');
+        await driver[Symbol.asyncDispose]();
+      },
+    });
   }
 
   async openConsumer(options: ConsumerOptions): Promise<Consumer> {

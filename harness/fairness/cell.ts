@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { preloadedJobs, type Scenario, scheduledFaults, totalSeconds } from '../../scenarios/scenario.ts';
 import type { CellPlan } from '../cell-plan.ts';
 import type { Contender, SessionRole, SessionsReport } from '../contender.ts';
+import { frontConnections } from '../http/scenario.ts';
 import type { Load } from '../load/coordinator.ts';
 import type { Cell } from '../result.ts';
 import type { CellDatabase } from '../server/server.ts';
@@ -119,18 +120,24 @@ export function fairnessOf(
 }
 
 function declaredFacts(scenario: Scenario, { declared }: Known): DeclaredFacts {
-  const { workers, producers } = scenario;
+  const { workers } = scenario;
   const enqueues = scenario.phases.some((phase) => phase.arrival !== undefined);
   return {
     batch: declared.batch,
     workerAgents: workers.agents,
     workerSessions: workers.agents * workers.connections,
-    producerSessions: enqueues ? producers.agents * producers.connections : 0,
+    producerSessions: enqueues ? producerSessions(scenario) : 0,
     supportSessionsPerAgent: declared.supportSessions,
     pollMs: declared.pollMs,
     signalled: declared.signalled ?? false,
     statementMode: declared.statementMode,
   };
+}
+
+/** Over HTTP it is the front that enqueues. */
+function producerSessions(scenario: Scenario): number {
+  const { producers } = scenario;
+  return producers.http === undefined ? producers.agents * producers.connections : frontConnections(scenario);
 }
 
 function observedFacts(

@@ -2,9 +2,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type HandlerTime, longestHandlerMs } from '../../scenarios/job.ts';
-import type { BenchPayload, Consumer, Contender, Producer } from '../contender.ts';
+import type { BenchPayload, Consumer, Contender, FrontQueue, Producer } from '../contender.ts';
 import { openContender } from '../contenders/index.ts';
 import { ClaimHabits } from '../fairness/claim-habits.ts';
+import { type Front, openFront } from '../http/front.ts';
+import { HttpProducer } from '../http/http-producer.ts';
 import { GeneratorWatch } from '../measure/generator.ts';
 import { LatencyHistogram } from '../measure/histogram.ts';
 import { LedgerWriter } from '../measure/ledger-writer.ts';
@@ -15,7 +17,7 @@ import { nowUs } from './clock.ts';
 import { Delays } from './delays.ts';
 import { makeUrgent } from './priority.ts';
 import { produce } from './producing.ts';
-import type { Assignment, FromAgent, ProducerRole, ToAgent, WorkerRole } from './protocol.ts';
+import type { Assignment, FromAgent, FrontRole, ProducerRole, ToAgent, WorkerRole } from './protocol.ts';
 import { Workload } from './workload.ts';
 
 const LIVE_INTERVAL_MS = 200;
@@ -38,6 +40,7 @@ class Agent {
   /** Only where metrics are served. */
   readonly #latencies: JobLatencies | undefined;
   #producer: Producer | undefined;
+  #front: { readonly front: Front; readonly queue: FrontQueue } | undefined;
   #alarm: Alarm | undefined;
   #consumer: Consumer | undefined;
   #producing: Promise<void> = Promise.resolve();
@@ -55,11 +58,22 @@ class Agent {
     const { role } = this.#assignment;
     if (role.kind === 'producer') {
       this.#alarm = await openAlarm(role.pacing, (error) => this.#note(error));
-      this.#producer = await this.#contender.openProducer(role.connections);
+      this.#producer =
+        role.frontPort === undefined
+          ? await this.#contender.openProducer(role.connections)
+          : await HttpProducer.open(role.frontPort, role.connections);
       if (role.priority === 'realtime')
         makeUrgent([process.pid, ...(this.#alarm.thread === undefined ? [] : [this.#alarm.thread])]);
     }
-    tell({ kind: 'ready' });
+    if (role.kind === 'front') this.#front = await this.#openFront(role);
+    tell({ kind: 'ready', ...(this.#front === undefined ? {} : { port: this.#front.front.port }) });
+  }
+
+  async #openFront({ connections, backlogLimit, retryAfterSeconds }: FrontRole) {
+    const queue = await this.#contender.openFront?.(connections);
+    if (queue === undefined) throw new Error('the contender cannot stand behind an HTTP front');
+    const onError = (error: unknown): void => this.#note(error);
+    return { queue, front: await openFront({ queue, backlogLimit, retryAfterSeconds, onError }) };
   }
 
   async start(startUs: number, loadEndUs: number, queueOffsetUs: number): Promise<void> {
@@ -70,7 +84,7 @@ class Agent {
     this.#loadOver = setTimeout(() => this.#watch.loadOver(), Math.max(0, (loadEndUs - nowUs()) / 1000));
     const { role } = this.#assignment;
     if (role.kind === 'producer') this.#produce(role, startUs, queueOffsetUs);
-    else await this.#consume(role);
+    else if (role.kind === 'worker') await this.#consume(role);
   }
 
   async stop(deadlineMs: number): Promise<void> {
@@ -80,11 +94,13 @@ class Agent {
     const late = sleep(deadlineMs, 'late' as const, { ref: false });
     await Promise.race([this.#producing, late]);
     await this.#consumer?.stop(deadlineMs);
+    await this.#front?.front.stop(deadlineMs);
     const health = this.#watch.stop();
     clearInterval(this.#live);
     this.#report(this.#latencies?.told());
     this.#alarm?.[Symbol.dispose]();
     await this.#producer?.[Symbol.asyncDispose]();
+    await this.#front?.queue[Symbol.asyncDispose]();
     const roundTrips = this.#contender.roundTrips?.();
     const sessions = this.#contender.sessions?.();
     const plans = this.#contender.plans?.();
@@ -98,6 +114,8 @@ class Agent {
       ...(this.#consumer === undefined ? {} : { claims: this.#claims.report() }),
       ...(sessions === undefined ? {} : { sessions }),
       ...(plans === undefined ? {} : { plans }),
+      ...(this.#front === undefined ? {} : { front: this.#front.front.report() }),
+      ...(this.#producer instanceof HttpProducer ? { posts: this.#producer.report() } : {}),
       errors: [...this.#errors],
     });
   }

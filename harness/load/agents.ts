@@ -5,6 +5,8 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { PlanReport, SessionsReport } from '../contender.ts';
 import type { ClaimReport } from '../fairness/claim-habits.ts';
+import type { FrontReport } from '../http/front.ts';
+import type { PostReport } from '../http/http-producer.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
 import { type AgentCounters, newCounters } from '../measure/recorder.ts';
 import type { LatencyBuckets } from '../metrics/buckets.ts';
@@ -20,6 +22,8 @@ export interface AgentReport {
   readonly claims?: ClaimReport;
   readonly sessions?: SessionsReport;
   readonly plans?: PlanReport;
+  readonly front?: FrontReport;
+  readonly posts?: PostReport;
   readonly errors: readonly string[];
 }
 
@@ -38,10 +42,13 @@ function program(): string {
   return existsSync(source) ? source : fileURLToPath(new URL('./agent.js', import.meta.url));
 }
 
+/** A front is no generator: it is part of what is measured. */
+export type AgentRole = Assignment['role']['kind'];
+
 /** One agent process, from fork to exit. */
 export class AgentProcess {
   readonly agent: number;
-  readonly role: 'producer' | 'worker';
+  readonly role: AgentRole;
   readonly #child: ChildProcess;
   readonly #ready = Promise.withResolvers<void>();
   readonly #produced = Promise.withResolvers<void>();
@@ -50,6 +57,8 @@ export class AgentProcess {
   livePickupP99Us: number | undefined;
   /** Counts and latencies of one instant, a second ago at most; only of an agent that was assigned `liveLatencies`. */
   told: { readonly counters: AgentCounters; readonly latencies: LatencyBuckets } | undefined;
+  /** Where a front listens, once it is ready. */
+  port: number | undefined;
   report: AgentReport | undefined;
   /** Set when the agent failed or ended unasked. */
   failure: string | undefined;
@@ -61,7 +70,7 @@ export class AgentProcess {
   #pings = 0;
   readonly #pongs = new Map<number, (atUs: number) => void>();
 
-  constructor(agent: number, role: 'producer' | 'worker', launch: Launch) {
+  constructor(agent: number, role: AgentRole, launch: Launch) {
     this.agent = agent;
     this.role = role;
     this.#child = fork(program(), [], {
@@ -158,8 +167,10 @@ export class AgentProcess {
   }
 
   #hear(message: FromAgent): void {
-    if (message.kind === 'ready') this.#ready.resolve();
-    else if (message.kind === 'pong') this.#pongs.get(message.ping)?.(message.atUs);
+    if (message.kind === 'ready') {
+      this.port = message.port;
+      this.#ready.resolve();
+    } else if (message.kind === 'pong') this.#pongs.get(message.ping)?.(message.atUs);
     else if (message.kind === 'produced') this.#produced.resolve();
     else if (message.kind === 'failed') this.#fail(message.message);
     else if (message.kind === 'stopped') this.report = message;

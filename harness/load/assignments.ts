@@ -11,11 +11,19 @@ import {
 import { randomStream } from '../../stats/random.ts';
 import { type CellPlan, leaseMsOf } from '../cell-plan.ts';
 import { CLAIMERS_PER_AGENT, type Target } from '../contender.ts';
+import { frontConnections } from '../http/scenario.ts';
 import type { Pacing } from './alarm.ts';
 import { arrivals, shareOf } from './arrivals.ts';
 import { arrivalPhases, clientPhases } from './phases.ts';
 import type { Priority } from './priority.ts';
-import type { Assignment, LateCommit, ProducerClients, ProducerRole, ProducerSchedule } from './protocol.ts';
+import type {
+  Assignment,
+  FrontRole,
+  LateCommit,
+  ProducerClients,
+  ProducerRole,
+  ProducerSchedule,
+} from './protocol.ts';
 
 /** The agents' assignments. */
 export interface AgentPlan {
@@ -67,6 +75,12 @@ export function planAgents(
         keys: { first: w, stride: agents, end: preloadedJobs(scenario) },
       },
     });
+  }
+  const { http } = scenario.producers;
+  if (http !== undefined && loads.length > 0) {
+    const agent = assignments.length;
+    const role: FrontRole = { kind: 'front', connections: frontConnections(scenario), ...http };
+    assignments.push({ ...common, agent, ledgerPath: join(scratch, `agent-${agent}.ledger`), role });
   }
   return { assignments, keys: nextKey };
 }

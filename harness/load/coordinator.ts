@@ -135,15 +135,28 @@ export class LoadRun implements AsyncDisposable {
   }
 
   async #prepare(options: LoadOptions): Promise<void> {
-    await Promise.all(
-      this.#agents.map((agent, i) => {
-        const assignment = this.#assigned.assignments[i];
-        if (assignment === undefined) return undefined;
-        return agent.assign(this.#liveLatencies ? { ...assignment, liveLatencies: true } : assignment);
-      }),
-    );
+    // A front first: producers are told where it listens.
+    await this.#assign(this.#agents.filter((a) => a.role === 'front'));
+    await this.#assign(this.#agents.filter((a) => a.role !== 'front'));
     await options.beforeStart();
     await this.#checkClocks();
+  }
+
+  async #assign(agents: readonly AgentProcess[]): Promise<void> {
+    const port = this.#agents.find((a) => a.role === 'front')?.port;
+    await Promise.all(
+      agents.map((agent) => {
+        const assignment = this.#assigned.assignments[agent.agent];
+        if (assignment === undefined) return undefined;
+        const { role } = assignment;
+        const overHttp = port !== undefined && role.kind === 'producer';
+        return agent.assign({
+          ...assignment,
+          ...(this.#liveLatencies ? { liveLatencies: true } : {}),
+          ...(overHttp ? { role: { ...role, frontPort: port } } : {}),
+        });
+      }),
+    );
   }
 
   async #checkClocks(): Promise<void> {
@@ -182,7 +195,10 @@ export class LoadRun implements AsyncDisposable {
     const deadlineMs = STOP_DEADLINE_MS + longestHandlerMs(scenario.job.handler);
     const failedBefore = this.#agents.map((a) => a.failure);
     await this.#checkClocks();
-    await Promise.all(this.#agents.filter((a) => a.alive).map((a) => a.stop(deadlineMs)));
+    const alive = this.#agents.filter((a) => a.alive);
+    await Promise.all(alive.filter((a) => a.role !== 'front').map((a) => a.stop(deadlineMs)));
+    // A front last: it owes producers answers until they are gone.
+    await Promise.all(alive.filter((a) => a.role === 'front').map((a) => a.stop(deadlineMs)));
     const endUs = nowUs();
     const reports = this.#agents.flatMap((a) => (a.report === undefined ? [] : [a.report]));
     const counters = this.#agents.map((a) => a.report?.counters ?? a.live);

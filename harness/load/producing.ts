@@ -2,6 +2,7 @@
 
 import { randomStream } from '../../stats/random.ts';
 import type { Producer } from '../contender.ts';
+import { type EnqueueOutcome, PostError } from '../http/outcome.ts';
 import { type LedgerWriter, RECORD } from '../measure/ledger-writer.ts';
 import type { AgentCounters } from '../measure/recorder.ts';
 import type { Alarm } from './alarm.ts';
@@ -144,18 +145,35 @@ class Sending {
     this.#outstanding += 1;
     const job = workload.job(key, intendedUs + (eligibility?.delayUs ?? 0), own);
     const sentUs = nowUs();
+    let leftUs = Number.NaN;
+    const leaves = (): void => {
+      leftUs = nowUs();
+    };
     try {
       const sent = eligibility === undefined ? job : { ...job, runAtMs: eligibility.runAtMs };
       const holdMs = this.#takeHoldMs(intendedUs);
-      await (holdMs === undefined ? producer.enqueue(sent) : producer.enqueueLate?.(sent, holdMs));
+      await (holdMs === undefined ? producer.enqueue(sent, leaves) : producer.enqueueLate?.(sent, holdMs));
       const doneUs = nowUs();
-      ledger.append(RECORD.enqueueDone, 0, 0, key, doneUs, sentUs, 0);
+      ledger.append(RECORD.enqueueDone, 0, 0, key, doneUs, sentUs, carriedUs(leftUs, doneUs));
       counters.enqueued += 1;
       this.#options.onEnqueued?.(doneUs - sentUs);
     } catch (error) {
-      ledger.append(RECORD.enqueueDone, refused(error) ? 1 : 2, 0, key, nowUs(), sentUs, 0);
-      counters.enqueueFailed += 1;
-      this.#options.onError(error);
+      const outcome = outcomeOf(error);
+      const doneUs = nowUs();
+      ledger.append(
+        RECORD.enqueueDone,
+        DETAIL_OF[outcome],
+        0,
+        key,
+        doneUs,
+        sentUs,
+        carriedUs(leftUs, doneUs),
+      );
+      if (outcome === 'rejected') counters.rejected += 1;
+      else {
+        counters.enqueueFailed += 1;
+        this.#options.onError(error);
+      }
     } finally {
       this.#outstanding -= 1;
       if (this.#outstanding === 0) this.#allAnswered?.();
@@ -169,6 +187,19 @@ class Sending {
     this.#lateCommits.shift();
     return next.forSeconds * 1000;
   }
+}
+
+/** Details of an enqueueDone that is no confirmation. */
+const DETAIL_OF: Readonly<Record<EnqueueOutcome, number>> = { refused: 1, unknown: 2, rejected: 3 };
+
+function outcomeOf(error: unknown): EnqueueOutcome {
+  if (error instanceof PostError) return error.outcome;
+  return refused(error) ? 'refused' : 'unknown';
+}
+
+/** For the ledger: 0 says that it was not told. */
+function carriedUs(leftUs: number, doneUs: number): number {
+  return Number.isNaN(leftUs) ? 0 : Math.max(1, Math.round(doneUs - leftUs));
 }
 
 /**

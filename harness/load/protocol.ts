@@ -3,6 +3,8 @@
 import type { HandlerTime } from '../../scenarios/job.ts';
 import type { ContenderSpec, PlanReport, SessionsReport, Target } from '../contender.ts';
 import type { ClaimReport } from '../fairness/claim-habits.ts';
+import type { FrontReport } from '../http/front.ts';
+import type { PostReport } from '../http/http-producer.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
 import type { AgentCounters } from '../measure/recorder.ts';
 import type { LatencyBuckets } from '../metrics/buckets.ts';
@@ -22,7 +24,7 @@ export interface Assignment {
   readonly payloadBytes: number;
   readonly priorities: readonly number[];
   readonly delaysMs: readonly number[];
-  readonly role: ProducerRole | WorkerRole;
+  readonly role: ProducerRole | WorkerRole | FrontRole;
   /** Whether to tell the latencies of its jobs while the load runs; absent: no. */
   readonly liveLatencies?: boolean;
 }
@@ -37,6 +39,8 @@ export interface ProducerRole {
   readonly firstKey: number;
   /** In the order of time: for each, the next job that is due commits late. Of one producer only. */
   readonly lateCommits: readonly LateCommit[];
+  /** Where the front listens, of a load over HTTP: `connections` are then connections to it. Known when the front is ready. */
+  readonly frontPort?: number;
 }
 
 /** Instants in seconds from the start of the load. */
@@ -74,6 +78,15 @@ export interface WorkerRole {
   readonly keys: { readonly first: number; readonly stride: number; readonly end: number };
 }
 
+/** The HTTP front, which enqueues what producers post. */
+export interface FrontRole {
+  readonly kind: 'front';
+  /** To the database. */
+  readonly connections: number;
+  readonly backlogLimit: number;
+  readonly retryAfterSeconds: number;
+}
+
 export type ToAgent =
   | Assignment
   /**
@@ -102,7 +115,8 @@ export interface LiveReport {
 }
 
 export type FromAgent =
-  | { readonly kind: 'ready' }
+  /** `port`: of a front. */
+  | { readonly kind: 'ready'; readonly port?: number }
   /** `atUs` is the agent's clock when it heard the ping. */
   | { readonly kind: 'pong'; readonly ping: number; readonly atUs: number }
   | LiveReport
@@ -117,6 +131,10 @@ export type FromAgent =
       readonly claims?: ClaimReport;
       readonly sessions?: SessionsReport;
       readonly plans?: PlanReport;
+      /** Of a front. */
+      readonly front?: FrontReport;
+      /** Of a producer over HTTP. */
+      readonly posts?: PostReport;
       readonly errors: readonly string[];
     }
   | { readonly kind: 'failed'; readonly message: string };

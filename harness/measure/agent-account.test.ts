@@ -34,8 +34,8 @@ test('every count of the recorder is found again in the file, foreign keys and s
     writer.append(RECORD.enqueueSent, 0, 0, key, 0, 500 + key, 0);
     counters.sent += 1;
     if (key === 4) continue;
-    writer.append(RECORD.enqueueDone, key % 3, 0, key, 500.5 + key, 0, 0);
-    counters[key % 3 === 0 ? 'enqueued' : 'enqueueFailed'] += 1;
+    writer.append(RECORD.enqueueDone, key, 0, key, 500.5 + key, 0, 0);
+    counters[key === 0 ? 'enqueued' : key === 3 ? 'rejected' : 'enqueueFailed'] += 1;
   }
   events.claimed(1, 900, [0, 1, 2, 4_000_000_000], [1, 1, 1, 1]);
   events.claimed(2, 901, [3], [1]);

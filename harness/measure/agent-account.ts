@@ -8,6 +8,7 @@ export const COUNTED = [
   'sent',
   'enqueued',
   'enqueueFailed',
+  'rejected',
   'claims',
   'claimedJobs',
   'overClaimed',
@@ -23,6 +24,9 @@ export interface AgentAccount {
   /** The largest step by which a reading of the agent's clock was behind the one before it, µs; 0 for a clock that never went back. */
   readonly clockBackUs: number;
 }
+
+/** By the detail of an enqueueDone. */
+const COUNT_OF_ANSWER = ['enqueued', 'enqueueFailed', 'enqueueFailed', 'rejected'] as const;
 
 const FINAL: ReadonlySet<number> = new Set([
   SETTLE_KINDS.indexOf('ack'),
@@ -52,7 +56,7 @@ export class AccountKeeper {
     const counts = this.#counts;
     this.#watchClock(kind, buffer, at);
     if (kind === RECORD.enqueueSent) counts.sent += 1;
-    else if (kind === RECORD.enqueueDone) counts[detail === 0 ? 'enqueued' : 'enqueueFailed'] += 1;
+    else if (kind === RECORD.enqueueDone) counts[COUNT_OF_ANSWER[detail] ?? 'enqueueFailed'] += 1;
     else if (kind === RECORD.claimed) this.#claimed(buffer, at);
     else if (kind === RECORD.overClaimed) counts.overClaimed += number;
     else if (kind === RECORD.settling) this.#settle(number).final += FINAL.has(detail) ? 1 : 0;

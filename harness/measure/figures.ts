@@ -129,6 +129,11 @@ function openLoopJob(
   const intendedUs = ledger.intendedUs[key] ?? Number.NaN;
   if (!inside(intendedUs)) return;
   counts.measured += 1;
+  // Told to come again: it was neither let in nor left waiting, and its answer is told apart.
+  if (ledger.enqueueState[key] === ENQUEUE.rejected) {
+    lagOf(input, key, intendedUs, samples, counts);
+    return;
+  }
   if (input.failed.has(key)) counts.failed += 1;
   const sent = sending(input, key, intendedUs, samples, counts);
   const done = finished(input, key);
@@ -174,22 +179,32 @@ function sending(
 ): boolean {
   const { ledger } = input;
   const sentUs = ledger.sentUs[key] ?? Number.NaN;
-  const scheduled = input.closedLoop !== true;
   if (Number.isNaN(sentUs)) {
     counts.unsent += 1;
-    if (scheduled && intendedUs <= input.endUs) samples.recordAge('generatorLag', intendedUs);
+    if (input.closedLoop !== true && intendedUs <= input.endUs) samples.recordAge('generatorLag', intendedUs);
     return false;
   }
-  if (scheduled) {
-    if (sentUs - intendedUs > LATE_US) counts.late += 1;
-    samples.record('generatorLag', sentUs - intendedUs, sentUs);
-  }
+  lagOf(input, key, intendedUs, samples, counts);
   const enqueuedUs = ledger.enqueuedUs[key] ?? Number.NaN;
   if (ledger.enqueueState[key] === ENQUEUE.confirmed)
     samples.record('enqueue', enqueuedUs - sentUs, enqueuedUs);
   // Refused, of unknown outcome, or not answered: never confirmed.
   else samples.recordAge('enqueue', sentUs);
   return true;
+}
+
+/** Of a job that was sent. Clients of a closed loop have no schedule to be late on. */
+function lagOf(
+  { ledger, closedLoop }: FigureInput,
+  key: number,
+  intendedUs: number,
+  samples: Samples,
+  counts: Counts,
+): void {
+  if (closedLoop === true) return;
+  const sentUs = ledger.sentUs[key] ?? Number.NaN;
+  if (sentUs - intendedUs > LATE_US) counts.late += 1;
+  samples.record('generatorLag', sentUs - intendedUs, sentUs);
 }
 
 function service(

@@ -8,7 +8,8 @@ export const RECORD_BYTES = 28;
 /**
  * Kinds of record. Fields, little-endian: u8 kind, u8 detail, u16 claimer, u32 key, f64 a, f64 b, u32 c.
  * - enqueueSent: a intended, b about to be sent, c delay of the job from the intended instant on, µs
- * - enqueueDone: a done, b really sent; detail 0 confirmed, 1 refused, 2 outcome unknown
+ * - enqueueDone: a done, b really sent, c µs from when it left the producer, 0 where that is not told; detail 0 confirmed,
+ *   1 refused, 2 outcome unknown, 3 rejected: turned away by backpressure
  * - claimed: a requested, b answered, c attempt
  * - settling: a sent, c number of the settle; detail is the index of its kind in SETTLE_KINDS
  * - stale: c number of the settle

@@ -4,7 +4,9 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { AccountKeeper, type AgentAccount } from './agent-account.ts';
 import { RECORD, RECORD_BYTES } from './ledger-writer.ts';
 
-export const ENQUEUE = { notSent: 0, sent: 1, confirmed: 2, refused: 3 } as const;
+export const ENQUEUE = { notSent: 0, sent: 1, confirmed: 2, refused: 3, rejected: 4 } as const;
+/** By the detail of an enqueueDone. */
+const ENQUEUE_OF_ANSWER = [ENQUEUE.confirmed, ENQUEUE.refused, ENQUEUE.sent, ENQUEUE.rejected] as const;
 export const SETTLE = { none: 0, unknown: 1, effective: 2, stale: 3 } as const;
 
 /** One hand-out of a job. Instants in µs of the machine's clock. */
@@ -70,6 +72,8 @@ export class Ledger {
   readonly accounts: AgentAccount[] = [];
   /** From intended to eligible, µs; there when any job was delayed. */
   #delayUs: Float64Array | undefined;
+  /** From leaving the producer to the answer, µs; there when any producer told. */
+  #carriedUs: Float64Array | undefined;
 
   /** Keys 0 … `preloaded` − 1 lie in the queue from the start, intended for the start of the load. */
   constructor(size: number, preloaded: number, startUs: number) {
@@ -120,6 +124,17 @@ export class Ledger {
   delay(key: number, delayUs: number): void {
     this.#delayUs ??= new Float64Array(this.size);
     this.#delayUs[key] = delayUs;
+  }
+
+  /** Its enqueue took so long from leaving the producer to the answer. */
+  carry(key: number, carriedUs: number): void {
+    this.#carriedUs ??= new Float64Array(this.size).fill(Number.NaN);
+    this.#carriedUs[key] = carriedUs;
+  }
+
+  /** From leaving the producer to the answer, µs; NaN where it was not told. */
+  carriedUs(key: number): number {
+    return this.#carriedUs?.[key] ?? Number.NaN;
   }
 
   /** Whether the job was to wait for an instant of its own. */
@@ -267,7 +282,9 @@ class FileReader {
       // Jobs that are due together are announced together, and sent one after another.
       const sentUs = buffer.readDoubleLE(at + 16);
       if (sentUs > 0) ledger.sentUs[key] = sentUs;
-      ledger.enqueueState[key] = [ENQUEUE.confirmed, ENQUEUE.refused, ENQUEUE.sent][detail] ?? ENQUEUE.sent;
+      const carriedUs = buffer.readUInt32LE(at + 24);
+      if (carriedUs > 0) ledger.carry(key, carriedUs);
+      ledger.enqueueState[key] = ENQUEUE_OF_ANSWER[detail] ?? ENQUEUE.sent;
     } else if (kind === RECORD.claimed) {
       const requestedUs = buffer.readDoubleLE(at + 8);
       const answeredUs = buffer.readDoubleLE(at + 16);

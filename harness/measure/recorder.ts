@@ -11,6 +11,8 @@ export interface AgentCounters {
   poolWaits: number;
   enqueued: number;
   enqueueFailed: number;
+  /** Turned away by backpressure. */
+  rejected: number;
   claims: number;
   emptyClaims: number;
   /** Jobs handed out beyond what their claims asked for. */
@@ -29,6 +31,7 @@ export function newCounters(): AgentCounters {
     poolWaits: 0,
     enqueued: 0,
     enqueueFailed: 0,
+    rejected: 0,
     claims: 0,
     emptyClaims: 0,
     overClaimed: 0,

@@ -41,7 +41,8 @@ export class PlanWatch {
     if (this.#connection === undefined || this.#access === undefined) return { plans: [], missing: [] };
     const { sampling, missing } = this.#access;
     const agents = load.agents.map(({ role, report }) => ({
-      role,
+      // A front enqueues for producers that have no session of their own.
+      role: role === 'worker' ? role : ('producer' as const),
       report: report?.plans,
       own: report?.sessions?.own,
     }));

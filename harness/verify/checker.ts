@@ -131,11 +131,12 @@ function endOf(input: CheckInput, key: number, held: number, audit: Audit, ends:
   if (enqueue === ENQUEUE.confirmed) ends.enqueued += 1;
   else if (turnedUp) {
     // Refused means rolled back: then there is nothing that could turn up.
-    if (enqueue === ENQUEUE.refused) audit.unexpected += 1;
+    if (enqueue === ENQUEUE.refused || enqueue === ENQUEUE.rejected) audit.unexpected += 1;
     else audit.recovered += 1;
     ends.enqueued += 1;
   } else {
     ends.failed += 1;
+    if (enqueue === ENQUEUE.rejected) ends.rejected = (ends.rejected ?? 0) + 1;
     ends.failedKeys.add(key);
     return;
   }

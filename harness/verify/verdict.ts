@@ -74,7 +74,7 @@ function fenceProblems(fence: FenceReport | undefined): string[] {
 
 function generatorProblems(input: VerdictInput): string[] {
   const stallLimit = input.openLoop ? LIMITS.stalledShare : LIMITS.drainStalledShare;
-  const found = input.load.agents.flatMap((agent) => stallProblem(agent, stallLimit));
+  const found = generators(input.load).flatMap((agent) => stallProblem(agent, stallLimit));
   if (!input.openLoop) return found;
   // Of measured jobs: without figures there are none, and the cell is void.
   const { failedShare: failed = 0, unsentShare: unsent = 0, lateShare: late = 0 } = input.figures ?? {};
@@ -105,6 +105,11 @@ function generatorProblems(input: VerdictInput): string[] {
   return found;
 }
 
+/** An HTTP front is part of what is measured: that it was busy or stood still is no fault of the load. */
+function generators({ agents }: Load): Load['agents'] {
+  return agents.filter((agent) => agent.role !== 'front');
+}
+
 /** A worker that stood still is charged to the queue otherwise, in a drain as in an open loop. */
 function stallProblem(agent: Load['agents'][number], limit: number): string[] {
   const health = agent.report?.health;
@@ -118,7 +123,7 @@ function stallProblem(agent: Load['agents'][number], limit: number): string[] {
 function stallsAfterwards({ load, openLoop, scenario }: VerdictInput): string[] {
   if (!openLoop) return [];
   const limitUs = totalSeconds(scenario) * 1e6 * LIMITS.stalledShare;
-  return load.agents.flatMap((agent) => {
+  return generators(load).flatMap((agent) => {
     const { stalledAfterUs = 0 } = agent.report?.health ?? {};
     if (agent.broken || stalledAfterUs <= limitUs) return [];
     return [
@@ -147,7 +152,7 @@ function windowProblems(input: VerdictInput): string[] {
 }
 
 function generatorOf(input: VerdictInput): Cell['generator'] {
-  const healths = input.load.agents.flatMap((a) =>
+  const healths = generators(input.load).flatMap((a) =>
     a.report === undefined || a.broken ? [] : [a.report.health],
   );
   const worst = (of: (h: (typeof healths)[number]) => number): number => Math.max(...healths.map(of));
@@ -229,7 +234,8 @@ function notesOf(input: VerdictInput, generatorBound: boolean): string[] {
       `${assumedSettled} jobs count as settled: their settle was sent, its answer was never heard, and they are gone from the database; their response ends with the sending`,
     );
   if (jobs.skipped > 0) notes.push(`${jobs.skipped} jobs of the schedule were never sent`);
-  if (jobs.failed > 0) notes.push(`${jobs.failed} enqueues failed`);
+  const failed = jobs.failed - (jobs.rejected ?? 0);
+  if (failed > 0) notes.push(`${failed} enqueues failed`);
   if (input.openLoop && jobs.inFlight > 0)
     notes.push(`${jobs.inFlight} jobs were still waiting at the end: the queue did not keep up`);
   return notes;

@@ -15,6 +15,7 @@ import { comparedPairs, comparisonTable } from '../tables/comparison.ts';
 import { costTable } from '../tables/cost.ts';
 import { declaredTable } from '../tables/fairness.ts';
 import { glanceTables } from '../tables/glance.ts';
+import { httpTable } from '../tables/http.ts';
 import { MICRO_NOTE, microDetails, microTables } from '../tables/micro.ts';
 import { serverTables } from '../tables/server.ts';
 import { serverTable } from '../tables/server-settings.ts';
@@ -83,6 +84,7 @@ function renderPanel(panel: Panel, report: Report): string[] {
     charts
       .map(({ chart }) => `![${escapeMarkdown(chart.title)}](${BUNDLE.charts}/${chart.id}.svg)`)
       .join('\n'),
+    ...[httpTable(panel)].flatMap((table) => (table === undefined ? [] : [markdownTable(table)])),
     ...(measured ? [markdownTable(costTable(panel))] : []),
     ...[bystanderTable(panel, report.bundle.bystanderHistograms)].flatMap((table) =>
       table === undefined ? [] : [markdownTable(table)],

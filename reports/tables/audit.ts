@@ -31,7 +31,7 @@ export function accountingTable(panel: Panel): Table {
     ],
     rows: panel.rows.map((row) => {
       const sum = (key: keyof Cell['jobs']): number =>
-        cellsOf(row).reduce((total, cell) => total + cell.jobs[key], 0);
+        cellsOf(row).reduce((total, cell) => total + (cell.jobs[key] ?? 0), 0);
       const difference = sum('offered') - JOBS.reduce((total, [key]) => total + sum(key), 0);
       const balance: TableCell =
         difference === 0

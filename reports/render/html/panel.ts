@@ -10,6 +10,7 @@ import { chanceNote } from '../../tables/chance.ts';
 import { type ComparedPair, comparedPairs, comparisonTable, pairVerdict } from '../../tables/comparison.ts';
 import { costTable } from '../../tables/cost.ts';
 import { declaredTable } from '../../tables/fairness.ts';
+import { httpTable } from '../../tables/http.ts';
 import { fairnessTable } from '../../tables/settings.ts';
 import { verdictTable } from '../../tables/verdict.ts';
 import { versionsTable } from '../../tables/versions.ts';
@@ -28,6 +29,7 @@ export function renderPanel(panel: Panel, report: Report, live: (id: string) => 
   const strips = ofKind('timeline');
   const measured = panel.rows.some((row) => row.state === 'measured');
   const declared = declaredTable(panel);
+  const http = httpTable(panel);
   return html`<section class="card" id="${panel.id}" aria-labelledby="${panel.id}-title">
 <p class="eyebrow">Scenario${panel.oneOfSeveral ? html` · contract class ${panel.contractClass}` : ''}</p>
 <h2 id="${panel.id}-title">${panel.scenario}</h2>
@@ -39,6 +41,7 @@ ${versions(panel, report)}
 ${comparisons(panel, report)}
 ${measured ? legend(panel) : html`<p class="meta">No charts: no contender has a valid repeat.</p>`}
 ${measured ? html`<h3>Throughput and latency</h3><div class="charts">${figures(ofKind('throughput', 'latency'))}</div>` : ''}
+${http === undefined ? '' : html`<h3>HTTP</h3>${renderTable(http)}`}
 ${measured ? html`<h3>Cost per job</h3>${figures(ofKind('cost'))}${renderTable(costTable(panel))}` : ''}
 ${neighbour(panel, report)}
 ${strips.length > 0 ? timeline(panel, strips, figures(strips)) : ''}
