@@ -5,19 +5,12 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { BundleWriter } from '../../harness/bundle.ts';
-import { type ContenderSpec, DRIVER_NAMES } from '../../harness/contender.ts';
-import { definitionOf, parseContender, withDriver } from '../../harness/contenders/index.ts';
-import { UsageError } from '../../harness/errors.ts';
+import { DRIVER_NAMES } from '../../harness/contender.ts';
 import { parsePinWish } from '../../harness/pinning.ts';
 import type { Cell, RunResult } from '../../harness/result.ts';
 import { run } from '../../harness/run.ts';
-import { planCells, sharesOf } from '../../harness/run-plan.ts';
 import type { LostServer } from '../../harness/run-servers.ts';
 import { POSTGRES_MAJORS } from '../../harness/server/binary-pins.ts';
-import { requirePgBouncer } from '../../harness/topology/pooler.ts';
-import { BUILT_IN_SCENARIOS } from '../../scenarios/index.ts';
-import { preloadedJobs, type Scenario } from '../../scenarios/scenario.ts';
-import { withDuration, withRate, withRateShare } from '../adjust-scenario.ts';
 import { withoutPasswords } from '../command-line.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
@@ -32,10 +25,10 @@ import {
   wholeNumber,
 } from '../options.ts';
 import { openPlace } from '../place.ts';
+import { DEFAULT_CONTENDER, planOf } from '../plan-run.ts';
 import { progressView } from '../progress.ts';
-import { findSuite, loadScenario, SCALES, type Scale } from '../scenarios.ts';
+import { SCALES } from '../scenarios.ts';
 import { serverWishes, serverWishesOf, serverWishesSchema } from '../server-wishes.ts';
-import { suggestion } from '../suggest.ts';
 
 const optionsSchema = serverWishesSchema.extend({
   suite: z.string().optional(),
@@ -76,7 +69,11 @@ export function runCommand(done: (code: number) => void): Command {
     .description('measure scenarios × contenders; write a bundle, print the table, render the report')
     .option('--suite <name>', 'a named choice of scenarios, contenders and repeats', filled)
     .option('--scenario <name|file>', 'a scenario (repeatable)', repeatable)
-    .option('--contender <name|name?axis=value|file>', 'a contender (repeatable)', repeatable)
+    .option(
+      '--contender <name|name?axis=value|file>',
+      `a contender (repeatable; default: the suite's, else ${DEFAULT_CONTENDER})`,
+      repeatable,
+    )
     .option('--repeats <n>', 'independent cells of each pair (default 3)', wholeNumber(1, 1_000))
     .option('--duration <seconds>', 'length of the load of each cell', numberBetween(0.5, 86_400))
     .addOption(
@@ -202,130 +199,6 @@ function lossLine({ label, description, finishedCells, reason }: LostServer): st
       : `its later cells are invalid, all others are kept: run it again with --pg ${label}`;
   const done = finishedCells === 1 ? '1 cell' : `${finishedCells} cells`;
   return `lost ${description} after ${done} of the run (${reason}); ${rest}`;
-}
-
-async function planOf(options: Options) {
-  const suite = options.suite === undefined ? undefined : findSuite(options.suite);
-  const scenarioNames = options.scenario ?? suite?.scenarios;
-  const contenderNames = options.contender ?? suite?.contenders;
-  if (scenarioNames === undefined)
-    throw new UsageError('nothing to run: give --scenario or --suite (see claimbench list)');
-  if (contenderNames === undefined)
-    throw new UsageError('nothing to measure: give --contender (see claimbench list)');
-  const { scale } = options;
-  const named = await Promise.all(
-    scenarioNames.map(async (name) => adjusted(await loadScenario(name, scale), options)),
-  );
-  const scenarios = seeded(await withBases(named, scale), options.seed);
-  const asked = contenderNames.map((text) => parseContender(text, suggestion));
-  if (options.rate !== undefined && scenarios.every((s) => s.phases.every((p) => p.arrival === undefined))) {
-    throw new UsageError(
-      '--rate: none of these scenarios has arrivals; a drain takes what there is, so leave it out',
-    );
-  }
-  refuseUnknownShare(options.rate, scenarios);
-  refuseNullWithoutBacklog(asked, scenarios);
-  refuseTwice(
-    scenarios.map((s) => s.name),
-    'scenario',
-  );
-  for (const { name, topology } of scenarios) if (topology?.pooler !== undefined) requirePgBouncer(name);
-  await tryOut(asked);
-  const { driver } = options;
-  const contenders = numbered(
-    driver === undefined ? asked : await Promise.all(asked.map((spec) => withDriver(spec, driver))),
-  );
-  const { pg } = options;
-  const plan = {
-    scenarios,
-    contenders,
-    ...(pg === undefined || pg.length < 2 ? {} : { servers: pg }),
-    ...(scale === 'full' ? {} : { scale }),
-    repeats: options.repeats ?? suite?.repeats ?? 3,
-    seed: options.seed ?? Math.floor(Math.random() * 2 ** 32),
-  };
-  // Refuses rates that cannot be resolved, before a server is started for them.
-  planCells(plan);
-  return plan;
-}
-
-/** With those that rates are shares of, where they come with claimbench and were not named. */
-async function withBases(scenarios: readonly Scenario[], scale: Scale): Promise<readonly Scenario[]> {
-  const names = new Set(scenarios.map(({ name }) => name));
-  const added = new Set(
-    scenarios
-      .flatMap(sharesOf)
-      .filter((name) => !names.has(name) && BUILT_IN_SCENARIOS.some((one) => one.name === name)),
-  );
-  if (added.size === 0) return scenarios;
-  const [plural, them] = added.size === 1 ? ['', 'it'] : ['s', 'them'];
-  process.stderr.write(
-    `claimbench: adds the scenario${plural} ${[...added].join(', ')}: rates are shares of ${them}\n`,
-  );
-  const bases = await Promise.all([...added].map((name) => loadScenario(name, scale)));
-  return [...bases, ...scenarios];
-}
-
-/** A seed of the command line goes over those of scenarios. */
-function seeded(scenarios: readonly Scenario[], seed: number | undefined): readonly Scenario[] {
-  return seed === undefined ? scenarios : scenarios.map(({ seed: _seed, ...scenario }) => scenario);
-}
-
-const SHARE = /^(\d*\.?\d+) +of +([a-z][a-z0-9-]*)$/;
-
-/** A share of a scenario that is none: adding it to the run would be no mend. */
-function refuseUnknownShare(rate: string | undefined, scenarios: readonly Scenario[]): void {
-  const of = SHARE.exec(rate ?? '')?.[2];
-  const known = new Set([...scenarios, ...BUILT_IN_SCENARIOS].map((scenario) => scenario.name));
-  if (of !== undefined && !known.has(of))
-    throw new UsageError(`--rate ${rate}: there is no scenario ${of}${suggestion(of, [...known])}`);
-}
-
-/** It hands out preloaded jobs only: in an open loop it would settle none. */
-function refuseNullWithoutBacklog(
-  contenders: readonly ContenderSpec[],
-  scenarios: readonly Scenario[],
-): void {
-  const without = scenarios.find((scenario) => preloadedJobs(scenario) === 0);
-  const isNull = contenders.some(({ source }) => source.kind === 'built-in' && source.name === 'null');
-  if (isNull && without !== undefined)
-    throw new UsageError(
-      `null hands out preloaded jobs only, and ${without.name} preloads none: leave one of them out, or take --scenario drain`,
-    );
-}
-
-function adjusted(scenario: Scenario, options: Options): Scenario {
-  let result = scenario;
-  const openLoop = scenario.phases.some((phase) => phase.arrival !== undefined);
-  if (options.rate !== undefined && openLoop) {
-    const share = SHARE.exec(options.rate);
-    const rate = Number(options.rate);
-    if (share !== null) result = withRateShare(result, Number(share[1]), share[2] ?? '');
-    else if (rate > 0 && rate <= 1_000_000) result = withRate(result, rate);
-    else
-      throw new UsageError(`--rate ${options.rate}: give jobs per second, or a share such as '0.7 of drain'`);
-  }
-  return options.duration === undefined ? result : withDuration(result, options.duration);
-}
-
-/** Loads users' files before anything starts: a broken one must not surface after the first cells. */
-async function tryOut(contenders: readonly ContenderSpec[]): Promise<void> {
-  for (const contender of contenders) await definitionOf(contender);
-}
-
-/** One contender given twice is an A/A test: two names, so that each has figures of its own. */
-function numbered(contenders: readonly ContenderSpec[]): ContenderSpec[] {
-  const seen = new Map<string, number>();
-  return contenders.map((contender) => {
-    const times = (seen.get(contender.name) ?? 0) + 1;
-    seen.set(contender.name, times);
-    return times === 1 ? contender : { ...contender, name: `${contender.name}#${times}` };
-  });
-}
-
-function refuseTwice(names: readonly string[], what: string): void {
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new UsageError(`${what} ${twice} is given twice`);
 }
 
 /** By the time of day; with a number behind it when another run began in the same second. */
