@@ -41,7 +41,10 @@ export async function renderBundle(dir: string): Promise<RenderedFiles> {
   for (const { chart, picture } of report.charts) {
     const panel = report.panels.find((one) => one.id === chart.panel);
     const file = path.join(dir, BUNDLE.charts, `${chart.id}.svg`);
-    await writeFile(file, standaloneSvg(chart, picture, panel === undefined ? '' : panelName(panel)));
+    await writeFile(
+      file,
+      standaloneSvg(chart, picture, panel === undefined ? 'Micro-benchmarks' : panelName(panel)),
+    );
     files.charts.push(file);
   }
   await writeFile(files.markdown, renderMarkdown(report));
