@@ -172,6 +172,18 @@ test('a queue that stops for a second shows a second’s worth of late responses
   assert.ok(Math.abs((found.latencyUs.response?.mean ?? 0) - (3 + 505 / 5) * MS) < 10);
 });
 
+test('a job that backpressure turned away was answered: it has a lag, and no age in any other figure', () => {
+  const book = new Book(2).whole(0, 100).sent(1, 200, 20).enqueued(1, 230, ENQUEUE.rejected);
+  const found = book.figures({ measuredMs: [0, 1000], endMs: 9000, failed: new Set([1]) });
+  assert.equal(found.latencyUs.generatorLag?.count, 2);
+  assert.equal(found.lateShare, 0.5);
+  for (const metric of ['enqueue', 'pickup', 'service', 'response'] as const)
+    assert.equal(found.latencyUs[metric]?.count, 1, metric);
+  assert.equal(found.failedShare, 0);
+  assert.deepEqual(found.notes, []);
+  assert.equal(found.throughput.offeredPerSec, 2);
+});
+
 test('an enqueue that was refused, or whose outcome is unknown, gives its age', () => {
   const book = new Book(2);
   book.sent(0, 100).enqueued(0, 150, ENQUEUE.refused);

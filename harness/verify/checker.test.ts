@@ -187,6 +187,14 @@ test('an enqueue that the server refused was rolled back: a job of it that turns
   await expect(refused().done(0), { ...said, jobs: { settled: 1 } }, {}, 'handed out');
 });
 
+test('a job that backpressure turned away is failed and told apart; one that turns up all the same is unexpected', async () => {
+  const rejected = (): Book => new Book(1, 0).enqueue(0, ENQUEUE.rejected);
+  const said = { audit: { unexpected: 1 }, violations: [/without having been offered/] };
+  await expect(rejected(), { jobs: { failed: 1, rejected: 1, enqueued: 0 } }, {}, 'stays away');
+  await expect(rejected().has(0, 'ready'), { ...said, jobs: { inFlight: 1 } }, {}, 'stored');
+  await expect(rejected().done(0), { ...said, jobs: { settled: 1 } }, {}, 'handed out');
+});
+
 test('unexpected: stored or handed out without having been offered', async () => {
   const said = { audit: { unexpected: 1 }, violations: [/without having been offered/] };
   const one = { ...said, jobs: { settled: 1 } };
