@@ -2,8 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { errorCode } from '../errors.ts';
-import { connect, withConnection } from '../server/connect.ts';
+import { errorCode, oneLine, RuntimeFailure } from '../errors.ts';
+import { connect, describe, withConnection } from '../server/connect.ts';
 import type { CellDatabase, ConnectionSettings } from '../server/server.ts';
 import { BYSTANDER_MARK, BYSTANDER_NAME } from './bystander-protocol.ts';
 
@@ -32,14 +32,16 @@ export async function createBystanderTables(
   await withConnection(connection, ADMIN, async (client) => {
     await clear(client, connection);
     try {
-      await client.query(`CREATE SCHEMA ${SCHEMA}`);
+      // In one transaction: an unmarked schema of ours would be refused by every later run.
+      await client.query(
+        `BEGIN; CREATE SCHEMA ${SCHEMA}; COMMENT ON SCHEMA ${SCHEMA} IS ${pg.escapeLiteral(MARK)}; COMMIT`,
+      );
     } catch (error) {
       if (errorCode(error) !== '42501') throw error;
       throw new Error(
         `role "${connection.user}" may not create the bystander's schema in database "${connection.database}": GRANT CREATE ON DATABASE to it, or leave neighbours.bystander out`,
       );
     }
-    await client.query(`COMMENT ON SCHEMA ${SCHEMA} IS ${pg.escapeLiteral(MARK)}`);
     await client.query(`CREATE TABLE ${SCHEMA}.accounts (id int NOT NULL, balance bigint NOT NULL, filler char(84) NOT NULL);
       CREATE TABLE ${SCHEMA}.tellers (id int PRIMARY KEY, balance bigint NOT NULL) WITH (fillfactor = 50);
       CREATE TABLE ${SCHEMA}.history (transaction bigint NOT NULL, account int NOT NULL, teller int NOT NULL,
@@ -55,26 +57,59 @@ export async function createBystanderTables(
   });
 }
 
-/** Drops what `createBystanderTables` made; nothing else in the schema, which then stays, and neither of which is an error. */
+/**
+ * Drops what `createBystanderTables` made.
+ * @throws RuntimeFailure when it cannot be dropped, as while somebody else uses it.
+ */
 export async function dropBystanderTables(connection: ConnectionSettings): Promise<void> {
-  await withConnection(connection, ADMIN, (client) => clear(client, connection));
+  await withConnection(connection, ADMIN, async (client) => {
+    try {
+      if ((await ownerOf(client)) === 'ours') await drop(client);
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError)) throw error;
+      throw new RuntimeFailure(
+        `schema "${BYSTANDER_SCHEMA}" of ${describe(connection)} could not be dropped (${oneLine(error)}): end what still uses it; the next run drops it`,
+      );
+    }
+  });
+}
+
+/** The same of what a run that was killed has left; where that cannot be dropped it is the next bystander's trouble. */
+export async function sweepBystanderTables(client: pg.Client): Promise<void> {
+  try {
+    if ((await ownerOf(client)) === 'ours') await drop(client);
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError)) throw error;
+    await client.query('ROLLBACK');
+  }
 }
 
 async function clear(client: pg.Client, { database }: ConnectionSettings): Promise<void> {
+  const owner = await ownerOf(client);
+  if (owner === 'ours') await drop(client);
+  if (owner === 'another')
+    throw new Error(
+      `database "${database}" already has a schema "${BYSTANDER_SCHEMA}" that claimbench did not make: rename it, or name another database`,
+    );
+}
+
+async function ownerOf(client: pg.Client): Promise<'nobody' | 'ours' | 'another'> {
   const { rows } = await client.query<{ ours: boolean }>(
     `SELECT coalesce(obj_description(oid, 'pg_namespace') = $2, false) AND pg_get_userbyid(nspowner) = current_user AS ours
        FROM pg_namespace WHERE nspname = $1`,
     [BYSTANDER_SCHEMA, MARK],
   );
-  if (rows[0] === undefined) return;
-  if (!rows[0].ours)
-    throw new Error(
-      `database "${database}" already has a schema "${BYSTANDER_SCHEMA}" that claimbench did not make: rename it, or name another database`,
-    );
-  await client.query("SET lock_timeout = '10s'");
-  // RESTRICT: what somebody else has put there, or hung on it, is not ours to take along.
-  await client.query(`DROP TABLE IF EXISTS ${TABLES.map((table) => `${SCHEMA}.${table}`).join(', ')}`);
-  await client.query(`DROP SCHEMA ${SCHEMA}`);
+  const [found] = rows;
+  if (found === undefined) return 'nobody';
+  return found.ours ? 'ours' : 'another';
+}
+
+async function drop(client: pg.Client): Promise<void> {
+  // In one transaction. RESTRICT, which is the default: what is not ours is not taken along.
+  const tables = TABLES.map((table) => `${SCHEMA}.${table}`).join(', ');
+  await client.query(
+    `BEGIN; SET LOCAL lock_timeout = '10s'; DROP TABLE IF EXISTS ${tables}; DROP SCHEMA ${SCHEMA}; COMMIT`,
+  );
 }
 
 /** What is in the tables. */

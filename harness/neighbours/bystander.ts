@@ -59,7 +59,7 @@ export class Bystander implements AsyncDisposable {
   readonly #settings: Pick<BystanderFigures, 'ratePerSec' | 'connections' | 'rows'>;
   readonly #process: BystanderProcess;
   readonly #recordsPath: string;
-  #prepared = false;
+  #class: ContractClass | undefined;
   #startUs = 0;
   #loadEndUs = Number.POSITIVE_INFINITY;
 
@@ -86,7 +86,7 @@ export class Bystander implements AsyncDisposable {
         `${plan.contender.name} has no database, and ${plan.scenario.name} has a bystander in it: leave the one or the other out`,
         contractClass,
       );
-    this.#prepared = true;
+    this.#class = contractClass;
     try {
       await createBystanderTables(database, this.#settings.rows);
     } catch (error) {
@@ -94,11 +94,11 @@ export class Bystander implements AsyncDisposable {
     }
   }
 
-  /** Opens its sessions. */
+  /** Opens its sessions. @throws CannotMeasure when they cannot be had. */
   async ready(): Promise<void> {
     const { database, plan, pacing, priority } = this.#options;
-    if (database === undefined) throw new Error('a bystander was not prepared');
-    await this.#process.assign({
+    if (database === undefined || this.#class === undefined) throw new Error('a bystander was not prepared');
+    const assigned = this.#process.assign({
       kind: 'assign',
       connection: database.connection,
       schema: BYSTANDER_SCHEMA,
@@ -110,6 +110,11 @@ export class Bystander implements AsyncDisposable {
       pacing: pacing ?? 'thread',
       priority: priority ?? 'normal',
     });
+    try {
+      await assigned;
+    } catch (error) {
+      throw new CannotMeasure(oneLine(error), this.#class);
+    }
   }
 
   /** At the agents' own start. */
@@ -183,8 +188,8 @@ export class Bystander implements AsyncDisposable {
     await this.#process[Symbol.asyncDispose]();
     const { database } = this.#options;
     // In a database of the cell's own they go with it.
-    if (database === undefined || database.exclusive || !this.#prepared) return;
-    this.#prepared = false;
+    if (database === undefined || database.exclusive || this.#class === undefined) return;
+    this.#class = undefined;
     await dropBystanderTables(database.connection);
   }
 }

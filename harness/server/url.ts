@@ -4,6 +4,7 @@ import assert from 'node:assert';
 import type pg from 'pg';
 
 import { oneLine, UsageError } from '../errors.ts';
+import { sweepBystanderTables } from '../neighbours/bystander-tables.ts';
 import { createCellDatabase, DATABASE_PREFIX, installStatementStatistics } from './cell-database.ts';
 import { clearSchema, createCellSchema } from './cell-schema.ts';
 import { connect, describe, IS_A_POOLER, TlsNotOffered } from './connect.ts';
@@ -131,6 +132,7 @@ async function schemaPerCell(keeper: pg.Client, settings: ConnectionSettings): P
     );
   }
   await clearSchema(keeper, where);
+  await sweepBystanderTables(keeper);
   return () => createCellSchema(settings);
 }
 
