@@ -1,6 +1,7 @@
 // What must a server allow for the scenarios of a run, and does it?
 
-import { type Scenario, SERVER_NEEDS } from '../scenarios/scenario.ts';
+import { SERVER_NEEDS } from '../scenarios/parts.ts';
+import type { Scenario } from '../scenarios/scenario.ts';
 import { UsageError } from './errors.ts';
 import { withConnection } from './server/connect.ts';
 import type { PostgresServer } from './server/server.ts';
