@@ -2,6 +2,7 @@
 
 import type pg from 'pg';
 import { errorCode } from '../errors.ts';
+import { nowUs } from '../load/clock.ts';
 import { connect } from '../server/connect.ts';
 import type { ConnectionSettings } from '../server/server.ts';
 import { ContenderSessions } from './contender-sessions.ts';
@@ -28,12 +29,14 @@ export async function exhaustConnections(held: Held): Promise<Holder> {
   try {
     await refuseLarge(control);
     const workers = new ContenderSessions(control, roleOf, ['worker', 'support']);
+    const sinceUs = nowUs();
     await slots.takeAll();
     const repeating = await startRepeating(AGAIN_MS, async () => {
       await workers.end(MOST);
       await slots.takeAll();
     });
     return {
+      sinceUs,
       told: () =>
         `exhaust-connections held up to ${slots.most} connections and ended ${workers.ended} sessions of workers`,
       async [Symbol.asyncDispose]() {

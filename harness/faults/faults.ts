@@ -141,7 +141,7 @@ class Schedule implements FaultSchedule {
   #hold(fault: HoldingFault): void {
     const held = takeHold(fault, this.#victims).then(
       (holder) => {
-        this.#note(labelOf(fault));
+        this.#note(labelOf(fault), holder.sinceUs);
         return holder;
       },
       (error: unknown) => {
@@ -183,8 +183,8 @@ class Schedule implements FaultSchedule {
     }
   }
 
-  #note(label: string): void {
-    this.applied.push({ label, atUs: nowUs() });
+  #note(label: string, atUs = nowUs()): void {
+    this.applied.push({ label, atUs });
   }
 
   #failed({ fault, atSeconds }: ScheduledFault, why: string): void {

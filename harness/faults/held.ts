@@ -19,6 +19,8 @@ export interface Held {
  * before its time, or with `DidNotBite`.
  */
 export interface Holder extends AsyncDisposable {
+  /** When it began to hurt, µs of the machine's clock; absent: when it had taken hold. */
+  readonly sinceUs?: number;
   /** What it has done, for the notes of the cell; to be asked when it has ended. */
   readonly told?: () => string;
 }

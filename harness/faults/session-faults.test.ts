@@ -1,9 +1,12 @@
 // Does a queue that loses its sessions, or finds no connection, come back without a job lost? Whole cells.
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaultInput } from '../../scenarios/fault.ts';
+import { start, temporaryFolder } from '../../testing/command.ts';
 import { faultyCell } from '../../testing/faulty-cell.ts';
 import type { CellOutcome } from '../cell-result.ts';
 import { errorCode } from '../errors.ts';
@@ -11,6 +14,7 @@ import { nowUs } from '../load/clock.ts';
 import { withConnection } from '../server/connect.ts';
 import { startEmbedded } from '../server/embedded.ts';
 import type { PostgresServer } from '../server/server.ts';
+import { FAULT_NAME } from './fault-session.ts';
 import { scheduleFaults } from './faults.ts';
 
 const shortLeases = { leaseMs: 1_000 } as const;
@@ -109,6 +113,50 @@ describe('on a server with few connections', () => {
     const said = JSON.stringify({ from, to, settled });
     assert.ok(within(from + 0.5, to - 0.5) <= 5, `workers went on: ${said}`);
     assert.ok(within(to, 60) > 50, `workers did not come back: ${said}`);
+  });
+
+  test('Ctrl-C in the middle of a fault leaves nothing of it on a server at an address', async (t) => {
+    const { host, port, user, password } = await settingsOf(server);
+    const file = join(temporaryFolder(t), 'prepared.json');
+    const arrival = { model: 'uniform', ratePerSec: 20 };
+    const faults = [
+      { fault: 'prepared-transaction' },
+      { fault: 'starved-autovacuum' },
+      { fault: 'held-xmin' },
+    ];
+    const scenario = {
+      name: 'interrupted',
+      question: 'What stays?',
+      phases: [{ label: 'a', seconds: 60, arrival, faults }],
+    };
+    writeFileSync(file, JSON.stringify(scenario));
+    const running = start([
+      ...['run', '--scenario', file, '--contender', 'skip-locked', '--repeats', '1'],
+      ...['--server', `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/postgres`],
+      ...['--out', join(temporaryFolder(t), 'bundle')],
+    ]);
+    const connection = await settingsOf(server);
+    const count = (sql: string) =>
+      withConnection(
+        connection,
+        { applicationName: 'probe' },
+        async (client) => (await client.query(sql)).rows.length,
+      );
+    const prepared = 'SELECT FROM pg_prepared_xacts';
+    const endMs = performance.now() + 60_000;
+    while ((await count(prepared)) === 0 && performance.now() < endMs) await sleep(100);
+    assert.equal(await count(prepared), 1, running.stderr());
+    running.child.kill('SIGINT');
+    const { code, stderr } = await running.finished;
+    assert.equal(code, 130, stderr);
+    assert.equal(await count(prepared), 0);
+    assert.equal(await count(`SELECT FROM pg_stat_activity WHERE application_name = '${FAULT_NAME}'`), 0);
+    assert.equal(
+      await count(
+        `SELECT FROM pg_database WHERE shobj_description(oid, 'pg_database') LIKE 'claimbench run%'`,
+      ),
+      0,
+    );
   });
 
   test('a storm beside the load makes its costs absent, with the reason', async (t) => {

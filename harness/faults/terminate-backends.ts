@@ -1,5 +1,6 @@
 // How are sessions of the contender ended at a rate, as by an administrator, a failover or a proxy that recycles connections?
 
+import { nowUs } from '../load/clock.ts';
 import { ContenderSessions } from './contender-sessions.ts';
 import { endSessions, openFaultSession } from './fault-session.ts';
 import { DidNotBite, databaseOf, type Held, type Holder, rolesOf } from './held.ts';
@@ -17,6 +18,7 @@ export async function terminateBackends(
   const client = await openFaultSession(databaseOf(held));
   const sessions = new ContenderSessions(client, roleOf, ['worker', 'producer', 'support']);
   const startMs = performance.now();
+  const sinceUs = nowUs();
   let asked = 0;
   const everyMs = Math.max(TICK_MS, 1000 / perSec);
   const act = async (): Promise<void> => {
@@ -28,6 +30,7 @@ export async function terminateBackends(
   try {
     const repeating = await startRepeating(everyMs, act);
     return {
+      sinceUs,
       told: () => `terminate-backends ended ${sessions.ended} sessions of the contender`,
       async [Symbol.asyncDispose]() {
         try {
