@@ -11,6 +11,7 @@ import { openContender } from './contenders/index.ts';
 import { CannotMeasure } from './errors.ts';
 import { countSessions } from './fairness/cell.ts';
 import { durabilityAsFound, readStored } from './fairness/reading.ts';
+import { costsOfFaults } from './faults/costs.ts';
 import type { Pacing } from './load/alarm.ts';
 import { scheduledJobs } from './load/assignments.ts';
 import { nowUs } from './load/clock.ts';
@@ -22,9 +23,9 @@ import { ENQUEUE, Ledger } from './measure/ledger.ts';
 import type { LiveReading } from './metrics/live-metrics.ts';
 import { type Bystander, openBystander } from './neighbours/bystander.ts';
 import type { CellDatabase, PostgresServer } from './server/server.ts';
-import { withoutOthers } from './telemetry/others-costs.ts';
 import { PlanWatch } from './telemetry/plan-watch.ts';
 import { ServerWatch } from './telemetry/server-watch.ts';
+import { OF_THE_WHOLE_SERVER, withoutShared } from './telemetry/shared-costs.ts';
 import { type CellTopology, openTopology, type TopologyReport } from './topology/topology.ts';
 import { clocksDisagree } from './verify/agent-audit.ts';
 import { type CheckResult, check } from './verify/checker.ts';
@@ -109,7 +110,7 @@ async function measure(
   await using loadRun = new LoadRun({
     plan,
     target: topology.pooler === undefined ? target : { ...target, connection: topology.pooler.connection },
-    held: { connection: database?.connection, standby: topology.standby },
+    held: { connection: database?.connection, standby: topology.standby, schema: database?.schema },
     scratch: surroundings.scratch,
     ...(context.agentCpus === undefined ? {} : { agentCpus: context.agentCpus }),
     ...(context.pacing === undefined ? {} : { pacing: context.pacing }),
@@ -149,10 +150,10 @@ async function measure(
   context.onProgress(progress(plan, 'checking'));
   // Before the server is looked at: a pooler's connections to it outlive the agents.
   const ran = withReport(run, await topology.end(run.startUs));
-  const server = withoutOthers(
-    await watch.end(ran.startUs, ran.endUs),
-    beside === undefined ? [] : ['the bystander'],
-  );
+  const server = withoutShared(await watch.end(ran.startUs, ran.endUs), [
+    ...costsOfFaults(scenario),
+    ...(beside === undefined ? [] : [{ by: 'the bystander', costs: OF_THE_WHOLE_SERVER }]),
+  ]);
   const load = withReport(ran, {
     failures: [...server.failures, ...(beside?.failures ?? [])],
     notes: beside?.notes ?? [],

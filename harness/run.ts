@@ -25,6 +25,7 @@ import {
 import { type PlannedCell, planCells, type RunPlan, resolveRates, rowsOf } from './run-plan.ts';
 import { type LostServer, type RunServer, RunServers } from './run-servers.ts';
 import { openScratch } from './scratch.ts';
+import { requireServerNeeds } from './server-needs.ts';
 import { requireTopology } from './topology/topology.ts';
 import { voidCell } from './void-cell.ts';
 
@@ -62,10 +63,13 @@ export interface RunProgress extends CellProgress {
 /**
  * Runs all cells. After an abort the result holds the cells that had finished, with `complete: false`; so it does when a
  * server was lost in mid-run: its later cells are void, and when no server is left the run ends.
- * @throws UsageError, before anything is measured, for a scenario whose topology cannot be had.
+ * @throws UsageError, before anything is measured, for a scenario whose topology cannot be had, or that needs more than a server allows.
  */
 export async function run(options: RunOptions): Promise<RunResult> {
-  for (const { server } of options.servers) requireTopology(options.plan.scenarios, server);
+  for (const { server } of options.servers) {
+    requireTopology(options.plan.scenarios, server);
+    await requireServerNeeds(options.plan.scenarios, server);
+  }
   const cells = planCells(options.plan);
   const { bundle } = options;
   const servers = new RunServers(options.servers);

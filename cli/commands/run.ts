@@ -11,6 +11,8 @@ import type { Cell, RunResult } from '../../harness/result.ts';
 import { run } from '../../harness/run.ts';
 import type { LostServer } from '../../harness/run-servers.ts';
 import { POSTGRES_MAJORS } from '../../harness/server/binary-pins.ts';
+import { isOwnServer } from '../../harness/server/index.ts';
+import { serverNeedsOf, settingsWithNeeds } from '../../harness/server-needs.ts';
 import { withoutPasswords } from '../command-line.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
@@ -113,7 +115,7 @@ export function runCommand(done: (code: number) => void): Command {
 async function runAction(options: Options): Promise<number> {
   const pin = parsePinWish(options.pin);
   const plan = await planOf(options);
-  const wishes = serverWishesOf(options.server, options);
+  const wishes = wishesWithNeeds(options, plan.scenarios);
   const directory = resolve(options.out ?? defaultFolder());
   handleInterruption();
   using bundle = new BundleWriter(directory);
@@ -150,6 +152,14 @@ async function runAction(options: Options): Promise<number> {
     view.end();
   }
   return await present(result, bundle, options);
+}
+
+/** A server that claimbench starts is given what the scenarios need; one at an address is asked, see harness/run.ts. */
+function wishesWithNeeds(options: Options, scenarios: readonly Scenario[]) {
+  const wishes = serverWishesOf(options.server, options);
+  if (!isOwnServer(options.server)) return wishes;
+  const settings = settingsWithNeeds(wishes.settings, serverNeedsOf(scenarios));
+  return settings === undefined ? wishes : { ...wishes, settings };
 }
 
 async function present(measured: RunResult, bundle: BundleWriter, options: Options): Promise<number> {

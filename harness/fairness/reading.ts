@@ -2,7 +2,7 @@
 
 import type pg from 'pg';
 import { oneLine } from '../errors.ts';
-import { FAULT_NAME } from '../faults/held-xmin.ts';
+import { FAULT_NAME } from '../faults/fault-session.ts';
 import { isInMemory } from '../measure/environment.ts';
 import { BYSTANDER_NAME } from '../neighbours/bystander-protocol.ts';
 import { withConnection } from '../server/connect.ts';

@@ -12,7 +12,8 @@ import type { CellOutcome } from '../cell-result.ts';
 import { parseContender } from '../contenders/index.ts';
 import { withConnection } from '../server/connect.ts';
 import { openServer } from '../server/index.ts';
-import { FAULT_NAME, holdXmin } from './held-xmin.ts';
+import { FAULT_NAME } from './fault-session.ts';
+import { holdXmin } from './held-xmin.ts';
 import { takeHold } from './holding.ts';
 
 async function ran(t: TestContext, contender: string, over: Partial<ScenarioInput>): Promise<CellOutcome> {

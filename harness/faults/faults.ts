@@ -1,11 +1,13 @@
 // How is a run hurt on schedule, and how is the hurt always undone?
 
 import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ScheduledFault } from '../../scenarios/scenario.ts';
 import { oneLine } from '../errors.ts';
 import type { AgentProcess } from '../load/agents.ts';
 import { nowUs } from '../load/clock.ts';
-import { type Held, type HoldingFault, isHolding, labelOf, takeHold } from './holding.ts';
+import { DidNotBite, type Held, type Holder } from './held.ts';
+import { type HoldingFault, isHolding, labelOf, takeHold } from './holding.ts';
 
 /** Carried out by the agents, which are told of them before the load: here they are only noted. */
 const BY_AGENTS: ReadonlySet<ScheduledFault['fault']> = new Set([
@@ -13,6 +15,9 @@ const BY_AGENTS: ReadonlySet<ScheduledFault['fault']> = new Set([
   'failing-handlers',
   'slow-handlers',
 ]);
+
+/** So long a fault may take to end; what is still under way then goes on. */
+const ENDED_WITHIN_MS = 20_000;
 
 /** A fault that took effect. */
 export interface AppliedFault {
@@ -25,6 +30,9 @@ export interface FaultSchedule {
   readonly applied: readonly AppliedFault[];
   /** One line for each fault that could not be applied. */
   readonly failures: readonly string[];
+  /** What those that have ended tell of themselves. */
+  readonly notes: readonly string[];
+  /** Never rejects, and takes a bounded time, also when the server is gone. */
   undo(): Promise<void>;
 }
 
@@ -60,12 +68,15 @@ function endOf({ atSeconds, forSeconds = 0 }: ScheduledFault): number {
 class Schedule implements FaultSchedule {
   readonly applied: AppliedFault[] = [];
   readonly failures: string[] = [];
+  readonly notes: string[] = [];
   readonly #victims: Victims;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #pending: Set<ScheduledFault>;
   readonly #stalled = new Set<AgentProcess>();
   /** What is held, or on its way to be; each resolves, whatever became of it. */
-  readonly #held = new Map<ScheduledFault, Promise<AsyncDisposable | undefined>>();
+  readonly #held = new Map<ScheduledFault, Promise<Holder | undefined>>();
+  /** What is on its way to its end; each resolves. */
+  readonly #ending = new Set<Promise<unknown>>();
 
   constructor(faults: readonly ScheduledFault[], victims: Victims) {
     this.#victims = victims;
@@ -84,7 +95,9 @@ class Schedule implements FaultSchedule {
     this.#pending.clear();
     for (const agent of this.#stalled) agent.signal('SIGCONT');
     this.#stalled.clear();
-    await Promise.all([...this.#held.keys()].map((fault) => this.#release(fault)));
+    for (const fault of [...this.#held.keys()]) this.#release(fault);
+    // Those that a timer has begun to end, too.
+    await Promise.all(this.#ending);
   }
 
   #at(seconds: number, act: () => void): void {
@@ -92,6 +105,7 @@ class Schedule implements FaultSchedule {
     this.#timers.push(setTimeout(act, Math.max(0, ms)));
   }
 
+  /** A fault is held until its end (a line and a file of its own: holding.ts), carried out by the agents, or strikes once. */
   #strike(fault: ScheduledFault): void {
     if (isHolding(fault)) this.#hold(fault);
     else if (BY_AGENTS.has(fault.fault)) {
@@ -127,7 +141,7 @@ class Schedule implements FaultSchedule {
   #hold(fault: HoldingFault): void {
     const held = takeHold(fault, this.#victims).then(
       (holder) => {
-        this.#note(labelOf(fault));
+        this.#note(labelOf(fault), holder.sinceUs);
         return holder;
       },
       (error: unknown) => {
@@ -136,28 +150,41 @@ class Schedule implements FaultSchedule {
       },
     );
     this.#held.set(fault, held);
-    this.#at(endOf(fault), () => {
-      // Never rejects: a failure is kept.
-      void this.#release(fault).then((ended) => ended && this.#note(`${fault.fault} ends`));
-    });
+    this.#at(endOf(fault), () => this.#release(fault, () => this.#note(`${fault.fault} ends`)));
   }
 
-  /** Whether it had taken hold, and held until now. */
-  async #release(fault: ScheduledFault): Promise<boolean> {
+  /** Begins its end. `ended` is called when it had taken hold, and held until now. */
+  #release(fault: ScheduledFault, ended?: () => void): void {
     const held = this.#held.get(fault);
+    if (held === undefined) return;
     this.#held.delete(fault);
+    const end = this.#letGo(fault, held).then((holder) => {
+      if (holder === undefined) return;
+      if (holder.told !== undefined) this.notes.push(holder.told());
+      ended?.();
+    });
+    const late = sleep(ENDED_WITHIN_MS, 'late' as const, { ref: false });
+    this.#ending.add(
+      Promise.race([end, late]).then((what) => {
+        if (what === 'late') this.#failed(fault, `it had not ended after ${ENDED_WITHIN_MS / 1000} s`);
+      }),
+    );
+  }
+
+  /** The holder, if it had taken hold, and held until now. Never rejects: a failure is kept. */
+  async #letGo(fault: ScheduledFault, held: Promise<Holder | undefined>): Promise<Holder | undefined> {
     const holder = await held;
     try {
       await holder?.[Symbol.asyncDispose]();
-      return holder !== undefined;
+      return holder;
     } catch (error) {
-      this.#failed(fault, `it did not last: ${oneLine(error)}`);
-      return false;
+      this.#failed(fault, error instanceof DidNotBite ? error.message : `it did not last: ${oneLine(error)}`);
+      return undefined;
     }
   }
 
-  #note(label: string): void {
-    this.applied.push({ label, atUs: nowUs() });
+  #note(label: string, atUs = nowUs()): void {
+    this.applied.push({ label, atUs });
   }
 
   #failed({ fault, atSeconds }: ScheduledFault, why: string): void {

@@ -1,25 +1,52 @@
-// How does each fault take hold that lasts until it is disposed: a transaction, a slot, a standby that is gone?
+// Which faults hold until they are disposed, and who takes hold? One line and one file for each.
 
-import { randomBytes } from 'node:crypto';
 import type { ScheduledFault } from '../../scenarios/scenario.ts';
-import { errorCode, oneLine } from '../errors.ts';
-import { connect } from '../server/connect.ts';
-import { ownsItsSession } from '../server/own-session.ts';
-import { dropSlot, SLOT_PREFIX } from '../server/replication-slots.ts';
-import type { ConnectionSettings, Standby } from '../server/server.ts';
-import { FAULT_NAME, holdXmin } from './held-xmin.ts';
+import { dropSlot } from '../server/replication-slots.ts';
+import { abandonSlot } from './abandoned-slot.ts';
+import { stormOfCheckpoints } from './checkpoint-storm.ts';
+import { exhaustConnections } from './exhaust-connections.ts';
+import { databaseOf, type Held, type Holder } from './held.ts';
+import { holdXmin, staggerReaders } from './held-xmin.ts';
+import { openListeners } from './idle-listeners.ts';
+import { storm } from './notify-storm.ts';
+import { leavePrepared } from './prepared-transaction.ts';
+import { starve } from './starved-autovacuum.ts';
+import { terminateBackends } from './terminate-backends.ts';
 
-/** A fault that holds something back until it ends. */
+const HOLDING = [
+  ...['held-xmin', 'prepared-transaction', 'starved-autovacuum', 'abandon-slot'],
+  ...['standby-query', 'lose-standby', 'terminate-backends', 'exhaust-connections'],
+  ...['notify-storm', 'idle-listeners', 'checkpoint-storm'],
+] as const;
+
+/** A fault that holds something back, or goes on, until it ends. */
 export type HoldingFault = Extract<ScheduledFault, { fault: (typeof HOLDING)[number] }>;
 
-const HOLDING = ['held-xmin', 'standby-query', 'lose-standby', 'abandon-slot'] as const;
+/** When it strikes is its schedule's affair. */
+type Untimed<F> = F extends infer G ? Omit<G, 'afterSeconds' | 'atSeconds' | 'forSeconds'> : never;
+type ByName = { [F in HoldingFault as F['fault']]: Untimed<F> };
+type Holders = { readonly [N in keyof ByName]: (fault: ByName[N], held: Held) => Promise<Holder> };
 
-/** What they take hold of. Both absent for a contender without a database. */
-export interface Held {
-  /** The cell's database, not through a pooler. */
-  readonly connection: ConnectionSettings | undefined;
-  readonly standby: Standby | undefined;
-}
+const HOLDERS: Holders = {
+  'held-xmin': ({ kind, eachSeconds }, held) =>
+    kind === 'staggered' ? staggerReaders(databaseOf(held), eachSeconds) : holdXmin(databaseOf(held), kind),
+  'prepared-transaction': (_, held) => leavePrepared(databaseOf(held)),
+  'starved-autovacuum': (_, held) => starve(databaseOf(held), schemaOf(held)),
+  'abandon-slot': (_, held) => abandonSlot(databaseOf(held)),
+  'standby-query': (_, held) =>
+    holdXmin({ ...standbyOf(held).connection, database: databaseOf(held).database }, 'reader'),
+  'lose-standby': async (_, held) => {
+    const connection = databaseOf(held);
+    const standby = standbyOf(held);
+    await standby.stop();
+    return { [Symbol.asyncDispose]: () => dropSlot(connection, standby.slot) };
+  },
+  'terminate-backends': terminateBackends,
+  'exhaust-connections': (_, held) => exhaustConnections(held),
+  'notify-storm': ({ perSec }, held) => storm(databaseOf(held), perSec),
+  'idle-listeners': ({ listeners }, held) => openListeners(databaseOf(held), listeners),
+  'checkpoint-storm': ({ everySeconds }, held) => stormOfCheckpoints(databaseOf(held), everySeconds),
+};
 
 export function isHolding(fault: ScheduledFault): fault is HoldingFault {
   return HOLDING.some((one) => one === fault.fault);
@@ -27,66 +54,25 @@ export function isHolding(fault: ScheduledFault): fault is HoldingFault {
 
 /** As the timeline names it. */
 export function labelOf(fault: HoldingFault): string {
-  return fault.fault === 'held-xmin' ? `held-xmin by a ${fault.kind}` : fault.fault;
+  if (fault.fault !== 'held-xmin') return fault.fault;
+  return fault.kind === 'staggered' ? 'held-xmin by staggered readers' : `held-xmin by a ${fault.kind}`;
 }
-
-/** When it strikes is its schedule's affair. */
-type Untimed<F> = F extends infer G ? Omit<G, 'afterSeconds' | 'atSeconds' | 'forSeconds'> : never;
 
 /** Resolves when the fault holds; disposing ends it, and rejects when it had ended before. Rejects when it cannot be had. */
-export async function takeHold(
-  fault: Untimed<HoldingFault>,
-  { connection, standby }: Held,
-): Promise<AsyncDisposable> {
-  if (connection === undefined) throw new Error('the contender has no database');
-  if (fault.fault === 'held-xmin') return await holdXmin(connection, fault.kind);
-  if (fault.fault === 'abandon-slot') return await abandonSlot(connection);
+export async function takeHold(fault: Untimed<HoldingFault>, held: Held): Promise<Holder> {
+  return await takenBy(fault.fault, fault, held);
+}
+
+function takenBy<N extends keyof ByName>(name: N, fault: ByName[N], held: Held): Promise<Holder> {
+  return HOLDERS[name](fault, held);
+}
+
+function standbyOf({ standby }: Held) {
   if (standby === undefined) throw new Error('there is no standby');
-  if (fault.fault === 'standby-query')
-    return await holdXmin({ ...standby.connection, database: connection.database }, 'reader');
-  await standby.stop();
-  return { [Symbol.asyncDispose]: () => dropSlot(connection, standby.slot) };
+  return standby;
 }
 
-/**
- * A temporary slot: it keeps WAL as any other, and goes with its session, so that a run that is killed leaves none behind to
- * fill a user's disk. It is told from a lasting one by `active` alone.
- */
-async function abandonSlot(connection: ConnectionSettings): Promise<AsyncDisposable> {
-  const client = await connect(connection, { applicationName: FAULT_NAME });
-  const leave = async (): Promise<void> => client.end().catch(() => undefined);
-  const slot = `${SLOT_PREFIX}abandoned_${randomBytes(4).toString('hex')}`;
-  try {
-    // A pooler keeps its session, and with it the slot, when its client has gone; DISCARD ALL does not drop a slot.
-    if (!(await ownsItsSession(client)))
-      throw new Error("the address is a pooler's, whose session would keep the slot: give the server's own");
-    await client.query('SET idle_session_timeout = 0');
-    await client.query('SELECT pg_create_physical_replication_slot($1, true, true)', [slot]);
-  } catch (error) {
-    await leave();
-    throw refused(error, connection.user);
-  }
-  return {
-    async [Symbol.asyncDispose]() {
-      try {
-        // Past max_slot_wal_keep_size the server takes it back, and ends the session.
-        await client.query('SELECT pg_drop_replication_slot($1)', [slot]);
-      } finally {
-        await leave();
-      }
-    },
-  };
-}
-
-function refused(error: unknown, user: string): unknown {
-  switch (errorCode(error)) {
-    case '42501':
-      return new Error(`role "${user}" may not create a replication slot: ALTER ROLE … REPLICATION`);
-    case '53400':
-      return new Error(`the server has no replication slot left: raise max_replication_slots`);
-    case '55000':
-      return new Error(`the server cannot have a replication slot: ${oneLine(error)}`);
-    default:
-      return error;
-  }
+function schemaOf({ schema }: Held): string {
+  if (schema === undefined) throw new Error('the contender has no schema');
+  return schema;
 }

@@ -6,7 +6,7 @@ import { preloadedJobs, scheduledFaults, totalSeconds } from '../../scenarios/sc
 import type { CellPlan, CellProgress } from '../cell-plan.ts';
 import type { Contender, Target } from '../contender.ts';
 import { type AppliedFault, scheduleFaults } from '../faults/faults.ts';
-import type { Held } from '../faults/holding.ts';
+import type { Held } from '../faults/held.ts';
 import type { AgentCounters } from '../measure/recorder.ts';
 import type { LiveReading } from '../metrics/live-metrics.ts';
 import { liveReading } from '../metrics/live-reading.ts';
@@ -171,6 +171,9 @@ export class LoadRun implements AsyncDisposable {
     options.onStart?.(this.#startUs);
     this.#faults = scheduleFaults(scheduledFaults(scenario), {
       ...this.#held,
+      ...(options.contender.sessionRole === undefined
+        ? {}
+        : { roleOf: (name: string) => options.contender.sessionRole?.(name) }),
       agents: this.#agents,
       startUs: this.#startUs,
     });
@@ -229,7 +232,7 @@ export class LoadRun implements AsyncDisposable {
       troubled: !cleanStop || failures.length > 0 || counters.some((c) => c.errors > 0),
       faults: this.#faults?.applied ?? [],
       failures: [...failures, ...this.#usedUp()],
-      notes: errorNotes(this.#agents),
+      notes: [...errorNotes(this.#agents), ...(this.#faults?.notes ?? [])],
       roundTrips: sumOfAll(trips, this.#agents.length),
       meanClaim: claims === 0 ? undefined : sum(counters, (c) => c.claimedJobs) / claims,
       peakRssBytes:

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 
 import { connect, withConnection } from './connect.ts';
+import { clearPrepared } from './prepared-transactions.ts';
 import type { CellDatabase, ConnectionSettings } from './server.ts';
 
 /** The schema that contenders use, in every database. */
@@ -50,9 +51,10 @@ export async function createCellDatabase(
     async [Symbol.asyncDispose]() {
       if (dropped) return;
       dropped = true;
-      await withConnection(admin, ADMIN, (client) =>
-        client.query(`DROP DATABASE IF EXISTS ${quoted} WITH (FORCE)`),
-      );
+      await withConnection(admin, ADMIN, async (client) => {
+        await clearPrepared(client, admin, database);
+        await client.query(`DROP DATABASE IF EXISTS ${quoted} WITH (FORCE)`);
+      });
     },
   };
 }

@@ -5,6 +5,7 @@ import pg from 'pg';
 import { RuntimeFailure, UsageError } from '../errors.ts';
 import { CELL_SCHEMA } from './cell-database.ts';
 import { connect, describe } from './connect.ts';
+import { PREPARED_PREFIX, rollBackPrepared } from './prepared-transactions.ts';
 import type { CellDatabase, ConnectionSettings } from './server.ts';
 
 /**
@@ -127,6 +128,7 @@ export async function createCellSchema(settings: ConnectionSettings): Promise<Ce
 async function leave(settings: ConnectionSettings, where: string): Promise<void> {
   const client = await connect(settings, CLIENT);
   try {
+    await rollBackPrepared(client, PREPARED_PREFIX);
     await dropSchema(client, where);
   } catch (error) {
     if (!(error instanceof pg.DatabaseError)) throw error;

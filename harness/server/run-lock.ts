@@ -3,7 +3,9 @@
 import { randomInt } from 'node:crypto';
 import pg from 'pg';
 
-import { RuntimeFailure } from '../errors.ts';
+import { isForUser, RuntimeFailure } from '../errors.ts';
+import { clearPrepared } from './prepared-transactions.ts';
+import type { ConnectionSettings } from './server.ts';
 
 /** First half of every advisory lock of the harness: the letters `clai`. */
 const LOCK_CLASS = 0x63_6c_61_69;
@@ -36,9 +38,13 @@ export function databaseMark(run: number): string {
 
 /**
  * Drops databases that runs of this role left when they died: named and marked as ours, owned by this very role, and
- * of a run whose lock nobody holds. Without FORCE: whatever is still in use is not a leftover.
+ * of a run whose lock nobody holds. What it left prepared there goes first. Without FORCE: whatever is still in use is not a leftover.
  */
-export async function dropLeftoverDatabases(keeper: pg.Client, prefix: string): Promise<void> {
+export async function dropLeftoverDatabases(
+  keeper: pg.Client,
+  settings: ConnectionSettings,
+  prefix: string,
+): Promise<void> {
   const { rows } = await keeper.query<{ name: string; mark: string }>(
     `SELECT d.datname AS name, shobj_description(d.oid, 'pg_database') AS mark
        FROM pg_database d
@@ -51,10 +57,11 @@ export async function dropLeftoverDatabases(keeper: pg.Client, prefix: string): 
     const run = Number(/^claimbench run (\d+):/.exec(mark)?.[1]);
     if (!Number.isInteger(run) || (await isAnnounced(keeper, run))) continue;
     try {
+      await clearPrepared(keeper, settings, name);
       await keeper.query(`DROP DATABASE IF EXISTS ${pg.escapeIdentifier(name)}`);
     } catch (error) {
-      // In use, or another run is dropping it.
-      if (!(error instanceof pg.DatabaseError)) throw error;
+      // In use, or another run is dropping it, or has dropped it.
+      if (!(error instanceof pg.DatabaseError) && !isForUser(error)) throw error;
     }
   }
 }

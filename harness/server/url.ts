@@ -9,6 +9,7 @@ import { createCellDatabase, DATABASE_PREFIX, installStatementStatistics } from 
 import { clearSchema, createCellSchema } from './cell-schema.ts';
 import { connect, describe, IS_A_POOLER, TlsNotOffered } from './connect.ts';
 import { ownsItsSession } from './own-session.ts';
+import { PREPARED_PREFIX, rollBackPrepared } from './prepared-transactions.ts';
 import {
   announceRun,
   assertStillAnnounced,
@@ -111,7 +112,7 @@ async function inspect(keeper: pg.Client, settings: ConnectionSettings): Promise
 async function databasePerCell(keeper: pg.Client, settings: ConnectionSettings): Promise<OpenCell> {
   const run = drawRunNumber();
   await announceRun(keeper, run);
-  await dropLeftoverDatabases(keeper, DATABASE_PREFIX);
+  await dropLeftoverDatabases(keeper, settings, DATABASE_PREFIX);
   return async (label) => {
     const cell = await createCellDatabase(settings, label, { comment: databaseMark(run) });
     try {
@@ -131,6 +132,8 @@ async function schemaPerCell(keeper: pg.Client, settings: ConnectionSettings): P
       `another claimbench run is using ${where}, and its role may not create databases of its own: wait for it, or name another database`,
     );
   }
+  // Nobody else is at work here: what has our name was left by a run that died.
+  await rollBackPrepared(keeper, PREPARED_PREFIX);
   await clearSchema(keeper, where);
   await sweepBystanderTables(keeper);
   return () => createCellSchema(settings);
