@@ -136,6 +136,8 @@ class Schedule implements FaultSchedule {
       },
     );
     this.#held.set(fault, held);
+    // One of an instant: over as it strikes, and released at the end.
+    if (fault.forSeconds === undefined) return;
     this.#at(endOf(fault), () => {
       // Never rejects: a failure is kept.
       void this.#release(fault).then((ended) => ended && this.#note(`${fault.fault} ends`));

@@ -3,22 +3,26 @@
 import { randomBytes } from 'node:crypto';
 import type { ScheduledFault } from '../../scenarios/scenario.ts';
 import { errorCode, oneLine } from '../errors.ts';
+import type { NetworkProxy } from '../network/proxy-process.ts';
 import { connect } from '../server/connect.ts';
 import { ownsItsSession } from '../server/own-session.ts';
 import { dropSlot, SLOT_PREFIX } from '../server/replication-slots.ts';
 import type { ConnectionSettings, Standby } from '../server/server.ts';
 import { FAULT_NAME, holdXmin } from './held-xmin.ts';
+import { breakNetwork, isNetworkFault, NETWORK_FAULTS } from './network-faults.ts';
 
 /** A fault that holds something back until it ends. */
 export type HoldingFault = Extract<ScheduledFault, { fault: (typeof HOLDING)[number] }>;
 
-const HOLDING = ['held-xmin', 'standby-query', 'lose-standby', 'abandon-slot'] as const;
+const HOLDING = ['held-xmin', 'standby-query', 'lose-standby', 'abandon-slot', ...NETWORK_FAULTS] as const;
 
 /** What they take hold of. Both absent for a contender without a database. */
 export interface Held {
   /** The cell's database, not through a pooler. */
   readonly connection: ConnectionSettings | undefined;
   readonly standby: Standby | undefined;
+  /** What the agents connect through; absent where nothing is to happen to it. */
+  readonly network?: NetworkProxy | undefined;
 }
 
 export function isHolding(fault: ScheduledFault): fault is HoldingFault {
@@ -36,9 +40,13 @@ type Untimed<F> = F extends infer G ? Omit<G, 'afterSeconds' | 'atSeconds' | 'fo
 /** Resolves when the fault holds; disposing ends it, and rejects when it had ended before. Rejects when it cannot be had. */
 export async function takeHold(
   fault: Untimed<HoldingFault>,
-  { connection, standby }: Held,
+  { connection, standby, network }: Held,
 ): Promise<AsyncDisposable> {
   if (connection === undefined) throw new Error('the contender has no database');
+  if (isNetworkFault(fault)) {
+    if (network === undefined) throw new Error('there is no proxy');
+    return await breakNetwork(fault, network);
+  }
   if (fault.fault === 'held-xmin') return await holdXmin(connection, fault.kind);
   if (fault.fault === 'abandon-slot') return await abandonSlot(connection);
   if (standby === undefined) throw new Error('there is no standby');
