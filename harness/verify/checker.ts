@@ -268,7 +268,8 @@ function handOut(
 
 /**
  * The settles that the claim's own session sent after it, and before that session claimed the job again. When its
- * connection broke, another session of the same worker settles what it held, under the same lease.
+ * connection broke, another session of the same worker settles what it held, under the same lease; what that session settles
+ * of a job that it was handed itself is its own.
  */
 function settlesOf(
   ledger: Ledger,
@@ -280,7 +281,10 @@ function settlesOf(
   const heirs = ledger.lostSessions.has(claim.claimer);
   return settles.filter(
     (s) =>
-      (s.claimer === claim.claimer || (heirs && s.agent === claim.agent)) &&
+      (s.claimer === claim.claimer ||
+        (heirs &&
+          s.agent === claim.agent &&
+          !claims.some((c) => c.claimer === s.claimer && c.answeredUs <= s.sentUs))) &&
       s.sentUs >= claim.answeredUs &&
       (again === undefined || s.sentUs < again.answeredUs),
   );
