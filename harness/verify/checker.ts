@@ -268,8 +268,8 @@ function handOut(
 
 /**
  * The settles that the claim's own session sent after it, and before that session claimed the job again. When its
- * connection broke, another session of the same worker settles what it held, under the same lease; what that session settles
- * of a job that it was handed itself is its own.
+ * connection broke, another session of the same worker settles what it held, under the same lease; unless it has claimed the job
+ * itself by then, and settles for its own claim.
  */
 function settlesOf(
   ledger: Ledger,
@@ -281,11 +281,12 @@ function settlesOf(
   const heirs = ledger.lostSessions.has(claim.claimer);
   return settles.filter(
     (s) =>
-      (s.claimer === claim.claimer ||
-        (heirs &&
-          s.agent === claim.agent &&
-          !claims.some((c) => c.claimer === s.claimer && c.answeredUs <= s.sentUs))) &&
+      (s.claimer === claim.claimer || (heirs && s.agent === claim.agent && !claimedBefore(claims, s))) &&
       s.sentUs >= claim.answeredUs &&
       (again === undefined || s.sentUs < again.answeredUs),
   );
+}
+
+function claimedBefore(claims: readonly Claim[], { claimer, sentUs }: Settle): boolean {
+  return claims.some((c) => c.claimer === claimer && c.answeredUs <= sentUs);
 }
