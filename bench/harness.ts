@@ -7,6 +7,7 @@ import { checking } from './yardsticks/checking.ts';
 import { containers } from './yardsticks/containers.ts';
 import { generatorLag } from './yardsticks/generator-lag.ts';
 import { metrics } from './yardsticks/metrics.ts';
+import { networkProxy } from './yardsticks/network-proxy.ts';
 import { nullCeiling } from './yardsticks/null-ceiling.ts';
 import { pgbench } from './yardsticks/pgbench.ts';
 import { recording } from './yardsticks/recording.ts';
@@ -23,4 +24,5 @@ process.exitCode = await runYardsticks('bench:harness', [
   checking,
   rendering,
   containers,
+  networkProxy,
 ]);

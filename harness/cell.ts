@@ -59,7 +59,7 @@ export async function runCell(plan: CellPlan, context: CellContext): Promise<Cel
   try {
     context.onProgress(progress(plan, 'preparing'));
     database = await context.server?.openDatabase(`b${plan.block}_c${plan.order}`);
-    await using topology = await openTopology(plan.scenario, context.server, database, context.signal);
+    await using topology = await openTopology(plan, context.server, database, context.signal);
     const plans = new PlanWatch(context.sampling === false ? undefined : database?.connection);
     const access = await plans.access(topology.pooler !== undefined);
     const target = { ...targetOf(database), ...(database && access) };
@@ -109,8 +109,13 @@ async function measure(
       : await durabilityAsFound(host, database.connection);
   await using loadRun = new LoadRun({
     plan,
-    target: topology.pooler === undefined ? target : { ...target, connection: topology.pooler.connection },
-    held: { connection: database?.connection, standby: topology.standby, schema: database?.schema },
+    target: topology.entrance === undefined ? target : { ...target, connection: topology.entrance },
+    held: {
+      connection: database?.connection,
+      standby: topology.standby,
+      schema: database?.schema,
+      network: topology.network?.proxy,
+    },
     scratch: surroundings.scratch,
     ...(context.agentCpus === undefined ? {} : { agentCpus: context.agentCpus }),
     ...(context.pacing === undefined ? {} : { pacing: context.pacing }),

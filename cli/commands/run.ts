@@ -13,6 +13,7 @@ import type { LostServer } from '../../harness/run-servers.ts';
 import { POSTGRES_MAJORS } from '../../harness/server/binary-pins.ts';
 import { isOwnServer } from '../../harness/server/index.ts';
 import { serverNeedsOf, settingsWithNeeds } from '../../harness/server-needs.ts';
+import type { Scenario } from '../../scenarios/scenario.ts';
 import { withoutPasswords } from '../command-line.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isOfNetwork } from '../../scenarios/fault.ts';
 import { preloadedJobs, type Scenario, scheduledFaults, totalSeconds } from '../../scenarios/scenario.ts';
 import type { CellPlan } from '../cell-plan.ts';
 import type { Contender, SessionRole, SessionsReport } from '../contender.ts';
@@ -49,7 +50,7 @@ export function countSessions(
   const count = new SessionCount(database, (byName) => rolesOf(byName, sessionRole).worker >= wanted, pooler);
   // Only what hurts workers takes sessions away.
   const hurt = scheduledFaults(scenario).filter(
-    ({ fault }) => fault === 'kill-worker' || fault === 'stall-worker',
+    (one) => one.fault === 'kill-worker' || one.fault === 'stall-worker' || isOfNetwork(one),
   );
   const untilSeconds = Math.min(totalSeconds(scenario), ...hurt.map((fault) => fault.atSeconds));
   return {

@@ -150,6 +150,8 @@ class Schedule implements FaultSchedule {
       },
     );
     this.#held.set(fault, held);
+    // One of an instant: over as it strikes, and released at the end.
+    if (fault.forSeconds === undefined) return;
     this.#at(endOf(fault), () => this.#release(fault, () => this.#note(`${fault.fault} ends`)));
   }
 

@@ -1,6 +1,7 @@
 // What do faults of the database strike, and what is one that has taken hold?
 
 import type { SessionRole } from '../contender.ts';
+import type { NetworkProxy } from '../network/proxy-process.ts';
 import type { ConnectionSettings, Standby } from '../server/server.ts';
 
 /** What they take hold of. All of it absent for a contender without a database. */
@@ -8,6 +9,8 @@ export interface Held {
   /** The cell's database, not through a pooler. */
   readonly connection: ConnectionSettings | undefined;
   readonly standby: Standby | undefined;
+  /** What the agents connect through; absent where nothing is to happen to it. */
+  readonly network?: NetworkProxy | undefined;
   /** Where the contender keeps its relations. */
   readonly schema?: string | undefined;
   /** Whose a session is, as the contender tells it by its application_name; absent where it does not tell. */

@@ -8,6 +8,7 @@ import { exhaustConnections } from './exhaust-connections.ts';
 import { databaseOf, type Held, type Holder } from './held.ts';
 import { holdXmin, staggerReaders } from './held-xmin.ts';
 import { openListeners } from './idle-listeners.ts';
+import { breakNetwork, NETWORK_FAULTS } from './network-faults.ts';
 import { storm } from './notify-storm.ts';
 import { leavePrepared } from './prepared-transaction.ts';
 import { starve } from './starved-autovacuum.ts';
@@ -17,6 +18,7 @@ const HOLDING = [
   ...['held-xmin', 'prepared-transaction', 'starved-autovacuum', 'abandon-slot'],
   ...['standby-query', 'lose-standby', 'terminate-backends', 'exhaust-connections'],
   ...['notify-storm', 'idle-listeners', 'checkpoint-storm'],
+  ...NETWORK_FAULTS,
 ] as const;
 
 /** A fault that holds something back, or goes on, until it ends. */
@@ -45,6 +47,10 @@ const HOLDERS: Holders = {
   'exhaust-connections': (_, held) => exhaustConnections(held),
   'notify-storm': ({ perSec }, held) => storm(databaseOf(held), perSec),
   'idle-listeners': ({ listeners }, held) => openListeners(databaseOf(held), listeners),
+  'slow-network': (fault, held) => breakNetwork(fault, networkOf(held)),
+  'reset-connections': (fault, held) => breakNetwork(fault, networkOf(held)),
+  'black-hole': (fault, held) => breakNetwork(fault, networkOf(held)),
+  'cut-network': (fault, held) => breakNetwork(fault, networkOf(held)),
   'checkpoint-storm': ({ everySeconds }, held) => stormOfCheckpoints(databaseOf(held), everySeconds),
 };
 
@@ -70,6 +76,11 @@ function takenBy<N extends keyof ByName>(name: N, fault: ByName[N], held: Held):
 function standbyOf({ standby }: Held) {
   if (standby === undefined) throw new Error('there is no standby');
   return standby;
+}
+
+function networkOf({ network }: Held) {
+  if (network === undefined) throw new Error('there is no proxy');
+  return network;
 }
 
 function schemaOf({ schema }: Held): string {

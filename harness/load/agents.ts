@@ -1,8 +1,7 @@
 // How does the coordinator start, follow and end its agent processes?
 
 import { type ChildProcess, fork } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { programBeside } from '../child-program.ts';
 import type { PlanReport, SessionsReport } from '../contender.ts';
 import type { ClaimReport } from '../fairness/claim-habits.ts';
 import type { FrontReport } from '../http/front.ts';
@@ -36,12 +35,6 @@ export interface Launch {
 
 const READY_WITHIN_MS = 30_000;
 
-/** The agent's program, beside this file: TypeScript in the repository, JavaScript in the published package. */
-function program(): string {
-  const source = fileURLToPath(new URL('./agent.ts', import.meta.url));
-  return existsSync(source) ? source : fileURLToPath(new URL('./agent.js', import.meta.url));
-}
-
 /** A front is no generator: it is part of what is measured. */
 export type AgentRole = Assignment['role']['kind'];
 
@@ -73,7 +66,7 @@ export class AgentProcess {
   constructor(agent: number, role: AgentRole, launch: Launch) {
     this.agent = agent;
     this.role = role;
-    this.#child = fork(program(), [], {
+    this.#child = fork(programBeside(import.meta.url, 'agent'), [], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       ...launcher(launch),
     });

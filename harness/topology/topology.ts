@@ -1,8 +1,10 @@
 // What stands between the agents of a cell and its server, and beside the server?
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Scenario } from '../../scenarios/scenario.ts';
+import { arrivalsOf, hasProxy, type Scenario } from '../../scenarios/scenario.ts';
+import type { CellPlan } from '../cell-plan.ts';
 import { oneLine, RuntimeFailure, UsageError } from '../errors.ts';
+import { type CellNetwork, openNetwork } from '../network/cell-network.ts';
 import { withConnection } from '../server/connect.ts';
 import type { CellDatabase, ConnectionSettings, PostgresServer, Standby } from '../server/server.ts';
 import { type CellPooler, openPooler, requirePgBouncer } from './pooler.ts';
@@ -33,40 +35,51 @@ export function requireTopology(scenarios: readonly Scenario[], server: Postgres
 
 /** Starts what the scenario asks for, around the cell's database. A contender without one has no topology. */
 export async function openTopology(
-  scenario: Scenario,
+  { scenario, seed }: Pick<CellPlan, 'scenario' | 'seed'>,
   server: PostgresServer | undefined,
   database: CellDatabase | undefined,
   signal: AbortSignal,
 ): Promise<CellTopology> {
   const { name, topology } = scenario;
-  if (server === undefined || database === undefined)
-    return new CellTopology(undefined, undefined, undefined);
+  if (server === undefined || database === undefined) return new CellTopology(scenario, {});
   const { connection } = database;
   await using opening = new AsyncDisposableStack();
   const pooler = topology?.pooler && opening.use(await openPooler(name, topology.pooler, connection));
+  const network = hasProxy(scenario)
+    ? opening.use(await openNetwork(name, pooler?.connection ?? connection, seed))
+    : undefined;
   const standby =
     topology?.standby &&
     server.openStandby &&
     opening.use(await server.openStandby({ ...topology.standby, signal }));
   opening.move();
-  return new CellTopology(connection, pooler, standby);
+  return new CellTopology(scenario, { connection, pooler, network, standby });
+}
+
+/** Absent is what a scenario does not ask for, and all of it for a contender without a database. */
+interface Parts {
+  /** Of the server itself. */
+  readonly connection?: ConnectionSettings;
+  readonly pooler?: CellPooler | undefined;
+  readonly network?: CellNetwork | undefined;
+  readonly standby?: Standby | undefined;
 }
 
 /** In the order of a cell: `ready`, `begin` before the load starts, `loadOver` as its phases end, `end` when the agents have gone. */
 export class CellTopology implements AsyncDisposable {
   readonly pooler: CellPooler | undefined;
+  readonly network: CellNetwork | undefined;
   /** The standby as faults get it. */
   readonly standby: Standby | undefined;
+  readonly #openLoop: boolean;
   readonly #connection: ConnectionSettings | undefined;
   #lost = false;
 
-  constructor(
-    connection: ConnectionSettings | undefined,
-    pooler: CellPooler | undefined,
-    standby: Standby | undefined,
-  ) {
+  constructor(scenario: Scenario, { connection, pooler, network, standby }: Parts) {
+    this.#openLoop = arrivalsOf(scenario).length > 0;
     this.#connection = connection;
     this.pooler = pooler;
+    this.network = network;
     this.standby = standby && {
       ...standby,
       stop: () => {
@@ -76,35 +89,46 @@ export class CellTopology implements AsyncDisposable {
     };
   }
 
+  /** Where agents connect: to the first of what stands between them and the server. Absent without a database. */
+  get entrance(): ConnectionSettings | undefined {
+    return this.network?.connection ?? this.pooler?.connection ?? this.#connection;
+  }
+
   /** Resolves when the standby has replayed all that was written so far, with what the parts say of themselves. */
   async ready(): Promise<Readonly<Record<string, string | number>>> {
-    return { ...(await this.pooler?.effective()), ...(await this.#caughtUp()) };
+    return {
+      ...(this.network === undefined ? {} : { proxy: 'in the path' }),
+      ...(await this.pooler?.effective()),
+      ...(await this.#caughtUp()),
+    };
   }
 
   async begin(): Promise<void> {
+    await this.network?.begin();
     await this.pooler?.begin();
   }
 
   loadOver(): void {
+    this.network?.loadOver();
     this.pooler?.loadOver();
   }
 
   /** `startUs`: when the load started. */
   async end(startUs: number): Promise<TopologyReport> {
+    const network = await this.network?.end(this.#openLoop);
     const pooler = await this.pooler?.end(startUs);
-    const standby = await this.#standbyReport();
+    const reports = [network, pooler, await this.#standbyReport()].filter((one) => one !== undefined);
     return {
-      failures: [...(pooler?.failures ?? []), ...standby.failures],
-      notes: [...(pooler?.notes ?? []), ...standby.notes],
+      failures: reports.flatMap(({ failures }) => failures),
+      notes: reports.flatMap(({ notes }) => notes),
     };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      await this.pooler?.[Symbol.asyncDispose]();
-    } finally {
-      await this.standby?.[Symbol.asyncDispose]();
-    }
+    await using parts = new AsyncDisposableStack();
+    parts.use(this.standby);
+    parts.use(this.pooler);
+    parts.use(this.network);
   }
 
   async #caughtUp(): Promise<Readonly<Record<string, string>>> {

@@ -421,6 +421,25 @@ test('session lease: a killed agent has lost its sessions, one that merely stood
   await expect(againUnderSessions(), SESSION_DUPLICATE, harmed([1], [1]));
 });
 
+test('a session that is lost later is not charged with what a session beside it settles of its own hand-out', async () => {
+  // Handed out, its late settle refused, and handed out anew to another session of the agent; then both connections break.
+  const book = new Book()
+    .claim(0, 0, 1, 0, 0)
+    .settle(0, 150, 160, SETTLE.stale, ACK, 0, 0)
+    .claim(0, 200, 201, 1, 0)
+    .settle(0, 202, 203, SETTLE.effective, ACK, 1, 0);
+  for (const claimer of [0, 1]) book.ledger.lostSessions.add(claimer);
+  await expect(book, { audit: { redelivered: 1, staleSettles: 1 }, jobs: { settled: 1 } });
+  // The heir of the first: it never was handed the job, and its settle came through after somebody else had been.
+  const heir = new Book()
+    .claim(0, 0, 1, 0, 0)
+    .claim(0, 200, 201, 2, 1)
+    .settle(0, 202, 203, SETTLE.effective, ACK, 1, 0);
+  heir.ledger.lostSessions.add(0);
+  const said = { audit: { redelivered: 1, acceptedStaleSettles: 1 }, jobs: { settled: 1 } };
+  await expect(heir, { ...said, violations: [/stale lease/] });
+});
+
 test('timed lease: neither a killed agent nor a lost session ends it early', async () => {
   const book = new Book().claim(0, 1, 2, 0).claim(0, 50, 51, 1).settle(0, 52, 53, SETTLE.effective, ACK, 1);
   book.ledger.lostSessions.add(0);

@@ -28,6 +28,8 @@ export const LIMITS = {
   workerCpuShare: 0.8,
   /** Share of the null contender's rate above which the generator may be the bound. */
   ceilingShare: 0.2,
+  /** Share of the load in which the network proxy's event loop may have hardly a pause. */
+  proxyBusyShare: 0.1,
   /** By how much an agent's clock may differ from ours for certain, µs: latencies run from one agent's clock to another's. */
   clockOffsetUs: 1_000,
 } as const;

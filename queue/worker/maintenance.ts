@@ -3,6 +3,7 @@
 import type { Queue } from '../queue.ts';
 import type { Bell } from '../wakeup/bell.ts';
 import { jittered } from '../wakeup/jitter.ts';
+import { Backoff } from './backoff.ts';
 import type { ResolvedOptions } from './options.ts';
 import { UpkeepSchedule } from './upkeep-schedule.ts';
 
@@ -13,6 +14,17 @@ const REAPS_PER_LEASE = 4;
 const REAP_MIN_MS = 100;
 /** Least time between two looks for due jobs that signals lead to. */
 const PROMOTE_AFTER_SIGNAL_MS = 1000;
+
+/** What is done again and again. */
+interface Duty {
+  /** By `performance.now()`. */
+  dueMs(): number;
+  /** Resolves to whether jobs may have become ready. */
+  run(): Promise<boolean>;
+  /** Not before then. */
+  postpone(untilMs: number): void;
+  readonly backoff: Backoff;
+}
 
 /**
  * Two statements on the pool, each by a partial index that is empty unless there is something to do, at jittered
@@ -32,6 +44,7 @@ export class Maintenance {
   #nextPromoteMs = 0;
   #lastPromoteMs = Number.NEGATIVE_INFINITY;
   readonly #upkeep: UpkeepSchedule | undefined;
+  readonly #duties: readonly Duty[];
 
   /** `endLeases` ends as many expired leases at most, and tells how many it did; `onTick` is called after each round of duties. */
   constructor(
@@ -52,6 +65,7 @@ export class Maintenance {
     const { upkeep } = queue.strategy;
     if (upkeep !== undefined)
       this.#upkeep = new UpkeepSchedule(upkeep, 0, (meanMs) => jittered(meanMs, options.random()));
+    this.#duties = this.#allDuties(options);
     this.#schedule();
   }
 
@@ -87,27 +101,37 @@ export class Maintenance {
     );
   }
 
+  #allDuties({ random }: ResolvedOptions): Duty[] {
+    const duties: Omit<Duty, 'backoff'>[] = [
+      {
+        dueMs: () => this.#nextReapMs,
+        run: () => this.#reap(),
+        postpone: (untilMs) => {
+          this.#nextReapMs = Math.max(this.#nextReapMs, untilMs);
+        },
+      },
+      {
+        dueMs: () => this.#nextPromoteMs,
+        run: () => this.#promote(),
+        postpone: (untilMs) => {
+          this.#nextPromoteMs = Math.max(this.#nextPromoteMs, untilMs);
+        },
+      },
+    ];
+    const upkeep = this.#upkeep;
+    if (upkeep !== undefined)
+      duties.push({
+        dueMs: () => upkeep.dueMs,
+        run: () => upkeep.runWhenDue(this.#queue.driver),
+        postpone: (untilMs) => upkeep.postpone(untilMs),
+      });
+    return duties.map((duty) => ({ ...duty, backoff: new Backoff(random) }));
+  }
+
   async #tick(): Promise<void> {
     this.#ticking = true;
-    const { driver } = this.#queue;
-    const ready = [
-      await this.#attempt(
-        () => this.#reap(),
-        (ms) => {
-          this.#nextReapMs = Math.max(this.#nextReapMs, ms);
-        },
-      ),
-      await this.#attempt(
-        () => this.#promote(),
-        (ms) => {
-          this.#nextPromoteMs = Math.max(this.#nextPromoteMs, ms);
-        },
-      ),
-      await this.#attempt(
-        async () => (await this.#upkeep?.runWhenDue(driver)) === true,
-        (ms) => this.#upkeep?.postpone(ms),
-      ),
-    ];
+    const ready: boolean[] = [];
+    for (const duty of this.#duties) ready.push(await this.#attempt(duty));
     if (ready.includes(true)) {
       this.#bell.ring();
       this.#queue.signal(this.#options.queue);
@@ -123,23 +147,23 @@ export class Maintenance {
   }
 
   /**
-   * Does one of the three duties; resolves to whether jobs may have become ready. One that fails keeps the others from nothing, and
-   * waits: a server that is away wants no faster questions than a poll's.
+   * Does a duty when it is due; resolves to whether jobs may have become ready. One that fails keeps the others from nothing, and
+   * waits a little longer each time: the server may be back at once, and what it lets be ready nobody claims before that.
    */
-  async #attempt(duty: () => Promise<boolean>, postpone: (untilMs: number) => void): Promise<boolean> {
-    if (this.#stopped.signal.aborted) return false;
+  async #attempt({ dueMs, run, postpone, backoff }: Duty): Promise<boolean> {
+    if (this.#stopped.signal.aborted || performance.now() < dueMs()) return false;
     try {
-      return await duty();
+      const ready = await run();
+      backoff.reset();
+      return ready;
     } catch (error) {
       this.#options.events.error?.(error, 'maintenance');
-      const waitMs = jittered(Math.max(REAP_MIN_MS, this.#options.pollMs), this.#options.random());
-      postpone(performance.now() + waitMs);
+      postpone(performance.now() + backoff.drawMs());
       return false;
     }
   }
 
   async #reap(): Promise<boolean> {
-    if (performance.now() < this.#nextReapMs) return false;
     const reaped = await this.#endLeases(LIMIT);
     const everyMs = Math.max(REAP_MIN_MS, this.#options.leaseMs / REAPS_PER_LEASE);
     this.#nextReapMs = performance.now() + (reaped >= LIMIT ? 0 : jittered(everyMs, this.#options.random()));
@@ -148,7 +172,7 @@ export class Maintenance {
 
   async #promote(): Promise<boolean> {
     const { delay } = this.#queue.strategy;
-    if (delay === undefined || performance.now() < this.#nextPromoteMs) return false;
+    if (delay === undefined) return false;
     this.#lastPromoteMs = performance.now();
     // Set before the statement: a delay noted while it runs must not be forgotten.
     this.#nextPromoteMs = performance.now() + jittered(this.#options.pollMs, this.#options.random());
