@@ -109,7 +109,7 @@ async function measure(
   await using loadRun = new LoadRun({
     plan,
     target: topology.pooler === undefined ? target : { ...target, connection: topology.pooler.connection },
-    held: { connection: database?.connection, standby: topology.standby },
+    held: { connection: database?.connection, standby: topology.standby, server: watch.struck(host) },
     scratch: surroundings.scratch,
     ...(context.agentCpus === undefined ? {} : { agentCpus: context.agentCpus }),
     ...(context.pacing === undefined ? {} : { pacing: context.pacing }),

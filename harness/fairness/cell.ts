@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { preloadedJobs, type Scenario, scheduledFaults, totalSeconds } from '../../scenarios/scenario.ts';
 import type { CellPlan } from '../cell-plan.ts';
 import type { Contender, SessionRole, SessionsReport } from '../contender.ts';
+import { endsSessions } from '../faults/outages.ts';
 import type { Load } from '../load/coordinator.ts';
 import type { Cell } from '../result.ts';
 import type { CellDatabase } from '../server/server.ts';
@@ -46,9 +47,9 @@ export function countSessions(
   }
   const wanted = scenario.workers.agents * scenario.workers.connections;
   const count = new SessionCount(database, (byName) => rolesOf(byName, sessionRole).worker >= wanted, pooler);
-  // Only what hurts workers takes sessions away.
+  // Only what hurts workers, or cuts them off, takes sessions away.
   const hurt = scheduledFaults(scenario).filter(
-    ({ fault }) => fault === 'kill-worker' || fault === 'stall-worker',
+    (fault) => fault.fault === 'kill-worker' || fault.fault === 'stall-worker' || endsSessions(fault),
   );
   const untilSeconds = Math.min(totalSeconds(scenario), ...hurt.map((fault) => fault.atSeconds));
   return {

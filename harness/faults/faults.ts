@@ -5,7 +5,9 @@ import type { ScheduledFault } from '../../scenarios/scenario.ts';
 import { oneLine } from '../errors.ts';
 import type { AgentProcess } from '../load/agents.ts';
 import { nowUs } from '../load/clock.ts';
+import { type AppliedFault, endLabel } from './applied.ts';
 import { type Held, type HoldingFault, isHolding, labelOf, takeHold } from './holding.ts';
+import { restartServer } from './restart-server.ts';
 
 /** Carried out by the agents, which are told of them before the load: here they are only noted. */
 const BY_AGENTS: ReadonlySet<ScheduledFault['fault']> = new Set([
@@ -13,12 +15,6 @@ const BY_AGENTS: ReadonlySet<ScheduledFault['fault']> = new Set([
   'failing-handlers',
   'slow-handlers',
 ]);
-
-/** A fault that took effect. */
-export interface AppliedFault {
-  readonly label: string;
-  readonly atUs: number;
-}
 
 /** The faults of a running cell. Nothing is held or stopped any more once `undo` has resolved. */
 export interface FaultSchedule {
@@ -66,6 +62,8 @@ class Schedule implements FaultSchedule {
   readonly #stalled = new Set<AgentProcess>();
   /** What is held, or on its way to be; each resolves, whatever became of it. */
   readonly #held = new Map<ScheduledFault, Promise<AsyncDisposable | undefined>>();
+  /** Those under way; each resolves, whatever became of it. */
+  readonly #restarts: Promise<void>[] = [];
 
   constructor(faults: readonly ScheduledFault[], victims: Victims) {
     this.#victims = victims;
@@ -84,6 +82,7 @@ class Schedule implements FaultSchedule {
     this.#pending.clear();
     for (const agent of this.#stalled) agent.signal('SIGCONT');
     this.#stalled.clear();
+    await Promise.all(this.#restarts);
     await Promise.all([...this.#held.keys()].map((fault) => this.#release(fault)));
   }
 
@@ -98,6 +97,7 @@ class Schedule implements FaultSchedule {
       this.#note(fault.fault);
       this.#at(endOf(fault), () => this.#note(`${fault.fault} ends`));
     } else if (fault.fault === 'kill-worker' || fault.fault === 'stall-worker') this.#hurt(fault);
+    else if (fault.fault === 'restart-server') this.#restarts.push(this.#restart(fault));
     else this.#failed(fault, 'there is nothing that could carry it out');
   }
 
@@ -122,6 +122,16 @@ class Schedule implements FaultSchedule {
       this.#stalled.delete(victim);
       victim.signal('SIGCONT');
     });
+  }
+
+  async #restart(fault: Extract<ScheduledFault, { fault: 'restart-server' }>): Promise<void> {
+    try {
+      const { wentUs, readyUs } = await restartServer(this.#victims.server, fault.mode);
+      this.#note(`restart-server (${fault.mode})`, wentUs);
+      this.#note(endLabel('restart-server'), readyUs);
+    } catch (error) {
+      this.#failed(fault, oneLine(error));
+    }
   }
 
   #hold(fault: HoldingFault): void {
@@ -156,8 +166,8 @@ class Schedule implements FaultSchedule {
     }
   }
 
-  #note(label: string): void {
-    this.applied.push({ label, atUs: nowUs() });
+  #note(label: string, atUs = nowUs()): void {
+    this.applied.push({ label, atUs });
   }
 
   #failed({ fault, atSeconds }: ScheduledFault, why: string): void {

@@ -8,6 +8,7 @@ import { ownsItsSession } from '../server/own-session.ts';
 import { dropSlot, SLOT_PREFIX } from '../server/replication-slots.ts';
 import type { ConnectionSettings, Standby } from '../server/server.ts';
 import { FAULT_NAME, holdXmin } from './held-xmin.ts';
+import type { Restartable } from './restart-server.ts';
 
 /** A fault that holds something back until it ends. */
 export type HoldingFault = Extract<ScheduledFault, { fault: (typeof HOLDING)[number] }>;
@@ -19,6 +20,8 @@ export interface Held {
   /** The cell's database, not through a pooler. */
   readonly connection: ConnectionSettings | undefined;
   readonly standby: Standby | undefined;
+  /** The server itself; absent where no fault is to strike it. */
+  readonly server?: Restartable | undefined;
 }
 
 export function isHolding(fault: ScheduledFault): fault is HoldingFault {

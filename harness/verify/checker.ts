@@ -267,7 +267,8 @@ function handOut(
 
 /**
  * The settles that the claim's own session sent after it, and before that session claimed the job again. When its
- * connection broke, another session of the same worker settles what it held, under the same lease.
+ * connection broke, another session of the same worker settles what it held, under the same lease; unless it has claimed the job
+ * itself by then, and settles for its own claim.
  */
 function settlesOf(
   ledger: Ledger,
@@ -279,8 +280,12 @@ function settlesOf(
   const heirs = ledger.lostSessions.has(claim.claimer);
   return settles.filter(
     (s) =>
-      (s.claimer === claim.claimer || (heirs && s.agent === claim.agent)) &&
+      (s.claimer === claim.claimer || (heirs && s.agent === claim.agent && !claimedBefore(claims, s))) &&
       s.sentUs >= claim.answeredUs &&
       (again === undefined || s.sentUs < again.answeredUs),
   );
+}
+
+function claimedBefore(claims: readonly Claim[], { claimer, sentUs }: Settle): boolean {
+  return claims.some((c) => c.claimer === claimer && c.answeredUs <= sentUs);
 }
