@@ -118,9 +118,9 @@ export interface PostgresServer extends AsyncDisposable {
    */
   readonly restart?: (mode: StopMode, options?: RestartOptions) => Promise<Restart>;
   /** The postmaster's process id, where the harness started it; of the last one, after a restart. */
-  readonly pid?: number;
+  readonly pid?: number | undefined;
   /** The server's data folder, where the harness can reach it. */
-  readonly dataDirectory?: string;
+  readonly dataDirectory?: string | undefined;
   /** What its container is; absent for a server that runs in none of the harness's. */
   readonly container?: ContainerFacts;
   /** Versions of the extensions that were asked for, by name. */

@@ -74,7 +74,7 @@ async function measure(place: Place, { name, rounds }: Try, length: Length, roun
   if (jobs.inFlight + jobs.retried > 0)
     return rounds.failed(`${jobs.inFlight + jobs.retried} jobs were left after 30 s`);
   const strike = WARMUP_SECONDS + length.beforeSeconds;
-  const found = recoveryOf(cell.outcome, WARMUP_SECONDS, strike);
+  const found = recoveryOf(cell.outcome, WARMUP_SECONDS, strike, RATE_PER_SEC);
   if (found === undefined) return rounds.failed(`never back at ${BACK * 100} % of the rate before`);
   rounds.add(found.seconds, cell.again);
   place.bench.say(
@@ -82,11 +82,12 @@ async function measure(place: Place, { name, rounds }: Try, length: Length, roun
   );
 }
 
-/** Of a cell whose server was restarted at `strike`; the rate before is that from `from` on. Undefined when it never came back. */
+/** Of a cell whose server was restarted at `strike`; the rate before is that from `from` on, and at most what was offered. Undefined when it never came back. */
 export function recoveryOf(
   { cell, samples }: Pick<CellOutcome, 'cell' | 'samples'>,
   from: number,
   strike: number,
+  offeredPerSec: number,
 ): { readonly seconds: number; readonly beforePerSec: number; readonly awaySeconds: number } | undefined {
   const [down, up] = cell.window.faults;
   if (down === undefined || up === undefined) return undefined;
@@ -100,7 +101,8 @@ export function recoveryOf(
       (sum, one) => sum + (one.from >= start - 1e-6 && one.to <= end + 1e-6 ? one.settled : 0),
       0,
     );
-  const beforePerSec = settledIn(from, strike) / (strike - from);
+  // A backlog of the first moments that is worked off is not what the load asks for.
+  const beforePerSec = Math.min(offeredPerSec, settledIn(from, strike) / (strike - from));
   const loadEnd = cell.window.phases.at(-1)?.toSeconds ?? 0;
   const back = buckets.find(
     (one) =>
