@@ -82,9 +82,14 @@ async function measure(place: Place, { name, rounds }: Try, length: Length, roun
   );
 }
 
+/** The part of a cell's outcome that tells of its recovery. */
+interface Recorded extends Pick<CellOutcome, 'samples'> {
+  readonly cell: { readonly window: Pick<CellOutcome['cell']['window'], 'faults' | 'phases'> };
+}
+
 /** Of a cell whose server was restarted at `strike`; the rate before is that from `from` on, and at most what was offered. Undefined when it never came back. */
 export function recoveryOf(
-  { cell, samples }: Pick<CellOutcome, 'cell' | 'samples'>,
+  { cell, samples }: Recorded,
   from: number,
   strike: number,
   offeredPerSec: number,
