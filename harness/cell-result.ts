@@ -10,6 +10,7 @@ import { lastMeasuredUs, measuredStretches, warmUpNote, warmUpOf, windowOf } fro
 import type { Contender, FenceReport } from './contender.ts';
 import { withExpectations } from './expectations.ts';
 import { fairnessOf, type ServerReadings, withoutReading } from './fairness/cell.ts';
+import { outagesOf } from './faults/outages.ts';
 import { httpNotes, httpPart } from './http/http-result.ts';
 import type { Load } from './load/coordinator.ts';
 import { hasDelays, type QueueClock } from './load/delays.ts';
@@ -86,6 +87,7 @@ export function assemble(parts: CellParts): CellOutcome {
     measured: measuredStretches(plan.scenario, load, warmUp.seconds, lastUs),
     assumedSettled: checked.assumedSettled,
     failed: checked.failed,
+    outages: outagesOf(load.faults, load.endUs),
   };
   const found = input.measured.length === 0 ? undefined : figures(input);
   const told =

@@ -114,6 +114,7 @@ async function measure(
       connection: database?.connection,
       standby: topology.standby,
       schema: database?.schema,
+      server: watch.struck(host),
       network: topology.network?.proxy,
     },
     scratch: surroundings.scratch,

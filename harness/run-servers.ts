@@ -71,8 +71,11 @@ export class RunServers {
 async function whyGone(server: PostgresServer, signal: AbortSignal): Promise<string | undefined> {
   const startMs = performance.now();
   for (;;) {
-    if (server.pid !== undefined && !isAlive(server.pid))
-      return (await server.whyGone?.()) ?? 'its process has ended';
+    // One that is being restarted has no process for a while, and is not gone.
+    if (server.pid !== undefined && !isAlive(server.pid)) {
+      const why = server.whyGone === undefined ? 'its process has ended' : await server.whyGone();
+      if (why !== undefined) return why;
+    }
     const refusal = await whyNoPlace(server);
     if (refusal === undefined) return undefined;
     const gone = await server.whyGone?.();

@@ -10,7 +10,6 @@ import { z } from 'zod';
 import { startEmbedded } from '../harness/server/embedded.ts';
 import type { CellDatabase, PostgresServer } from '../harness/server/server.ts';
 import acksWithoutFence from '../testing/planted/acks-without-fence.ts';
-import { restartImmediately } from '../testing/restart.ts';
 import { deviationsIn } from './conformance/deviations.ts';
 import { CRASH_STEPS, type Life, live, schemasOf } from './crash/life.ts';
 import { recover } from './crash/recovery.ts';
@@ -171,6 +170,7 @@ test('nothing is lost when the server is stopped at once and started again', AT_
   await install('stopped', strategies);
   await using victim = open('stopped');
   const lives = await Promise.all(strategies.map((factory) => liveAs(factory, 'stopped', victim)));
-  await using restarted = await restartImmediately(server, database.connection.port);
-  await recoverAll(t, lives, restarted.readyMs);
+  assert(server.restart);
+  await server.restart('immediate');
+  await recoverAll(t, lives, Date.now());
 });

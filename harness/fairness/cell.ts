@@ -6,6 +6,7 @@ import { isOfNetwork } from '../../scenarios/fault.ts';
 import { preloadedJobs, type Scenario, scheduledFaults, totalSeconds } from '../../scenarios/scenario.ts';
 import type { CellPlan } from '../cell-plan.ts';
 import type { Contender, SessionRole, SessionsReport } from '../contender.ts';
+import { endsSessions } from '../faults/outages.ts';
 import { frontConnections } from '../http/scenario.ts';
 import type { Load } from '../load/coordinator.ts';
 import type { Cell } from '../result.ts';
@@ -48,9 +49,10 @@ export function countSessions(
   }
   const wanted = scenario.workers.agents * scenario.workers.connections;
   const count = new SessionCount(database, (byName) => rolesOf(byName, sessionRole).worker >= wanted, pooler);
-  // Only what hurts workers takes sessions away.
+  // Only what hurts workers, or cuts them off, takes sessions away.
   const hurt = scheduledFaults(scenario).filter(
-    (one) => one.fault === 'kill-worker' || one.fault === 'stall-worker' || isOfNetwork(one),
+    (one) =>
+      one.fault === 'kill-worker' || one.fault === 'stall-worker' || isOfNetwork(one) || endsSessions(one),
   );
   const untilSeconds = Math.min(totalSeconds(scenario), ...hurt.map((fault) => fault.atSeconds));
   return {

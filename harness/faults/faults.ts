@@ -6,8 +6,10 @@ import type { ScheduledFault } from '../../scenarios/scenario.ts';
 import { oneLine } from '../errors.ts';
 import type { AgentProcess } from '../load/agents.ts';
 import { nowUs } from '../load/clock.ts';
+import { type AppliedFault, endLabel } from './applied.ts';
 import { DidNotBite, type Held, type Holder } from './held.ts';
 import { type HoldingFault, isHolding, labelOf, takeHold } from './holding.ts';
+import { restartServer } from './restart-server.ts';
 
 /** Carried out by the agents, which are told of them before the load: here they are only noted. */
 const BY_AGENTS: ReadonlySet<ScheduledFault['fault']> = new Set([
@@ -18,12 +20,6 @@ const BY_AGENTS: ReadonlySet<ScheduledFault['fault']> = new Set([
 
 /** So long a fault may take to end; what is still under way then goes on. */
 const ENDED_WITHIN_MS = 20_000;
-
-/** A fault that took effect. */
-export interface AppliedFault {
-  readonly label: string;
-  readonly atUs: number;
-}
 
 /** The faults of a running cell. Nothing is held or stopped any more once `undo` has resolved. */
 export interface FaultSchedule {
@@ -77,6 +73,8 @@ class Schedule implements FaultSchedule {
   readonly #held = new Map<ScheduledFault, Promise<Holder | undefined>>();
   /** What is on its way to its end; each resolves. */
   readonly #ending = new Set<Promise<unknown>>();
+  /** Those under way; each resolves, whatever became of it. */
+  readonly #restarts: Promise<void>[] = [];
 
   constructor(faults: readonly ScheduledFault[], victims: Victims) {
     this.#victims = victims;
@@ -95,6 +93,7 @@ class Schedule implements FaultSchedule {
     this.#pending.clear();
     for (const agent of this.#stalled) agent.signal('SIGCONT');
     this.#stalled.clear();
+    await Promise.all(this.#restarts);
     for (const fault of [...this.#held.keys()]) this.#release(fault);
     // Those that a timer has begun to end, too.
     await Promise.all(this.#ending);
@@ -112,6 +111,7 @@ class Schedule implements FaultSchedule {
       this.#note(fault.fault);
       this.#at(endOf(fault), () => this.#note(`${fault.fault} ends`));
     } else if (fault.fault === 'kill-worker' || fault.fault === 'stall-worker') this.#hurt(fault);
+    else if (fault.fault === 'restart-server') this.#restarts.push(this.#restart(fault));
     else this.#failed(fault, 'there is nothing that could carry it out');
   }
 
@@ -136,6 +136,16 @@ class Schedule implements FaultSchedule {
       this.#stalled.delete(victim);
       victim.signal('SIGCONT');
     });
+  }
+
+  async #restart(fault: Extract<ScheduledFault, { fault: 'restart-server' }>): Promise<void> {
+    try {
+      const { wentUs, readyUs } = await restartServer(this.#victims.server, fault.mode);
+      this.#note(`restart-server (${fault.mode})`, wentUs);
+      this.#note(endLabel('restart-server'), readyUs);
+    } catch (error) {
+      this.#failed(fault, oneLine(error));
+    }
   }
 
   #hold(fault: HoldingFault): void {

@@ -3,12 +3,15 @@
 import type { SessionRole } from '../contender.ts';
 import type { NetworkProxy } from '../network/proxy-process.ts';
 import type { ConnectionSettings, Standby } from '../server/server.ts';
+import type { Restartable } from './restart-server.ts';
 
 /** What they take hold of. All of it absent for a contender without a database. */
 export interface Held {
   /** The cell's database, not through a pooler. */
   readonly connection: ConnectionSettings | undefined;
   readonly standby: Standby | undefined;
+  /** The server itself; absent where no fault is to strike it. */
+  readonly server?: Restartable | undefined;
   /** What the agents connect through; absent where nothing is to happen to it. */
   readonly network?: NetworkProxy | undefined;
   /** Where the contender keeps its relations. */

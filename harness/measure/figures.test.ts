@@ -620,3 +620,29 @@ test('a closed loop has no generator lag, and all else', () => {
   assert.equal(found.latencyUs.pickup?.max, 2 * MS);
   assert.equal(found.throughput.offeredPerSec, 1);
 });
+
+test('what an outage of the scenario kept out, unsent or late is told apart, and no share of the load', () => {
+  const book = new Book(100);
+  for (let key = 0; key < 100; key += 1) {
+    const ms = key * 10;
+    // Down from 300 to 500 ms: of these jobs 18 fail, one is never sent, one is sent late, after that.
+    // And one fails long after it, which nothing excuses.
+    if (key === 31) book.unsent(key, ms);
+    else if (key === 32) book.whole(key, ms, 250);
+    else if ((key >= 30 && key < 50) || key === 90) book.sent(key, ms).enqueued(key, ms + 1, ENQUEUE.sent);
+    else book.whole(key, ms);
+  }
+  const down = new Set(Array.from({ length: 20 }, (_, i) => 30 + i).filter((key) => key > 32 || key === 30));
+  const failed = new Set([...down, 90]);
+  const outages = [{ fault: 'restart-server', fromUs: book.at(300), toUs: book.at(500) }];
+  const asked = { measuredMs: [0, 1000], endMs: 1000, failed } as const;
+  const found = book.figures({ ...asked, outages });
+  assert.deepEqual(found.excused, { failed: 18, unsent: 1, late: 1 });
+  assert.equal(found.failedShare, 1 / 82, 'of those that no outage met');
+  assert.deepEqual([found.unsentShare, found.lateShare], [0, 0]);
+  // Without the outage all of it voids the cell; and in either case it counts with its age.
+  const held = book.figures(asked);
+  assert.deepEqual(held.excused, { failed: 0, unsent: 0, late: 0 });
+  assert.deepEqual([held.failedShare, held.unsentShare, held.lateShare], [0.19, 0.01, 1 / 99]);
+  assert.deepEqual(held.latencyUs, found.latencyUs);
+});

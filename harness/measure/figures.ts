@@ -1,5 +1,6 @@
 // Which figures does a cell's ledger give? Latencies and throughput, all from the jobs' own instants.
 
+import { meetsOutage, type Outage } from '../faults/outages.ts';
 import type { Cell } from '../result.ts';
 import { type Finish, finished, type JobEnds, openClaimUs } from './job-ends.ts';
 import { ENQUEUE } from './ledger.ts';
@@ -24,6 +25,8 @@ export interface FigureInput extends JobEnds {
   readonly measured: readonly Stretch[];
   /** Keys of jobs that the system under test never had, though they were sent. */
   readonly failed: ReadonlySet<number>;
+  /** When the scenario itself kept the load from the server; absent for never. */
+  readonly outages?: readonly Outage[];
 }
 
 export interface Figures {
@@ -32,12 +35,14 @@ export interface Figures {
   /** Lines of the interval log, without its head. */
   readonly log: readonly string[];
   readonly measuredSeconds: number;
-  /** Share of the open loop's measured jobs that were sent more than 10 ms late, 0 … 1, of those that were sent. */
+  /** Share of the open loop's measured jobs that were sent more than 10 ms late, 0 … 1, of those that were sent; this and the next two without those of `excused`. */
   readonly lateShare: number;
   /** Share of the open loop's measured jobs that were never sent, 0 … 1. */
   readonly unsentShare: number;
   /** Share of the open loop's measured jobs that were sent and never got in, 0 … 1. */
   readonly failedShare: number;
+  /** Measured jobs to which that happened in an outage of the scenario's own making. */
+  readonly excused: Excused;
   /** Of however many samples, for the audit's limits only; 0 without any. */
   readonly lagP99Us: number;
   readonly pickupP99Us: number;
@@ -57,6 +62,7 @@ export function figures(input: FigureInput): Figures {
   const counts: Counts = {
     ...{ measured: 0, late: 0, unsent: 0, failed: 0, unsettled: 0, openClaims: 0, notDue: 0 },
     ...{ settled: 0, enqueued: 0, offered: 0 },
+    excused: { late: 0, unsent: 0, failed: 0 },
   };
   const inside = (us: number): boolean => input.measured.some((s) => us >= s.fromUs && us < s.toUs);
   for (let key = 0; key < input.ledger.size; key += 1) {
@@ -70,9 +76,8 @@ export function figures(input: FigureInput): Figures {
     latencyUs: samples.latencies(),
     log: samples.lines(),
     measuredSeconds,
-    lateShare: counts.late / Math.max(1, counts.measured - counts.unsent),
-    unsentShare: counts.unsent / Math.max(1, counts.measured),
-    failedShare: counts.failed / Math.max(1, counts.measured),
+    ...sharesOf(counts),
+    excused: counts.excused,
     lagP99Us: samples.unquotable('generatorLag', 99),
     pickupP99Us: samples.unquotable('pickup', 99),
     notes: notesOf(counts, samples.negative),
@@ -93,6 +98,25 @@ interface Counts {
   settled: number;
   enqueued: number;
   offered: number;
+  /** Of late, unsent and failed: those that met an outage. */
+  readonly excused: { -readonly [name in keyof Excused]: number };
+}
+
+/** Measured jobs of a schedule that met an outage. */
+export interface Excused {
+  readonly late: number;
+  readonly unsent: number;
+  readonly failed: number;
+}
+
+/** Of the jobs that no outage excuses. One that was sent late and failed counts as both. */
+function sharesOf({ measured, late, unsent, failed, excused }: Counts) {
+  const share = (what: number, of: number): number => what / Math.max(1, of);
+  return {
+    lateShare: share(late - excused.late, measured - unsent - excused.late),
+    unsentShare: share(unsent - excused.unsent, measured - excused.unsent),
+    failedShare: share(failed - excused.failed, measured - excused.failed),
+  };
 }
 
 function notesOf(counts: Counts, negative: number): string[] {
@@ -134,7 +158,12 @@ function openLoopJob(
     lagOf(input, key, intendedUs, samples, counts);
     return;
   }
-  if (input.failed.has(key)) counts.failed += 1;
+  if (input.failed.has(key)) {
+    counts.failed += 1;
+    const answeredUs = ledger.enqueuedUs[key] ?? Number.NaN;
+    const untilUs = Number.isNaN(answeredUs) ? input.endUs : answeredUs;
+    if (meetsOutage(input.outages ?? [], intendedUs, untilUs)) counts.excused.failed += 1;
+  }
   const sent = sending(input, key, intendedUs, samples, counts);
   const done = finished(input, key);
   const eligibleUs = ledger.eligibleUs(key);
@@ -181,6 +210,7 @@ function sending(
   const sentUs = ledger.sentUs[key] ?? Number.NaN;
   if (Number.isNaN(sentUs)) {
     counts.unsent += 1;
+    if (meetsOutage(input.outages ?? [], intendedUs, intendedUs)) counts.excused.unsent += 1;
     if (input.closedLoop !== true && intendedUs <= input.endUs) samples.recordAge('generatorLag', intendedUs);
     return false;
   }
@@ -195,7 +225,7 @@ function sending(
 
 /** Of a job that was sent. Clients of a closed loop have no schedule to be late on. */
 function lagOf(
-  { ledger, closedLoop }: FigureInput,
+  { ledger, closedLoop, outages = [] }: FigureInput,
   key: number,
   intendedUs: number,
   samples: Samples,
@@ -203,7 +233,10 @@ function lagOf(
 ): void {
   if (closedLoop === true) return;
   const sentUs = ledger.sentUs[key] ?? Number.NaN;
-  if (sentUs - intendedUs > LATE_US) counts.late += 1;
+  if (sentUs - intendedUs > LATE_US) {
+    counts.late += 1;
+    if (meetsOutage(outages, intendedUs, sentUs)) counts.excused.late += 1;
+  }
   samples.record('generatorLag', sentUs - intendedUs, sentUs);
 }
 

@@ -16,6 +16,7 @@ const START_TIMEOUT_MS = 30_000;
 const FAST_SHUTDOWN_MS = 10_000;
 const IMMEDIATE_SHUTDOWN_MS = 5_000;
 const BIND_ATTEMPTS = 5;
+const PORT_FREE_AGAIN_MS = 100;
 
 /** The superuser of an embedded server. */
 export const SUPERUSER = 'postgres';
@@ -147,7 +148,7 @@ export async function startPostmaster(place: ClusterPlace): Promise<Postmaster> 
     const port = await freePort();
     const postmaster = await launch(place, port);
     try {
-      await waitUntilReady(place, postmaster.child);
+      await waitUntilReady(place, postmaster);
       return postmaster;
     } catch (error) {
       await stopPostmaster(postmaster.child);
@@ -157,6 +158,32 @@ export async function startPostmaster(place: ClusterPlace): Promise<Postmaster> 
       if (attempt === BIND_ATTEMPTS) {
         throw new RuntimeFailure(`no free port on 127.0.0.1 after ${BIND_ATTEMPTS} attempts: try again`);
       }
+    }
+  }
+}
+
+/**
+ * Starts the postmaster of a cluster that was stopped, on the port that it had; resolves when it accepts connections. `onLaunch` is
+ * told of each attempt, whose process is then the caller's to stop.
+ * @throws RuntimeFailure when it is not ready in time.
+ */
+export async function startPostmasterAgain(
+  place: ClusterPlace,
+  port: number,
+  onLaunch: (postmaster: Postmaster) => void,
+): Promise<void> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  for (;;) {
+    const postmaster = await launch(place, port);
+    onLaunch(postmaster);
+    try {
+      return await waitUntilReady(place, postmaster);
+    } catch (error) {
+      // A client that is asking for the server may have the port for a moment, as the address that it asks from.
+      if (!(error instanceof PortTaken)) throw error;
+      if (performance.now() > deadline)
+        throw new RuntimeFailure(`port ${port} was taken while the server was down: try again`);
+      await sleep(PORT_FREE_AGAIN_MS, undefined, { ...(place.signal && { signal: place.signal }) });
     }
   }
 }
@@ -195,14 +222,15 @@ async function launch(place: ClusterPlace, port: number): Promise<Postmaster> {
 }
 
 /** The postmaster writes `ready` into the eighth line of postmaster.pid when it accepts connections; pg_ctl waits so, too. */
-async function waitUntilReady(place: ClusterPlace, child: ChildProcess): Promise<void> {
+async function waitUntilReady(place: ClusterPlace, { child, pid }: Postmaster): Promise<void> {
   const statusFile = path.join(dataFolder(place.folder), 'postmaster.pid');
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (performance.now() < deadline) {
     place.signal?.throwIfAborted();
     if (hasEnded(child)) throw await whyItEnded(place.folder);
     const lines = (await readFile(statusFile, 'utf8').catch(() => '')).split('\n');
-    if (lines[7]?.startsWith('ready')) return;
+    // Of a server that was stopped at once its own file is still there.
+    if (lines[0] === String(pid) && lines[7]?.startsWith('ready')) return;
     await sleep(10);
   }
   throw new RuntimeFailure(

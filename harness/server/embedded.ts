@@ -17,17 +17,8 @@ import { serverAccount, temporaryBase } from './account.ts';
 import { findBinaries, installBinaries } from './binaries.ts';
 import { POSTGRES_MAJORS, type PostgresMajor } from './binary-pins.ts';
 import { createCellDatabase } from './cell-database.ts';
-import {
-  type ClusterPlace,
-  complaints,
-  dataFolder,
-  initCluster,
-  logOf,
-  type Postmaster,
-  SUPERUSER,
-  startPostmaster,
-  stopPostmaster,
-} from './cluster.ts';
+import { type ClusterPlace, dataFolder, initCluster, logOf, SUPERUSER, startPostmaster } from './cluster.ts';
+import { LivePostmaster } from './live-postmaster.ts';
 import { refusedSetting } from './log-lines.ts';
 import {
   makePrivateFolder,
@@ -36,10 +27,7 @@ import {
   sweepLeftovers,
   type Watchdog,
 } from './private-folder.ts';
-import { processMeter } from './process-titles.ts';
-import { isAlive } from './processes.ts';
 import type { ConnectionSettings, PostgresServer, Standby, StandbyOptions } from './server.ts';
-import { cpuMeter } from './server-cpu.ts';
 import { settingsFile } from './server-settings.ts';
 import { type Primary, startStandby } from './standby.ts';
 import { prepareTemplate, type TemplateFacts } from './template.ts';
@@ -79,12 +67,12 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Post
 
   const folder = await makePrivateFolder(base, account);
   let watchdog: Watchdog | undefined;
-  let postmaster: Postmaster | undefined;
+  let postmaster: LivePostmaster | undefined;
   const standbys = new Set<Standby>();
   const dispose = async () => {
     // One that fails keeps neither the others nor the server from their end.
     const ends = await Promise.allSettled([...standbys].map((standby) => standby[Symbol.asyncDispose]()));
-    if (postmaster) await stopPostmaster(postmaster.child);
+    await postmaster?.stop();
     await removeFolder(folder);
     // Last: until here the watchdog would have finished the work.
     watchdog?.dismiss();
@@ -97,7 +85,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Post
     await installBinaries(native, path.join(folder, 'install'), account);
     const password = randomBytes(24).toString('base64url');
     await initCluster(place, password, settings);
-    postmaster = await startPostmaster(place);
+    postmaster = new LivePostmaster(place, await startPostmaster(place));
     const admin: ConnectionSettings = {
       host: '127.0.0.1',
       port: postmaster.port,
@@ -106,10 +94,10 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Post
       database: 'postgres',
     };
     const facts = await prepareTemplate(admin, options.extensions);
-    return {
-      ...serverOf(admin, postmaster, facts, dataFolder(folder), once(dispose)),
+    return serverOf(admin, postmaster, facts, dataFolder(folder), {
       openStandby: (wish) => trackedStandby({ place, admin }, wish, standbys),
-    };
+      dispose: once(dispose),
+    });
   } catch (error) {
     const refused = refusedSetting(await logOf(folder), options.settings);
     await dispose();
@@ -121,29 +109,34 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Post
   }
 }
 
+interface ServerParts {
+  readonly openStandby: (wish: StandbyOptions) => Promise<Standby>;
+  readonly dispose: () => Promise<void>;
+}
+
 function serverOf(
   admin: ConnectionSettings,
-  postmaster: Postmaster,
+  postmaster: LivePostmaster,
   { version, extensions }: TemplateFacts,
   dataDirectory: string,
-  dispose: () => Promise<void>,
+  { openStandby, dispose }: ServerParts,
 ): PostgresServer {
-  const cpuUs = cpuMeter(postmaster.pid);
-  const processes = processMeter(postmaster.pid);
+  const { cpuUs, processes } = postmaster.meters;
   return {
     kind: 'embedded',
     version,
     extensions,
     description: `embedded PostgreSQL ${version} on ${admin.host}:${admin.port}`,
-    pid: postmaster.pid,
+    get pid() {
+      return postmaster.pid;
+    },
     dataDirectory,
     ...(cpuUs && { cpuUs }),
     ...(processes && { processes }),
     openDatabase: (label) => createCellDatabase(admin, label),
-    whyGone: async () =>
-      isAlive(postmaster.pid)
-        ? undefined
-        : `its process has ended: ${await complaints(path.dirname(dataDirectory))}`,
+    openStandby,
+    restart: (mode, options) => postmaster.restart(mode, options),
+    whyGone: () => postmaster.whyGone(),
     [Symbol.asyncDispose]: dispose,
   };
 }

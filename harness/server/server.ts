@@ -76,6 +76,23 @@ export interface ContainerFacts {
   };
 }
 
+/** How a server is stopped: `immediate` as in a crash, with no checkpoint, so that it must recover; `fast` in good order. */
+export type StopMode = 'immediate' | 'fast';
+
+export interface RestartOptions {
+  /** How long it stays down before it is started again, ms; default: 0. */
+  readonly downMs?: number;
+}
+
+/** A restart that is over. Instants in µs of the machine's clock (harness/load/clock.ts). */
+export interface Restart {
+  readonly mode: StopMode;
+  /** When it was told to stop. */
+  readonly wentUs: number;
+  /** When it was seen to accept connections again: some ms after it did. */
+  readonly readyUs: number;
+}
+
 /** A server under test. Disposing it stops what was started and removes every file of it. */
 export interface PostgresServer extends AsyncDisposable {
   readonly kind: 'embedded' | 'docker' | 'url';
@@ -94,16 +111,22 @@ export interface PostgresServer extends AsyncDisposable {
   readonly cpuUs?: () => number;
   /** Its living processes; absent where the harness cannot see them. */
   readonly processes?: () => readonly ServerProcess[];
-  /** The postmaster's process id, where the harness started it. */
-  readonly pid?: number;
+  /**
+   * Stops it and starts it again, at the same address and with its data as they were left; resolves when it accepts connections. One
+   * at a time. `cpuUs`, `processes` and `pid` go on with the new postmaster. Absent where the harness cannot do it.
+   * @throws RuntimeFailure when it does not stop, or does not come back in time.
+   */
+  readonly restart?: (mode: StopMode, options?: RestartOptions) => Promise<Restart>;
+  /** The postmaster's process id, where the harness started it; of the last one, after a restart. */
+  readonly pid?: number | undefined;
   /** The server's data folder, where the harness can reach it. */
-  readonly dataDirectory?: string;
+  readonly dataDirectory?: string | undefined;
   /** What its container is; absent for a server that runs in none of the harness's. */
   readonly container?: ContainerFacts;
   /** Versions of the extensions that were asked for, by name. */
   readonly extensions?: Readonly<Record<string, string>>;
   /** What the limits of its container have done to it so far; absent where it has none, undefined where nobody can tell. */
   readonly throttling?: () => Promise<Throttling | undefined>;
-  /** Why this run can use it no more, as its process, its log or a broken connection tells; undefined while it can. Never rejects. */
+  /** Why this run can use it no more, as its process, its log or a broken connection tells; undefined while it can, and while it is being restarted. Never rejects. */
   readonly whyGone?: () => Promise<string | undefined>;
 }

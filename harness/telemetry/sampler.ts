@@ -81,6 +81,9 @@ class ServerSampler implements Sampler {
   #statement = '';
   #seesAll = false;
   #base: Pick<ReadingRow, 'wal' | 'commits' | 'checkpoints'> | undefined;
+  /** When the counters were at zero, as the first session found it. */
+  #since: { readonly since: number | null } | undefined;
+  #beganAnew = false;
   #ownCommits = 0;
   #spentUs = 0;
   #readings = 0;
@@ -142,16 +145,35 @@ class ServerSampler implements Sampler {
     // Starting a session commits once.
     this.#ownCommits += 1;
     this.#client = client;
-    const { rows } = await client.query<{ version: number; sees_all: boolean; pid: number }>(
+    const { rows } = await client.query<{
+      version: number;
+      sees_all: boolean;
+      pid: number;
+      since: number | null;
+    }>(
       `SELECT /* ${SAMPLER_NAME} */ current_setting('server_version_num')::int AS version, pg_backend_pid() AS pid,
+              (SELECT extract(epoch FROM stats_reset)::float8 FROM pg_stat_wal) AS since,
               pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all`,
     );
     this.#ownCommits += 1;
     const [row] = rows;
     this.#seesAll = row?.sees_all === true;
     this.#statement = readingStatement(row?.version ?? 0);
-    if (row !== undefined) this.backendPids.push(row.pid);
+    if (row !== undefined) {
+      this.backendPids.push(row.pid);
+      this.#countFrom(row.since);
+    }
     return client;
+  }
+
+  /** A crash sets the counters to zero, and takes the connection along: what they say after it is not of this load. */
+  #countFrom(since: number | null): void {
+    this.#since ??= { since };
+    if (this.#since.since === since || this.#beganAnew) return;
+    this.#beganAnew = true;
+    this.missing.push(
+      'commits, checkpoints, live and dead tuples of the timeline: absent from where the counters of the server began anew',
+    );
   }
 
   /** On a grid from the first reading on, so that a slow reading does not shift the later ones. */
@@ -191,11 +213,9 @@ class ServerSampler implements Sampler {
     this.#options.onSample({
       atUs,
       walBytes: wal - this.#base.wal,
-      // Statistics of other backends arrive up to a second late, never early; a reset sets them back.
-      commits: Math.max(0, commits - this.#base.commits),
-      checkpoints: Math.max(0, checkpoints - this.#base.checkpoints),
-      ...(row.live === null ? {} : { liveTuples: row.live }),
-      ...(row.dead === null ? {} : { deadTuples: row.dead }),
+      ...(this.#beganAnew
+        ? {}
+        : countersOf(row, commits - this.#base.commits, checkpoints - this.#base.checkpoints)),
       ...horizonOf(row),
       ...(row.retained_wal === null ? {} : { retainedWalBytes: Math.max(0, row.retained_wal) }),
       ...lockWaits(waits ?? {}),
@@ -221,6 +241,16 @@ class ServerSampler implements Sampler {
     this.#spentUs += answeredUs - sentUs;
     return { row: rows[0], atUs: (sentUs + answeredUs) / 2 };
   }
+}
+
+/** Statistics of other backends arrive up to a second late, never early; a reset sets them back. */
+function countersOf({ live, dead }: ReadingRow, commits: number, checkpoints: number) {
+  return {
+    commits: Math.max(0, commits),
+    checkpoints: Math.max(0, checkpoints),
+    ...(live === null ? {} : { liveTuples: live }),
+    ...(dead === null ? {} : { deadTuples: dead }),
+  };
 }
 
 function horizonOf({ xmin_age: age, xmin_holder: holder }: ReadingRow) {

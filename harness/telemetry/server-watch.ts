@@ -2,6 +2,7 @@
 
 import pg from 'pg';
 import { isForUser, oneLine } from '../errors.ts';
+import type { Restartable } from '../faults/restart-server.ts';
 import type { Cell, Sample, Telemetry } from '../result.ts';
 import type { CellDatabase, PostgresServer, Throttling } from '../server/server.ts';
 import type { ServerReading, Watched } from './sampler.ts';
@@ -15,7 +16,7 @@ import {
   resetStatistics,
   waitForQuiet,
 } from './server-costs.ts';
-import { lifeBroken, readLife, type ServerLife } from './server-life.ts';
+import { ServerLives } from './server-lives.ts';
 import { ServerTelemetry } from './telemetry.ts';
 import { type Ahead, beginSegments, bytesAhead } from './wal-ahead.ts';
 
@@ -53,8 +54,7 @@ export class ServerWatch implements AsyncDisposable {
   #throttledBefore: Throttling | undefined;
   readonly #notes = new Set<string>();
   #before: CostSnapshot | undefined;
-  /** As it was once the statistics had been reset. */
-  #life: ServerLife | undefined;
+  readonly #lives: ServerLives | undefined;
   #samplerCommits = 0;
   /** Bytes of WAL that lay ready for the load; absent where the server is not the harness's. */
   #walAhead: number | undefined;
@@ -66,6 +66,7 @@ export class ServerWatch implements AsyncDisposable {
   ) {
     this.#watched = database;
     this.#sampling = sampling;
+    this.#lives = database && new ServerLives(database);
     this.#telemetry = database && new ServerTelemetry(database, server ?? {}, sampling, leave);
     this.#cpuUs = server?.cpuUs;
     this.#ownServer = server !== undefined && server.kind !== 'url';
@@ -90,10 +91,15 @@ export class ServerWatch implements AsyncDisposable {
     // Before the checkpoint, which recycles what was begun.
     if (ahead !== undefined) await this.#wal((session) => beginSegments(session, ahead, this.#dataDirectory));
     for (const note of await resetStatistics(this.#watched, this.#ownServer)) this.#notes.add(note);
-    this.#life = await inOwnSession(this.#watched, readLife);
+    await this.#lives?.begin();
     await this.#wal(async (session) => {
       this.#walAhead = await bytesAhead(session);
     });
+  }
+
+  /** The server for faults: a restart of theirs is not taken for a crash. Undefined without a database. */
+  struck(server: Restartable | undefined): Restartable | undefined {
+    return server && this.#lives?.restartable(server);
   }
 
   /** Reads the counters and starts to sample. */
@@ -114,20 +120,21 @@ export class ServerWatch implements AsyncDisposable {
   /** Once all agents have gone: stops sampling and reads the counters again. `startUs` and `endUs` are those of the load. */
   async end(startUs: number, endUs: number): Promise<ServerAccount> {
     const telemetry = this.#telemetry;
-    if (this.#watched === undefined || telemetry === undefined) {
+    if (this.#watched === undefined || telemetry === undefined || this.#lives === undefined) {
       return { spent: undefined, notes: [], failures: [], telemetry: undefined, samples: () => [] };
     }
     await telemetry.stop();
     await this.#quiet();
     const after = await readCosts(this.#watched, this.#cpuUs);
-    const broken = this.#life && lifeBroken(this.#life, await inOwnSession(this.#watched, readLife));
+    const { failures, comparable, stillTrue, notes } = await this.#lives.end();
+    for (const note of notes) this.#notes.add(note);
     const spent =
-      broken === undefined && this.#before !== undefined
-        ? costsBetween(this.#before, after, telemetry.commits() - this.#samplerCommits)
+      failures.length === 0 && this.#before !== undefined
+        ? stillTrue(costsBetween(this.#before, after, telemetry.commits() - this.#samplerCommits))
         : undefined;
     for (const note of throttlingNotes(this.#throttledBefore, await this.#throttling?.()))
       this.#notes.add(note);
-    const told = await telemetry.after(endUs - startUs, broken === undefined);
+    const told = await telemetry.after(endUs - startUs, comparable);
     if (spent?.walBytes !== undefined && this.#walAhead !== undefined && spent.walBytes > this.#walAhead)
       this.#notes.add(
         `${megabytes(spent.walBytes)} of WAL were written and ${megabytes(this.#walAhead)} lay ready: the server may have created segments under the load, while commits waited`,
@@ -137,7 +144,7 @@ export class ServerWatch implements AsyncDisposable {
     return {
       spent,
       notes: [...this.#notes],
-      failures: broken === undefined ? [] : [broken],
+      failures,
       telemetry: told,
       samples: (cell) =>
         readings.map(({ atUs, ...reading }) => sampleOf(cell, (atUs - startUs) / 1e6, reading)),

@@ -466,6 +466,25 @@ test('a stale settle that was accepted, whether it settled for good or gave the 
   });
 });
 
+test('who settles what it claimed itself does not settle for the lost session that had the job before', async () => {
+  const redelivered = (claimer: number): Book => {
+    const book = new Book()
+      .claim(0, 0, 1, 0, 0)
+      .settle(0, 2, 3, SETTLE.unknown, ACK, 0, 0)
+      .claim(0, 110, 111, claimer, 0)
+      .settle(0, 120, 121, SETTLE.effective, ACK, 2, 0);
+    book.ledger.lostSessions.add(0);
+    return book;
+  };
+  await expect(redelivered(2), { audit: { redelivered: 1 }, jobs: { settled: 1 } });
+  // Claimed by another one, it is the lost session's settle that came late.
+  await expect(redelivered(1), {
+    audit: { redelivered: 1, acceptedStaleSettles: 1, unclaimedSettles: 0 },
+    jobs: { settled: 1 },
+    violations: [/settled under a stale lease/],
+  });
+});
+
 test('a stale settle that is accepted at its second try does not hide behind the first', async () => {
   const book = new Book()
     .claim(0, 0, 1, 0)

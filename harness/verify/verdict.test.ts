@@ -123,6 +123,7 @@ function figures(over: Partial<Figures> = {}): Figures {
     lateShare: 0,
     unsentShare: 0,
     failedShare: 0,
+    excused: { late: 0, unsent: 0, failed: 0 },
     lagP99Us: 0,
     pickupP99Us: 0,
     notes: [],

@@ -238,9 +238,23 @@ function notesOf(input: VerdictInput, generatorBound: boolean): string[] {
   if (jobs.skipped > 0) notes.push(`${jobs.skipped} jobs of the schedule were never sent`);
   const failed = jobs.failed - (jobs.rejected ?? 0);
   if (failed > 0) notes.push(`${failed} enqueues failed`);
+  notes.push(...excusedNote(input.figures));
   if (input.openLoop && jobs.inFlight > 0)
     notes.push(`${jobs.inFlight} jobs were still waiting at the end: the queue did not keep up`);
   return notes;
+}
+
+/** What an outage that the scenario asked for did to the load. */
+function excusedNote(figures: Figures | undefined): string[] {
+  const { failed = 0, unsent = 0, late = 0 } = figures?.excused ?? {};
+  const met = [
+    ...(failed > 0 ? [`${failed} failed enqueues`] : []),
+    ...(unsent > 0 ? [`${unsent} jobs never sent`] : []),
+    ...(late > 0 ? [`${late} jobs sent late`] : []),
+  ];
+  return met.length === 0
+    ? []
+    : [`met an outage of the scenario's own making, and void nothing: ${met.join(', ')}`];
 }
 
 /** A lag that is a large part of the latency is the generator's, not the queue's. Up to COALESCE_US it is meant. */

@@ -27,7 +27,7 @@ export interface SchedulerOptions {
    */
   readonly everyMs?: number;
   /**
-   * Told of what failed, and for which schedule when it was one: it is tried again after 25 ms to 5 s. Must not throw.
+   * Told of what failed, and for which schedule when it was one: it is tried again after 25 ms to 2 s. Must not throw.
    * Default: a warning of the process, `ClaimbenchWarning`, at most one for each schedule in ten seconds.
    */
   readonly onError?: (error: unknown, schedule?: string) => void;

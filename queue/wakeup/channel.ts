@@ -6,7 +6,7 @@ import type { Listener, WakeupContext } from './wakeup.ts';
 
 /** First and longest wait before a lost LISTEN connection is opened again. */
 const REOPEN_MIN_MS = 50;
-const REOPEN_MAX_MS = 5000;
+const REOPEN_MAX_MS = 2000;
 
 const DEAF =
   "behind a pooler in transaction mode no signal is heard, so workers poll instead: give the driver the server's own address as its option direct, or the queue the wakeup jitter";

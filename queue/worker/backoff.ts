@@ -4,9 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../retry.ts';
 
 const BASE_MS = 50;
-const CAP_MS = 5000;
+/** So that after an outage of any length a worker's sessions are all back well within five seconds. */
+const CAP_MS = 2000;
 
-/** Waits that double from 50 ms to 5 s, the upper half of each drawn at random. */
+/** Waits that double from 50 ms to 2 s, the upper half of each drawn at random. */
 export class Backoff {
   readonly #random: Random;
   #failures = 0;

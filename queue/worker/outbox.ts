@@ -9,6 +9,8 @@ export interface Due {
   readonly final: boolean;
 }
 
+/** A connection that is about to be found dead is, by then. */
+const AGAIN_AFTER_MS = 50;
 /** Outcomes per settle statement. */
 const SETTLE_LIMIT = 10_000;
 
@@ -21,6 +23,7 @@ export class Outbox {
   #again: readonly Outcome[] = [];
   #flushDue = false;
   #flushTimer: NodeJS.Timeout | undefined;
+  #againTimer: NodeJS.Timeout | undefined;
 
   /** `onDue` is called when outcomes have waited for as long as they may. */
   constructor(options: ResolvedOptions, onDue: () => void) {
@@ -41,14 +44,21 @@ export class Outbox {
     this.#outcomes.push(outcome);
   }
 
-  /** Outcomes whose settle failed, to be sent once more. */
+  /**
+   * Outcomes whose settle failed, to be sent once more; after a while, as the session whose server is going down answers with an
+   * error before its connection ends, and would have the second try as well.
+   */
   keep(outcomes: readonly Outcome[]): void {
-    this.#again = outcomes;
+    this.#again = [...this.#again, ...outcomes];
+    this.#againTimer ??= setTimeout(() => {
+      this.#againTimer = undefined;
+      this.#onDue();
+    }, AGAIN_AFTER_MS);
   }
 
   /** What is due now, taken out; `undefined` for nothing. `hurry`: nothing is gained by waiting for more. */
   take(hurry: boolean): Due | undefined {
-    if (this.#again.length > 0) {
+    if (this.#again.length > 0 && this.#againTimer === undefined) {
       const outcomes = this.#again;
       this.#again = [];
       return { outcomes, final: true };
@@ -88,5 +98,11 @@ export class Outbox {
   stop(): void {
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
+  }
+
+  /** For good: nothing is sent any more. */
+  close(): void {
+    this.stop();
+    clearTimeout(this.#againTimer);
   }
 }

@@ -362,7 +362,7 @@ export class Runner {
     this.#pump();
     await this.#drained.promise;
     this.#leases?.stop();
-    this.#outbox.stop();
+    this.#outbox.close();
     await this.#holder.close();
     return { released: this.#settled.released, abandoned: this.#hand.running.size };
   }

@@ -1,22 +1,19 @@
 // How is a server started in a container, and how does everything of it go away again?
 
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { StartedPostgreSqlContainer } from '@testcontainers/postgresql';
 import type { ContainerRuntimeClient } from 'testcontainers';
 
-import { oneLine, UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors.ts';
 import { createCellDatabase } from '../cell-database.ts';
 import { withConnection } from '../connect.ts';
-import { complaintsIn } from '../log-lines.ts';
-import { processMeter } from '../process-titles.ts';
 import type { ContainerFacts, PostgresServer } from '../server.ts';
-import { cpuMeter } from '../server-cpu.ts';
 import { benchmarkSettings } from '../server-settings.ts';
 import { prepareTemplate, type TemplateFacts } from '../template.ts';
 import { ensureImage, findEngine, type ImageFacts, removeServer, sweepContainers } from './engine.ts';
 import { placeOf } from './here.ts';
-import { type Launch, type LogTail, launch, type Running } from './launch.ts';
+import { type Launch, launch, type Running } from './launch.ts';
 import { effectiveLimits, throttlingOf } from './limits.ts';
+import { comesBack, LiveContainer } from './live-container.ts';
 import { copiesItself, startContainerStandby } from './standby.ts';
 import { guardContainers } from './watchdog.ts';
 import { type ContainerWishes, imageFor } from './wishes.ts';
@@ -88,12 +85,13 @@ export async function startContainer(options: ContainerOptions): Promise<Postgre
     signal?.throwIfAborted();
     const facts = await prepareTemplate(running.admin, options.extensions);
     checkVersion(facts, image, options.version);
-    const server = await serverOf(running, { engine, image, wishes, facts }, dispose);
-    if (!(await copiesItself(running.container, facts.version))) return server;
-    return {
-      ...server,
-      openStandby: (wish) => startContainerStandby({ launch: wanted, running, serverId }, wish),
-    };
+    const copies = await copiesItself(running.container, facts.version);
+    return await serverOf(running, new LiveContainer(engine, running, signal), {
+      ...{ engine, image, wishes, facts, dispose },
+      openStandby: copies
+        ? (wish) => startContainerStandby({ launch: wanted, running, serverId }, wish)
+        : undefined,
+    });
   } catch (error) {
     await dispose();
     throw error;
@@ -114,42 +112,47 @@ function checkVersion({ version }: TemplateFacts, image: ImageFacts, asked: stri
   );
 }
 
-interface Description {
+interface Parts {
   readonly engine: ContainerRuntimeClient;
   readonly image: ImageFacts;
   readonly wishes: ContainerWishes;
   readonly facts: TemplateFacts;
+  readonly dispose: () => Promise<void>;
+  readonly openStandby: PostgresServer['openStandby'] | undefined;
 }
 
-async function serverOf(
-  running: Running,
-  described: Description,
-  dispose: () => Promise<void>,
-): Promise<PostgresServer> {
-  const { admin, container, pid } = running;
-  const { facts } = described;
+async function serverOf(running: Running, live: LiveContainer, parts: Parts): Promise<PostgresServer> {
+  const { admin, container, route } = running;
+  const { facts, openStandby } = parts;
   const data = await withConnection(admin, { applicationName: 'claimbench admin' }, async (client) => {
     const { rows } = await client.query<{ data_directory: string }>('SHOW data_directory');
     return rows[0]?.data_directory;
   });
-  const cpuUs = pid === undefined ? undefined : cpuMeter(pid);
-  const processes = pid === undefined ? undefined : processMeter(pid);
-  const containerFacts = await factsOf(running, described);
+  const { cpuUs, processes } = live.meters;
+  const containerFacts = await factsOf(running, parts);
   return {
     kind: 'docker',
     version: facts.version,
-    description: `PostgreSQL ${facts.version} in a container of ${nameOf(described.image)}, ${running.route}`,
+    description: `PostgreSQL ${facts.version} in a container of ${nameOf(parts.image)}, ${running.route}`,
     container: containerFacts,
     extensions: facts.extensions,
-    ...(pid === undefined ? {} : { pid }),
+    get pid() {
+      return live.pid;
+    },
     // Through the container's own root: a volume, a layer and a tmpfs are all found so, by a user who may.
-    ...(pid === undefined || data === undefined ? {} : { dataDirectory: `/proc/${pid}/root${data}` }),
+    get dataDirectory() {
+      return live.pid === undefined || data === undefined ? undefined : `/proc/${live.pid}/root${data}`;
+    },
     ...(cpuUs && { cpuUs }),
     ...(processes && { processes }),
     openDatabase: (label) => createCellDatabase(admin, label),
     throttling: () => throttlingOf(container).catch(() => undefined),
-    whyGone: () => whyGone(container, running.log, described.engine),
-    [Symbol.asyncDispose]: dispose,
+    ...(openStandby && { openStandby }),
+    ...(comesBack(route, parts.wishes.storage) && {
+      restart: (mode, options) => live.restart(mode, options),
+    }),
+    whyGone: () => live.whyGone(),
+    [Symbol.asyncDispose]: parts.dispose,
   };
 }
 
@@ -157,7 +160,7 @@ function nameOf({ name, standIn }: ImageFacts): string {
   return standIn ? `${name} (stand-in)` : name;
 }
 
-async function factsOf({ container, route }: Running, of: Description): Promise<ContainerFacts> {
+async function factsOf({ container, route }: Running, of: Parts): Promise<ContainerFacts> {
   const { dockerode } = of.engine.container;
   const [info, limits] = await Promise.all([dockerode.info(), effectiveLimits(container)]);
   const { storage } = of.wishes;
@@ -173,19 +176,4 @@ async function factsOf({ container, route }: Running, of: Description): Promise<
     route,
     ...(limits === undefined ? {} : { limits }),
   };
-}
-
-async function whyGone(
-  container: StartedPostgreSqlContainer,
-  log: LogTail,
-  engine: ContainerRuntimeClient,
-): Promise<string | undefined> {
-  try {
-    const { State } = await engine.container.getById(container.getId()).inspect();
-    if (State.Running) return undefined;
-    const how = State.OOMKilled ? 'ran out of memory and was killed' : `ended with code ${State.ExitCode}`;
-    return `its container ${how}: ${complaintsIn(log.text)}`;
-  } catch (error) {
-    return `the Docker engine does not answer (${oneLine(error)}); the server's last words: ${complaintsIn(log.text)}`;
-  }
 }

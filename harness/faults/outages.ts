@@ -1,0 +1,54 @@
+// When did a fault of the scenario keep the load from the server, and which jobs' failures does that excuse?
+//
+// A generator that fails to get its jobs in voids the cell: what never got in lightened the load of the rest. Where the scenario
+// itself took the server away, such failures are part of the answer. They are told, and count with their age; they void nothing.
+
+import type { Fault } from '../../scenarios/fault.ts';
+import { type AppliedFault, endLabel } from './applied.ts';
+
+/**
+ * Faults that keep the load from the server. `lasting`: from their note to the note that they have ended. `instant`: connections
+ * break, and may be opened again at once.
+ */
+const OUTAGES: Partial<Record<Fault['fault'], 'lasting' | 'instant'>> = {
+  'restart-server': 'lasting',
+  'terminate-backends': 'lasting',
+  'exhaust-connections': 'lasting',
+  'reset-connections': 'instant',
+  'black-hole': 'lasting',
+  'cut-network': 'lasting',
+};
+
+/** The news that a connection has ended may reach its client so much later. */
+const NEWS_US = 100_000;
+
+/** Instants in µs of the machine's clock. */
+export interface Outage {
+  readonly fault: string;
+  readonly fromUs: number;
+  readonly toUs: number;
+}
+
+/** Whether it cuts sessions off, so that they are not counted after it. */
+export function endsSessions({ fault }: Pick<Fault, 'fault'>): boolean {
+  return OUTAGES[fault] !== undefined;
+}
+
+/** The outages among the faults that took effect; one that did not end lasted until `endUs`. */
+export function outagesOf(applied: readonly AppliedFault[], endUs: number): Outage[] {
+  return applied.flatMap(({ label, atUs }, i) => {
+    const fault = label.split(' ', 1)[0] ?? '';
+    const kind = Object.entries(OUTAGES).find(([name]) => name === fault)?.[1];
+    if (kind === undefined || label === endLabel(fault)) return [];
+    const end = applied.slice(i + 1).find((later) => later.label === endLabel(fault));
+    return [{ fault, fromUs: atUs, toUs: kind === 'instant' ? atUs : (end?.atUs ?? endUs) }];
+  });
+}
+
+/**
+ * Whether a job was on its way while an outage lasted: from the instant for which it was intended until it failed, or was sent late. One
+ * that was intended after the outage is the system's own failure.
+ */
+export function meetsOutage(outages: readonly Outage[], intendedUs: number, untilUs: number): boolean {
+  return outages.some(({ fromUs, toUs }) => intendedUs <= toUs + NEWS_US && untilUs >= fromUs);
+}
