@@ -28,9 +28,10 @@ const READ_EVERY_MS = 250;
 const REST_PER_READING = 9;
 
 /**
- * What was let in since the last reading began counts in full, and what was settled meanwhile does not: between two readings
- * the estimate errs by turning jobs away early, never by letting the backlog grow past its limit. An enqueue that failed is
- * forgotten by the next reading. So a limit of fewer jobs than workers settle from one reading to the next keeps them waiting for work. While readings fail, the last one stands.
+ * What was let in since the last reading began counts in full, and what was settled meanwhile does not; what was under way at its
+ * beginning may count twice until the next. Between two readings the estimate thus errs by turning jobs away early, never by letting
+ * the backlog grow past its limit: a limit of fewer jobs than workers settle in that time lets them run dry. An enqueue that
+ * failed is forgotten by the next reading. While readings fail, the last one stands.
  */
 export class Backlog implements AsyncDisposable {
   readonly #options: BacklogOptions;

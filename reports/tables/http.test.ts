@@ -7,6 +7,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { HttpPart, RunResult } from '../../harness/result.ts';
 import { renderBundle } from '../index.ts';
+import { formatShare } from '../render/format.ts';
 import { summarise } from '../summary.ts';
 import { writeFixture } from '../testing-fixture.ts';
 import { httpTable } from './http.ts';
@@ -60,7 +61,7 @@ test('answers, latencies and the front, for the scenario over HTTP alone', async
     ['201', '429', '429 share', '201 p50, ms', '201 max, ms', 'sent → 201 p50, ms', 'Backlog peak'].map(
       (label) => shown[label]?.text,
     ),
-    ['750', '250', '25.0 %', '2.50', '40.0', '1.50', '199'],
+    ['750', '250', formatShare(0.25), '2.50', '40.0', '1.50', '199'],
   );
   // Absent with a reason, never 0.
   assert.equal(shown['201 p99, ms']?.hint, 'fewer than 100 samples beyond it');
