@@ -125,8 +125,8 @@ const scenarios: readonly Scenario[] = [
       { label: 'after', fromSeconds: 42, toSeconds: 48, measured: false },
     ],
     faults: [
-      { label: 'kill-worker', atSeconds: 14 },
-      { label: 'workers back', atSeconds: 22 },
+      { label: 'stall-worker', atSeconds: 14 },
+      { label: 'stall-worker ends', atSeconds: 22 },
     ],
   },
 ];

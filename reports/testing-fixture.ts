@@ -15,6 +15,7 @@ import {
 } from '../harness/result.ts';
 import { cellOf } from './testing-fixture-cell.ts';
 import { type Contender, definitionOf, type Scenario, STANDARD } from './testing-fixture-data.ts';
+import { throughFaults } from './testing-fixture-recovery.ts';
 
 export type FixtureOptions = {
   readonly contenders?: readonly Contender[];
@@ -129,7 +130,7 @@ function makeCell(
     { id, repeat, order, rate, settledTotal, backlog, latencyUs },
     random,
   );
-  return { cell, samples, log: logOf(metrics) };
+  return { cell: { ...cell, ...throughFaults(scenario, samples) }, samples, log: logOf(metrics) };
 }
 
 function histogram(): Histogram {

@@ -20,6 +20,7 @@ import { MICRO_NOTE, microDetails, microTables } from '../tables/micro.ts';
 import { serverTables } from '../tables/server.ts';
 import { serverTable } from '../tables/server-settings.ts';
 import { cellsTable, environmentTable, fairnessTable } from '../tables/settings.ts';
+import { survivalTable } from '../tables/survival.ts';
 import { verdictTable } from '../tables/verdict.ts';
 import { versionsTable } from '../tables/versions.ts';
 import { escapeMarkdown } from './escape.ts';
@@ -30,10 +31,12 @@ import { markdownTable } from './markdown-table.ts';
 export function renderMarkdown(report: Report): string {
   const { result } = report.bundle;
   const glance = glanceTables(report.panels);
+  const survival = survivalTable(result);
   const blocks = [
     `# ${escapeMarkdown(headline(report))}`,
     `**${escapeMarkdown(report.verdict.text)}**${undurable(result.environment).length > 0 ? ' · **SERVER NOT DURABLE**' : ''}${result.complete ? '' : ' · **INCOMPLETE RUN**'}`,
     `${formatInstant(result.startedAt)} · ${escapeMarkdown(machineLine(report))}`,
+    ...(survival === undefined ? [] : ['## Survival', markdownTable(survival)]),
     report.findings
       .map((one) => `- **${escapeMarkdown(one.title)}.** ${escapeMarkdown(one.text)}`)
       .join('\n'),

@@ -19,6 +19,7 @@ import {
   timeUnit,
   type Unit,
 } from './format.ts';
+import { survivalBlocks } from './terminal-survival.ts';
 import { BORDERLESS, type Paint, painter, plain, type TerminalOptions, wrapped } from './terminal-text.ts';
 
 export type { TerminalOptions } from './terminal-text.ts';
@@ -34,7 +35,8 @@ export function terminalTable(result: RunResult, options: TerminalOptions): stri
   const findings = findingsOf(result, panels).map((one) =>
     wrapped(`${one.title}. ${one.text}`, width, one.tone === 'bad' ? '✗ ' : '! '),
   );
-  return [...blocks, [paint(verdict.text, code), ...findings].join('\n')].join('\n\n');
+  const survival = survivalBlocks(result, width, paint);
+  return [...survival, ...blocks, [paint(verdict.text, code), ...findings].join('\n')].join('\n\n');
 }
 
 function panelBlock(panel: Panel, width: number, paint: Paint): string {

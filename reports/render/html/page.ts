@@ -7,6 +7,7 @@ import { undurable } from '../../servers.ts';
 import { glanceTables } from '../../tables/glance.ts';
 import { serverTable } from '../../tables/server-settings.ts';
 import { cellsTable, environmentTable } from '../../tables/settings.ts';
+import { survivalTable } from '../../tables/survival.ts';
 import { type Html, html } from '../escape.ts';
 import { formatInstant, formatSeconds } from '../format.ts';
 import { renderDocument } from './document.ts';
@@ -49,12 +50,21 @@ function page(report: Report, { live, scripted, note }: Liveliness): string {
   const title = headline(report);
   const body = html`${header(report, title)}
 <main id="main">
-${glance(report)}
+${survival(report)}${glance(report)}
 ${[...report.panels.map((panel) => renderPanel(panel, report, live)), ...renderMicro(report, live)]}
 ${appendix(report)}
 </main>
 <footer>claimbench ${result.environment.claimbenchVersion} · run ${result.runId} · schema ${result.schemaVersion} · method ${result.methodVersion}. Rendered from result.json, samples.ndjson and histograms/ alone.${note}</footer>`;
   return renderDocument({ title, version: result.environment.claimbenchVersion, body, scripted });
+}
+
+/** Nothing in a run without faults. */
+function survival({ bundle: { result } }: Report): Html | undefined {
+  const table = survivalTable(result);
+  if (table === undefined) return undefined;
+  return html`<section class="card" id="survival" aria-labelledby="survival-title"><h2 id="survival-title">Survival</h2>
+${renderTable(table)}</section>
+`;
 }
 
 function glance(report: Report): Html | undefined {
