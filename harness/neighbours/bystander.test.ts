@@ -314,10 +314,12 @@ test('a cell tells of the bystander before, during and after the load, and charg
   );
   for (const phase of bystander.phases) {
     assert.ok(phase.latencyUs?.p50 !== undefined && phase.latencyUs.p50 > 0, `${phase.label} has a median`);
-    assert.equal(phase.failed, 0);
     const { offeredPerSec = 0 } = phase;
     assert.ok(offeredPerSec > 125 && offeredPerSec < 500, `${offeredPerSec}/s`);
   }
+  assert.deepEqual(bystander.errors, {}, 'the server refused nothing');
+  // Cut off at the end: only where the machine stood still for seconds.
+  assert.equal(bystander.whole.failed, bystander.unknown.count);
   assert.equal(cell.jobs.settled, 200);
   assert.ok(samples.filter((sample) => sample.kind === 'bystander').length >= 5);
   assert.equal(histogramLog.match(/^Tag=bystander,/gm)?.length, 3);
