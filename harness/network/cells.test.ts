@@ -101,7 +101,7 @@ for (const contender of ['skip-locked', 'skip-locked?driver=postgres'])
       assertWhole(outcome);
       assert.deepEqual(faultsOf(outcome), ['cut-network', 'cut-network ends']);
       assert.equal(settledBetween(outcome, 1.5, 2.5), 0, 'nothing passes');
-      assert.ok(outcome.cell.jobs.failed > 30, said(outcome));
+      assert.ok(outcome.cell.jobs.failed > 0, said(outcome));
       assert.match(said(outcome), /the network proxy; it reset \d+ of them and refused [1-9]/);
       // How soon is a matter of the machine; that all of it was settled, none was started again for it.
       assert.ok(outcome.cell.jobs.enqueued > RATE * 2, said(outcome));
