@@ -9,8 +9,6 @@ export interface Due {
   readonly final: boolean;
 }
 
-/** A connection that is about to be found dead is, by then. */
-const AGAIN_AFTER_MS = 50;
 /** Outcomes per settle statement. */
 const SETTLE_LIMIT = 10_000;
 
@@ -23,7 +21,6 @@ export class Outbox {
   #again: readonly Outcome[] = [];
   #flushDue = false;
   #flushTimer: NodeJS.Timeout | undefined;
-  #againTimer: NodeJS.Timeout | undefined;
 
   /** `onDue` is called when outcomes have waited for as long as they may. */
   constructor(options: ResolvedOptions, onDue: () => void) {
@@ -44,21 +41,14 @@ export class Outbox {
     this.#outcomes.push(outcome);
   }
 
-  /**
-   * Outcomes whose settle failed, to be sent once more; after a while, as the session whose server is going down answers with an
-   * error before its connection ends, and would have the second try as well.
-   */
+  /** Outcomes whose settle failed, to be sent once more. */
   keep(outcomes: readonly Outcome[]): void {
-    this.#again = [...this.#again, ...outcomes];
-    this.#againTimer ??= setTimeout(() => {
-      this.#againTimer = undefined;
-      this.#onDue();
-    }, AGAIN_AFTER_MS);
+    this.#again = outcomes;
   }
 
   /** What is due now, taken out; `undefined` for nothing. `hurry`: nothing is gained by waiting for more. */
   take(hurry: boolean): Due | undefined {
-    if (this.#again.length > 0 && this.#againTimer === undefined) {
+    if (this.#again.length > 0) {
       const outcomes = this.#again;
       this.#again = [];
       return { outcomes, final: true };
@@ -98,11 +88,5 @@ export class Outbox {
   stop(): void {
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
-  }
-
-  /** For good: nothing is sent any more. */
-  close(): void {
-    this.stop();
-    clearTimeout(this.#againTimer);
   }
 }

@@ -1,5 +1,6 @@
 // How does one session keep its handlers fed, and its outcomes settled?
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Queue } from '../queue.ts';
 import type { ClaimedJob, JobId, Outcome, SettleResult, Turn, WorkerSession } from '../strategy.ts';
 import { Apart } from './apart.ts';
@@ -46,6 +47,8 @@ interface ClaimStart {
 const BACKLOG_BATCHES = 8;
 /** For so long outcomes wait for the claim that they would travel with, when it is not let through. */
 const OUTCOMES_WAIT_MS = 100;
+/** For so long a session that could not settle may take to be found dead. */
+const LOSS_KNOWN_MS = 50;
 
 /**
  * A state machine, not a loop: whatever happens (claim returned, handler ended, settle answered, woken) ends in `#pump`,
@@ -191,9 +194,18 @@ export class Runner {
       this.#settled.tell(outcomes, await this.#sendSettle(session, outcomes));
     } catch (error) {
       this.#settleFailed({ outcomes, final }, error);
+      if (!final) await this.#untilLossIsKnown();
     }
     this.#endSettle(session);
     this.#pump();
+  }
+
+  /**
+   * The session of a server that goes down answers with an error before its connection ends: it would have the second try as well,
+   * which is the last. Another session need not wait.
+   */
+  async #untilLossIsKnown(): Promise<void> {
+    await sleep(LOSS_KNOWN_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
   }
 
   #sendSettle(session: WorkerSession, outcomes: readonly Outcome[]): Promise<SettleResult> {
@@ -228,8 +240,9 @@ export class Runner {
       this.#endClaim(session, claim, limit, answer.jobs);
     } catch (error) {
       this.#settleFailed(due, error);
-      this.#endSettle(session);
+      // Until then this session settles nothing else: see `untilLossIsKnown`.
       await this.#backoff.wait(this.#stopping.signal);
+      this.#endSettle(session);
       this.#claiming = false;
     }
     this.#pump();
@@ -362,7 +375,7 @@ export class Runner {
     this.#pump();
     await this.#drained.promise;
     this.#leases?.stop();
-    this.#outbox.close();
+    this.#outbox.stop();
     await this.#holder.close();
     return { released: this.#settled.released, abandoned: this.#hand.running.size };
   }
