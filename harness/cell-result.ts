@@ -96,6 +96,7 @@ export function assemble(parts: CellParts): CellOutcome {
   const judged = judge({
     contractClass: prepared.contender.class,
     scenario: plan.scenario,
+    ...(plan.scale === undefined ? {} : { scale: plan.scale }),
     openLoop,
     load,
     checked,

@@ -29,7 +29,7 @@ import { OF_THE_WHOLE_SERVER, withoutShared } from './telemetry/shared-costs.ts'
 import { type CellTopology, openTopology, type TopologyReport } from './topology/topology.ts';
 import { clocksDisagree } from './verify/agent-audit.ts';
 import { type CheckResult, check } from './verify/checker.ts';
-import { LIMITS } from './verify/verdict.ts';
+import { LIMITS } from './verify/limits.ts';
 
 export interface CellContext {
   /** Absent for contenders without a database. */

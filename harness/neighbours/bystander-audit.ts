@@ -1,6 +1,7 @@
 // May the bystander's figures be believed? Its money must add up, and its process must have kept up with its schedule.
 
-import { LIMITS } from '../verify/verdict.ts';
+import type { CellPlan } from '../cell-plan.ts';
+import { limitsAt } from '../verify/limits.ts';
 import type { Account, Expected } from './bystander-figures.ts';
 import type { BystanderStopped } from './bystander-protocol.ts';
 import type { Books } from './bystander-tables.ts';
@@ -35,28 +36,30 @@ export function countProblems(offered: number, due: number): string[] {
 export function generatorProblems(
   { stalledShare, cpuShare, eventLoopMaxUs }: BystanderStopped['health'],
   { lag, unsentShare }: Pick<Account, 'lag' | 'unsentShare'>,
+  scale?: CellPlan['scale'],
 ): string[] {
+  const limits = limitsAt(scale);
   const mend = 'close other programs and run again, or lower neighbours.bystander.ratePerSec';
   const lateShare = lag.lateShare - unsentShare;
   return [
-    ...(stalledShare > LIMITS.stalledShare
+    ...(stalledShare > limits.stalledShare
       ? [
-          `generator: the bystander stood still for ${percent(stalledShare)} of the time (limit ${percent(LIMITS.stalledShare)}; longest ${Math.round(eventLoopMaxUs / 1000)} ms): ${mend}`,
+          `generator: the bystander stood still for ${percent(stalledShare)} of the time (limit ${percent(limits.stalledShare)}; longest ${Math.round(eventLoopMaxUs / 1000)} ms): ${mend}`,
         ]
       : []),
-    ...(cpuShare > LIMITS.producerCpuShare
+    ...(cpuShare > limits.producerCpuShare
       ? [
-          `generator: the bystander used ${percent(cpuShare)} of a core (limit ${percent(LIMITS.producerCpuShare)}): lower neighbours.bystander.ratePerSec`,
+          `generator: the bystander used ${percent(cpuShare)} of a core (limit ${percent(limits.producerCpuShare)}): lower neighbours.bystander.ratePerSec`,
         ]
       : []),
-    ...(unsentShare > LIMITS.lateShare
+    ...(unsentShare > limits.lateShare
       ? [
-          `generator: ${percent(unsentShare)} of the bystander's transactions were never sent (limit ${percent(LIMITS.lateShare)}): lower neighbours.bystander.ratePerSec`,
+          `generator: ${percent(unsentShare)} of the bystander's transactions were never sent (limit ${percent(limits.lateShare)}): lower neighbours.bystander.ratePerSec`,
         ]
       : []),
-    ...(lateShare > LIMITS.lateShare
+    ...(lateShare > limits.lateShare
       ? [
-          `generator: ${percent(lateShare)} of the bystander's transactions were sent more than 10 ms late (limit ${percent(LIMITS.lateShare)}): ${mend}`,
+          `generator: ${percent(lateShare)} of the bystander's transactions were sent more than 10 ms late (limit ${percent(limits.lateShare)}): ${mend}`,
         ]
       : []),
   ];

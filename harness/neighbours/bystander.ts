@@ -152,7 +152,7 @@ export class Bystander implements AsyncDisposable {
       failures: [
         ...books.failures,
         ...countProblems(account.whole.offered, this.#due()),
-        ...generatorProblems(report.health, account),
+        ...generatorProblems(report.health, account, this.#options.plan.scale),
       ],
       notes: notesOf(figures),
       figures,

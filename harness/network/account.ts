@@ -1,6 +1,7 @@
 // What did the proxy do under a load, and was it the bound?
 
-import { LIMITS } from '../verify/verdict.ts';
+import type { CellPlan } from '../cell-plan.ts';
+import { limitsAt } from '../verify/limits.ts';
 import type { ProxyReading } from './protocol.ts';
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
@@ -9,7 +10,9 @@ const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 export function proxyAccount(
   { counters, health }: ProxyReading,
   openLoop: boolean,
+  scale?: CellPlan['scale'],
 ): { readonly failures: readonly string[]; readonly notes: readonly string[] } {
+  const limits = limitsAt(scale);
   const { connectionsEver, resets, refused } = counters;
   const notes = [
     `${connectionsEver} connections went through the network proxy; it reset ${resets} of them and refused ${refused} more`,
@@ -19,14 +22,14 @@ export function proxyAccount(
     `the network proxy shared the machine of the agents, and took ${Math.round(health.cpuShare * 100)} % of one core under the load, of which it can use one`,
   );
   const failures: string[] = [];
-  const stallLimit = openLoop ? LIMITS.stalledShare : LIMITS.drainStalledShare;
+  const stallLimit = openLoop ? limits.stalledShare : limits.drainStalledShare;
   if (health.stalledShare > stallLimit)
     failures.push(
       `the network proxy stood still for ${percent(health.stalledShare)} of the time (limit ${percent(stallLimit)}; longest ${Math.round(health.eventLoopMaxUs / 1000)} ms): close other programs and run again`,
     );
-  if (health.busyShare > LIMITS.proxyBusyShare)
+  if (health.busyShare > limits.proxyBusyShare)
     failures.push(
-      `the network proxy had hardly a pause in ${percent(health.busyShare)} of the time (limit ${percent(LIMITS.proxyBusyShare)}), so that it was the bound: offer less, or run on more cores`,
+      `the network proxy had hardly a pause in ${percent(health.busyShare)} of the time (limit ${percent(limits.proxyBusyShare)}), so that it was the bound: offer less, or run on more cores`,
     );
   return { failures, notes };
 }

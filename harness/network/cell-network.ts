@@ -1,5 +1,6 @@
 // How does a cell's load go through the proxy, and how did the proxy fare under it?
 
+import type { CellPlan } from '../cell-plan.ts';
 import { RuntimeFailure, UsageError } from '../errors.ts';
 import type { ConnectionSettings } from '../server/server.ts';
 import { proxyAccount } from './account.ts';
@@ -18,6 +19,7 @@ export interface CellNetwork extends AsyncDisposable {
   /** Ends it, with what is left of its connections. */
   end(
     openLoop: boolean,
+    scale: CellPlan['scale'],
   ): Promise<{ readonly failures: readonly string[]; readonly notes: readonly string[] }>;
 }
 
@@ -62,12 +64,12 @@ class RunningNetwork implements CellNetwork {
     this.#over = this.proxy.loadOver().catch(() => undefined);
   }
 
-  async end(openLoop: boolean) {
+  async end(openLoop: boolean, scale: CellPlan['scale']) {
     try {
       await this.#over;
       const reading = await this.proxy.account();
       await this[Symbol.asyncDispose]();
-      return proxyAccount(reading, openLoop);
+      return proxyAccount(reading, openLoop, scale);
     } catch (error) {
       if (!(error instanceof RuntimeFailure)) throw error;
       return { failures: [error.message], notes: [] };

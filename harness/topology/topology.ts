@@ -35,7 +35,7 @@ export function requireTopology(scenarios: readonly Scenario[], server: Postgres
 
 /** Starts what the scenario asks for, around the cell's database. A contender without one has no topology. */
 export async function openTopology(
-  { scenario, seed }: Pick<CellPlan, 'scenario' | 'seed'>,
+  { scenario, seed, scale }: Pick<CellPlan, 'scenario' | 'seed' | 'scale'>,
   server: PostgresServer | undefined,
   database: CellDatabase | undefined,
   signal: AbortSignal,
@@ -53,7 +53,7 @@ export async function openTopology(
     server.openStandby &&
     opening.use(await server.openStandby({ ...topology.standby, signal }));
   opening.move();
-  return new CellTopology(scenario, { connection, pooler, network, standby });
+  return new CellTopology(scenario, { connection, pooler, network, standby, scale });
 }
 
 /** Absent is what a scenario does not ask for, and all of it for a contender without a database. */
@@ -62,6 +62,7 @@ interface Parts {
   readonly connection?: ConnectionSettings;
   readonly pooler?: CellPooler | undefined;
   readonly network?: CellNetwork | undefined;
+  readonly scale?: CellPlan['scale'] | undefined;
   readonly standby?: Standby | undefined;
 }
 
@@ -69,13 +70,15 @@ interface Parts {
 export class CellTopology implements AsyncDisposable {
   readonly pooler: CellPooler | undefined;
   readonly network: CellNetwork | undefined;
+  readonly #scale: CellPlan['scale'] | undefined;
   /** The standby as faults get it. */
   readonly standby: Standby | undefined;
   readonly #openLoop: boolean;
   readonly #connection: ConnectionSettings | undefined;
   #lost = false;
 
-  constructor(scenario: Scenario, { connection, pooler, network, standby }: Parts) {
+  constructor(scenario: Scenario, { connection, pooler, network, standby, scale }: Parts) {
+    this.#scale = scale;
     this.#openLoop = arrivalsOf(scenario).length > 0;
     this.#connection = connection;
     this.pooler = pooler;
@@ -115,7 +118,7 @@ export class CellTopology implements AsyncDisposable {
 
   /** `startUs`: when the load started. */
   async end(startUs: number): Promise<TopologyReport> {
-    const network = await this.network?.end(this.#openLoop);
+    const network = await this.network?.end(this.#openLoop, this.#scale);
     const pooler = await this.pooler?.end(startUs);
     const reports = [network, pooler, await this.#standbyReport()].filter((one) => one !== undefined);
     return {

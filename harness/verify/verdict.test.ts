@@ -9,7 +9,8 @@ import type { GeneratorHealth } from '../measure/generator.ts';
 import { type AgentCounters, newCounters } from '../measure/recorder.ts';
 import { emptyAudit } from './audit.ts';
 import type { CheckResult } from './checker.ts';
-import { judge, LIMITS, type VerdictInput } from './verdict.ts';
+import { LIMITS, limitsAt } from './limits.ts';
+import { judge, type VerdictInput } from './verdict.ts';
 
 const HEALTHY: GeneratorHealth = {
   eventLoopP99Us: 1_000,
@@ -374,4 +375,18 @@ test('whatever is not as it should be, and voids nothing, is noted', () => {
       notes.some((n) => word.test(n)),
       `${word}: ${notes.join('; ')}`,
     );
+});
+
+test('a smoke test is held to wider limits, and not to none', () => {
+  const { stalledShare } = LIMITS;
+  const smoke = limitsAt('smoke');
+  assert.ok(smoke.stalledShare > 3 * stalledShare && smoke.stalledShare < 0.5);
+  assert.deepEqual(limitsAt(undefined), LIMITS);
+  assert.deepEqual(
+    Object.keys(smoke).filter(
+      (key) => smoke[key as keyof typeof LIMITS] !== LIMITS[key as keyof typeof LIMITS],
+    ),
+    ['lateShare', 'stalledShare', 'drainStalledShare', 'proxyBusyShare'],
+    'what a queue did with a clock or a failed enqueue is no matter of speed',
+  );
 });

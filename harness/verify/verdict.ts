@@ -1,6 +1,7 @@
 // Is a cell valid, invalid or incorrect, and why?
 
 import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
+import type { CellPlan } from '../cell-plan.ts';
 import type { FenceReport } from '../contender.ts';
 import type { Load } from '../load/coordinator.ts';
 import { COALESCE_US } from '../load/pacer.ts';
@@ -9,34 +10,13 @@ import type { Figures } from '../measure/figures.ts';
 import type { Cell, ContractClass } from '../result.ts';
 import { agentProblems, worstClock } from './agent-audit.ts';
 import type { CheckResult } from './checker.ts';
-
-/** Limits past which the generator, not the system under test, made the figures. METHOD.md states them to users. */
-export const LIMITS = {
-  /** Share of an open loop's measured jobs that may be sent more than 10 ms after their intended instant, or not at all. */
-  lateShare: 0.01,
-  /** Share of an open loop's time that an agent's event loop may stand still for more than 20 ms at a stretch. */
-  stalledShare: 0.02,
-  /** The same in a drain, which keeps its workers busy, and where a stall costs its own length and no more. */
-  drainStalledShare: 0.1,
-  /** For so long a drain must be measured before its backlog ends, or half as long as was planned, if that is less. */
-  drainSeconds: 0.5,
-  /** Share of an open loop's measured jobs whose enqueue may fail: they lighten the load of the rest. */
-  failedShare: 0.01,
-  /** Share of one core that a producer may use. The kernel holds a real-time one back at 95 %, so that it hardly gets there. */
-  producerCpuShare: 0.9,
-  /** Share of one core above which a worker agent may be the bound. */
-  workerCpuShare: 0.8,
-  /** Share of the null contender's rate above which the generator may be the bound. */
-  ceilingShare: 0.2,
-  /** Share of the load in which the network proxy's event loop may have hardly a pause. */
-  proxyBusyShare: 0.1,
-  /** By how much an agent's clock may differ from ours for certain, µs: latencies run from one agent's clock to another's. */
-  clockOffsetUs: 1_000,
-} as const;
+import { LIMITS, limitsAt } from './limits.ts';
 
 export interface VerdictInput {
   readonly contractClass: ContractClass;
   readonly scenario: Scenario;
+  /** Absent: the scenario as it is. */
+  readonly scale?: CellPlan['scale'];
   readonly openLoop: boolean;
   readonly load: Load;
   readonly checked: CheckResult;
@@ -75,7 +55,8 @@ function fenceProblems(fence: FenceReport | undefined): string[] {
 }
 
 function generatorProblems(input: VerdictInput): string[] {
-  const stallLimit = input.openLoop ? LIMITS.stalledShare : LIMITS.drainStalledShare;
+  const limits = limitsAt(input.scale);
+  const stallLimit = input.openLoop ? limits.stalledShare : limits.drainStalledShare;
   const found = generators(input.load).flatMap((agent) => stallProblem(agent, stallLimit));
   if (!input.openLoop) return found;
   // Of measured jobs: without figures there are none, and the cell is void.
@@ -85,14 +66,14 @@ function generatorProblems(input: VerdictInput): string[] {
       `${percent(failed)} of the enqueues failed (limit ${percent(LIMITS.failedShare)}): what never got in lightened the load of the rest`,
     );
   }
-  if (unsent > LIMITS.lateShare) {
+  if (unsent > limits.lateShare) {
     found.push(
-      `generator: ${percent(unsent)} of the jobs of the schedule were never sent (limit ${percent(LIMITS.lateShare)}): fewer jobs per second, or a system that confirms them sooner`,
+      `generator: ${percent(unsent)} of the jobs of the schedule were never sent (limit ${percent(limits.lateShare)}): fewer jobs per second, or a system that confirms them sooner`,
     );
   }
-  if (late > LIMITS.lateShare) {
+  if (late > limits.lateShare) {
     found.push(
-      `generator: ${percent(late)} of the jobs were sent more than 10 ms late (limit ${percent(LIMITS.lateShare)}): close other programs and run again, or offer less with --rate`,
+      `generator: ${percent(late)} of the jobs were sent more than 10 ms late (limit ${percent(limits.lateShare)}): close other programs and run again, or offer less with --rate`,
     );
   }
   for (const agent of input.load.agents) {
