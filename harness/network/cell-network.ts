@@ -19,7 +19,7 @@ export interface CellNetwork extends AsyncDisposable {
   /** Ends it, with what is left of its connections. */
   end(
     openLoop: boolean,
-    scale: CellPlan['scale'],
+    scale?: CellPlan['scale'],
   ): Promise<{ readonly failures: readonly string[]; readonly notes: readonly string[] }>;
 }
 
@@ -64,7 +64,7 @@ class RunningNetwork implements CellNetwork {
     this.#over = this.proxy.loadOver().catch(() => undefined);
   }
 
-  async end(openLoop: boolean, scale: CellPlan['scale']) {
+  async end(openLoop: boolean, scale?: CellPlan['scale']) {
     try {
       await this.#over;
       const reading = await this.proxy.account();
