@@ -14,6 +14,7 @@ export async function faultyCell(
   server: PostgresServer,
   contender: string,
   scenario: Pick<ScenarioInput, 'phases'> & Partial<ScenarioInput>,
+  signal: AbortSignal = AbortSignal.timeout(120_000),
 ): Promise<CellOutcome> {
   return await runCell(
     {
@@ -32,7 +33,7 @@ export async function faultyCell(
       server,
       scratchDir: temporaryFolder(t),
       ceilingFor: async () => undefined,
-      signal: AbortSignal.timeout(90_000),
+      signal,
       onProgress: () => undefined,
     },
   );

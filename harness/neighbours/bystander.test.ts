@@ -337,7 +337,10 @@ test('a cell tells of the bystander before, during and after the load, and charg
     [],
   );
   assert.ok((cost?.roundTripsPerJob ?? 0) > 0, 'the agents count theirs themselves');
-  assert.match(notes.join('\n'), /per job are not told: the server counted those of the bystander with them/);
+  assert.match(
+    notes.join('\n'),
+    /not measured: WAL, .* per job: the server counted those of the bystander with them/,
+  );
   const connections = fairness.filter((row) => row.setting === 'connections');
   assert.deepEqual(
     connections.map((row) => row.verdict),
