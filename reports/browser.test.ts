@@ -158,6 +158,20 @@ test('a chart tells its figures under the pointer, as text', { skip }, async () 
   });
 });
 
+test('who came through what is the first of all tables, and the timeline names what broke', {
+  skip,
+}, async () => {
+  await opened({}, async (tab) => {
+    const caption = await tab.locator('main table caption').first().textContent();
+    assert.equal(caption, 'Who came through what');
+    assert.equal(await tab.locator('#survival tbody tr').count(), 2);
+    const figure = tab.locator('[id="chart-worker-crash-timeline-1"]');
+    await figure.scrollIntoViewIfNeeded();
+    await tab.waitForSelector('[id="chart-worker-crash-timeline-1"][data-live="true"]');
+    await figure.locator('.plot svg text', { hasText: /^stall-worker$/ }).waitFor({ state: 'visible' });
+  });
+});
+
 test('no horizontal scrolling of the page, wide and narrow', { skip }, async () => {
   for (const width of [400, 800, 1280]) {
     await opened({ viewport: { width, height: 900 } }, async (tab) => {

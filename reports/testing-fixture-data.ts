@@ -29,6 +29,8 @@ export type Scenario = {
   readonly offeredPerSec?: number;
   /** Seconds between which nothing is settled. */
   readonly outage?: readonly [number, number];
+  /** Transactions of somebody else's beside it; while nothing is settled they take ten times as long. */
+  readonly bystanderPerSec?: number;
   readonly phases: Cell['window']['phases'];
   readonly faults: Cell['window']['faults'];
 };

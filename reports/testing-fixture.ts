@@ -118,6 +118,9 @@ function makeCell(
     samples.push(
       loadSample(id, t, { arrived, settled, backlog }, interval),
       serverSample(id, t, contender, settledTotal, down, random),
+      ...(scenario.bystanderPerSec === undefined
+        ? []
+        : [bystanderSample(id, t, scenario.bystanderPerSec, down)]),
     );
   }
   const latencyUs = {
@@ -200,6 +203,12 @@ function serverSample(
     deadTuples: dead,
     waits,
   };
+}
+
+function bystanderSample(cell: string, t: number, count: number, down: boolean): Sample {
+  const us = (down ? 9_000 : 900) * (1 + (t % 5) / 10);
+  const quotable = { ...(count >= 200 ? { p50Us: us } : {}), ...(count >= 10_000 ? { p99Us: us * 3 } : {}) };
+  return { kind: 'bystander', cell, t, seconds: 1, count, failed: 0, ...quotable, maxUs: us * 8 };
 }
 
 function percentiles(

@@ -110,3 +110,32 @@ test('a drain shows no latency over time, an open loop does', async (t) => {
     assert.equal(/pickup|response|wait p/.test(String(hoverOf(bucket, strip, timeline)['tip'])), shown);
   }
 });
+
+test('what broke is shaded and named, and the bystander has a plot where there was one', async (t) => {
+  const { bundle, panel } = await fixture(t, 'worker-crash');
+  const alone = timelineOf(bundle, panel, frameOf(bundle, [panel]));
+  assert.ok(alone && !titles(alone).some((title) => title?.startsWith('Bystander')));
+  const beside = (cell: string) =>
+    Array.from({ length: 48 }, (_, i) => ({
+      ...{ kind: 'bystander' as const, cell, t: i + 1, seconds: 1, count: 250, failed: 0 },
+      ...{ p50Us: 900, maxUs: i === 15 ? 90_000 : 3_000 },
+    }));
+  const busy = { ...bundle, bystander: new Map(bundle.result.cells.map(({ id }) => [id, beside(id)])) };
+  const timeline = timelineOf(busy, panel, frameOf(busy, [panel]));
+  const [strip] = timeline?.strips ?? [];
+  assert.ok(timeline && strip);
+  assert.ok(titles(timeline).includes('Bystander p99 (bold), p50; max (dots)'));
+  const data = dataOf(strip, timeline);
+  assert.deepEqual(data.held, [{ from: 14, to: 22, lane: 0 }]);
+  assert.deepEqual(data.faultNames, [{ from: 14, lane: 0, text: 'stall-worker' }]);
+  assert.deepEqual(data.neighbourP99, [], 'too few samples in a second');
+  assert.equal(Math.max(...(data.neighbourMax ?? []).map(({ v }) => v)), 90);
+  const [chart] = timelineCharts('panel', timeline, '');
+  assert.ok(chart);
+  assert.match(chart.subtitle, /stall-worker 14–22 s/);
+  const { body } = await drawChart(chart);
+  assert.match(body, />stall-worker</);
+  const bucket = strip.buckets.find(({ from, to }) => from <= 15.5 && to > 15.5);
+  assert.ok(bucket);
+  assert.match(String(hoverOf(bucket, strip, timeline)['tip']), /bystander max 90\.0/);
+});

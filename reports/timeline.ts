@@ -1,7 +1,8 @@
 // What happened over time in the repeat that stands for each contender, on axes that all contenders share?
 
 import type { Cell } from '../harness/result.ts';
-import type { Bundle, LoadSample, ServerSample } from './bundle.ts';
+import type { Bundle, BystanderSample, LoadSample, ServerSample } from './bundle.ts';
+import { type FaultSpan, faultSpans } from './fault-spans.ts';
 import { type Panel, type Row, typicalCell } from './summary.ts';
 
 /** A stretch of time, in seconds from the start of the load. Absent figures had too few samples, or say nothing in a drain. */
@@ -34,6 +35,14 @@ export type Reading = {
   readonly waits: readonly number[];
 };
 
+/** Somebody else's transactions in a stretch that ends at `t`; the worst of the merged seconds. */
+export type Neighbour = {
+  readonly t: number;
+  readonly p50Us: number | undefined;
+  readonly p99Us: number | undefined;
+  readonly maxUs: number | undefined;
+};
+
 /** One contender's strip. */
 export type Strip = {
   readonly row: Row;
@@ -41,6 +50,9 @@ export type Strip = {
   readonly buckets: readonly Bucket[];
   /** Within the time axis; what was last seen before the load stands at its start. */
   readonly readings: readonly Reading[];
+  /** Of the bystander; none without one. */
+  readonly neighbour: readonly Neighbour[];
+  readonly faults: readonly FaultSpan[];
   /** Why the server is not drawn: then there are no readings and no marks. */
   readonly silence: string | undefined;
   /** Instants at which a checkpoint was seen to have begun. */
@@ -100,6 +112,8 @@ export function timelineOf(bundle: Bundle, panel: Panel, frame: TimelineFrame): 
         cell,
         buckets: groups(load, frame.mostBuckets).map((group) => bucketOf(group, panel.drain)),
         readings: withinAxis(readingsOf(shown, frame), seconds),
+        neighbour: groups(bundle.bystander.get(cell.id) ?? [], frame.mostBuckets).map(neighbourOf),
+        faults: faultSpans(cell.window),
         silence,
         ...marksOf(shown, seconds),
       };
@@ -150,6 +164,20 @@ function bucketOf(group: readonly LoadSample[], drain: boolean): Bucket {
     pickupP50Us: highest((s) => s.pickupP50Us),
     pickupP99Us: highest((s) => s.pickupP99Us),
     responseMaxUs: highest((s) => s.responseMaxUs),
+  };
+}
+
+function neighbourOf(group: readonly BystanderSample[]): Neighbour {
+  const worst = (read: (sample: BystanderSample) => number | undefined): number | undefined => {
+    const values = group.flatMap((sample) => read(sample) ?? []);
+    return values.length === 0 ? undefined : Math.max(...values);
+  };
+  const seconds = group.reduce((sum, sample) => sum + sample.seconds, 0);
+  return {
+    t: (group.at(-1)?.t ?? 0) - seconds / 2,
+    p50Us: worst((sample) => sample.p50Us),
+    p99Us: worst((sample) => sample.p99Us),
+    maxUs: worst((sample) => sample.maxUs),
   };
 }
 

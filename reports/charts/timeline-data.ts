@@ -1,7 +1,8 @@
 // Which rows does a strip of the timeline draw, on which scales, and what does it say under the pointer?
 
+import type { FaultSpan } from '../fault-spans.ts';
 import { formatBytes, formatCount, formatDuration, formatNumber } from '../render/format.ts';
-import { type Bucket, OTHER, type Reading, type Strip, type Timeline } from '../timeline.ts';
+import { type Bucket, type Neighbour, OTHER, type Reading, type Strip, type Timeline } from '../timeline.ts';
 import { decades, niceCeiling } from './chart.ts';
 import { estimateTextWidth } from './theme.ts';
 
@@ -18,7 +19,14 @@ export type Scales = {
   wal: number | undefined;
   xmin: number | undefined;
   locks: number | undefined;
+  /** Of the bystander's latencies, ms; empty without one. */
+  neighbour: number[];
+  /** Lanes for the names of faults. */
+  faultLanes: number;
 };
+
+/** Of the names of faults, px. */
+export const FAULT_NAME_SIZE = 9.5;
 
 /** A horizon that never got older than this held up no vacuum: it has no plot. */
 const AGE_WORTH_A_PLOT = 1_000;
@@ -35,7 +43,13 @@ export function scalesOf({ strips }: Timeline): Scales {
   const highest = (read: (reading: Reading) => number | undefined): number =>
     Math.max(0, ...readings.flatMap((reading) => read(reading) ?? []));
   const above = (value: number, least: number) => (value > least ? niceCeiling(value) : undefined);
+  const neighbours = strips
+    .flatMap((strip) => strip.neighbour)
+    .flatMap((one) => [one.p50Us ?? [], one.p99Us ?? [], one.maxUs ?? []].flat())
+    .map(toMs);
   return {
+    neighbour: neighbours.length === 0 ? [] : decades(Math.min(...neighbours), Math.max(...neighbours)),
+    faultLanes: Math.max(0, ...strips.flatMap((strip) => strip.faults.map(({ lane }) => lane + 1))),
     wal: above(
       highest((r) => r.walBytesPerSec),
       0,
@@ -74,7 +88,19 @@ export function dataOf(strip: Strip, timeline: Timeline) {
       return v === undefined ? [] : [{ t: round(reading.t), v: round(v) }];
     });
   const { window } = cell;
+  const neighbour = (read: (one: Neighbour) => number | undefined) =>
+    strip.neighbour.flatMap((one) => {
+      const us = read(one);
+      return us === undefined ? [] : [{ t: round(one.t), v: toMs(us) }];
+    });
   return {
+    ...(strip.neighbour.length === 0
+      ? {}
+      : {
+          neighbourP50: neighbour((one) => one.p50Us),
+          neighbourP99: neighbour((one) => one.p99Us),
+          neighbourMax: neighbour((one) => one.maxUs),
+        }),
     load: buckets.map((b) => ({
       t: middle(b),
       settled: round(b.settledPerSec),
@@ -98,7 +124,28 @@ export function dataOf(strip: Strip, timeline: Timeline) {
       .filter((p) => p.odd),
     names: phaseNames(cell.window, timeline.seconds),
     faults: window.faults.map((fault) => ({ t: fault.atSeconds })),
+    ...(hasFaults(timeline) ? faultData(strip, timeline.seconds) : {}),
   };
+}
+
+/** Whether anything broke in a strip: the plots of the others then have room for it, too. */
+export function hasFaults({ strips }: Timeline): boolean {
+  return strips.some((strip) => strip.faults.length > 0);
+}
+
+function faultData({ faults }: Strip, seconds: number) {
+  return {
+    held: faults.map(({ from, to, lane }) => ({ from, to, lane })),
+    faultNames: faults.filter((span) => !fromTheRight(span, seconds)).map(named),
+    faultNamesBefore: faults.filter((span) => fromTheRight(span, seconds)).map(named),
+  };
+}
+
+const named = ({ label, from, lane }: FaultSpan) => ({ from, lane, text: label });
+
+/** A name that would run over the right edge stands before its fault. */
+function fromTheRight({ label, from }: FaultSpan, seconds: number): boolean {
+  return (from / seconds) * STRIP_WIDTH + estimateTextWidth(label, FAULT_NAME_SIZE) + 4 > STRIP_WIDTH;
 }
 
 function stack(reading: Reading): { t: number; e: number; y: number; y2: number }[] {
@@ -134,12 +181,13 @@ function phaseNames({ phases }: Strip['cell']['window'], seconds: number) {
 /** The tooltip of one bucket, in all plots of a strip. */
 export function hoverOf(
   bucket: Bucket,
-  { row, readings, checkpoints, autovacuums }: Strip,
+  { row, readings, checkpoints, autovacuums, neighbour }: Strip,
   { events }: Timeline,
 ): Record<string, unknown> {
   const reading = readings.findLast((one) => one.t <= bucket.to + 1e-9);
   const line = (name: string, us: number | undefined) =>
     us === undefined ? [] : [`${name} ${formatDuration(us)}`];
+  const beside = neighbour.find(({ t }) => t > bucket.from && t <= bucket.to);
   const waits =
     reading?.waits.flatMap((n, i) => (n > 0 ? [`  ${events[i] ?? OTHER} ${formatNumber(n)}`] : [])) ?? [];
   return {
@@ -152,6 +200,8 @@ export function hoverOf(
       ...line('pickup p50', bucket.pickupP50Us),
       ...line('pickup p99', bucket.pickupP99Us),
       ...line('response max', bucket.responseMaxUs),
+      ...line('bystander p99', beside?.p99Us),
+      ...line('bystander max', beside?.maxUs),
       ...(reading?.deadTuples === undefined ? [] : [`dead tuples ${formatCount(reading.deadTuples)}`]),
       ...serverLines(reading),
       ...(checkpoints.some((t) => t > bucket.from && t <= bucket.to) ? ['a checkpoint began'] : []),

@@ -4,7 +4,7 @@ import type { Colour } from '../series.ts';
 import { CPU, OTHER, type Strip, type Timeline } from '../timeline.ts';
 import { MS_LABEL, SI_LABEL } from './chart.ts';
 import { CPU_COLOUR, INK, OTHER_WAIT_COLOUR, WAIT_COLOURS } from './theme.ts';
-import { type Scales, STRIP_WIDTH } from './timeline-data.ts';
+import { FAULT_NAME_SIZE, hasFaults, type Scales, STRIP_WIDTH } from './timeline-data.ts';
 
 const HEIGHT = 62;
 
@@ -33,6 +33,37 @@ function serverViews(timeline: Timeline, scales: Scales, line: Line, linear: (to
   ];
 }
 
+/** Two percentiles and the maximum, on a scale of decades. */
+function latencyLayers(
+  line: Line,
+  decades: readonly number[],
+  [p50, p99, max]: readonly [string, string, string],
+) {
+  const log = {
+    scale: { type: 'log' as const, domain: [decades[0] ?? 1, decades.at(-1) ?? 10], nice: false },
+    axis: {
+      title: null,
+      values: decades.filter((_, i) => decades.length < 5 || i % 2 === 0),
+      labelExpr: MS_LABEL,
+      domain: false,
+      ticks: false,
+    },
+  };
+  const dots = {
+    type: 'point',
+    filled: true,
+    size: 7,
+    opacity: 0.75,
+    strokeWidth: 0,
+    color: INK.reference.light,
+  };
+  return [
+    line(max, 'v', log, dots),
+    line(p50, 'v', log, { strokeWidth: 0.9 }),
+    line(p99, 'v', log, { strokeWidth: 2 }),
+  ];
+}
+
 /** Words in place of a course that was not seen. */
 function silenceLayer() {
   return {
@@ -55,18 +86,14 @@ export function timelineViews(strip: Strip, timeline: Timeline, scales: Scales) 
     axis: { title: null, values: [0, top / 2, top], labelExpr: SI_LABEL, domain: false, ticks: false },
   });
   const { latency } = scales;
-  const log = {
-    scale: { type: 'log' as const, domain: [latency[0] ?? 1, latency.at(-1) ?? 10], nice: false },
-    axis: {
-      title: null,
-      values: latency.filter((_, i) => latency.length < 5 || i % 2 === 0),
-      labelExpr: MS_LABEL,
-      domain: false,
-      ticks: false,
-    },
-  };
+  const latencyViews = (
+    title: string,
+    decades: readonly number[],
+    names: readonly [string, string, string],
+  ) => (decades.length === 0 ? [] : [view(title, timeline, latencyLayers(line, decades, names))]);
   const all = [
     phaseView(timeline),
+    ...(scales.faultLanes === 0 ? [] : [faultView(timeline, scales.faultLanes)]),
     view('Jobs/s: settled (bold), enqueued (grey)', timeline, [
       line('load', 'enqueued', linear(scales.rate), { color: INK.reference.light, strokeWidth: 1.2 }),
       line('load', 'settled', linear(scales.rate), {}),
@@ -80,22 +107,12 @@ export function timelineViews(strip: Strip, timeline: Timeline, scales: Scales) 
       }),
       line('load', 'backlog', linear(scales.backlog), {}),
     ]),
-    ...(latency.length === 0
-      ? []
-      : [
-          view('Pickup p99 (bold), p50; response max (dots)', timeline, [
-            line('max', 'v', log, {
-              type: 'point',
-              filled: true,
-              size: 7,
-              opacity: 0.75,
-              strokeWidth: 0,
-              color: INK.reference.light,
-            }),
-            line('p50', 'v', log, { strokeWidth: 0.9 }),
-            line('p99', 'v', log, { strokeWidth: 2 }),
-          ]),
-        ]),
+    ...latencyViews('Pickup p99 (bold), p50; response max (dots)', latency, ['p50', 'p99', 'max']),
+    ...latencyViews(
+      'Bystander p99 (bold), p50; max (dots)',
+      strip.neighbour.length === 0 ? [] : scales.neighbour,
+      ['neighbourP50', 'neighbourP99', 'neighbourMax'],
+    ),
     ...(strip.silence === undefined
       ? serverViews(timeline, scales, line, linear)
       : [view('Server', timeline, [silenceLayer()])]),
@@ -136,6 +153,7 @@ function view(title: string, timeline: Timeline, layers: readonly { readonly enc
         shade('phases', INK.phase.light, 1),
         shade('autovacuums', INK.vacuum.light, 1),
         shade('grey', INK.warmup.light, 0.75),
+        ...(hasFaults(timeline) ? [shade('held', INK.fault.light, 0.07)] : []),
         // Layers of one view share their axis, so all of them must say the same of it.
         ...layers.map((layer) => ({
           ...layer,
@@ -184,6 +202,46 @@ function phaseView(timeline: Timeline) {
         data: { name: 'names' },
         mark: { type: 'text' as const, ...label },
         encoding: { x, text: { field: 'text' } },
+      },
+    ],
+  });
+}
+
+const LANE_HEIGHT = 12;
+
+/** What broke and how long, each with its name, in lanes below the phases. */
+function faultView(timeline: Timeline, lanes: number) {
+  const x = { ...xOf(timeline, 'from', false), axis: null };
+  const y = {
+    field: 'lane',
+    type: 'ordinal' as const,
+    axis: null,
+    scale: { domain: Array.from({ length: lanes }, (_, lane) => lane), paddingInner: 0.15, paddingOuter: 0 },
+  };
+  const text = { fontSize: FAULT_NAME_SIZE, color: INK.fault.light, baseline: 'middle' as const };
+  return () => ({
+    width: STRIP_WIDTH,
+    height: LANE_HEIGHT * lanes,
+    layer: [
+      {
+        data: { name: 'held' },
+        mark: { type: 'bar' as const, color: INK.fault.light, opacity: 0.18 },
+        encoding: { x, x2: { field: 'to' }, y },
+      },
+      {
+        data: { name: 'held' },
+        mark: { type: 'tick' as const, color: INK.fault.light, thickness: 1.6, bandSize: LANE_HEIGHT - 2 },
+        encoding: { x, y },
+      },
+      {
+        data: { name: 'faultNames' },
+        mark: { type: 'text' as const, ...text, align: 'left' as const, dx: 4 },
+        encoding: { x, y, text: { field: 'text' } },
+      },
+      {
+        data: { name: 'faultNamesBefore' },
+        mark: { type: 'text' as const, ...text, align: 'right' as const, dx: -4 },
+        encoding: { x, y, text: { field: 'text' } },
       },
     ],
   });

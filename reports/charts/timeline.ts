@@ -66,10 +66,11 @@ function markLegend({ strips }: Timeline): LegendEntry[] {
   ];
 }
 
-/** `kill-worker at 14 s`, in the order of time. */
-function faultsOf({ cell }: Strip): string[] {
-  return cell.window.faults.map(
-    ({ label, atSeconds }) => `${label} at ${Number(atSeconds.toPrecision(3))} s`,
+/** `kill-worker at 14 s`, `held-xmin by a reader 14–22 s`, in the order of time. */
+function faultsOf({ faults }: Strip): string[] {
+  const seconds = (value: number): string => String(Number(value.toPrecision(3)));
+  return faults.map(({ label, from, to }) =>
+    to > from ? `${label} ${seconds(from)}–${seconds(to)} s` : `${label} at ${seconds(from)} s`,
   );
 }
 
