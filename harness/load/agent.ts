@@ -193,6 +193,11 @@ class Agent {
     });
   }
 
+  /** Of what nobody waits for, such as a signal to idle workers that was lost. */
+  warned(warning: Error): void {
+    if (warning.name === 'ClaimbenchWarning') this.#note(warning);
+  }
+
   #note(error: unknown): void {
     if (this.#errors.size < ERRORS_KEPT) this.#errors.add(messageOf(error));
   }
@@ -226,6 +231,8 @@ process.on('message', (message) => {
     tell({ kind: 'failed', message: messageOf(error) });
   });
 });
+// Of the queue: a lost signal, for one, fails nothing, and is worth knowing.
+process.on('warning', (warning) => agent?.warned(warning));
 // An agent must not outlive its coordinator, and leaves Ctrl-C to it.
 process.on('disconnect', () => process.exit());
 process.on('SIGINT', () => undefined);

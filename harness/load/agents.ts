@@ -190,9 +190,12 @@ export class AgentProcess {
   }
 }
 
+/** What the queue warns of is for the cell's notes: an agent hands it on. */
+const QUIET = ['--disable-warning=ClaimbenchWarning'];
+
 /** Node as the agent's priority wants it; under taskset, so that every thread of it keeps to the given cores. */
 export function launcher({ cpus, priority }: Launch): { execPath?: string; execArgv: string[] } {
-  const options = [...process.execArgv, ...(priority === 'realtime' ? REALTIME_NODE_OPTIONS : [])];
+  const options = [...process.execArgv, ...QUIET, ...(priority === 'realtime' ? REALTIME_NODE_OPTIONS : [])];
   return cpus === undefined
     ? { execArgv: options }
     : { execPath: 'taskset', execArgv: ['-c', cpus.join(','), process.execPath, ...options] };

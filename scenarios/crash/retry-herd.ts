@@ -13,7 +13,7 @@ export default defineScenario({
   settleWithinSeconds: 30,
   expect: ['lost = 0', 'deadLettered = 0', 'inFlight = 0'],
   smoke: {
-    ...smokeStory('down', [1, 1, 1.5], [{ fault: 'failing-handlers', share: 1 }], 60),
+    ...smokeStory('down', [1.4, 1, 1.5], [{ fault: 'failing-handlers', share: 1 }], 60),
     job: { handler: { time: 'constant', ms: 5 }, retry: { after: 'exponential', baseMs: 200, capMs: 1_000 } },
   },
 });

@@ -12,5 +12,5 @@ export default defineScenario({
   phases: story('restart', [5, 10, 5], 200, [{ fault: 'restart-server', mode: 'fast' }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0', 'recovery.regainedSeconds <= 5 s'],
-  smoke: smokeStory('restart', [1, 2.5, 1], [{ fault: 'restart-server', mode: 'fast' }], 80),
+  smoke: smokeStory('restart', [1.4, 1.8, 1.3], [{ fault: 'restart-server', mode: 'fast' }], 80),
 });

@@ -15,7 +15,7 @@ export default defineScenario({
   expect: ['lost = 0', 'inFlight = 0'],
   smoke: smokeStory(
     'killed',
-    [1, 1.5, 1.5],
+    [1.4, 1.5, 1.5],
     [{ fault: 'kill-worker', everySeconds: 0.7, replaced: true }],
     50,
   ),

@@ -11,5 +11,5 @@ export default defineScenario({
   phases: story('abandoned', [5, 15, 8], 500, [{ fault: 'abandon-slot' }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('abandoned', [1.2, 1.2, 1.3], [{ fault: 'abandon-slot' }]),
+  smoke: smokeStory('abandoned', [1.4, 1.2, 1.3], [{ fault: 'abandon-slot' }]),
 });

@@ -12,5 +12,5 @@ export default defineScenario({
   settleWithinSeconds: 15,
   serverNeeds: { max_prepared_transactions: 8 },
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('prepared', [1.2, 1.2, 1.3], [{ fault: 'prepared-transaction' }]),
+  smoke: smokeStory('prepared', [1.4, 1.2, 1.3], [{ fault: 'prepared-transaction' }]),
 });

@@ -13,5 +13,5 @@ export default defineScenario({
   settleWithinSeconds: 15,
   topology: { standby: { feedback: true } },
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('left behind', [1.2, 1.2, 1.2], [{ fault: 'lose-standby' }]),
+  smoke: smokeStory('left behind', [1.4, 1.2, 1.3], [{ fault: 'lose-standby' }]),
 });

@@ -14,7 +14,7 @@ export default defineScenario({
   expect: ['lost = 0', 'inFlight = 0'],
   smoke: smokeStory(
     'reports',
-    [1.2, 1.2, 1.3],
+    [1.4, 1.2, 1.3],
     [{ fault: 'held-xmin', kind: 'staggered', eachSeconds: 0.6 }],
   ),
 });

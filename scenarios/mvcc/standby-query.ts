@@ -13,5 +13,5 @@ export default defineScenario({
   settleWithinSeconds: 15,
   topology: { standby: { feedback: true } },
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('query', [1.2, 1.2, 1.2], [{ fault: 'standby-query' }]),
+  smoke: smokeStory('query', [1.4, 1.2, 1.3], [{ fault: 'standby-query' }]),
 });

@@ -11,5 +11,5 @@ export default defineScenario({
   phases: story('starved', [5, 30, 10], 1000, [{ fault: 'starved-autovacuum' }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('starved', [1.2, 1.2, 1.3], [{ fault: 'starved-autovacuum' }]),
+  smoke: smokeStory('starved', [1.4, 1.2, 1.3], [{ fault: 'starved-autovacuum' }]),
 });

@@ -11,5 +11,5 @@ export default defineScenario({
   phases: story('storm', [5, 15, 5], 500, [{ fault: 'checkpoint-storm', everySeconds: 1 }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('storm', [1.2, 1.2, 1.3], [{ fault: 'checkpoint-storm', everySeconds: 0.4 }], 80),
+  smoke: smokeStory('storm', [1.4, 1.2, 1.3], [{ fault: 'checkpoint-storm', everySeconds: 0.4 }], 80),
 });

@@ -13,7 +13,7 @@ export default defineScenario({
   serverNeeds: { max_connections: 1_200 },
   expect: ['lost = 0', 'inFlight = 0'],
   smoke: {
-    ...smokeStory('listeners', [1, 1.5, 1], [{ fault: 'idle-listeners', listeners: 50 }], 80),
+    ...smokeStory('listeners', [1.4, 1.5, 1.3], [{ fault: 'idle-listeners', listeners: 50 }], 80),
     serverNeeds: { max_connections: 160 },
   },
 });

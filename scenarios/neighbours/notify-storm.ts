@@ -11,5 +11,5 @@ export default defineScenario({
   phases: story('storm', [5, 10, 5], 300, [{ fault: 'notify-storm', perSec: 1_000 }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('storm', [1.2, 1.2, 1.3], [{ fault: 'notify-storm', perSec: 200 }], 80),
+  smoke: smokeStory('storm', [1.4, 1.2, 1.3], [{ fault: 'notify-storm', perSec: 200 }], 80),
 });

@@ -12,5 +12,5 @@ export default defineScenario({
   phases: story('hole', [5, 5, 15], 200, [{ fault: 'black-hole' }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: { ...smokeStory('hole', [1, 1.5, 2], [{ fault: 'black-hole' }], 60), leaseMs: 500 },
+  smoke: { ...smokeStory('hole', [1.4, 1.5, 2], [{ fault: 'black-hole' }], 60), leaseMs: 500 },
 });

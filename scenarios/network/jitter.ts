@@ -11,5 +11,5 @@ export default defineScenario({
   phases: story('jitter', [5, 10, 5], 200, [{ fault: 'slow-network', delayMs: 5, jitterMs: 4 }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('jitter', [1.2, 1.2, 1.3], [{ fault: 'slow-network', delayMs: 5, jitterMs: 4 }], 80),
+  smoke: smokeStory('jitter', [1.4, 1.2, 1.3], [{ fault: 'slow-network', delayMs: 5, jitterMs: 4 }], 80),
 });

@@ -11,5 +11,5 @@ export default defineScenario({
   phases: story('narrow', [5, 10, 5], 200, [{ fault: 'slow-network', bytesPerSec: 400_000 }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('narrow', [1.2, 1.2, 1.3], [{ fault: 'slow-network', bytesPerSec: 200_000 }], 80),
+  smoke: smokeStory('narrow', [1.4, 1.2, 1.3], [{ fault: 'slow-network', bytesPerSec: 200_000 }], 80),
 });

@@ -12,5 +12,5 @@ export default defineScenario({
   phases: story('resets', [5, 10, 5], 200, [{ fault: 'reset-connections', everySeconds: 2 }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('resets', [1.2, 1.2, 1.3], [{ fault: 'reset-connections', everySeconds: 0.6 }], 80),
+  smoke: smokeStory('resets', [1.4, 1.2, 1.3], [{ fault: 'reset-connections', everySeconds: 0.6 }], 80),
 });

@@ -11,5 +11,5 @@ export default defineScenario({
   phases: story('slow', [5, 10, 5], 200, [{ fault: 'slow-network', delayMs: 5 }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('slow', [1.2, 1.2, 1.3], [{ fault: 'slow-network', delayMs: 5 }], 80),
+  smoke: smokeStory('slow', [1.4, 1.2, 1.3], [{ fault: 'slow-network', delayMs: 5 }], 80),
 });

@@ -11,5 +11,5 @@ export default defineScenario({
   phases: story('open', [5, 10, 5], 300, [{ fault: 'late-commit' }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('open', [1, 1, 1], [{ fault: 'late-commit', forSeconds: 0.8 }]),
+  smoke: smokeStory('open', [1.4, 1, 1.3], [{ fault: 'late-commit', forSeconds: 0.8 }]),
 });

@@ -14,7 +14,7 @@ export default defineScenario({
   settleWithinSeconds: 90,
   expect: ['lost = 0'],
   smoke: {
-    ...smokeStory('stuck', [1, 1.5, 1.5], [{ fault: 'slow-handlers', key: 0, addedMs: 500 }], 80),
+    ...smokeStory('stuck', [1.4, 1.5, 1.5], [{ fault: 'slow-handlers', key: 0, addedMs: 500 }], 80),
     settleWithinSeconds: 20,
   },
 });
