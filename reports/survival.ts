@@ -119,7 +119,7 @@ function outcomeOf(cell: Cell): Outcome {
     return {
       ...facts,
       kind: 'untold',
-      why: 'there is no baseline before the first fault to tell recovery by',
+      why: 'too little was measured before the first fault to tell recovery by',
     };
   if (facts.share !== undefined && facts.share < NO_DIP) {
     return {

@@ -20,14 +20,16 @@ export interface RecoveryInput {
 
 /** Share of the baseline that counts as regained. */
 const REGAINED_SHARE = 0.95;
+/** Of a baseline. So few jobs tell a rate to within 14 %, where they come by chance. */
+const LEAST = { seconds: 0.5, jobs: 50 } as const;
 const SECOND = 1e6;
 const STEP = SECOND / 10;
 /** Standard deviations of a Poisson count by which the head of a window may lie behind. */
 const DEVIATIONS = 2;
 
 /**
- * The **baseline** is settled jobs/s over what was measured before the first fault, the warm-up left out: a second of it at
- * least, else there is no telling.
+ * The **baseline** is settled jobs/s over what was measured before the first fault, the warm-up left out: half a second
+ * of it and 50 jobs at least, else there is no telling.
  *
  * No queue settles more than there is to do, and at 100 Poisson arrivals/s every tenth second has less than 87. So the measure
  * of a stretch is what a queue as good as before would have settled in it: with a schedule the smaller of `baseline × length` and
@@ -51,12 +53,11 @@ export function recoveryOf(input: RecoveryInput): Recovery | { readonly untold: 
     .map(({ fromUs, toUs }) => ({ fromUs, toUs: Math.min(toUs, faults.fromUs) }))
     .filter(({ fromUs, toUs }) => toUs > fromUs);
   const seconds = before.reduce((sum, stretch) => sum + lengthOf(stretch), 0);
-  if (seconds < 1)
-    return {
-      untold: `only ${seconds.toFixed(1)} s were measured before the first fault: there is no baseline`,
-    };
   const settled = before.reduce((sum, stretch) => sum + course.settled(stretch), 0);
-  if (settled === 0) return { untold: 'nothing was settled before the first fault: there is no baseline' };
+  if (seconds < LEAST.seconds || settled < LEAST.jobs)
+    return {
+      untold: `${settled} jobs were settled in the ${seconds.toFixed(1)} s that were measured before the first fault, fewer than the ${LEAST.jobs} in ${LEAST.seconds} s that a baseline takes`,
+    };
   const backlogMax = Math.max(...before.map((stretch) => course.backlogMax(stretch)));
   const measure = measureOf(input, settled / seconds, backlogMax);
   const during = {
