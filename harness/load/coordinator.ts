@@ -5,7 +5,6 @@ import { longestHandlerMs } from '../../scenarios/job.ts';
 import { preloadedJobs, type Scenario, scheduledFaults, totalSeconds } from '../../scenarios/scenario.ts';
 import type { CellPlan, CellProgress } from '../cell-plan.ts';
 import type { Contender, Target } from '../contender.ts';
-import { CannotMeasure } from '../errors.ts';
 import type { AppliedFault } from '../faults/applied.ts';
 import { scheduleFaults } from '../faults/faults.ts';
 import type { Held } from '../faults/held.ts';
@@ -17,6 +16,7 @@ import type { Pacing } from './alarm.ts';
 import { type AgentPlan, planAgents } from './assignments.ts';
 import { nowUs } from './clock.ts';
 import type { Priority } from './priority.ts';
+import { startInstantUs, waitForLastSteps } from './start.ts';
 
 export interface AgentOptions {
   readonly plan: CellPlan;
@@ -85,8 +85,6 @@ export interface Load {
 const TICK_MS = 100;
 const STOP_DEADLINE_MS = 5_000;
 const WORK_MS_MAX = 600_000;
-/** Between "all agents are ready" and the first intended instant: enough for every agent to hear of it. */
-const START_DELAY_US = 60_000;
 
 /**
  * The agents of one cell. Made early, so that their start-up overlaps the preparation of the database; disposing it
@@ -148,7 +146,7 @@ export class LoadRun implements AsyncDisposable {
     // A front first: producers are told where it listens.
     await this.#assign(this.#agents.filter((a) => a.role === 'front'));
     await this.#assign([...this.#agents.filter((a) => a.role !== 'front'), ...this.#spares]);
-    if (options.startUs !== undefined) await waitUntil(options.startUs - LAST_STEPS_US, options.signal);
+    if (options.startUs !== undefined) await waitForLastSteps(options.startUs, options.signal);
     await options.beforeStart();
     await this.#checkClocks();
   }
@@ -195,7 +193,7 @@ export class LoadRun implements AsyncDisposable {
 
   async #carry(options: LoadOptions): Promise<void> {
     const { scenario } = this.#plan;
-    this.#startUs = startOf(options);
+    this.#startUs = startInstantUs(options.startUs, nowUs(), options.contender.class);
     this.#queueOffsetUs = options.queueOffsetUs;
     const loadEndUs = this.#loadEndUs;
     for (const agent of this.#agents) agent.start(this.#startUs, loadEndUs, options.queueOffsetUs);
@@ -367,25 +365,6 @@ async function isEmpty(contender: Contender): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** What the agents' last preparations may take, once all that takes long is done, µs. */
-const LAST_STEPS_US = 1_500_000;
-
-async function waitUntil(us: number, signal: AbortSignal): Promise<void> {
-  const ms = (us - nowUs()) / 1000;
-  if (ms > 0) await sleep(ms, undefined, { signal });
-}
-
-/** @throws CannotMeasure when the instant that the preloaded jobs wait for cannot be kept any more. */
-function startOf({ startUs, contender }: LoadOptions): number {
-  const soonestUs = nowUs() + START_DELAY_US;
-  if (startUs === undefined) return soonestUs;
-  if (startUs >= soonestUs) return startUs;
-  throw new CannotMeasure(
-    `the preload took ${((soonestUs - startUs) / 1e6).toFixed(1)} s longer than foreseen, and its delayed jobs would be due too early in the load: fewer jobs in preload.delayed, or a faster machine`,
-    contender.class,
-  );
 }
 
 /** What a worker that stops has to wait for, ms. */
