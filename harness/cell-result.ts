@@ -4,6 +4,7 @@ import { ratesOf } from '../scenarios/arrival.ts';
 import { describeHandler, type HandlerTime } from '../scenarios/job.ts';
 import { arrivalsOf, isClosedLoop, preloadedJobs, type Scenario } from '../scenarios/scenario.ts';
 import type { Topology } from '../scenarios/topology.ts';
+import { abilityNotes } from './abilities.ts';
 import type { CellPlan } from './cell-plan.ts';
 import { tellPhases } from './cell-recovery.ts';
 import { lastMeasuredUs, measuredStretches, warmUpNote, warmUpOf, windowOf } from './cell-window.ts';
@@ -14,6 +15,7 @@ import { outagesOf } from './faults/outages.ts';
 import { httpNotes, httpPart } from './http/http-result.ts';
 import type { Load } from './load/coordinator.ts';
 import { hasDelays, type QueueClock } from './load/delays.ts';
+import { JobTraits, traitsOf } from './load/job-traits.ts';
 import { type FigureInput, figures } from './measure/figures.ts';
 import type { Ledger } from './measure/ledger.ts';
 import { LOG_HEAD } from './measure/samples.ts';
@@ -38,13 +40,15 @@ export interface Delayed {
   readonly clock: QueueClock;
   /** When the preload began, µs of the machine's clock: what the delays of preloaded jobs count from. */
   readonly preloadUs: number;
+  /** When the jobs of `preload.delayed` are due, on the same clock; absent without such. */
+  readonly dueUs?: number;
 }
 
 /** What is known of the contender before the load. */
 export interface Prepared {
   readonly fence: FenceReport | undefined;
   readonly preloadWalBytes: number | undefined;
-  readonly contender: Pick<Contender, 'class' | 'promises' | 'declared' | 'sessionRole'>;
+  readonly contender: Pick<Contender, 'class' | 'promises' | 'declared' | 'sessionRole' | 'retries'>;
   readonly effective: Readonly<Record<string, string | number | boolean>>;
   /** Absent when no job is delayed. */
   readonly delayed: Delayed | undefined;
@@ -77,6 +81,7 @@ export function assemble(parts: CellParts): CellOutcome {
   const openLoop = arrivalsOf(plan.scenario).length > 0;
   const lastUs = lastMeasuredUs(load, openLoop, ledger, checked);
   const warmUp = warmUpOf(plan.scenario, load, openLoop, ledger, lastUs);
+  const traits = new JobTraits(traitsOf(plan, preloadedJobs(plan.scenario)));
   const input: FigureInput = {
     ledger,
     preloaded: preloadedJobs(plan.scenario),
@@ -88,6 +93,8 @@ export function assemble(parts: CellParts): CellOutcome {
     assumedSettled: checked.assumedSettled,
     failed: checked.failed,
     outages: outagesOf(load.faults, load.endUs),
+    isPoison: (key) => traits.isPoison(key),
+    ...(plan.scenario.preload.delayed === undefined ? {} : { dueFrom: plan.scenario.preload.ready }),
   };
   const found = input.measured.length === 0 ? undefined : figures(input);
   const told =
@@ -111,6 +118,7 @@ export function assemble(parts: CellParts): CellOutcome {
       ...warmUpNote(warmUp),
       ...(told?.notes ?? []),
       ...httpNotes(http),
+      ...abilityNotes(plan.scenario, prepared.contender),
       ...checked.notes,
     ],
   });

@@ -32,7 +32,7 @@ function stretches(
     jobs: { inFlight: left.inFlight ?? 0, retried: left.retried ?? 0 },
     audit: { lost: left.lost ?? 0 },
   } as CheckResult;
-  const lastUs = lastMeasuredUs(load, openLoop, { settledUs }, checked);
+  const lastUs = lastMeasuredUs(load, openLoop, { settledUs, histories: new Map() }, checked);
   return measuredStretches(scenario, load, scenario.warmupSeconds, lastUs).map((s) => [
     (s.fromUs - START) / SECOND,
     (s.toUs - START) / SECOND,

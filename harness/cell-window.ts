@@ -16,13 +16,16 @@ import type { CheckResult } from './verify/checker.ts';
 export function lastMeasuredUs(
   load: Pick<Load, 'loadEndUs'>,
   openLoop: boolean,
-  ledger: Pick<Ledger, 'settledUs'>,
+  ledger: Pick<Ledger, 'settledUs' | 'histories'>,
   checked: CheckResult,
 ): number {
   const { inFlight, retried } = checked.jobs;
   if (openLoop || inFlight + retried + checked.audit.lost > 0) return load.loadEndUs;
   let lastSettledUs = Number.NEGATIVE_INFINITY;
   for (const us of ledger.settledUs) if (us > lastSettledUs) lastSettledUs = us;
+  // Jobs that were tried again ended with another settle than their first.
+  for (const { settles } of ledger.histories.values())
+    for (const { answeredUs } of settles) if (answeredUs > lastSettledUs) lastSettledUs = answeredUs;
   // One microsecond more, as the end of a stretch lies outside it.
   return Math.min(load.loadEndUs, lastSettledUs + 1);
 }
@@ -57,7 +60,9 @@ export function warmUpOf(
   const [first] = scenario.phases;
   const floorSeconds = scenario.warmupSeconds;
   const model = first?.arrival?.model;
-  const level = model === 'poisson' || model === 'uniform' || (model === undefined && !openLoop);
+  const level =
+    scenario.preload.delayed === undefined &&
+    (model === 'poisson' || model === 'uniform' || (model === undefined && !openLoop));
   if (first === undefined || !first.measured || !level)
     return { seconds: floorSeconds, floorSeconds, capSeconds: floorSeconds, found: true };
   const untilUs = Math.min(load.startUs + first.seconds * 1e6, lastUs);

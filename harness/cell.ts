@@ -3,33 +3,37 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { isClosedLoop, preloadedJobs, totalSeconds } from '../scenarios/scenario.ts';
+import { isClosedLoop, preloadedJobs, type Scenario, totalSeconds } from '../scenarios/scenario.ts';
+import { requireAbilities } from './abilities.ts';
+import { committedOrders, createOrders, ordersTable } from './application.ts';
 import { type CellPlan, type CellProgress, leaseMsOf } from './cell-plan.ts';
 import { assemble, type CellOutcome, type Delayed, type Prepared } from './cell-result.ts';
-import type { BenchJob, Contender, ContenderSpec, Target } from './contender.ts';
+import type { Contender, ContenderSpec, Target } from './contender.ts';
 import { openContender } from './contenders/index.ts';
 import { CannotMeasure } from './errors.ts';
 import { countSessions } from './fairness/cell.ts';
 import { durabilityAsFound, readStored } from './fairness/reading.ts';
 import { costsOfFaults } from './faults/costs.ts';
 import type { Pacing } from './load/alarm.ts';
-import { scheduledJobs } from './load/assignments.ts';
+import { scheduledJobs, scheduledOrders } from './load/assignments.ts';
 import { nowUs } from './load/clock.ts';
 import { type Load, LoadRun } from './load/coordinator.ts';
 import { Delays, earlyToleranceUs, hasDelays, type QueueClock, readQueueClock } from './load/delays.ts';
+import { JobTraits, traitsOf } from './load/job-traits.ts';
 import type { Priority } from './load/priority.ts';
 import { Workload } from './load/workload.ts';
 import { ENQUEUE, Ledger } from './measure/ledger.ts';
 import type { LiveReading } from './metrics/live-metrics.ts';
 import { type Bystander, openBystander } from './neighbours/bystander.ts';
+import { delayPreload, dueInstantUs, startFor, withRunAt } from './preload.ts';
 import type { CellDatabase, PostgresServer } from './server/server.ts';
 import { PlanWatch } from './telemetry/plan-watch.ts';
 import { ServerWatch } from './telemetry/server-watch.ts';
 import { OF_THE_WHOLE_SERVER, withoutShared } from './telemetry/shared-costs.ts';
 import { type CellTopology, openTopology, type TopologyReport } from './topology/topology.ts';
 import { clocksDisagree } from './verify/agent-audit.ts';
-import { type CheckResult, check } from './verify/checker.ts';
-import { LIMITS } from './verify/limits.ts';
+import { type CheckResult, type CheckRules, check } from './verify/checker.ts';
+import { LIMITS } from './verify/generator-limits.ts';
 
 export interface CellContext {
   /** Absent for contenders without a database. */
@@ -62,7 +66,7 @@ export async function runCell(plan: CellPlan, context: CellContext): Promise<Cel
     await using topology = await openTopology(plan, context.server, database, context.signal);
     const plans = new PlanWatch(context.sampling === false ? undefined : database?.connection);
     const access = await plans.access(topology.pooler !== undefined);
-    const target = { ...targetOf(database), ...(database && access) };
+    const target = { ...targetOf(database, plan.scenario), ...(database && access) };
     await using watch = new ServerWatch(database, context.server, {
       sampling: context.sampling,
       leave: workerSessions(plan),
@@ -79,9 +83,14 @@ function workerSessions({ scenario }: CellPlan): number {
   return scenario.workers.agents * (scenario.workers.connections + 3) + 3;
 }
 
-function targetOf(database: CellDatabase | undefined): Target {
+function targetOf(database: CellDatabase | undefined, { preload, producers }: Scenario): Target {
   if (database === undefined) return { schema: 'claimbench' };
-  return { connection: database.connection, schema: database.schema };
+  return {
+    connection: database.connection,
+    schema: database.schema,
+    ...(preload.finished > 0 ? { keepFinished: true } : {}),
+    ...(producers.transaction === undefined ? {} : { orders: ordersTable(database) }),
+  };
 }
 
 /** Where a cell is measured. */
@@ -107,6 +116,8 @@ async function measure(
     host === undefined || database === undefined
       ? undefined
       : await durabilityAsFound(host, database.connection);
+  // It may take seconds, and delayed jobs would be due meanwhile.
+  if (scenario.preload.delayed !== undefined) await context.ceilingFor(await batchOf(plan, target));
   await using loadRun = new LoadRun({
     plan,
     target: topology.entrance === undefined ? target : { ...target, connection: topology.entrance },
@@ -128,7 +139,7 @@ async function measure(
     ...{ plan, database, scratch: surroundings.scratch, cpus: context.agentCpus },
     ...{ pacing: context.pacing, priority: context.producerPriority },
   });
-  const prepared = await prepare(plan, context, target, watch, loadRun.keys, bystander);
+  const prepared = await prepare(plan, context, surroundings, loadRun.keys, bystander);
   const ceilingPerSec = await context.ceilingFor(prepared.contender.declared.batch);
   await using counting = countSessions(scenario, database, prepared.contender, topology.pooler);
   const effective = { ...prepared.effective, ...(await topology.ready()) };
@@ -136,6 +147,7 @@ async function measure(
     loadRun.run({
       contender,
       queueOffsetUs: prepared.delayed?.clock.offsetUs ?? 0,
+      ...startAt(scenario, prepared.delayed),
       signal: context.signal,
       onProgress: (p) => context.onProgress({ plan, ...p }),
       beforeStart: async () => {
@@ -167,9 +179,13 @@ async function measure(
   const stored = database === undefined ? undefined : await readStored(database);
   const ledger = new Ledger(load.keys, preloadedJobs(scenario), load.startUs);
   for (const file of load.ledgerFiles) ledger.readFile(file.path, file.agent);
-  if (prepared.delayed !== undefined) delayPreload(plan, ledger, load, prepared.delayed);
+  if (prepared.delayed !== undefined) delayPreload(scenario, ledger, load.startUs, prepared.delayed);
+  const placed =
+    database === undefined || scenario.producers.transaction === undefined
+      ? undefined
+      : await committedOrders(database);
   const { checked, toleranceUs } = await withContender(plan.contender, target, (contender) =>
-    reconcile(plan, contender, ledger, load, prepared.delayed),
+    reconcile(plan, contender, ledger, load, prepared.delayed, placed),
   );
   if (checked.jobs.skipped > 0) intendUnsent(plan, ledger, load, prepared.delayed);
   const plans = await surroundings.plans.end(plan.id, load);
@@ -190,6 +206,11 @@ async function measure(
   });
 }
 
+function startAt(scenario: Scenario, delayed: Delayed | undefined): { startUs?: number } {
+  const startUs = startFor(scenario, delayed);
+  return startUs === undefined ? {} : { startUs };
+}
+
 function withReport(load: Load, { failures, notes }: TopologyReport): Load {
   return { ...load, failures: [...load.failures, ...failures], notes: [...load.notes, ...notes] };
 }
@@ -198,25 +219,29 @@ function withReport(load: Load, { failures, notes }: TopologyReport): Load {
 async function prepare(
   plan: CellPlan,
   context: CellContext,
-  target: Target,
-  watch: ServerWatch,
+  { database, target, watch }: Pick<Surroundings, 'database' | 'target' | 'watch'>,
   offered: number,
   bystander: Bystander | undefined,
 ): Promise<Prepared> {
   const { scenario } = plan;
   const { job } = scenario;
   const prepared = await withContender(plan.contender, target, async (contender) => {
-    requireFront(plan, contender);
+    requireAbilities(plan, contender);
     await contender.install();
+    if (database !== undefined && scenario.producers.transaction !== undefined) await createOrders(database);
+    if (!scenario.preload.analysed) await watch.analyse();
+    if (scenario.limits !== undefined) await contender.limits?.set(scenario.limits);
     const clock = await delayClock(plan, contender);
     const fence = await contender.probeFence?.();
     const before = await watch.walBytes();
-    const delayed = clock === undefined ? undefined : { clock, preloadUs: nowUs() };
+    const delayed = clock === undefined ? undefined : delayedFrom(scenario, clock);
+    if (scenario.preload.finished > 0) await contender.preloadFinished?.(scenario.preload.finished);
     if (preloadedJobs(scenario) > 0) {
       context.onProgress(progress(plan, 'preloading'));
-      const workload = new Workload(job.payloadBytes, job.priorities);
+      const traits = new JobTraits(traitsOf(plan, preloadedJobs(scenario)));
+      const workload = new Workload(job.payloadBytes, job.priorities, traits);
       const jobs = workload.preload(preloadedJobs(scenario));
-      await contender.preload(delayed === undefined ? jobs : withRunAt(jobs, job.delays, delayed));
+      await contender.preload(delayed === undefined ? jobs : withRunAt(jobs, scenario, delayed));
     }
     const after = await watch.walBytes();
     return {
@@ -226,6 +251,7 @@ async function prepare(
         class: contender.class,
         promises: contender.promises,
         declared: contender.declared,
+        ...(contender.retries === undefined ? {} : { retries: contender.retries }),
         ...(contender.sessionRole === undefined
           ? {}
           : { sessionRole: (name: string) => contender.sessionRole?.(name) }),
@@ -235,21 +261,21 @@ async function prepare(
     };
   });
   await bystander?.prepare(prepared.contender.class);
-  await watch.settleDown({ jobs: offered + (bystander?.expected ?? 0), payloadBytes: job.payloadBytes });
+  const jobs = offered + (bystander?.expected ?? 0);
+  await watch.settleDown({ jobs, payloadBytes: job.payloadBytes }, scenario.preload.analysed);
   return prepared;
 }
 
-function requireFront(plan: CellPlan, contender: Contender): void {
-  if (plan.scenario.producers.http === undefined || contender.openFront !== undefined) return;
-  throw new CannotMeasure(
-    `${plan.contender.name} cannot stand behind an HTTP front, and ${plan.scenario.name} has one: leave the one or the other out`,
-    contender.class,
-  );
+function delayedFrom(scenario: Scenario, clock: QueueClock): Delayed {
+  const preloadUs = nowUs();
+  const dueUs = dueInstantUs(scenario, preloadUs);
+  return { clock, preloadUs, ...(dueUs === undefined ? {} : { dueUs }) };
 }
 
 /** How the queue's clock goes, when jobs are delayed: their `run_at` is held against it. */
 async function delayClock(plan: CellPlan, contender: Contender): Promise<QueueClock | undefined> {
-  if (!hasDelays(plan.scenario.job.delays)) return undefined;
+  const { job, preload } = plan.scenario;
+  if (!hasDelays(job.delays) && preload.delayed === undefined) return undefined;
   const { delay } = contender;
   if (delay === undefined) {
     throw new CannotMeasure(
@@ -258,27 +284,6 @@ async function delayClock(plan: CellPlan, contender: Contender): Promise<QueueCl
     );
   }
   return await readQueueClock(() => delay.queueClockUs(), nowUs);
-}
-
-/** Preloaded jobs wait from the moment at which the preload began: the load's own start is not known yet. */
-function* withRunAt(
-  jobs: Iterable<BenchJob>,
-  delaysMs: readonly number[],
-  delayed: Delayed,
-): Generator<BenchJob> {
-  const delays = new Delays(delaysMs, delayed.clock.offsetUs);
-  for (const job of jobs) {
-    const eligibility = delays.of(job.key, delayed.preloadUs);
-    yield eligibility === undefined ? job : { ...job, runAtMs: eligibility.runAtMs };
-  }
-}
-
-function delayPreload(plan: CellPlan, ledger: Ledger, load: Load, delayed: Delayed): void {
-  const delays = new Delays(plan.scenario.job.delays, delayed.clock.offsetUs);
-  for (let key = 0; key < preloadedJobs(plan.scenario); key += 1) {
-    const eligibility = delays.of(key, delayed.preloadUs);
-    if (eligibility !== undefined) ledger.delay(key, delayed.preloadUs + eligibility.delayUs - load.startUs);
-  }
 }
 
 /** Jobs that were never sent were intended all the same: no agent's ledger says when. */
@@ -291,6 +296,10 @@ function intendUnsent(plan: CellPlan, ledger: Ledger, load: Load, delayed: Delay
     const eligibility = delays.of(key, intendedUs);
     if (eligibility !== undefined) ledger.delay(key, eligibility.delayUs);
   }
+}
+
+async function batchOf(plan: CellPlan, target: Target): Promise<number> {
+  return await withContender(plan.contender, target, async ({ declared }) => declared.batch);
 }
 
 async function withContender<T>(
@@ -308,6 +317,7 @@ async function reconcile(
   ledger: Ledger,
   load: Load,
   delayed: Delayed | undefined,
+  placed: ReadonlySet<number> | undefined,
 ): Promise<{ readonly checked: CheckResult; readonly toleranceUs: number | undefined }> {
   const workload = new Workload(plan.scenario.job.payloadBytes, plan.scenario.job.priorities);
   const clock = delayed === undefined ? undefined : await delayClock(plan, contender);
@@ -329,8 +339,41 @@ async function reconcile(
     troubled: load.troubled || clocksDisagree(load.agents, ledger.accounts, LIMITS.clockOffsetUs),
     brokenAgents: load.brokenAgents,
     killedAgents: load.killedAgents,
+    rules: rulesOf(plan, contender, load, placed),
   });
   return { checked, toleranceUs };
+}
+
+function rulesOf(
+  plan: CellPlan,
+  contender: Contender,
+  load: Load,
+  placed: ReadonlySet<number> | undefined,
+): CheckRules {
+  const { scenario } = plan;
+  const { job, limits, producers } = scenario;
+  const stallUs = longestStallUs(load);
+  return {
+    traits: new JobTraits(traitsOf(plan, preloadedJobs(scenario))),
+    ...(contender.retries === undefined ? {} : { maxAttempts: job.maxAttempts }),
+    ...(limits === undefined ? {} : { limits: { limits, stallUs } }),
+    ...(placed === undefined
+      ? {}
+      : {
+          orders: {
+            scheduled: [...scheduledOrders(plan)].map(({ firstKey }) => firstKey),
+            committed: placed,
+            jobs: producers.transaction?.jobs ?? 1,
+          },
+        }),
+  };
+}
+
+/** Of the workers' event loops, µs; undefined when one did not live to tell. */
+function longestStallUs({ agents }: Load): number | undefined {
+  const healths = agents.filter(({ role }) => role === 'worker').map(({ report }) => report?.health);
+  if (healths.some((health) => health === undefined)) return undefined;
+  return Math.max(0, ...healths.map((h) => Math.max(h?.eventLoopMaxUs ?? 0, h?.stalledAfterUs ?? 0)));
 }
 
 function progress(plan: CellPlan, stage: CellProgress['stage']): CellProgress {

@@ -1,5 +1,7 @@
 // What must a queue system offer to be measured? The seam between the harness and its contenders.
 
+import type { JobShape } from '../scenarios/job.ts';
+import type { Scenario } from '../scenarios/scenario.ts';
 import type { ContractClass } from './result.ts';
 import type { ConnectionSettings } from './server/server.ts';
 
@@ -45,6 +47,10 @@ export interface Target {
   readonly schema: string;
   /** How producers and workers are to let their plans be seen; absent: not at all. */
   readonly plans?: PlanSampling;
+  /** Whether finished jobs are kept; only asked of a contender with `preloadFinished`. */
+  readonly keepFinished?: boolean;
+  /** A table of the harness's own, quoted: what an application writes in the transactions in which it enqueues. */
+  readonly orders?: string;
 }
 
 /** `sessionOptions` are given to every session at its start and make the server send plans; absent: only statements are noted. */
@@ -75,6 +81,12 @@ export interface BenchJob {
   readonly priority: number;
   /** When it may run first: Unix time in ms by the queue's own clock; absent for at once. Asked of a contender with `delay` only. */
   readonly runAtMs?: number;
+  /** Attempts before the job is a dead letter; absent: the system's own. Asked of a contender with `retries` only. */
+  readonly maxAttempts?: number;
+  /** What limits of concurrency count by. Asked of a contender with `concurrencyKeys` only. */
+  readonly concurrencyKey?: string;
+  /** Of which there is one unfinished job at a time. Asked of a contender with `unique` only. */
+  readonly unique?: { readonly key: string; readonly policy: 'ignore' | 'reject' };
   /** What travels: JSON with the key and an instant in it, padded to the size that the scenario asks for. */
   readonly payload: BenchPayload;
 }
@@ -105,6 +117,45 @@ export interface Producer extends AsyncDisposable {
    * would. Absent where an enqueue cannot be part of a transaction.
    */
   enqueueLate?(job: BenchJob, holdMs: number): Promise<void>;
+  /**
+   * All jobs by one call. Resolves to the keys of those that were not taken, as another job holds their unique key. Absent where
+   * there is no such call.
+   */
+  enqueueMany?(jobs: readonly BenchJob[]): Promise<ReadonlySet<number>>;
+  /**
+   * All jobs in one transaction of an application's own, which `write` adds its part to; then it commits, or rolls back, and
+   * tells idle workers as an application would. Absent where an enqueue cannot be part of a transaction.
+   */
+  enqueueInTransaction?(jobs: readonly BenchJob[], options: TransactionOptions): Promise<void>;
+}
+
+/** `write` is given what sends a statement in the transaction. `holdMs`: for so long it stays open before it ends. */
+export interface TransactionOptions {
+  readonly write: (query: (text: string, values: readonly unknown[]) => Promise<unknown>) => Promise<void>;
+  readonly rollBack: boolean;
+  readonly holdMs: number;
+}
+
+/** What a producer rejects with when the system turned the job away as it was asked to: no failure, and nothing was enqueued. */
+export class EnqueueRejected extends Error {
+  override readonly name = 'EnqueueRejected';
+}
+
+/** A job as an HTTP front hands it on. `runAtMs`: see `BenchJob`. */
+export interface FrontJob {
+  readonly payload: unknown;
+  readonly priority?: number;
+  readonly runAtMs?: number;
+}
+
+/** What an HTTP front needs of a queue. */
+export interface FrontQueue extends AsyncDisposable {
+  /** Resolves with the job's id when the system has confirmed it. */
+  enqueue(job: FrontJob): Promise<string>;
+  /** Jobs that can still run: ready, delayed or leased. */
+  backlog(): Promise<number>;
+  /** Undefined for a job that is done or unknown. Absent where single jobs cannot be looked up. */
+  inspect?(id: string): Promise<{ readonly state: string; readonly attempt: number } | undefined>;
 }
 
 /** A job as an HTTP front hands it on. `runAtMs`: see `BenchJob`. */
@@ -158,6 +209,8 @@ export interface ConsumerEvents {
   overClaimed(claimer: number, jobs: number): void;
   /** The connection of this session broke; what it held under a session lease is free. */
   sessionLost(claimer: number): void;
+  /** The leases of these jobs were prolonged by their whole length, asked for at `requestedUs` and answered now. */
+  extended(claimer: number, requestedUs: number, keys: readonly number[]): void;
   error(error: unknown): void;
 }
 
@@ -175,7 +228,10 @@ export interface ConsumerOptions {
   /** The preloaded keys of this agent, for a contender that keeps no jobs of its own: first, first + stride, … below `end`. */
   readonly keys: { readonly first: number; readonly stride: number; readonly end: number };
   readonly nowUs: () => number;
-  readonly handler: (payload: BenchPayload) => Promise<void> | void;
+  /** `attempt` counts from 1; absent where the system does not tell. What it throws or rejects with makes the attempt fail. */
+  readonly handler: (payload: BenchPayload, attempt?: number) => Promise<void> | void;
+  /** When a failed job runs again; absent: as the system has it. Given to a contender with `retries` only. */
+  readonly retry?: JobShape['retry'];
   readonly events: ConsumerEvents;
 }
 
@@ -239,6 +295,17 @@ export interface ContenderDelay {
   queueClockUs(): Promise<number>;
 }
 
+/** The capability to try failed jobs again, so many times, by a policy. `delayed` false: a failed job is ready at once, whatever the policy says. */
+export interface ContenderRetries {
+  readonly delayed: boolean;
+}
+
+/** The capability to limit how jobs start, over all workers. */
+export interface ContenderLimits {
+  /** Rejects for a limit that the system does not have. */
+  set(limits: NonNullable<Scenario['limits']>): Promise<void>;
+}
+
 /** A queue system, opened on one target. Any process may open it; each opens it for itself. */
 export interface Contender extends AsyncDisposable {
   readonly class: ContractClass;
@@ -255,6 +322,16 @@ export interface Contender extends AsyncDisposable {
   openFront?(connections: number): Promise<FrontQueue>;
   /** Absent where jobs cannot be delayed. */
   readonly delay?: ContenderDelay;
+  /** Absent where a scenario cannot say how failed jobs are retried. */
+  readonly retries?: ContenderRetries;
+  /** Absent where starts cannot be limited. */
+  readonly limits?: ContenderLimits;
+  /** Absent where jobs have no concurrency keys. */
+  readonly concurrencyKeys?: { readonly maxBytes: number };
+  /** Absent where there are no unique jobs. */
+  readonly unique?: { readonly policies: readonly ('ignore' | 'reject')[] };
+  /** Makes so many jobs that are done, where they are kept (`Target.keepFinished`). Absent where none are kept. */
+  preloadFinished?(jobs: number): Promise<void>;
   /** Jobs that can still run: ready, delayed or leased. Absent when the system cannot tell. */
   pending?(): Promise<number>;
   /** Every job still held, for reconciliation with the ledger. Absent when the system cannot list them. */

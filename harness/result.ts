@@ -59,8 +59,10 @@ const jobsSchema = z.strictObject({
   skipped: count,
   /** The enqueue failed, or its outcome is unknown and the job never turned up. */
   failed: count,
-  /** Of `failed`: turned away by backpressure, with the word to come again. Absent where none was. */
+  /** Of `failed`: turned away as asked: by backpressure, with the word to come again, or since another job holds the unique key. Absent where none was. */
   rejected: count.optional(),
+  /** Of `failed`: enqueued in a transaction that was rolled back on purpose. Absent where none was. */
+  rolledBack: count.optional(),
   /** Enqueued and still waiting, delayed or leased when the cell ended. */
   inFlight: count,
 });
@@ -96,6 +98,18 @@ const auditSchema = z.strictObject({
   starved: count,
   /** Handed out again after the lease had run out or its holder had died: what at-least-once allows. */
   redelivered: count,
+  /** Acked with effect by an attempt whose handler had thrown on purpose. */
+  ackedFailures: count.default(0),
+  /** Dead letters that have not been tried as often as they may be. */
+  unexplainedDeadLetters: count.default(0),
+  /** In the queue together with another unfinished job of their unique key. */
+  uniqueViolations: count.default(0),
+  /** Handlers that started beyond what the limits of the queue allow. */
+  limitViolations: count.default(0),
+  /** Orders of an application that were committed without all the jobs of their transaction. */
+  ordersWithoutJobs: count.default(0),
+  /** Jobs that exist though their order was not committed. */
+  jobsWithoutOrder: count.default(0),
 });
 
 const costSchema = z.strictObject({

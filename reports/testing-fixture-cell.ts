@@ -113,6 +113,12 @@ function auditOf(scenario: Scenario): Cell['audit'] {
     acceptedStaleSettles: 0,
     settledButPresent: 0,
     redelivered: scenario.faults.length * 3,
+    ackedFailures: 0,
+    unexplainedDeadLetters: 0,
+    uniqueViolations: 0,
+    limitViolations: 0,
+    ordersWithoutJobs: 0,
+    jobsWithoutOrder: 0,
   };
 }
 

@@ -148,3 +148,22 @@ export function scheduledFaults({ phases }: Phased): ScheduledFault[] {
   });
   return scheduled.sort((x, y) => x.atSeconds - y.atSeconds);
 }
+
+/** When a kill-worker strikes, in seconds from the start of the load. */
+export function killsAt({
+  atSeconds,
+  forSeconds = 0,
+  everySeconds,
+}: Extract<ScheduledFault, { fault: 'kill-worker' }>): number[] {
+  if (everySeconds === undefined) return [atSeconds];
+  const times = Math.max(1, Math.ceil(forSeconds / everySeconds - 1e-9));
+  return Array.from({ length: times }, (_, i) => atSeconds + i * everySeconds);
+}
+
+/** How many worker agents have to stand by, to take the places of those that are killed. */
+export function replacements(scenario: Phased): number {
+  return scheduledFaults(scenario).reduce(
+    (sum, fault) => (fault.fault === 'kill-worker' && fault.replaced ? sum + killsAt(fault).length : sum),
+    0,
+  );
+}

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { type Arrival, arrivalSchema, misfit } from './arrival.ts';
 import { readExpectation } from './expect.ts';
-import { type Fault, faultSchema, isOfNetwork, scheduledFaults } from './fault.ts';
+import { type Fault, faultSchema, isOfNetwork, replacements, scheduledFaults } from './fault.ts';
 import { jobSchema } from './job.ts';
 import {
   limitsSchema,
@@ -18,6 +18,8 @@ import { topologySchema } from './topology.ts';
 export { type Fault, type ScheduledFault, scheduledFaults } from './fault.ts';
 
 const seconds = z.number().positive().max(86_400);
+/** Their claimers are told apart by 16 bits of the ledger. */
+const WORKER_AGENTS_MAX = 16;
 
 const phaseSchema = z
   .strictObject({
@@ -59,7 +61,7 @@ const shape = {
   producers: producersSchema.prefault({}),
   /** `connections` are per agent. */
   workers: z
-    .strictObject({ agents: z.int().min(1).max(16), connections: z.int().min(1).max(64) })
+    .strictObject({ agents: z.int().min(1).max(WORKER_AGENTS_MAX), connections: z.int().min(1).max(64) })
     .default({ agents: 1, connections: 8 }),
   /** Limits of the queue, set before the load: handlers that may start in a time, be at work at once, and of one concurrency key. */
   limits: limitsSchema.optional(),
@@ -125,6 +127,13 @@ export const scenarioSchema = z
   })
   .refine((s) => !keyedFault(s) || s.job.keys !== undefined, {
     message: 'slows the jobs of a key, and its jobs have none: give it job.keys',
+  })
+  .refine((s) => s.workers.agents + replacements(s) <= WORKER_AGENTS_MAX, {
+    message: `kills more workers than can be replaced: ${WORKER_AGENTS_MAX} worker agents at most, with those that stand by`,
+  })
+  .refine((s) => s.producers.transaction === undefined || s.job.unique?.policy !== 'ignore', {
+    message:
+      'has transactions some of whose jobs may be ignored as duplicates: give job.unique the policy reject',
   })
   .refine((s) => s.topology?.pooler?.mode !== 'session' || s.topology.pooler.poolSize >= sessionsOf(s), {
     message:

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { randomStream, seeded, shuffled } from './random.ts';
+import { keyedDraw, randomStream, seeded, shuffled } from './random.ts';
 
 const SEED = 4_711;
 
@@ -57,6 +57,26 @@ test('seed and label together make the stream', () => {
   const labels = ['order', ...Array.from({ length: 16 }, (_, p) => `steady/0/producer-${p}`)];
   const streams = [0, 1, 2, 2 ** 32, 2 ** 32 + 1].flatMap((seed) => labels.map((l) => take(seed, l).join()));
   assert.equal(new Set(streams).size, streams.length);
+});
+
+test('what a key draws is uniform, its own, and the same in any order', () => {
+  const draw = keyedDraw(5, 'keys');
+  const draws = Array.from({ length: 20_000 }, (_, key) => draw(key));
+  assert.ok(draws.every((u) => u >= 0 && u < 1));
+  for (let tenth = 0; tenth < 10; tenth += 1) {
+    const share = draws.filter((u) => Math.floor(u * 10) === tenth).length / draws.length;
+    assert.ok(Math.abs(share - 0.1) < 0.01, `${share} of the draws in tenth ${tenth}`);
+  }
+  assert.equal(new Set(draws).size, draws.length, 'no two keys share a stream');
+  assert.equal(keyedDraw(5, 'keys')(17), draws[17]);
+  // Neighbours, and turns of one key, do not follow each other.
+  const together = (pairs: readonly (readonly [number, number])[]): number =>
+    pairs.reduce((sum, [x, y]) => sum + (x - 0.5) * (y - 0.5), 0) / pairs.length / (1 / 12);
+  const neighbours = draws.slice(1).map((u, i) => [draws[i] ?? 0, u] as const);
+  const turns = draws.map((u, key) => [u, draw(key, 1)] as const);
+  const labels = draws.map((u, key) => [u, keyedDraw(5, 'other')(key)] as const);
+  for (const pairs of [neighbours, turns, labels])
+    assert.ok(Math.abs(together(pairs)) < 0.03, `correlation ${together(pairs)}`);
 });
 
 test('streams of neighbouring labels do not follow each other', () => {

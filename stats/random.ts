@@ -21,11 +21,26 @@ export function seeded(seed: number): Random {
 
 /** A stream of its own for each (seed, label): two labels never share draws, whatever is drawn first (FNV-1a of the label). */
 export function randomStream(seed: number, label: string): Random {
+  return sfc32(seed, hashOf(label));
+}
+
+/** One draw from [0, 1) for a key, or for each `turn` of it. */
+export type KeyedDraw = (key: number, turn?: number) => number;
+
+/** What a key draws depends on seed, label, key and turn alone: any process draws the same for it, in any order. Whole numbers from 0. */
+export function keyedDraw(seed: number, label: string): KeyedDraw {
+  const word = hashOf(label);
+  return (key, turn = 0) =>
+    sfc32(seed, Math.imul(word ^ key, 0x01000193) ^ Math.imul(turn, 0x85ebca6b), key)();
+}
+
+/** FNV-1a. */
+function hashOf(label: string): number {
   let hash = 0x811c9dc5;
   for (const character of label) {
     hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
   }
-  return sfc32(seed, hash);
+  return hash;
 }
 
 /** A new array with the same items in random order (Fisher–Yates). */
@@ -43,9 +58,10 @@ export function shuffled<T>(items: readonly T[], random: Random): T[] {
 }
 
 /** Chris Doty-Humphrey's small fast counting generator (PractRand). */
-function sfc32(seed: number, word: number): Random {
+function sfc32(seed: number, word: number, key = 0): Random {
   let a = seed | 0;
-  let b = Math.floor(seed / 2 ** 32) | 0;
+  // A seed has 21 bits here: a key is spread over all of them.
+  let b = Math.floor(seed / 2 ** 32) ^ Math.imul(key, NO_LABEL);
   let c = word | 0;
   let counter = 1;
   const next = (): number => {

@@ -83,6 +83,7 @@ function listeningUs(): number {
     emptyClaim: () => undefined,
     overClaimed: () => undefined,
     sessionLost: () => undefined,
+    extended: () => undefined,
     error: () => undefined,
   };
   const events = latencies.observe(recorder);

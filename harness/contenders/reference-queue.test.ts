@@ -17,6 +17,7 @@ const EVENTS: ConsumerEvents = {
   emptyClaim: () => undefined,
   overClaimed: () => undefined,
   sessionLost: () => undefined,
+  extended: () => undefined,
   error: assert.ifError,
 };
 

@@ -1,6 +1,5 @@
 // How is the reference queue measured, with whichever strategy?
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ClaimedJob,
   type ClaimStrategy,
@@ -8,20 +7,21 @@ import {
   createQueue,
   createWorker,
   type Driver,
-  type NewJob,
   type Queue,
+  type QueueOptions,
   type StrategyFactory,
   type WakeupName,
 } from '../../queue/index.ts';
 import type {
   Axes,
   BenchJob,
-  BenchPayload,
   Consumer,
   ConsumerOptions,
   Contender,
   ContenderDefinition,
   ContenderDelay,
+  ContenderLimits,
+  ContenderRetries,
   DeclaredSettings,
   FrontQueue,
   HeldJob,
@@ -44,13 +44,16 @@ import {
   wakeupOf,
   workerAxes,
 } from './reference-queue/axes.ts';
+import { writeFinished } from './reference-queue/finished.ts';
 import { frontQueue } from './reference-queue/front-queue.ts';
+import { payloadOf, QUEUE, retryOf, toNewJob } from './reference-queue/jobs.ts';
+import { producerOf } from './reference-queue/producer.ts';
 
-const QUEUE = 'bench';
 const PRELOAD_CHUNK = 5_000;
 /** Of what is left after a load. Some strategies have no index by id, and read all of it for each page. */
 const HELD_PAGE = 100_000;
 const CONTROL_CONNECTIONS = 2;
+const RETENTION_DAYS = 7;
 /** What a worker's session is opened for, see queue/worker. */
 const WORKER_SESSION = `worker ${QUEUE}`;
 /** Under which names its sessions are seen by the server: the driver appends the purpose of a connection. */
@@ -91,6 +94,11 @@ class ReferenceQueue implements Contender {
   readonly promises;
   readonly declared: DeclaredSettings;
   readonly delay?: ContenderDelay;
+  readonly retries: ContenderRetries;
+  readonly limits: ContenderLimits;
+  readonly concurrencyKeys?: { readonly maxBytes: number };
+  readonly unique?: { readonly policies: readonly ['ignore', 'reject'] };
+  readonly preloadFinished?: (jobs: number) => Promise<void>;
   readonly #factory: StrategyFactory;
   readonly #strategy: ClaimStrategy;
   readonly #target: Target;
@@ -117,7 +125,14 @@ class ReferenceQueue implements Contender {
       lease: guarantees.lease,
     };
     this.declared = declaredSettings(factory, this.#strategy, axes, CONTROL_CONNECTIONS);
-    if (this.#strategy.delay !== undefined) this.delay = { queueClockUs: () => this.#serverClockUs() };
+    const { delay, inspection } = this.#strategy;
+    this.retries = { delayed: delay !== undefined };
+    this.limits = { set: (limits) => this.#limit(limits) };
+    if (inspection !== undefined) this.unique = { policies: ['ignore', 'reject'] };
+    if (guarantees.lease !== 'session') this.preloadFinished = (jobs) => this.#finish(jobs);
+    if (delay === undefined) return;
+    this.delay = { queueClockUs: () => this.#serverClockUs() };
+    this.concurrencyKeys = { maxBytes: 200 };
   }
 
   async effective() {
@@ -147,20 +162,14 @@ class ReferenceQueue implements Contender {
     const watch = this.#watch;
     // Opens every connection of the pool before the load, so that no job waits for a login.
     await watch.readPool(driver, connections, 'before the load');
-    const queue = this.#queue(driver, this.#factory);
+    const producer = producerOf({
+      driver,
+      queue: (observe) => this.#queue(driver, this.#factory, observe === undefined ? {} : { observe }),
+    });
     return {
-      async enqueue(job) {
-        await queue.enqueue(toNewJob(job));
-      },
-      async enqueueLate(job, holdMs) {
-        await driver.transaction(async (tx) => {
-          await queue.enqueue(toNewJob(job), { tx });
-          await sleep(holdMs);
-        });
-        queue.signal(QUEUE);
-      },
+      ...producer,
       async [Symbol.asyncDispose]() {
-        await queue[Symbol.asyncDispose]();
+        await producer[Symbol.asyncDispose]();
         await watch.readPool(driver, connections, 'end');
         await driver[Symbol.asyncDispose]();
       },
@@ -194,8 +203,9 @@ class ReferenceQueue implements Contender {
       ...(this.promises.lease === 'timed' ? { leaseMs: options.leaseMs } : {}),
       handler: (job) => {
         look(job);
-        return options.handler(payloadOf(job));
+        return options.handler(payloadOf(job), job.attempt);
       },
+      ...(options.retry === undefined ? {} : { retry: retryOf(options.retry) }),
       ...workerAxes(this.#axes),
       events: {
         error: (error) => options.events.error(error),
@@ -258,9 +268,32 @@ class ReferenceQueue implements Contender {
     return rows[0]?.us ?? Number.NaN;
   }
 
-  #queue(driver: Driver, strategy: StrategyFactory): Queue {
-    const { schema } = this.#target;
-    return createQueue({ driver, strategy, schema, wakeup: this.#wakeup, ...fillfactorOf(this.#axes) });
+  async #limit({
+    rate,
+    concurrency,
+    concurrencyPerKey,
+  }: Parameters<ContenderLimits['set']>[0]): Promise<void> {
+    await using queue = this.#queue(this.#control, this.#factory);
+    await queue.limits.set(QUEUE, {
+      ...(rate === undefined ? {} : { rate }),
+      ...(concurrency === undefined ? {} : { concurrency }),
+      ...(concurrencyPerKey === undefined ? {} : { concurrencyPerKey }),
+    });
+  }
+
+  async #finish(jobs: number): Promise<void> {
+    await using queue = this.#queue(this.#control, this.#factory);
+    await writeFinished(this.#control, queue, jobs);
+  }
+
+  #queue(driver: Driver, strategy: StrategyFactory, more: Pick<QueueOptions, 'observe'> = {}): Queue {
+    const { schema, keepFinished } = this.#target;
+    return createQueue({
+      ...{ driver, strategy, schema, wakeup: this.#wakeup },
+      ...fillfactorOf(this.#axes),
+      ...(keepFinished === true ? { retention: { days: RETENTION_DAYS } } : {}),
+      ...more,
+    });
   }
 
   #driver(purpose: 'control' | 'producer' | 'worker', max: number): Driver {
@@ -286,23 +319,7 @@ function connectionOf(target: Target): ConnectionSettings {
   return target.connection;
 }
 
-function toNewJob(job: BenchJob): NewJob {
-  const { payload, priority, runAtMs } = job;
-  return {
-    queue: QUEUE,
-    payload,
-    ...(priority === 0 ? {} : { priority }),
-    ...(runAtMs === undefined ? {} : { runAt: new Date(runAtMs) }),
-  };
-}
-
 /** As any real handler does: a strategy that makes ids and leases only when asked for pays for them, too. */
 function look({ id, lease }: ClaimedJob): void {
   if (id.length + lease.fencingToken.length === 0) throw new Error('a job without an id');
-}
-
-function payloadOf(job: ClaimedJob): BenchPayload {
-  const { payload } = job;
-  const t = typeof payload === 'object' && payload !== null && 't' in payload ? payload.t : 0;
-  return { k: keyOf(payload), t: typeof t === 'number' ? t : 0, pad: '' };
 }

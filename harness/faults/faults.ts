@@ -1,6 +1,5 @@
 // How is a run hurt on schedule, and how is the hurt always undone?
 
-import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ScheduledFault } from '../../scenarios/scenario.ts';
 import { oneLine } from '../errors.ts';
@@ -10,6 +9,7 @@ import { type AppliedFault, endLabel } from './applied.ts';
 import { DidNotBite, type Held, type Holder } from './held.ts';
 import { type HoldingFault, isHolding, labelOf, takeHold } from './holding.ts';
 import { restartServer } from './restart-server.ts';
+import { hurtWorker, isOfWorkers, type WorkerFault } from './workers.ts';
 
 /** Carried out by the agents, which are told of them before the load: here they are only noted. */
 const BY_AGENTS: ReadonlySet<ScheduledFault['fault']> = new Set([
@@ -32,22 +32,12 @@ export interface FaultSchedule {
   undo(): Promise<void>;
 }
 
-/**
- * A stopped agent cannot see that its coordinator has died. Somebody else lets it go on then; it ends by itself once it
- * finds its channel closed. The shell outlives us by a second at most.
- */
-function wakeAnyway(agent: AgentProcess, seconds: number): void {
-  if (agent.pid === undefined) return;
-  const script = 'sleep "$1"; kill -CONT "$2" 2>/dev/null';
-  const words = ['-c', script, 'claimbench-waker', String(Math.ceil(seconds) + 1), String(agent.pid)];
-  const waker = spawn('/bin/sh', words, { detached: true, stdio: 'ignore' });
-  waker.on('error', () => undefined);
-  waker.unref();
-}
-
 /** Where the faults strike. */
 export interface Victims extends Held {
+  /** As they are when a fault strikes: those that took the place of others are among them. */
   readonly agents: readonly AgentProcess[];
+  /** Has an agent that stands by take the place of one that was killed; false when none is left. */
+  readonly replace?: () => boolean;
   /** When the load starts, µs of the machine's clock: what a fault's instants count from. */
   readonly startUs: number;
 }
@@ -110,31 +100,18 @@ class Schedule implements FaultSchedule {
     else if (BY_AGENTS.has(fault.fault)) {
       this.#note(fault.fault);
       this.#at(endOf(fault), () => this.#note(`${fault.fault} ends`));
-    } else if (fault.fault === 'kill-worker' || fault.fault === 'stall-worker') this.#hurt(fault);
+    } else if (isOfWorkers(fault)) this.#hurt(fault);
     else if (fault.fault === 'restart-server') this.#restarts.push(this.#restart(fault));
     else this.#failed(fault, 'there is nothing that could carry it out');
   }
 
-  #hurt(fault: Extract<ScheduledFault, { fault: 'kill-worker' | 'stall-worker' }>): void {
-    // The last worker first, and never the same one twice: a killed agent cannot be stopped.
-    const victim = this.#victims.agents.findLast((a) => a.role === 'worker' && a.alive && !a.broken);
-    if (victim === undefined) {
-      this.#failed(fault, 'no unharmed worker agent was left');
-      return;
-    }
-    victim.broken = true;
-    this.#note(fault.fault);
-    if (fault.fault === 'kill-worker') {
-      victim.kill();
-      return;
-    }
-    victim.signal('SIGSTOP');
-    this.#stalled.add(victim);
-    wakeAnyway(victim, fault.forSeconds ?? 0);
-    this.#at(endOf(fault), () => {
-      this.#note('stall-worker ends');
-      this.#stalled.delete(victim);
-      victim.signal('SIGCONT');
+  #hurt(fault: WorkerFault): void {
+    const { agents, replace } = this.#victims;
+    hurtWorker(fault, {
+      ...{ agents, replace, stalled: this.#stalled },
+      at: (seconds, act) => this.#at(seconds, act),
+      note: (label) => this.#note(label),
+      failed: (which, why) => this.#failed(which, why),
     });
   }
 

@@ -1,20 +1,28 @@
 // The program of an agent process: opens the contender, produces or consumes on command, and accounts for itself.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type HandlerTime, longestHandlerMs } from '../../scenarios/job.ts';
-import type { BenchPayload, Consumer, Contender, FrontQueue, Producer } from '../contender.ts';
+import type {
+  BenchPayload,
+  Consumer,
+  ConsumerOptions,
+  Contender,
+  FrontQueue,
+  Producer,
+} from '../contender.ts';
 import { openContender } from '../contenders/index.ts';
 import { ClaimHabits } from '../fairness/claim-habits.ts';
 import { type Front, openFront } from '../http/front.ts';
 import { HttpProducer } from '../http/http-producer.ts';
 import { GeneratorWatch } from '../measure/generator.ts';
 import { LatencyHistogram } from '../measure/histogram.ts';
-import { LedgerWriter } from '../measure/ledger-writer.ts';
+import { LedgerWriter, RECORD } from '../measure/ledger-writer.ts';
 import { newCounters, recordingEvents } from '../measure/recorder.ts';
 import { JobLatencies } from '../metrics/job-latencies.ts';
 import { type Alarm, openAlarm } from './alarm.ts';
 import { nowUs } from './clock.ts';
 import { Delays } from './delays.ts';
+import { handlerOf } from './handling.ts';
+import { JobTraits } from './job-traits.ts';
 import { makeUrgent } from './priority.ts';
 import { produce } from './producing.ts';
 import type { Assignment, FromAgent, FrontRole, ProducerRole, ToAgent, WorkerRole } from './protocol.ts';
@@ -84,7 +92,7 @@ class Agent {
     this.#loadOver = setTimeout(() => this.#watch.loadOver(), Math.max(0, (loadEndUs - nowUs()) / 1000));
     const { role } = this.#assignment;
     if (role.kind === 'producer') this.#produce(role, startUs, queueOffsetUs);
-    else if (role.kind === 'worker') await this.#consume(role);
+    else if (role.kind === 'worker') await this.#consume(role, startUs);
   }
 
   async stop(deadlineMs: number): Promise<void> {
@@ -125,11 +133,13 @@ class Agent {
     const alarm = this.#alarm;
     if (producer === undefined || alarm === undefined) throw new Error('started before it was ready');
     const { payloadBytes, priorities, delaysMs } = this.#assignment;
+    const traits = new JobTraits(this.#assignment.traits);
     const latencies = this.#latencies;
     const produced = produce({
       role,
       producer,
-      workload: new Workload(payloadBytes, priorities),
+      workload: new Workload(payloadBytes, priorities, traits),
+      traits,
       delays: new Delays(delaysMs, queueOffsetUs),
       ledger: this.#ledger,
       counters: this.#counters,
@@ -148,7 +158,7 @@ class Agent {
     );
   }
 
-  async #consume(role: WorkerRole): Promise<void> {
+  async #consume(role: WorkerRole, startUs: number): Promise<void> {
     const recording = recordingEvents(this.#ledger, this.#counters, nowUs, (error) => this.#note(error));
     const events = this.#latencies?.observe(recording) ?? recording;
     this.#consumer = await this.#contender.openConsumer({
@@ -157,28 +167,46 @@ class Agent {
       firstClaimer: role.firstClaimer,
       keys: role.keys,
       nowUs,
-      handler: this.#handler(role.handler),
+      handler: this.#handler(role, startUs),
+      ...(role.retry === undefined ? {} : { retry: role.retry }),
       events: this.#claims.observe(events, nowUs),
     });
   }
 
-  #handler(work: HandlerTime): (payload: BenchPayload) => Promise<void> | void {
+  #handler(role: WorkerRole, startUs: number): ConsumerOptions['handler'] {
+    const { traits } = this.#assignment;
+    const ledger = this.#ledger;
+    const { failShare, poisonShare } = traits.job;
+    return handlerOf({
+      work: traits.job.handler.time,
+      traits: new JobTraits(traits),
+      mayFail: failShare > 0 || poisonShare > 0,
+      faults: role.handlerFaults,
+      seed: traits.seed,
+      startUs,
+      clock: nowUs,
+      seen: this.#seen(),
+      ...(role.recordRuns
+        ? {
+            runs: {
+              started: (key) => ledger.append(RECORD.started, 0, 0, key, nowUs(), 0, 0),
+              ended: (key) => ledger.append(RECORD.ended, 0, 0, key, nowUs(), 0, 0),
+            },
+          }
+        : {}),
+    });
+  }
+
+  /** What is noted of every job before it is worked on. */
+  #seen(): (payload: BenchPayload) => void {
     const noted = (payload: BenchPayload): void => {
       if (payload.t > 0) this.#pickup.record(nowUs() - payload.t);
     };
     const latencies = this.#latencies;
-    const seen =
-      latencies === undefined
-        ? noted
-        : (payload: BenchPayload): void => {
-            noted(payload);
-            latencies.started(payload);
-          };
-    if (work.time === 'none') return seen;
-    const ms = longestHandlerMs(work);
-    return async (payload) => {
-      seen(payload);
-      await sleep(ms);
+    if (latencies === undefined) return noted;
+    return (payload) => {
+      noted(payload);
+      latencies.started(payload);
     };
   }
 

@@ -7,7 +7,7 @@ import { randomStream } from '../../stats/random.ts';
 import type { CellPlan } from '../cell-plan.ts';
 import { CLAIMERS_PER_AGENT } from '../contender.ts';
 import { arrivals } from './arrivals.ts';
-import { planAgents, scheduledJobs } from './assignments.ts';
+import { planAgents, scheduledJobs, scheduledOrders } from './assignments.ts';
 import type { Assignment, ProducerRole, WorkerRole } from './protocol.ts';
 
 const SEED = 99;
@@ -189,4 +189,87 @@ test('a trace is sent to each producer only as far as it is its own', () => {
 test('a trace that was never read is a bug, not a silence', () => {
   const phases = [{ label: 'a', seconds: 1, arrival: { model: 'trace' as const, file: 'x' } }];
   assert.throws(() => planned({ phases }), /unread/);
+});
+
+test('an arrival of a transaction brings jobs of consecutive keys, and its order is known by the first of them', () => {
+  const { plan, producers, keys } = planned({
+    preload: { ready: 5 },
+    producers: { agents: 2, transaction: { jobs: 3, rollbackShare: 0.5 } },
+    phases: [{ label: 'a', seconds: 1, arrival: { model: 'poisson', ratePerSec: 100 } }],
+  });
+  const arrivals = producers.map((role) => draw(role).length);
+  const [first = 0, second = 0] = arrivals;
+  assert.equal(keys, 5 + 3 * (first + second));
+  assert.deepEqual(
+    producers.map(({ firstKey }) => firstKey),
+    [5, 5 + 3 * first],
+  );
+  const jobs = [...scheduledJobs(plan)];
+  assert.deepEqual(
+    jobs.map(({ key }) => key),
+    Array.from({ length: keys - 5 }, (_, i) => 5 + i),
+  );
+  assert.ok(
+    jobs.every(({ atUs }, i) => atUs === jobs[i - (i % 3)]?.atUs),
+    'one instant for all of an order',
+  );
+  const orders = [...scheduledOrders(plan)];
+  assert.deepEqual(
+    orders.map(({ firstKey }) => firstKey),
+    Array.from({ length: first + second }, (_, i) => 5 + 3 * i),
+  );
+  assert.ok(orders.some(({ rollsBack }) => rollsBack) && orders.some(({ rollsBack }) => !rollsBack));
+});
+
+test('as many workers stand by as are killed and replaced, each with claimers of its own and no preloaded keys', () => {
+  const { workers } = planned({
+    preload: { ready: 10 },
+    workers: { agents: 2, connections: 3 },
+    phases: [
+      {
+        label: 'a',
+        seconds: 2,
+        faults: [
+          { fault: 'kill-worker', afterSeconds: 0.5, everySeconds: 0.5, replaced: true },
+          { fault: 'kill-worker' },
+        ],
+      },
+    ],
+  });
+  assert.deepEqual(
+    workers.map(({ spare }) => spare === true),
+    [false, false, true, true, true],
+  );
+  assert.equal(new Set(workers.map(({ firstClaimer }) => firstClaimer)).size, 5);
+  assert.deepEqual(
+    workers.map(({ keys }) => keys.end),
+    [10, 10, 0, 0, 0],
+  );
+});
+
+test('faults of handlers reach every worker, on the time of the load', () => {
+  const { workers } = planned({
+    workers: { agents: 2, connections: 1 },
+    job: { keys: { count: 2 } },
+    preload: { ready: 1 },
+    phases: [
+      { label: 'a', seconds: 2 },
+      {
+        label: 'b',
+        seconds: 3,
+        faults: [
+          { fault: 'slow-handlers', addedMs: 5, key: 1, afterSeconds: 1 },
+          { fault: 'failing-handlers', share: 0.5, afterSeconds: 1.5, forSeconds: 1 },
+        ],
+      },
+    ],
+  });
+  for (const { handlerFaults, retry } of workers) {
+    assert.deepEqual(handlerFaults, [
+      { fault: 'slow-handlers', atSeconds: 3, forSeconds: 2, addedMs: 5, key: 1 },
+      { fault: 'failing-handlers', atSeconds: 3.5, forSeconds: 1, share: 0.5 },
+    ]);
+    assert.deepEqual(retry, { after: 'exponential', baseMs: 1_000, capMs: 60_000 });
+  }
+  assert.equal(planned({}).workers[0]?.retry, undefined, 'nobody fails: the queue retries as it does');
 });

@@ -1,6 +1,7 @@
 // Who does what? A cell's load divided among its agents.
 
 import { join } from 'node:path';
+import { replacements } from '../../scenarios/fault.ts';
 import {
   arrivalsOf,
   isClosedLoop,
@@ -14,6 +15,8 @@ import { CLAIMERS_PER_AGENT, type Target } from '../contender.ts';
 import { frontConnections } from '../http/scenario.ts';
 import type { Pacing } from './alarm.ts';
 import { arrivals, shareOf } from './arrivals.ts';
+import type { HandlerFault } from './handling.ts';
+import { JobTraits, traitsOf } from './job-traits.ts';
 import { arrivalPhases, clientPhases } from './phases.ts';
 import type { Priority } from './priority.ts';
 import type {
@@ -41,10 +44,18 @@ export function planAgents(
 ): AgentPlan {
   const { scenario } = plan;
   const loads = producerLoads(plan);
-  const common = { kind: 'assign' as const, contender: plan.contender, target, ...jobShape(scenario) };
+  const traits = traitsOf(plan, preloadedJobs(scenario));
+  const common = {
+    kind: 'assign' as const,
+    contender: plan.contender,
+    target,
+    ...jobShape(scenario),
+    traits,
+  };
   const assignments: Assignment[] = [];
   let nextKey = preloadedJobs(scenario);
-  const { connections } = scenario.producers;
+  const { connections, bulk } = scenario.producers;
+  const transaction = transactionOf(scenario, target);
   for (const [agent, load] of loads.entries()) {
     const role: ProducerRole = {
       kind: 'producer',
@@ -55,24 +66,30 @@ export function planAgents(
       load,
       firstKey: nextKey,
       lateCommits: agent === 0 ? lateCommitsOf(scenario) : [],
+      ...(bulk === undefined ? {} : { bulk }),
+      ...(transaction === undefined ? {} : { transaction }),
     };
-    nextKey += load.loop === 'open' ? countArrivals(load) : load.maxJobs;
+    nextKey += load.loop === 'open' ? countArrivals(load) * jobsPerArrival(scenario) : load.maxJobs;
     assignments.push({ ...common, agent, ledgerPath: join(scratch, `agent-${agent}.ledger`), role });
   }
-  for (let w = 0; w < scenario.workers.agents; w += 1) {
+  const { agents } = scenario.workers;
+  for (let w = 0; w < agents + replacements(scenario); w += 1) {
     const agent = loads.length + w;
-    const { agents, connections } = scenario.workers;
+    const spare = w >= agents;
     assignments.push({
       ...common,
       agent,
       ledgerPath: join(scratch, `agent-${agent}.ledger`),
       role: {
         kind: 'worker',
-        connections,
+        connections: scenario.workers.connections,
         firstClaimer: w * CLAIMERS_PER_AGENT,
         leaseMs: leaseMsOf(plan),
-        handler: scenario.job.handler,
-        keys: { first: w, stride: agents, end: preloadedJobs(scenario) },
+        handlerFaults: handlerFaultsOf(scenario),
+        ...(traits.retries ? { retry: scenario.job.retry } : {}),
+        recordRuns: scenario.limits !== undefined,
+        keys: { first: w, stride: agents, end: spare ? 0 : preloadedJobs(scenario) },
+        ...(spare ? { spare: true as const } : {}),
       },
     });
   }
@@ -94,10 +111,45 @@ export function* scheduledJobs(plan: CellPlan): Generator<{ readonly key: number
   for (const load of producerLoads(plan)) {
     if (load.loop !== 'open') return;
     for (const { atUs } of drawn(load)) {
-      yield { key, atUs };
-      key += 1;
+      for (let i = 0; i < jobsPerArrival(plan.scenario); i += 1) yield { key: key + i, atUs };
+      key += jobsPerArrival(plan.scenario);
     }
   }
+}
+
+/** Jobs that one arrival of the schedule brings. */
+function jobsPerArrival({ producers }: Scenario): number {
+  return producers.transaction?.jobs ?? 1;
+}
+
+function transactionOf({ producers }: Scenario, { orders = 'orders' }: Target): ProducerRole['transaction'] {
+  return producers.transaction && { jobs: producers.transaction.jobs, table: orders };
+}
+
+/** Of the orders that producers place: the key of the first job, and whether the transaction is to roll back. */
+export function* scheduledOrders(
+  plan: CellPlan,
+): Generator<{ readonly firstKey: number; readonly rollsBack: boolean }> {
+  const { scenario } = plan;
+  if (scenario.producers.transaction === undefined) return;
+  const traits = new JobTraits(traitsOf(plan, preloadedJobs(scenario)));
+  const jobs = jobsPerArrival(scenario);
+  let place = 0;
+  for (const { key } of scheduledJobs(plan)) {
+    if (place % jobs === 0) yield { firstKey: key, rollsBack: traits.rollsBack(key) };
+    place += 1;
+  }
+}
+
+function handlerFaultsOf(scenario: Scenario): readonly HandlerFault[] {
+  return scheduledFaults(scenario).flatMap((fault): HandlerFault[] => {
+    const { atSeconds, forSeconds = 0 } = fault;
+    if (fault.fault === 'failing-handlers')
+      return [{ fault: fault.fault, atSeconds, forSeconds, share: fault.share }];
+    if (fault.fault === 'slow-handlers')
+      return [{ fault: fault.fault, atSeconds, forSeconds, addedMs: fault.addedMs, key: fault.key }];
+    return [];
+  });
 }
 
 function lateCommitsOf(scenario: Scenario): readonly LateCommit[] {

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { longestHandlerMs } from '../../scenarios/job.ts';
-import { preloadedJobs, scheduledFaults, totalSeconds } from '../../scenarios/scenario.ts';
+import { preloadedJobs, type Scenario, scheduledFaults, totalSeconds } from '../../scenarios/scenario.ts';
 import type { CellPlan, CellProgress } from '../cell-plan.ts';
 import type { Contender, Target } from '../contender.ts';
 import type { AppliedFault } from '../faults/applied.ts';
@@ -16,6 +16,7 @@ import type { Pacing } from './alarm.ts';
 import { type AgentPlan, planAgents } from './assignments.ts';
 import { nowUs } from './clock.ts';
 import type { Priority } from './priority.ts';
+import { startInstantUs, waitForLastSteps } from './start.ts';
 
 export interface AgentOptions {
   readonly plan: CellPlan;
@@ -39,6 +40,8 @@ export interface LoadOptions {
   readonly contender: Contender;
   /** How far the queue's clock is ahead of ours, for delayed jobs; 0 without any. */
   readonly queueOffsetUs: number;
+  /** When the load has to start, as preloaded jobs are due at an instant of it; absent: as soon as the agents are ready. */
+  readonly startUs?: number;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Omit<CellProgress, 'plan'>) => void;
   /** Called when every agent is ready and idle, last before the load. */
@@ -81,8 +84,7 @@ export interface Load {
 
 const TICK_MS = 100;
 const STOP_DEADLINE_MS = 5_000;
-/** Between "all agents are ready" and the first intended instant: enough for every agent to hear of it. */
-const START_DELAY_US = 60_000;
+const WORK_MS_MAX = 600_000;
 
 /**
  * The agents of one cell. Made early, so that their start-up overlaps the preparation of the database; disposing it
@@ -91,6 +93,9 @@ const START_DELAY_US = 60_000;
 export class LoadRun implements AsyncDisposable {
   readonly #plan: CellPlan;
   readonly #agents: AgentProcess[];
+  /** Assigned, and idle until one of the workers is killed. */
+  readonly #spares: AgentProcess[];
+  #queueOffsetUs = 0;
   readonly #assigned: AgentPlan;
   readonly #rates = new RateMeter();
   readonly #held: Held;
@@ -109,13 +114,15 @@ export class LoadRun implements AsyncDisposable {
       options.pacing,
       options.producerPriority,
     );
-    this.#agents = this.#assigned.assignments.map(
+    const all = this.#assigned.assignments.map(
       (a) =>
         new AgentProcess(a.agent, a.role.kind, {
           cpus: options.agentCpus,
           priority: a.role.kind === 'producer' ? a.role.priority : 'normal',
         }),
     );
+    this.#agents = all.filter(({ agent }) => !this.#standsBy(agent));
+    this.#spares = all.filter(({ agent }) => this.#standsBy(agent));
   }
 
   /** How many jobs there may be: the preload's, and the producers'. */
@@ -138,9 +145,29 @@ export class LoadRun implements AsyncDisposable {
   async #prepare(options: LoadOptions): Promise<void> {
     // A front first: producers are told where it listens.
     await this.#assign(this.#agents.filter((a) => a.role === 'front'));
-    await this.#assign(this.#agents.filter((a) => a.role !== 'front'));
+    await this.#assign([...this.#agents.filter((a) => a.role !== 'front'), ...this.#spares]);
+    if (options.startUs !== undefined) await waitForLastSteps(options.startUs, options.signal);
     await options.beforeStart();
     await this.#checkClocks();
+  }
+
+  #standsBy(agent: number): boolean {
+    const role = this.#assigned.assignments[agent]?.role;
+    return role?.kind === 'worker' && role.spare === true;
+  }
+
+  /** Starts an agent that stood by; false when none is left. */
+  #replace(): boolean {
+    const spare = this.#spares.find((agent) => agent.alive && agent.failure === undefined);
+    if (spare === undefined) return false;
+    this.#spares.splice(this.#spares.indexOf(spare), 1);
+    this.#agents.push(spare);
+    spare.start(this.#startUs, this.#loadEndUs, this.#queueOffsetUs);
+    return true;
+  }
+
+  get #loadEndUs(): number {
+    return this.#startUs + totalSeconds(this.#plan.scenario) * 1e6;
   }
 
   async #assign(agents: readonly AgentProcess[]): Promise<void> {
@@ -161,13 +188,14 @@ export class LoadRun implements AsyncDisposable {
   }
 
   async #checkClocks(): Promise<void> {
-    await Promise.all(this.#agents.map((agent) => agent.checkClock()));
+    await Promise.all([...this.#agents, ...this.#spares].map((agent) => agent.checkClock()));
   }
 
   async #carry(options: LoadOptions): Promise<void> {
     const { scenario } = this.#plan;
-    this.#startUs = nowUs() + START_DELAY_US;
-    const loadEndUs = this.#startUs + totalSeconds(scenario) * 1e6;
+    this.#startUs = startInstantUs(options.startUs, nowUs(), options.contender.class);
+    this.#queueOffsetUs = options.queueOffsetUs;
+    const loadEndUs = this.#loadEndUs;
     for (const agent of this.#agents) agent.start(this.#startUs, loadEndUs, options.queueOffsetUs);
     options.onStart?.(this.#startUs);
     this.#faults = scheduleFaults(scheduledFaults(scenario), {
@@ -176,6 +204,7 @@ export class LoadRun implements AsyncDisposable {
         ? {}
         : { roleOf: (name: string) => options.contender.sessionRole?.(name) }),
       agents: this.#agents,
+      replace: () => this.#replace(),
       startUs: this.#startUs,
     });
     const openLoop = this.#producers().length > 0;
@@ -196,11 +225,14 @@ export class LoadRun implements AsyncDisposable {
   async #finish(): Promise<Load> {
     await this.#faults?.undo();
     const { scenario } = this.#plan;
-    const deadlineMs = STOP_DEADLINE_MS + longestHandlerMs(scenario.job.handler);
+    const deadlineMs = STOP_DEADLINE_MS + longestWorkMs(scenario);
     const failedBefore = this.#agents.map((a) => a.failure);
     await this.#checkClocks();
     const alive = this.#agents.filter((a) => a.alive);
-    await Promise.all(alive.filter((a) => a.role !== 'front').map((a) => a.stop(deadlineMs)));
+    await Promise.all([
+      ...alive.filter((a) => a.role !== 'front').map((a) => a.stop(deadlineMs)),
+      ...this.#spares.filter((a) => a.alive).map((a) => a.killed()),
+    ]);
     // A front last: it owes producers answers until they are gone.
     await Promise.all(alive.filter((a) => a.role === 'front').map((a) => a.stop(deadlineMs)));
     const endUs = nowUs();
@@ -221,11 +253,11 @@ export class LoadRun implements AsyncDisposable {
       counters.every((c) => c.failedSettles === 0);
     return {
       startUs: this.#startUs,
-      loadEndUs: this.#startUs + totalSeconds(scenario) * 1e6,
+      loadEndUs: this.#loadEndUs,
       endUs,
       totalSeconds: (endUs - this.#startUs) / 1e6,
       keys: this.#assigned.keys,
-      ledgerFiles: this.#assigned.assignments.map((a) => ({ path: a.ledgerPath, agent: a.agent })),
+      ledgerFiles: this.#agents.map(({ agent }) => this.#ledgerOf(agent)),
       agents: this.#agents,
       brokenAgents: new Set(this.#agents.filter((a) => a.broken).map((a) => a.agent)),
       killedAgents: new Set(this.#agents.filter((a) => a.report === undefined).map((a) => a.agent)),
@@ -243,7 +275,13 @@ export class LoadRun implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#faults?.undo();
-    await Promise.all(this.#agents.filter((a) => a.alive).map((a) => a.killed()));
+    await Promise.all([...this.#agents, ...this.#spares].filter((a) => a.alive).map((a) => a.killed()));
+  }
+
+  #ledgerOf(agent: number): Load['ledgerFiles'][number] {
+    const path = this.#assigned.assignments[agent]?.ledgerPath;
+    if (path === undefined) throw new Error(`agent ${agent} was never assigned`);
+    return { path, agent };
   }
 
   /** Clients of a closed loop that stopped before its end, for want of keys: what they would have offered is not known. */
@@ -327,6 +365,15 @@ async function isEmpty(contender: Contender): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** What a worker that stops has to wait for, ms. */
+function longestWorkMs(scenario: Scenario): number {
+  const added = scheduledFaults(scenario).reduce(
+    (sum, fault) => sum + (fault.fault === 'slow-handlers' ? fault.addedMs : 0),
+    0,
+  );
+  return Math.min(WORK_MS_MAX, longestHandlerMs(scenario.job.handler) + added);
 }
 
 /** The rate over about the last second, for progress. */

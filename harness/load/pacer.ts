@@ -45,8 +45,9 @@ export interface PaceOptions {
   /** Offsets from the start, ascending. */
   readonly schedule: Iterator<Arrival>;
   readonly clock: Clock;
-  /** Must not block: what it starts goes on by itself. The first of `due`, TOGETHER at most, is the job number `first`, from 0. */
+  /** Must not block: what it starts goes on by itself. The first of `due`, `together` at most (default TOGETHER), is the job number `first`, from 0. */
   readonly send: (first: number, due: readonly Due[]) => void;
+  readonly together?: number;
   readonly signal: AbortSignal;
   readonly alarm: Pick<Alarm, 'until'>;
   /** Gives the event loop a turn. Replaced in tests. */
@@ -55,7 +56,7 @@ export interface PaceOptions {
 
 /** Sends every job of the schedule at its instant. Returns how many were sent; fewer than scheduled after an abort. */
 export async function pace(options: PaceOptions): Promise<number> {
-  const { startUs, schedule, clock, signal, alarm, turn = eventLoopTurn } = options;
+  const { startUs, schedule, clock, signal, alarm, together = TOGETHER, turn = eventLoopTurn } = options;
   let sent = 0;
   let sentInARow = 0;
   let next = schedule.next();
@@ -69,7 +70,7 @@ export async function pace(options: PaceOptions): Promise<number> {
       continue;
     }
     const due: Due[] = [];
-    while (next.done !== true && startUs + next.value.atUs <= nowUs && due.length < TOGETHER) {
+    while (next.done !== true && startUs + next.value.atUs <= nowUs && due.length < together) {
       const { atUs, job } = next.value;
       due.push(job === undefined ? { intendedUs: startUs + atUs } : { intendedUs: startUs + atUs, job });
       next = schedule.next();

@@ -1,16 +1,17 @@
 // How does a producer agent enqueue its part of the load?
 
 import { randomStream } from '../../stats/random.ts';
-import type { Producer } from '../contender.ts';
-import { type EnqueueOutcome, PostError } from '../http/outcome.ts';
-import { type LedgerWriter, RECORD } from '../measure/ledger-writer.ts';
+import { type BenchJob, EnqueueRejected, type Producer } from '../contender.ts';
+import { PostError } from '../http/outcome.ts';
+import { ANSWERS, type Answer, type LedgerWriter, RECORD } from '../measure/ledger-writer.ts';
 import type { AgentCounters } from '../measure/recorder.ts';
 import type { Alarm } from './alarm.ts';
 import { arrivals } from './arrivals.ts';
 import { runClients } from './clients.ts';
 import { nowUs } from './clock.ts';
 import type { Delays, Eligibility } from './delays.ts';
-import { type Due, pace } from './pacer.ts';
+import type { JobTraits } from './job-traits.ts';
+import { type Due, pace, TOGETHER } from './pacer.ts';
 import type { LateCommit, ProducerClients, ProducerRole, ProducerSchedule } from './protocol.ts';
 import type { OwnShape, Workload } from './workload.ts';
 
@@ -21,6 +22,8 @@ export interface Producing {
   readonly role: ProducerRole;
   readonly producer: Producer;
   readonly workload: Workload;
+  /** Absent: no transaction rolls back. */
+  readonly traits?: Pick<JobTraits, 'rollsBack'>;
   readonly delays: Delays;
   readonly ledger: LedgerWriter;
   readonly counters: AgentCounters;
@@ -37,9 +40,16 @@ export interface Producing {
  * @throws Error when a job is to commit late and cannot, or none was due.
  */
 export async function produce(options: Producing): Promise<void> {
-  const { load, lateCommits } = options.role;
-  if (lateCommits.length > 0 && options.producer.enqueueLate === undefined)
+  const { load, lateCommits, bulk, transaction } = options.role;
+  const { producer } = options;
+  if (lateCommits.length > 0 && transaction === undefined && producer.enqueueLate === undefined)
     throw new Error('the contender cannot hold an enqueue open: leave the fault late-commit out');
+  if (bulk !== undefined && producer.enqueueMany === undefined)
+    throw new Error('the contender cannot enqueue many jobs by one call: leave producers.bulk out');
+  if (transaction !== undefined && producer.enqueueInTransaction === undefined)
+    throw new Error(
+      'the contender cannot enqueue in a transaction of an application: leave producers.transaction out',
+    );
   const sending = new Sending(options);
   if (load.loop === 'open') await produceScheduled(options, load, sending);
   else await produceClosed(options, load, sending);
@@ -53,6 +63,8 @@ async function produceScheduled(options: Producing, load: ProducerSchedule, send
     clock: nowUs,
     signal: options.signal,
     alarm: options.alarm,
+    // What one call can take must not be cut into several.
+    together: Math.max(TOGETHER, options.role.bulk ?? 0),
     send: (first, due) => sending.together(first, due),
   });
   await sending.answered();
@@ -85,10 +97,21 @@ interface Announced {
   readonly own: OwnShape | undefined;
 }
 
+/** Of one call; `leftUs` is NaN where it is not told. */
+interface Instants {
+  readonly sentUs: number;
+  readonly leftUs: number;
+  readonly doneUs: number;
+}
+
+/** Jobs that go by one call; it makes up to `connections` wait together for the server. */
+type Call = readonly [Announced, ...Announced[]];
+
 /** Announces jobs in the ledger, sends them, and counts what is under way. */
 class Sending {
   readonly #options: Producing;
   #outstanding = 0;
+  #calls = 0;
   #allAnswered: (() => void) | undefined;
   readonly #lateCommits: LateCommit[];
 
@@ -104,29 +127,52 @@ class Sending {
 
   /**
    * One flush for all: each is known to the ledger before it is sent. The instant at which each was really sent goes into the
-   * record of its answer.
+   * record of its answer. An arrival of a transaction brings several jobs.
    */
   together(first: number, due: readonly Due[]): void {
     const announced: Announced[] = [];
     const announcedUs = nowUs();
+    const jobs = this.#options.role.transaction?.jobs ?? 1;
     for (const [i, { intendedUs, job }] of due.entries()) {
       if (this.#outstanding + announced.length >= OUTSTANDING_LIMIT) break;
-      announced.push(this.#announce(first + i, intendedUs, announcedUs, job));
+      for (let j = 0; j < jobs; j += 1)
+        announced.push(this.#announce((first + i) * jobs + j, intendedUs, announcedUs, job));
     }
     this.#options.ledger.flush();
-    for (const one of announced) this.#send(one).catch(this.#options.onError);
+    for (const call of this.#calledTogether(announced)) this.#send(call).catch(this.#options.onError);
   }
 
   one(index: number): Promise<void> {
     const readyUs = nowUs();
     const announced = this.#announce(index, readyUs, readyUs, undefined);
     this.#options.ledger.flush();
-    return this.#send(announced);
+    return this.#send([announced]);
   }
 
   /** Resolves when no answer is missing. */
   async answered(): Promise<void> {
     if (this.#outstanding > 0) await new Promise<void>((resolve) => (this.#allAnswered = resolve));
+  }
+
+  /** In calls of as many as belong together: the jobs of one transaction, or up to `bulk` that are due at one instant. */
+  *#calledTogether(announced: readonly Announced[]): Generator<Call> {
+    const { transaction, bulk = 1 } = this.#options.role;
+    const most = transaction?.jobs ?? bulk;
+    let call: [Announced, ...Announced[]] | undefined;
+    for (const one of announced) {
+      if (call !== undefined && call.length < most && call[0].intendedUs === one.intendedUs) {
+        call.push(one);
+        continue;
+      }
+      if (call !== undefined) yield call;
+      call = [one];
+      // It is sent before the next one is looked at.
+      if (transaction === undefined && this.#isLate(one.intendedUs)) {
+        yield call;
+        call = undefined;
+      }
+    }
+    if (call !== undefined) yield call;
   }
 
   #announce(index: number, intendedUs: number, atUs: number, own: OwnShape | undefined): Announced {
@@ -138,61 +184,105 @@ class Sending {
     return { key, intendedUs, eligibility, own };
   }
 
-  async #send({ key, intendedUs, eligibility, own }: Announced): Promise<void> {
-    const { role, producer, workload, ledger, counters } = this.#options;
-    counters.sent += 1;
-    if (this.#outstanding >= role.connections) counters.poolWaits += 1;
-    this.#outstanding += 1;
-    const job = workload.job(key, intendedUs + (eligibility?.delayUs ?? 0), own);
+  async #send(call: Call): Promise<void> {
+    const { role, counters, onError } = this.#options;
+    counters.sent += call.length;
+    if (this.#calls >= role.connections) counters.poolWaits += call.length;
+    this.#outstanding += call.length;
+    this.#calls += 1;
+    const jobs = call.map((one) => this.#jobOf(one));
     const sentUs = nowUs();
     let leftUs = Number.NaN;
     const leaves = (): void => {
       leftUs = nowUs();
     };
     try {
-      const sent = eligibility === undefined ? job : { ...job, runAtMs: eligibility.runAtMs };
-      const holdMs = this.#takeHoldMs(intendedUs);
-      await (holdMs === undefined ? producer.enqueue(sent, leaves) : producer.enqueueLate?.(sent, holdMs));
+      const answers = await this.#enqueue(call[0], jobs, leaves);
       const doneUs = nowUs();
-      ledger.append(RECORD.enqueueDone, 0, 0, key, doneUs, sentUs, carriedUs(leftUs, doneUs));
-      counters.enqueued += 1;
-      this.#options.onEnqueued?.(doneUs - sentUs);
+      for (const { key } of call) this.#answered(key, answers(key), { sentUs, leftUs, doneUs });
     } catch (error) {
-      const outcome = outcomeOf(error);
+      const answer = answerOf(error);
       const doneUs = nowUs();
-      ledger.append(
-        RECORD.enqueueDone,
-        DETAIL_OF[outcome],
-        0,
-        key,
-        doneUs,
-        sentUs,
-        carriedUs(leftUs, doneUs),
-      );
-      if (outcome === 'rejected') counters.rejected += 1;
-      else {
-        counters.enqueueFailed += 1;
-        this.#options.onError(error);
-      }
+      for (const { key } of call) this.#answered(key, answer, { sentUs, leftUs, doneUs });
+      if (answer !== 'rejected') onError(error);
     } finally {
-      this.#outstanding -= 1;
+      this.#outstanding -= call.length;
+      this.#calls -= 1;
       if (this.#outstanding === 0) this.#allAnswered?.();
     }
   }
 
+  #jobOf({ key, intendedUs, eligibility, own }: Announced): BenchJob {
+    const job = this.#options.workload.job(key, intendedUs + (eligibility?.delayUs ?? 0), own);
+    return eligibility === undefined ? job : { ...job, runAtMs: eligibility.runAtMs };
+  }
+
+  /** Sends one call; resolves to what became of each of its keys. */
+  async #enqueue(
+    first: Announced,
+    jobs: readonly BenchJob[],
+    leaves: () => void,
+  ): Promise<(key: number) => Answer> {
+    const { producer, role, traits } = this.#options;
+    const holdMs = this.#takeHoldMs(first.intendedUs);
+    if (role.transaction !== undefined) {
+      const { table } = role.transaction;
+      const rollBack = traits?.rollsBack(first.key) ?? false;
+      await producer.enqueueInTransaction?.(jobs, {
+        write: async (query) => {
+          await query(`INSERT INTO ${table} (first_job, customer) VALUES ($1, $2)`, [
+            first.key,
+            `customer ${first.key % 1000}`,
+          ]);
+        },
+        rollBack,
+        holdMs: holdMs ?? 0,
+      });
+      return () => (rollBack ? 'rolledBack' : 'confirmed');
+    }
+    const [job, ...others] = jobs;
+    if (job === undefined) throw new Error('a call without jobs');
+    if (others.length > 0) {
+      const rejected = await producer.enqueueMany?.(jobs);
+      return (key) => (rejected?.has(key) === true ? 'rejected' : 'confirmed');
+    }
+    await (holdMs === undefined ? producer.enqueue(job, leaves) : producer.enqueueLate?.(job, holdMs));
+    return () => 'confirmed';
+  }
+
+  #answered(key: number, answer: Answer, { sentUs, leftUs, doneUs }: Instants): void {
+    const { ledger, counters, onEnqueued } = this.#options;
+    ledger.append(
+      RECORD.enqueueDone,
+      ANSWERS.indexOf(answer),
+      0,
+      key,
+      doneUs,
+      sentUs,
+      carriedUs(leftUs, doneUs),
+    );
+    if (answer === 'confirmed') {
+      counters.enqueued += 1;
+      onEnqueued?.(doneUs - sentUs);
+    } else if (answer === 'rejected' || answer === 'rolledBack') counters[answer] += 1;
+    else counters.enqueueFailed += 1;
+  }
+
   /** How long the job that was intended for that instant is to be held back; undefined for not at all. */
   #takeHoldMs(intendedUs: number): number | undefined {
+    if (!this.#isLate(intendedUs)) return undefined;
+    const next = this.#lateCommits.shift();
+    return next && next.forSeconds * 1000;
+  }
+
+  #isLate(intendedUs: number): boolean {
     const next = this.#lateCommits[0];
-    if (next === undefined || intendedUs < this.#options.startUs + next.atSeconds * 1e6) return undefined;
-    this.#lateCommits.shift();
-    return next.forSeconds * 1000;
+    return next !== undefined && intendedUs >= this.#options.startUs + next.atSeconds * 1e6;
   }
 }
 
-/** Details of an enqueueDone that is no confirmation. */
-const DETAIL_OF: Readonly<Record<EnqueueOutcome, number>> = { refused: 1, unknown: 2, rejected: 3 };
-
-function outcomeOf(error: unknown): EnqueueOutcome {
+function answerOf(error: unknown): Answer {
+  if (error instanceof EnqueueRejected) return 'rejected';
   if (error instanceof PostError) return error.outcome;
   return refused(error) ? 'refused' : 'unknown';
 }

@@ -1,6 +1,6 @@
 // What do the coordinator and its agents say to each other?
 
-import type { HandlerTime } from '../../scenarios/job.ts';
+import type { JobShape } from '../../scenarios/job.ts';
 import type { ContenderSpec, PlanReport, SessionsReport, Target } from '../contender.ts';
 import type { ClaimReport } from '../fairness/claim-habits.ts';
 import type { FrontReport } from '../http/front.ts';
@@ -11,6 +11,8 @@ import type { LatencyBuckets } from '../metrics/buckets.ts';
 import type { Pacing } from './alarm.ts';
 import type { ArrivalPhase } from './arrivals.ts';
 import type { ClientPhase } from './clients.ts';
+import type { HandlerFault } from './handling.ts';
+import type { TraitsPlan } from './job-traits.ts';
 import type { Priority } from './priority.ts';
 
 /** What an agent is to do; sent once, first. */
@@ -24,6 +26,7 @@ export interface Assignment {
   readonly payloadBytes: number;
   readonly priorities: readonly number[];
   readonly delaysMs: readonly number[];
+  readonly traits: TraitsPlan;
   readonly role: ProducerRole | WorkerRole | FrontRole;
   /** Whether to tell the latencies of its jobs while the load runs; absent: no. */
   readonly liveLatencies?: boolean;
@@ -39,6 +42,10 @@ export interface ProducerRole {
   readonly firstKey: number;
   /** In the order of time: for each, the next job that is due commits late. Of one producer only. */
   readonly lateCommits: readonly LateCommit[];
+  /** Jobs of one call at most; absent: each job is enqueued by itself. */
+  readonly bulk?: number;
+  /** Each arrival of the schedule is a transaction with so many jobs, of consecutive keys, and a row in that table. */
+  readonly transaction?: { readonly jobs: number; readonly table: string };
   /** Where the front listens, of a load over HTTP: `connections` are then connections to it. Known when the front is ready. */
   readonly frontPort?: number;
 }
@@ -73,7 +80,13 @@ export interface WorkerRole {
   readonly connections: number;
   readonly firstClaimer: number;
   readonly leaseMs: number;
-  readonly handler: HandlerTime;
+  readonly handlerFaults: readonly HandlerFault[];
+  /** Absent where the scenario does not say how failed jobs are retried. */
+  readonly retry?: JobShape['retry'];
+  /** Whether the ledger is to know when each handler ran. */
+  readonly recordRuns: boolean;
+  /** Waits until another worker agent is killed: it gets its place. Absent: it works from the start. */
+  readonly spare?: true;
   /** For the null contender, which has no database: the keys this agent may hand out. */
   readonly keys: { readonly first: number; readonly stride: number; readonly end: number };
 }

@@ -2,6 +2,7 @@
 
 import { randomStream } from '../../stats/random.ts';
 import type { BenchJob } from '../contender.ts';
+import type { JobTraits } from './job-traits.ts';
 
 /** What one job has of its own, as a trace may say: else it is like all others. */
 export interface OwnShape {
@@ -30,8 +31,10 @@ function makeNoise(): string {
 export class Workload {
   readonly #priorities: readonly number[];
   readonly #payloadBytes: number;
+  readonly #traits: JobTraits | undefined;
 
-  constructor(payloadBytes: number, priorities: readonly number[]) {
+  constructor(payloadBytes: number, priorities: readonly number[], traits?: JobTraits) {
+    this.#traits = traits;
     // Here, not with the first job, which would be sent late.
     if (noise === '') noise = makeNoise();
     this.#payloadBytes = payloadBytes;
@@ -50,6 +53,7 @@ export class Workload {
       key,
       priority: own.priority ?? this.priorityOf(key),
       payload: { k: key, t, pad: padOf(key, (own.payloadBytes ?? this.#payloadBytes) - bare) },
+      ...this.#traits?.extras(key),
     };
   }
 

@@ -30,17 +30,20 @@ function recording(t: TestContext) {
 
 test('every count of the recorder is found again in the file, foreign keys and settles without an answer included', (t) => {
   const { events, counters, writer, read } = recording(t);
-  for (let key = 0; key < 5; key += 1) {
+  const answers = ['enqueued', 'enqueueFailed', 'enqueueFailed', 'rejected', 'rolledBack'] as const;
+  for (let key = 0; key < 6; key += 1) {
     writer.append(RECORD.enqueueSent, 0, 0, key, 0, 500 + key, 0);
     counters.sent += 1;
-    if (key === 4) continue;
+    const answer = answers[key];
+    if (answer === undefined) continue;
     writer.append(RECORD.enqueueDone, key, 0, key, 500.5 + key, 0, 0);
-    counters[key === 0 ? 'enqueued' : key === 3 ? 'rejected' : 'enqueueFailed'] += 1;
+    counters[answer] += 1;
   }
   events.claimed(1, 900, [0, 1, 2, 4_000_000_000], [1, 1, 1, 1]);
   events.claimed(2, 901, [3], [1]);
   events.claimed(2, 905, [4], [1]);
   events.overClaimed(1, 3);
+  events.extended(2, 906, [3, 4]);
   events.emptyClaim(1, 950);
   events.emptyClaim(1);
   const first = events.settling(1, [0, 1, 2], ['ack', 'dead-letter', 'retry']);

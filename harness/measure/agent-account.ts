@@ -9,6 +9,7 @@ export const COUNTED = [
   'enqueued',
   'enqueueFailed',
   'rejected',
+  'rolledBack',
   'claims',
   'claimedJobs',
   'overClaimed',
@@ -25,12 +26,20 @@ export interface AgentAccount {
   readonly clockBackUs: number;
 }
 
-/** By the detail of an enqueueDone. */
-const COUNT_OF_ANSWER = ['enqueued', 'enqueueFailed', 'enqueueFailed', 'rejected'] as const;
+/** By the detail of an enqueueDone, as in ANSWERS. */
+const COUNT_OF_ANSWER = ['enqueued', 'enqueueFailed', 'enqueueFailed', 'rejected', 'rolledBack'] as const;
 
 const FINAL: ReadonlySet<number> = new Set([
   SETTLE_KINDS.indexOf('ack'),
   SETTLE_KINDS.indexOf('dead-letter'),
+]);
+
+/** Kinds whose second instant is the one at which they were appended. */
+const APPENDED_AT_SECOND: ReadonlySet<number> = new Set([
+  RECORD.enqueueSent,
+  RECORD.claimed,
+  RECORD.emptyClaim,
+  RECORD.extended,
 ]);
 
 /** Sums up one file, record by record, in the order in which they were appended. */
@@ -78,8 +87,7 @@ export class AccountKeeper {
   /** Records are appended as things happen, so the instants at which they were appended never descend. */
   #watchClock(kind: number, buffer: Buffer, at: number): void {
     if (kind === RECORD.stale) return;
-    const second = kind === RECORD.enqueueSent || kind === RECORD.claimed || kind === RECORD.emptyClaim;
-    const us = buffer.readDoubleLE(at + (second ? 16 : 8));
+    const us = buffer.readDoubleLE(at + (APPENDED_AT_SECOND.has(kind) ? 16 : 8));
     if (us < this.#lastUs) this.#clockBackUs = Math.max(this.#clockBackUs, this.#lastUs - us);
     this.#lastUs = us;
   }

@@ -27,6 +27,10 @@ export interface FigureInput extends JobEnds {
   readonly failed: ReadonlySet<number>;
   /** When the scenario itself kept the load from the server; absent for never. */
   readonly outages?: readonly Outage[];
+  /** Whether every attempt of a job fails, whatever the queue does; absent: of none. */
+  readonly isPoison?: (key: number) => boolean;
+  /** Preloaded keys from this one on were all due at one instant of the load; absent: none was. */
+  readonly dueFrom?: number;
 }
 
 export interface Figures {
@@ -61,11 +65,13 @@ export function figures(input: FigureInput): Figures {
   const samples = new Samples(input.startUs, input.endUs);
   const counts: Counts = {
     ...{ measured: 0, late: 0, unsent: 0, failed: 0, unsettled: 0, openClaims: 0, notDue: 0 },
-    ...{ settled: 0, enqueued: 0, offered: 0 },
+    ...{ settled: 0, enqueued: 0, offered: 0, poison: 0 },
     excused: { late: 0, unsent: 0, failed: 0 },
   };
   const inside = (us: number): boolean => input.measured.some((s) => us >= s.fromUs && us < s.toUs);
   for (let key = 0; key < input.ledger.size; key += 1) {
+    if (key < input.preloaded && key >= (input.dueFrom ?? input.preloaded))
+      dueJob(input, key, inside, samples, counts);
     if (input.openLoop && key >= input.preloaded) openLoopJob(input, key, inside, samples, counts);
     else if (!input.openLoop) drainJob(input, key, inside, samples, counts);
     countRates(input, key, inside, counts);
@@ -94,6 +100,8 @@ interface Counts {
   /** Count with their age: in response, in service. */
   unsettled: number;
   openClaims: number;
+  /** Can never be acked, and so have no response. */
+  poison: number;
   notDue: number;
   settled: number;
   enqueued: number;
@@ -138,6 +146,8 @@ function notesOf(counts: Counts, negative: number): string[] {
     notes.push(
       `${counts.notDue} delayed jobs were not yet due at the end: they have neither pickup nor response`,
     );
+  if (counts.poison > 0)
+    notes.push(`${counts.poison} measured jobs are poison: they have pickup, and no response`);
   if (negative > 0) notes.push(`${negative} latencies were below zero: see min`);
   return notes;
 }
@@ -154,7 +164,7 @@ function openLoopJob(
   if (!inside(intendedUs)) return;
   counts.measured += 1;
   // Told to come again: it was neither let in nor left waiting, and its answer is told apart.
-  if (ledger.enqueueState[key] === ENQUEUE.rejected) {
+  if (wasTurnedAway(input, key)) {
     lagOf(input, key, intendedUs, samples, counts);
     return;
   }
@@ -177,25 +187,58 @@ function openLoopJob(
   else samples.record('pickup', pickup.us, pickup.claimedUs);
   service(input, key, done, samples, counts);
   if (done !== undefined) samples.record('response', done.settledUs - eligibleUs, done.settledUs);
+  // No queue could have it acked: an age would tell of the scenario alone.
+  else if (input.isPoison?.(key) === true) counts.poison += 1;
   else {
     counts.unsettled += 1;
     samples.recordAge('response', eligibleUs);
   }
 }
 
+/** A preloaded job that waited for an instant of the load: its clock starts there, and it has no enqueue of its own. */
+function dueJob(
+  input: FigureInput,
+  key: number,
+  inside: (us: number) => boolean,
+  samples: Samples,
+  counts: Counts,
+): void {
+  const { ledger } = input;
+  const dueUs = ledger.eligibleUs(key);
+  if (!inside(dueUs) || dueUs > input.endUs) return;
+  const claimedUs = ledger.claimedUs[key] ?? Number.NaN;
+  const done = finished(input, key);
+  if (Number.isNaN(claimedUs)) samples.recordAge('pickup', dueUs);
+  else samples.record('pickup', claimedUs - dueUs, claimedUs);
+  if (input.openLoop) service(input, key, done, samples, counts);
+  if (done !== undefined) samples.record('response', done.settledUs - dueUs, done.settledUs);
+  else if (input.isPoison?.(key) === true) counts.poison += 1;
+  else {
+    counts.unsettled += 1;
+    samples.recordAge('response', dueUs);
+  }
+}
+
 /**
  * How long a job of an open loop waited for its pickup, µs; one that was never picked up, without an instant of it, until
- * the end. Undefined for one that was not yet due when the load was over.
+ * the end. Undefined for one that was not yet due when the load was over, or that was not to get in.
  */
 export function pickupOf(
   input: FigureInput,
   key: number,
 ): { readonly us: number; readonly claimedUs?: number } | undefined {
+  if (wasTurnedAway(input, key)) return undefined;
   const claimedUs = input.ledger.claimedUs[key] ?? Number.NaN;
   const eligibleUs = input.ledger.eligibleUs(key);
   if (!Number.isNaN(claimedUs)) return { us: claimedUs - eligibleUs, claimedUs };
   if (finished(input, key) === undefined && eligibleUs > input.endUs) return undefined;
   return { us: input.endUs - eligibleUs };
+}
+
+/** Turned away as asked, or rolled back on purpose: nobody waits for it. */
+function wasTurnedAway({ ledger }: FigureInput, key: number): boolean {
+  const state = ledger.enqueueState[key];
+  return state === ENQUEUE.rejected || state === ENQUEUE.rolledBack;
 }
 
 /** Lag and enqueue of a job. Returns whether it was sent. */

@@ -8,8 +8,8 @@ export const RECORD_BYTES = 28;
 /**
  * Kinds of record. Fields, little-endian: u8 kind, u8 detail, u16 claimer, u32 key, f64 a, f64 b, u32 c.
  * - enqueueSent: a intended, b about to be sent, c delay of the job from the intended instant on, µs
- * - enqueueDone: a done, b really sent, c µs from when it left the producer, 0 where that is not told; detail 0 confirmed,
- *   1 refused, 2 outcome unknown, 3 rejected: turned away by backpressure
+ * - enqueueDone: a done, b really sent, c µs from when it left the producer, 0 where that is not told; detail is an index of
+ *   ANSWERS
  * - claimed: a requested, b answered, c attempt
  * - settling: a sent, c number of the settle; detail is the index of its kind in SETTLE_KINDS
  * - stale: c number of the settle
@@ -17,6 +17,8 @@ export const RECORD_BYTES = 28;
  * - settled: a answered, c number of the settle; detail 0 answered, 1 outcome unknown
  * - emptyClaim: a requested, b answered; only of a session that held no job, and not each (recorder.ts)
  * - overClaimed: a answered, c jobs beyond what the claim had asked for
+ * - extended: a requested, b answered; the lease of this job was prolonged by its whole length
+ * - started, ended: a when the handler of this job began, and ended; only where starts are limited
  */
 export const RECORD = {
   enqueueSent: 1,
@@ -28,7 +30,14 @@ export const RECORD = {
   sessionLost: 7,
   emptyClaim: 8,
   overClaimed: 9,
+  extended: 10,
+  started: 11,
+  ended: 12,
 } as const;
+
+/** What comes of an enqueue. The last two are meant to happen: turned away as asked, rolled back on purpose. */
+export const ANSWERS = ['confirmed', 'refused', 'unknown', 'rejected', 'rolledBack'] as const;
+export type Answer = (typeof ANSWERS)[number];
 
 export const SETTLE_KINDS = ['ack', 'retry', 'dead-letter', 'release'] as const;
 

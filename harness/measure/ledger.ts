@@ -2,11 +2,9 @@
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { AccountKeeper, type AgentAccount } from './agent-account.ts';
-import { RECORD, RECORD_BYTES } from './ledger-writer.ts';
+import { ANSWERS, type Answer, RECORD, RECORD_BYTES } from './ledger-writer.ts';
 
-export const ENQUEUE = { notSent: 0, sent: 1, confirmed: 2, refused: 3, rejected: 4 } as const;
-/** By the detail of an enqueueDone. */
-const ENQUEUE_OF_ANSWER = [ENQUEUE.confirmed, ENQUEUE.refused, ENQUEUE.sent, ENQUEUE.rejected] as const;
+export const ENQUEUE = { notSent: 0, sent: 1, confirmed: 2, refused: 3, rejected: 4, rolledBack: 5 } as const;
 export const SETTLE = { none: 0, unknown: 1, effective: 2, stale: 3 } as const;
 
 /** One hand-out of a job. Instants in µs of the machine's clock. */
@@ -26,6 +24,21 @@ export interface Settle {
   readonly sentUs: number;
   readonly state: number;
   readonly answeredUs: number;
+}
+
+/** A lease that was prolonged by its whole length, at some instant between the two. */
+export interface Extension {
+  readonly claimer: number;
+  readonly requestedUs: number;
+  readonly answeredUs: number;
+}
+
+/** One run of a handler; `endedUs` is NaN when it did not live to end. */
+export interface Run {
+  readonly key: number;
+  readonly agent: number;
+  readonly startedUs: number;
+  endedUs: number;
 }
 
 /** All events of one job that was claimed or settled more than once, or under a lost lease. */
@@ -68,6 +81,10 @@ export class Ledger {
   readonly emptyClaims: Pick<Claim, 'requestedUs' | 'answeredUs'>[] = [];
   /** Jobs that claims returned beyond what they had asked for. */
   overClaims = 0;
+  /** Of jobs whose leases were prolonged, each time. */
+  readonly extensions = new Map<number, Extension[]>();
+  /** Of a scenario with limits: every run of a handler. */
+  readonly runs: Run[] = [];
   /** What each file says of its agent. */
   readonly accounts: AgentAccount[] = [];
   /** From intended to eligible, µs; there when any job was delayed. */
@@ -219,6 +236,11 @@ export class Ledger {
   }
 }
 
+/** Of unknown outcome it is sent, and no more. */
+function stateOf(answer: Answer | undefined): number {
+  return answer === undefined || answer === 'unknown' ? ENQUEUE.sent : ENQUEUE[answer];
+}
+
 interface OpenSettle {
   readonly claimer: number;
   readonly sentUs: number;
@@ -234,6 +256,7 @@ class FileReader {
   readonly #open = new Map<number, OpenSettle>();
   readonly #account: AccountKeeper;
   #claims = 0;
+  readonly #running = new Map<number, Run>();
 
   constructor(ledger: Ledger, agent: number) {
     this.#ledger = ledger;
@@ -284,7 +307,7 @@ class FileReader {
       if (sentUs > 0) ledger.sentUs[key] = sentUs;
       const carriedUs = buffer.readUInt32LE(at + 24);
       if (carriedUs > 0) ledger.carry(key, carriedUs);
-      ledger.enqueueState[key] = ENQUEUE_OF_ANSWER[detail] ?? ENQUEUE.sent;
+      ledger.enqueueState[key] = stateOf(ANSWERS[detail]);
     } else if (kind === RECORD.claimed) {
       const requestedUs = buffer.readDoubleLE(at + 8);
       const answeredUs = buffer.readDoubleLE(at + 16);
@@ -293,6 +316,17 @@ class FileReader {
       ledger.addClaim(key, { agent: this.#agent, claimer, attempt, requestedUs, answeredUs }, this.#claims);
     } else if (kind === RECORD.settling) {
       this.#announce(buffer.readUInt32LE(at + 24), claimer, key, detail, buffer.readDoubleLE(at + 8));
+    } else if (kind === RECORD.extended) {
+      const extension = {
+        claimer,
+        requestedUs: buffer.readDoubleLE(at + 8),
+        answeredUs: buffer.readDoubleLE(at + 16),
+      };
+      const known = ledger.extensions.get(key);
+      if (known === undefined) ledger.extensions.set(key, [extension]);
+      else known.push(extension);
+    } else if (kind === RECORD.started || kind === RECORD.ended) {
+      this.#run(kind, key, buffer.readDoubleLE(at + 8));
     } else if (kind === RECORD.stale) {
       this.#open.get(buffer.readUInt32LE(at + 24))?.stale.add(key);
     }
@@ -302,6 +336,18 @@ class FileReader {
   end(): AgentAccount {
     for (const number of [...this.#open.keys()]) this.#answer(number, false, Number.NaN);
     return this.#account.account();
+  }
+
+  #run(kind: number, key: number, atUs: number): void {
+    if (kind === RECORD.started) {
+      const run = { key, agent: this.#agent, startedUs: atUs, endedUs: Number.NaN };
+      this.#running.set(key, run);
+      this.#ledger.runs.push(run);
+      return;
+    }
+    const run = this.#running.get(key);
+    if (run !== undefined) run.endedUs = atUs;
+    this.#running.delete(key);
   }
 
   #announce(number: number, claimer: number, key: number, kind: number, sentUs: number): void {

@@ -165,7 +165,23 @@ function recordedSession(
       booked.settled(result);
       return result;
     },
-    ...(heartbeat === undefined ? {} : { heartbeat }),
+    ...(heartbeat === undefined
+      ? {}
+      : {
+          heartbeat: {
+            async extend(jobs, leaseMs) {
+              const requestedUs = nowUs();
+              const lost = await heartbeat.extend(jobs, leaseMs);
+              const kept = lost.length === 0 ? jobs : jobs.filter(({ id }) => !lost.includes(id));
+              events.extended(
+                claimer,
+                requestedUs,
+                kept.map((job) => keyOf(job.payload)),
+              );
+              return lost;
+            },
+          },
+        }),
     ...(turn === undefined
       ? {}
       : {

@@ -11,8 +11,10 @@ export interface AgentCounters {
   poolWaits: number;
   enqueued: number;
   enqueueFailed: number;
-  /** Turned away by backpressure. */
+  /** Turned away as the system was asked to. */
   rejected: number;
+  /** In transactions that were rolled back on purpose. */
+  rolledBack: number;
   claims: number;
   emptyClaims: number;
   /** Jobs handed out beyond what their claims asked for. */
@@ -32,6 +34,7 @@ export function newCounters(): AgentCounters {
     enqueued: 0,
     enqueueFailed: 0,
     rejected: 0,
+    rolledBack: 0,
     claims: 0,
     emptyClaims: 0,
     overClaimed: 0,
@@ -116,6 +119,10 @@ export function recordingEvents(
       counters.failedSettles += 1;
       finishing.delete(number);
       onError(error);
+    },
+    extended(claimer, requestedUs, keys) {
+      const answeredUs = clock();
+      for (const key of keys) ledger.append(RECORD.extended, 0, claimer, key, requestedUs, answeredUs, 0);
     },
     error(error) {
       counters.errors += 1;

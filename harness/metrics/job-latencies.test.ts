@@ -22,6 +22,7 @@ function listening() {
     emptyClaim: () => heard.push('empty'),
     overClaimed: () => heard.push('over'),
     sessionLost: () => heard.push('lost'),
+    extended: () => undefined,
     error: () => heard.push('error'),
   };
   const latencies = new JobLatencies(() => clock.us);

@@ -1,7 +1,7 @@
 // May the bystander's figures be believed? Its money must add up, and its process must have kept up with its schedule.
 
 import type { CellPlan } from '../cell-plan.ts';
-import { limitsAt } from '../verify/limits.ts';
+import { limitsAt } from '../verify/generator-limits.ts';
 import type { Account, Expected } from './bystander-figures.ts';
 import type { BystanderStopped } from './bystander-protocol.ts';
 import type { Books } from './bystander-tables.ts';

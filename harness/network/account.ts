@@ -1,7 +1,7 @@
 // What did the proxy do under a load, and was it the bound?
 
 import type { CellPlan } from '../cell-plan.ts';
-import { limitsAt } from '../verify/limits.ts';
+import { limitsAt } from '../verify/generator-limits.ts';
 import type { ProxyReading } from './protocol.ts';
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

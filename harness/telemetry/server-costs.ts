@@ -267,7 +267,11 @@ export async function waitForQuiet(watched: Watched, timeoutMs: number): Promise
  * comes after the reset, since that also forgets the dead rows which tell autovacuum when to begin. A checkpoint is all
  * the server's: on one that is not `ours` there is none while anybody else is connected.
  */
-export async function resetStatistics(watched: Watched, ours: boolean): Promise<readonly string[]> {
+export async function resetStatistics(
+  watched: Watched,
+  ours: boolean,
+  analyse = true,
+): Promise<readonly string[]> {
   return inOwnSession(watched, async (session) => {
     const missing: string[] = [];
     const attempt = async (sql: string, lacking: string) => {
@@ -285,12 +289,20 @@ export async function resetStatistics(watched: Watched, ours: boolean): Promise<
         'statement statistics at zero',
       );
     }
-    const tables = await tablesOf(session, watched.schema);
+    const tables = analyse ? await tablesOf(session, watched.schema) : [];
     if (tables.length > 0) await attempt(`ANALYZE ${tables.join(', ')}`, 'fresh planner statistics');
     if (ours || !(await othersUseServer(session, watched)))
       await attempt('CHECKPOINT', 'a checkpoint before the load: one of the preparation may fall into it');
     else missing.push('no checkpoint before the cells: others use this server');
     return missing;
+  });
+}
+
+/** ANALYZE of the schema's tables as they are. Rejects with the server's error. */
+export async function analyseTables(watched: Watched): Promise<void> {
+  await inOwnSession(watched, async (session) => {
+    const tables = await tablesOf(session, watched.schema);
+    if (tables.length > 0) await session.query(`ANALYZE ${tables.join(', ')}`);
   });
 }
 

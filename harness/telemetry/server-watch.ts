@@ -7,6 +7,7 @@ import type { Cell, Sample, Telemetry } from '../result.ts';
 import type { CellDatabase, PostgresServer, Throttling } from '../server/server.ts';
 import type { ServerReading, Watched } from './sampler.ts';
 import {
+  analyseTables,
   type CostDifference,
   type CostSnapshot,
   costsBetween,
@@ -81,16 +82,16 @@ export class ServerWatch implements AsyncDisposable {
 
   /**
    * Waits for the preparation's sessions to end, and puts counters, planner statistics and, on a server of the harness's own,
-   * the WAL in order for a load.
+   * the WAL in order for a load. `analyse` false leaves the planner with what it knew before.
    */
-  async settleDown(ahead?: Ahead): Promise<void> {
+  async settleDown(ahead?: Ahead, analyse = true): Promise<void> {
     if (this.#watched === undefined) return;
     await this.#quiet();
     // Before the checkpoint and the reset, which take away its traces.
     await this.#telemetry?.storage('before');
     // Before the checkpoint, which recycles what was begun.
     if (ahead !== undefined) await this.#wal((session) => beginSegments(session, ahead, this.#dataDirectory));
-    for (const note of await resetStatistics(this.#watched, this.#ownServer)) this.#notes.add(note);
+    for (const note of await resetStatistics(this.#watched, this.#ownServer, analyse)) this.#notes.add(note);
     await this.#lives?.begin();
     await this.#wal(async (session) => {
       this.#walAhead = await bytesAhead(session);
@@ -100,6 +101,11 @@ export class ServerWatch implements AsyncDisposable {
   /** The server for faults: a restart of theirs is not taken for a crash. Undefined without a database. */
   struck(server: Restartable | undefined): Restartable | undefined {
     return server && this.#lives?.restartable(server);
+  }
+
+  /** Tells the planner of the tables as they are now. */
+  async analyse(): Promise<void> {
+    if (this.#watched !== undefined) await analyseTables(this.#watched);
   }
 
   /** Reads the counters and starts to sample. */

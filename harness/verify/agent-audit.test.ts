@@ -6,7 +6,7 @@ import type { ClockReading } from '../load/clock-reading.ts';
 import { type AgentAccount, COUNTED } from '../measure/agent-account.ts';
 import { type AgentCounters, newCounters } from '../measure/recorder.ts';
 import { type AuditedAgent, agentProblems, clocksDisagree, worstClock } from './agent-audit.ts';
-import { LIMITS } from './limits.ts';
+import { LIMITS } from './generator-limits.ts';
 
 const COUNTS: AgentCounters = { ...newCounters(), claims: 5, claimedJobs: 50, finished: 49, staleSettles: 1 };
 

@@ -11,6 +11,8 @@ export type JobCounts = Cell['jobs'];
 export const FAULTS = [
   ...(['lost', 'duplicateClaims', 'overClaims', 'earlyHandOuts', 'stuck', 'duplicateSettlements'] as const),
   ...(['acceptedStaleSettles', 'unclaimedSettles', 'settledButPresent', 'unexpected', 'starved'] as const),
+  ...(['ackedFailures', 'unexplainedDeadLetters', 'uniqueViolations', 'limitViolations'] as const),
+  ...(['ordersWithoutJobs', 'jobsWithoutOrder'] as const),
   ...(['orderViolations', 'priorityInversions'] as const),
 ] as const satisfies readonly (keyof Audit)[];
 
@@ -18,8 +20,7 @@ export const FAULTS = [
 export function violations(audit: Audit, jobs: JobCounts, promises: Promises): string[] {
   const found: string[] = [];
   const say = (count: number, what: string): void => {
-    if (count > 0)
-      found.push(`${count.toLocaleString('en')} ${count === 1 ? 'job was' : 'jobs were'} ${what}`);
+    if (count > 0) found.push(`${counted(count, 'job')} ${what}`);
   };
   say(audit.lost, 'lost: enqueued, never settled, and gone from the database');
   say(audit.duplicateClaims, 'handed out twice within one lease');
@@ -38,11 +39,24 @@ export function violations(audit: Audit, jobs: JobCounts, promises: Promises): s
     audit.starved,
     'starved: ready for over a second, and passed over by an idle worker that asked for jobs',
   );
+  say(audit.ackedFailures, 'acked by an attempt whose handler had thrown');
+  say(audit.unexplainedDeadLetters, 'made a dead letter before every attempt was used up');
+  say(audit.uniqueViolations, 'in the queue beside an unfinished job of the same unique key');
+  say(audit.limitViolations, 'started beyond the limits of the queue');
+  if (audit.ordersWithoutJobs > 0)
+    found.push(
+      `${counted(audit.ordersWithoutJobs, 'order')} committed without all the jobs of their transaction`,
+    );
+  say(audit.jobsWithoutOrder, 'enqueued though the order of their transaction was not committed');
   const accounted =
     jobs.settled + jobs.retried + jobs.deadLettered + jobs.skipped + jobs.failed + jobs.inFlight + audit.lost;
   if (accounted !== jobs.offered)
     found.push(`the books do not balance: ${jobs.offered} offered, ${accounted} accounted for`);
   return found;
+}
+
+function counted(count: number, what: string): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? `${what} was` : `${what}s were`}`;
 }
 
 /** All counts at zero. */
@@ -64,6 +78,12 @@ export function emptyAudit(): Audit {
     unclaimedSettles: 0,
     starved: 0,
     redelivered: 0,
+    ackedFailures: 0,
+    unexplainedDeadLetters: 0,
+    uniqueViolations: 0,
+    limitViolations: 0,
+    ordersWithoutJobs: 0,
+    jobsWithoutOrder: 0,
   };
 }
 

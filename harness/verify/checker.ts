@@ -1,10 +1,15 @@
 // Did every job end as the system under test promised? Ledger and database reconciled, by identity.
 
 import type { HeldJob, Promises } from '../contender.ts';
+import type { JobTraits } from '../load/job-traits.ts';
 import { type Claim, ENQUEUE, type Ledger, SETTLE, type Settle } from '../measure/ledger.ts';
 import { SETTLE_KINDS } from '../measure/ledger-writer.ts';
 import { type Audit, emptyAudit, emptyJobs, type JobCounts, violations } from './audit.ts';
+import { ackedThoughFailed, diedEarly, failedAttempts } from './failures.ts';
 import { orderAudit } from './order.ts';
+import { type Orders, ordersAudit } from './orders.ts';
+import { type LimitInput, limitAudit } from './queue-limits.ts';
+import { uniqueViolations } from './unique.ts';
 
 const ACK = SETTLE_KINDS.indexOf('ack');
 const RETRY = SETTLE_KINDS.indexOf('retry');
@@ -36,6 +41,17 @@ export interface CheckInput {
   readonly brokenAgents: ReadonlySet<number>;
   /** Those of them whose process, and thus every session, is gone. */
   readonly killedAgents: ReadonlySet<number>;
+  /** What the scenario asks of its jobs beside being worked off. Absent: nothing. */
+  readonly rules?: CheckRules;
+}
+
+/** Each absent where the scenario does not ask for it, or the contender has its own way. */
+export interface CheckRules {
+  readonly traits?: JobTraits;
+  /** Attempts of each job before it is a dead letter. */
+  readonly maxAttempts?: number;
+  readonly limits?: Pick<LimitInput, 'limits' | 'stallUs'>;
+  readonly orders?: Orders;
 }
 
 export interface CheckResult {
@@ -73,6 +89,7 @@ export async function check(input: CheckInput): Promise<CheckResult> {
     if (settledByAnother(ledger, key)) audit.unclaimedSettles += 1;
     if (isEarly(input, key)) audit.earlyHandOuts += 1;
   }
+  const ruleNotes = auditRules(input, held, audit);
   audit.unexpected += ledger.foreignKeys.size;
   audit.overClaims = ledger.overClaims;
   audit.lost = ends.lost;
@@ -82,11 +99,63 @@ export async function check(input: CheckInput): Promise<CheckResult> {
   audit.starved = order.starved;
   const { lost: _lost, assumedSettled, failedKeys: failed, ...jobs } = ends;
   const notes = order.judged
-    ? []
+    ? ruleNotes
     : [
+        ...ruleNotes,
         'order and starvation were not judged: after a failed statement, a lost session or a broken agent nothing is proven of them',
       ];
   return { audit, jobs, violations: violations(audit, jobs, input.promises), assumedSettled, failed, notes };
+}
+
+/** Returns what could not be judged, and how much failed on purpose. */
+function auditRules(input: CheckInput, held: Uint8Array, audit: Audit): string[] {
+  const { ledger, rules = {}, brokenAgents, troubled } = input;
+  const { traits, maxAttempts, limits, orders } = rules;
+  const notes: string[] = [];
+  const isDead = (key: number): boolean => held[key] === HELD.dead;
+  const isHeld = (key: number): boolean => (held[key] ?? HELD.none) !== HELD.none && !isDead(key);
+  if (traits !== undefined) {
+    notes.push(...auditFailures(ledger, traits, audit));
+    audit.uniqueViolations = uniqueViolations({
+      ...{ ledger, isHeld, endUs: input.endUs },
+      uniqueNumber: (key) => traits.uniqueNumber(key),
+    });
+  }
+  // Whoever was killed or cut off may have been given a job that no ledger knows of.
+  if (maxAttempts !== undefined && brokenAgents.size === 0 && ledger.lostSessions.size === 0 && !troubled) {
+    for (let key = 0; key < ledger.size; key += 1)
+      if (isDead(key) && diedEarly(ledger, key, maxAttempts)) audit.unexplainedDeadLetters += 1;
+  }
+  if (limits !== undefined) {
+    const found = limitAudit({
+      ...{ ...limits, runs: ledger.runs, leaseMs: input.leaseMs, brokenAgents, troubled },
+      keyNumber: (key) => traits?.keyNumber(key),
+    });
+    audit.limitViolations = found.violations;
+    notes.push(...found.notes);
+  }
+  if (orders !== undefined) {
+    const exists = (key: number): boolean =>
+      !Number.isNaN(ledger.claimedUs[key] ?? Number.NaN) || held[key] !== HELD.none;
+    const found = ordersAudit(orders, exists);
+    audit.ordersWithoutJobs = input.held === undefined ? 0 : found.ordersWithoutJobs;
+    audit.jobsWithoutOrder = found.jobsWithoutOrder;
+    if (input.held === undefined)
+      notes.push('orders without jobs were not looked for: the contender cannot list what it holds');
+  }
+  return notes;
+}
+
+function auditFailures(ledger: Ledger, traits: JobTraits, audit: Audit): string[] {
+  if (!traits.anyFails) return [];
+  let [attempts, jobs] = [0, 0];
+  for (let key = 0; key < ledger.size; key += 1) {
+    if (ackedThoughFailed(ledger, traits, key)) audit.ackedFailures += 1;
+    const failed = failedAttempts(ledger, key);
+    attempts += failed;
+    if (failed > 0) jobs += 1;
+  }
+  return [`${attempts} attempts of ${jobs} jobs failed, as the scenario has it`];
 }
 
 /** A lease may end a little late: reapers look around a few times per lease, and the clock of the server is not ours. */
@@ -99,7 +168,10 @@ const REAP_MARGIN_US = 5e6;
 function isStuck(input: CheckInput, key: number): boolean {
   if (input.promises.lease !== 'timed') return input.brokenAgents.size === 0;
   if (input.brokenAgents.size === 0) return input.cleanStop && input.ledger.lostSessions.size === 0;
-  const claimedUs = input.ledger.claimsOf(key).at(-1)?.answeredUs ?? input.startUs;
+  const claimedUs = Math.max(
+    input.ledger.claimsOf(key).at(-1)?.answeredUs ?? input.startUs,
+    ...(input.ledger.extensions.get(key) ?? []).map(({ answeredUs }) => answeredUs),
+  );
   return input.endUs > Math.max(claimedUs, input.lastFaultUs) + input.leaseMs * 1000 + REAP_MARGIN_US;
 }
 
@@ -131,12 +203,13 @@ function endOf(input: CheckInput, key: number, held: number, audit: Audit, ends:
   if (enqueue === ENQUEUE.confirmed) ends.enqueued += 1;
   else if (turnedUp) {
     // Refused means rolled back: then there is nothing that could turn up.
-    if (enqueue === ENQUEUE.refused || enqueue === ENQUEUE.rejected) audit.unexpected += 1;
+    if (enqueue !== ENQUEUE.sent) audit.unexpected += 1;
     else audit.recovered += 1;
     ends.enqueued += 1;
   } else {
     ends.failed += 1;
     if (enqueue === ENQUEUE.rejected) ends.rejected = (ends.rejected ?? 0) + 1;
+    if (enqueue === ENQUEUE.rolledBack) ends.rolledBack = (ends.rolledBack ?? 0) + 1;
     ends.failedKeys.add(key);
     return;
   }
@@ -222,7 +295,7 @@ function auditHandOuts(input: CheckInput, key: number, audit: Audit): void {
     const earlier = claims[i - 1];
     const later = claims[i];
     if (earlier === undefined || later === undefined) continue;
-    const verdict = handOut(input, earlier, later, settlesOf(input.ledger, earlier, claims, settles)[0]);
+    const verdict = handOut(input, key, earlier, later, settlesOf(input.ledger, earlier, claims, settles)[0]);
     if (verdict === 'duplicate') audit.duplicateClaims += 1;
     if (verdict === 'redelivered') audit.redelivered += 1;
   }
@@ -241,9 +314,11 @@ function auditHandOuts(input: CheckInput, key: number, audit: Audit): void {
  * end before `requestedUs` + its length: a hand-out answered earlier than that is a duplicate for certain, whatever
  * the clocks of server and agents say. When `later` was asked for before `earlier` was answered, as by a worker that
  * stood still over the answer, the server may have served it first: then it must be a duplicate in that order too.
+ * A lease that was prolonged runs anew from then on, see heldFromUs.
  */
 function handOut(
   input: CheckInput,
+  key: number,
   earlier: Claim,
   later: Claim,
   settle: Settle | undefined,
@@ -256,7 +331,7 @@ function handOut(
   if (input.promises.lease === 'timed') {
     const leaseUs = input.leaseMs * 1000;
     const within =
-      later.answeredUs < earlier.requestedUs + leaseUs &&
+      later.answeredUs < heldFromUs(input.ledger, key, earlier, later) + leaseUs &&
       (later.requestedUs > earlier.answeredUs || earlier.answeredUs < later.requestedUs + leaseUs);
     return within ? 'duplicate' : 'redelivered';
   }
@@ -264,6 +339,18 @@ function handOut(
   // A session that could not settle a job lets go of it, and says by its error that it did not settle.
   const letGo = settle?.state === SETTLE.unknown && settle.sentUs < later.answeredUs;
   return holderGone || letGo ? 'redelivered' : 'duplicate';
+}
+
+/**
+ * The latest instant from which a lease ran for its whole length for certain: when the claim was asked for, or the last
+ * heartbeat before the later claim was answered. The system confirmed that one, so `later` had not been served by then.
+ */
+function heldFromUs(ledger: Ledger, key: number, earlier: Claim, later: Claim): number {
+  let fromUs = earlier.requestedUs;
+  for (const { claimer, requestedUs } of ledger.extensions.get(key) ?? [])
+    if (claimer === earlier.claimer && requestedUs > fromUs && requestedUs < later.answeredUs)
+      fromUs = requestedUs;
+  return fromUs;
 }
 
 /**

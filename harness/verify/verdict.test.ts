@@ -9,7 +9,7 @@ import type { GeneratorHealth } from '../measure/generator.ts';
 import { type AgentCounters, newCounters } from '../measure/recorder.ts';
 import { emptyAudit } from './audit.ts';
 import type { CheckResult } from './checker.ts';
-import { LIMITS, limitsAt } from './limits.ts';
+import { LIMITS, limitsAt } from './generator-limits.ts';
 import { judge, type VerdictInput } from './verdict.ts';
 
 const HEALTHY: GeneratorHealth = {

@@ -10,7 +10,7 @@ import type { Figures } from '../measure/figures.ts';
 import type { Cell, ContractClass } from '../result.ts';
 import { agentProblems, worstClock } from './agent-audit.ts';
 import type { CheckResult } from './checker.ts';
-import { LIMITS, limitsAt } from './limits.ts';
+import { LIMITS, limitsAt } from './generator-limits.ts';
 
 export interface VerdictInput {
   readonly contractClass: ContractClass;
@@ -217,9 +217,18 @@ function notesOf(input: VerdictInput, generatorBound: boolean): string[] {
       `${assumedSettled} jobs count as settled: their settle was sent, its answer was never heard, and they are gone from the database; their response ends with the sending`,
     );
   if (jobs.skipped > 0) notes.push(`${jobs.skipped} jobs of the schedule were never sent`);
-  const failed = jobs.failed - (jobs.rejected ?? 0);
+  const { rejected = 0, rolledBack = 0 } = jobs;
+  const failed = jobs.failed - rejected - rolledBack;
   if (failed > 0) notes.push(`${failed} enqueues failed`);
   notes.push(...excusedNote(input.figures));
+  if (rejected > 0 && input.scenario.job.unique !== undefined)
+    notes.push(
+      `${rejected} jobs were not taken, as another one held their unique key: they are in jobs.failed and jobs.rejected, and neither in pickup nor in response`,
+    );
+  if (rolledBack > 0)
+    notes.push(
+      `${rolledBack} jobs were in transactions that were rolled back on purpose: they are in jobs.failed and jobs.rolledBack, and neither in pickup nor in response`,
+    );
   if (input.openLoop && jobs.inFlight > 0)
     notes.push(`${jobs.inFlight} jobs were still waiting at the end: the queue did not keep up`);
   return notes;

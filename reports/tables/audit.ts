@@ -128,6 +128,42 @@ const AUDIT: readonly Finding[] = [
     hint: 'settled with effect by a session that had not claimed it',
     allowed: false,
   },
+  {
+    key: 'ackedFailures',
+    label: 'Failed, acked',
+    hint: 'acked by an attempt whose handler had thrown',
+    allowed: false,
+  },
+  {
+    key: 'unexplainedDeadLetters',
+    label: 'Buried early',
+    hint: 'a dead letter before every attempt was used up',
+    allowed: false,
+  },
+  {
+    key: 'uniqueViolations',
+    label: 'Not unique',
+    hint: 'in the queue beside an unfinished job of the same unique key',
+    allowed: false,
+  },
+  {
+    key: 'limitViolations',
+    label: 'Beyond limits',
+    hint: 'started beyond the limits of the queue',
+    allowed: false,
+  },
+  {
+    key: 'ordersWithoutJobs',
+    label: 'Orders without jobs',
+    hint: 'an order that was committed without all the jobs of its transaction',
+    allowed: false,
+  },
+  {
+    key: 'jobsWithoutOrder',
+    label: 'Jobs without order',
+    hint: 'enqueued though the order of its transaction was not committed',
+    allowed: false,
+  },
   { key: 'staleSettles', label: 'Stale, refused', hint: 'refused by the fence: allowed', allowed: true },
   {
     key: 'redelivered',
