@@ -1,8 +1,9 @@
 // What does a terminal say of who came through what? A line for each scenario and contender, in at most its width.
 
+import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
 import type { RunResult } from '../../harness/result.ts';
-import { type Outcome, type SurvivalRow, survivalOf } from '../survival.ts';
+import { type Outcome, type Survival, type SurvivalRow, survivalOf } from '../survival.ts';
 import { outcomeText, repeatsText, returnText } from '../tables/survival.ts';
 import { escapeTerminal } from './escape.ts';
 import { BORDERLESS, type Paint, plain, wrapped } from './terminal-text.ts';
@@ -42,9 +43,20 @@ function block({ scenario, cells }: SurvivalRow, width: number, paint: Paint): s
     .toString()
     .split('\n')
     .map((line) => line.trimEnd());
-  const said = cells.flatMap(({ outcome }, i) => [
-    lines[i] ?? '',
-    ...(outcome.why === '' ? [] : [wrapped(outcome.why, width, '      ')]),
+  const narrow = lines.some((line) => stripVTControlCharacters(line).length > width);
+  const said = cells.flatMap((survival, i) => [
+    narrow ? stacked(survival, width) : (lines[i] ?? ''),
+    ...(survival.outcome.why === '' ? [] : [wrapped(survival.outcome.why, width, '      ')]),
   ]);
   return [escapeTerminal(scenario), ...said].join('\n');
+}
+
+/** The name on a line of its own, above the rest. */
+function stacked(survival: Survival, width: number): string {
+  const { outcome, series } = survival;
+  const parts = [outcomeText(outcome), returnText(outcome), repeatsText(survival)].map(plain);
+  return [
+    wrapped(series.label, width, '  '),
+    wrapped(parts.filter((part) => part !== '').join(', '), width, '    '),
+  ].join('\n');
 }
