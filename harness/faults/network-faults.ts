@@ -1,7 +1,9 @@
 // How is the network between agents and server broken, until the fault is disposed?
 
 import type { ScheduledFault } from '../../scenarios/scenario.ts';
+import { nowUs } from '../load/clock.ts';
 import type { NetworkProxy } from '../network/proxy-process.ts';
+import type { Holder } from './held.ts';
 
 /** Names of the faults that strike what lies between agents and server. */
 export const NETWORK_FAULTS = ['slow-network', 'reset-connections', 'black-hole', 'cut-network'] as const;
@@ -10,7 +12,14 @@ type Untimed<F> = F extends infer G ? Omit<G, 'afterSeconds' | 'atSeconds' | 'fo
 type NetworkFault = Untimed<Extract<ScheduledFault, { fault: (typeof NETWORK_FAULTS)[number] }>>;
 
 /** Resolves when the network is as the fault has it; disposing heals it, and rejects when the proxy had ended before. */
-export async function breakNetwork(fault: NetworkFault, proxy: NetworkProxy): Promise<AsyncDisposable> {
+export async function breakNetwork(fault: NetworkFault, proxy: NetworkProxy): Promise<Holder> {
+  // It strikes before the proxy has confirmed it.
+  const sinceUs = nowUs();
+  const trouble = await makeTrouble(fault, proxy);
+  return { sinceUs, [Symbol.asyncDispose]: () => trouble[Symbol.asyncDispose]() };
+}
+
+async function makeTrouble(fault: NetworkFault, proxy: NetworkProxy): Promise<AsyncDisposable> {
   switch (fault.fault) {
     case 'slow-network': {
       const { delayMs, jitterMs, bytesPerSec } = fault;

@@ -7,8 +7,8 @@ import type { Fault } from '../../scenarios/fault.ts';
 import { type AppliedFault, endLabel } from './applied.ts';
 
 /**
- * Faults that keep the load from the server. `lasting`: from their note to the note that they have ended. `instant`: connections
- * break, and may be opened again at once.
+ * Faults that keep the load from the server, from their note to the note that they have ended. One without such a note lasted to the
+ * end, or, where it is `instant`, for no time: connections break, and may be opened again at once.
  */
 const OUTAGES: Partial<Record<Fault['fault'], 'lasting' | 'instant'>> = {
   'restart-server': 'lasting',
@@ -41,7 +41,7 @@ export function outagesOf(applied: readonly AppliedFault[], endUs: number): Outa
     const kind = Object.entries(OUTAGES).find(([name]) => name === fault)?.[1];
     if (kind === undefined || label === endLabel(fault)) return [];
     const end = applied.slice(i + 1).find((later) => later.label === endLabel(fault));
-    return [{ fault, fromUs: atUs, toUs: kind === 'instant' ? atUs : (end?.atUs ?? endUs) }];
+    return [{ fault, fromUs: atUs, toUs: end?.atUs ?? (kind === 'instant' ? atUs : endUs) }];
   });
 }
 
