@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { loadScenario } from '../cli/scenarios.ts';
 import { describeConformance } from '../queue/conformance/suite.ts';
 import { type Driver, pgDriver } from '../queue/index.ts';
 import { ratesOf } from '../scenarios/arrival.ts';
@@ -45,4 +46,15 @@ test('the scenario is valid, and leaves the workers half idle', () => {
   const [rate] = arrivalsOf(scenario).flatMap(ratesOf);
   assert.equal(Number(rate) * job.handler.ms, 0.5 * 1000 * workers.agents * workers.connections);
   assert(totalSeconds({ phases }) > 0);
+});
+
+test('the scenario in YAML is valid, in both forms', async () => {
+  const path = new URL('./reporting-hour.yaml', import.meta.url).pathname;
+  const full = await loadScenario(path);
+  const smoke = await loadScenario(path, 'smoke');
+  assert.deepEqual(
+    full.phases.map(({ label }) => label),
+    smoke.phases.map(({ label }) => label),
+  );
+  assert(totalSeconds(smoke) <= 10);
 });
