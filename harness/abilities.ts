@@ -15,7 +15,7 @@ interface Asked {
 
 const ASKED: readonly Asked[] = [
   {
-    by: 'an HTTP front',
+    by: 'one',
     cannot: 'stand behind an HTTP front',
     asked: ({ producers }) => producers.http !== undefined,
     able: ({ openFront }) => openFront !== undefined,

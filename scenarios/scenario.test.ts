@@ -123,6 +123,27 @@ test('a late commit without a schedule, or beyond the end of the load, is refuse
   assert.ok(!late({ arrival: { model: 'closed', clients: 1 } }));
 });
 
+test('jobs that cannot travel, belong together or be replaced as asked are refused', () => {
+  const phases = [{ label: 'a', seconds: 10, arrival }];
+  const http = { agents: 1, http: {} };
+  assert.ok(valid({ phases, producers: http }));
+  assert.ok(!valid({ phases, producers: http, job: { unique: { count: 2 } } }));
+  assert.ok(!valid({ phases, producers: http, job: { keys: { count: 2 } } }));
+  const orders = { transaction: { jobs: 2 } };
+  assert.ok(valid({ phases, producers: orders, job: { unique: { count: 2 } } }));
+  assert.ok(!valid({ phases, producers: orders, job: { unique: { count: 2, policy: 'ignore' } } }));
+  const killed = (everySeconds: number, replaced: boolean): boolean => {
+    const faults: FaultInput[] = [{ fault: 'kill-worker', everySeconds, replaced }];
+    return valid({
+      workers: { agents: 6, connections: 1 },
+      phases: [{ label: 'a', seconds: 10, arrival, faults }],
+    });
+  };
+  assert.ok(killed(1, true), 'six workers and ten that take their places');
+  assert.ok(!killed(0.9, true));
+  assert.ok(killed(0.9, false));
+});
+
 test('values beyond their range are refused', () => {
   for (const over of [
     { leaseMs: 99 },

@@ -131,6 +131,10 @@ export const scenarioSchema = z
   .refine((s) => s.workers.agents + replacements(s) <= WORKER_AGENTS_MAX, {
     message: `kills more workers than can be replaced: ${WORKER_AGENTS_MAX} worker agents at most, with those that stand by`,
   })
+  .refine((s) => s.producers.http === undefined || (s.job.keys === undefined && s.job.unique === undefined), {
+    message:
+      'has jobs with keys over HTTP, where a front hands no keys on: leave job.keys and job.unique out',
+  })
   .refine((s) => s.producers.transaction === undefined || s.job.unique?.policy !== 'ignore', {
     message:
       'has transactions some of whose jobs may be ignored as duplicates: give job.unique the policy reject',
