@@ -66,11 +66,6 @@ test('nothing to run, and options out of range', async () => {
   await refused(['run', ...SMALL, '--repeats', 'x'], 1, /--repeats x: give a whole number from 1 to 1000/);
   await refused(['run', '--scenario', 'steady', '--contender', 'batch', '--rate', 'fast'], 1, /--rate fast/);
   await refused(
-    ['run', '--scenario', 'steady', '--contender', 'batch', '--rate', '0.5 of drain'],
-    1,
-    /add --scenario drain/,
-  );
-  await refused(
     ['run', '--scenario', 'steady', '--contender', 'batch', '--rate', '0.5 of drian'],
     1,
     /--rate 0\.5 of drian: there is no scenario drian; did you mean drain\?$/m,
@@ -94,6 +89,17 @@ test('scenario files: missing, throwing, wrong key, nothing offered', async (t) 
     run(file('key.ts', `export default { name: 'x', question: 'y?', preloads: {}, ${phases} };`)),
     1,
     /unknown key preloads; did you mean preload\?/,
+  );
+  const share = "arrival: { model: 'poisson', ratePerSec: '0.5 of elsewhere' }";
+  await refused(
+    run(
+      file(
+        'share.ts',
+        `export default { name: 'x', question: 'y?', phases: [{ label: 'a', seconds: 1, ${share} }] };`,
+      ),
+    ),
+    1,
+    /takes its rate from elsewhere, which is not in this run: add --scenario elsewhere, or give --rate/,
   );
   await refused(
     run(file('none-offered.ts', `export default { name: 'x', question: 'y?', ${phases} };`)),
