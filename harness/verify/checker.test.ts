@@ -485,6 +485,48 @@ test('who settles what it claimed itself does not settle for the lost session th
   });
 });
 
+test('the heir of a lost session that had the job once before may not settle it either after somebody else got it', async () => {
+  const book = new Book()
+    .claim(0, 0, 1, 1, 0)
+    .settle(0, 2, 3, SETTLE.effective, RETRY, 1, 0)
+    .claim(0, 10, 11, 0, 0)
+    .claim(0, 200, 201, 2, 1)
+    .settle(0, 202, 203, SETTLE.effective, ACK, 1, 0);
+  book.ledger.lostSessions.add(0);
+  await expect(book, {
+    audit: { redelivered: 1, acceptedStaleSettles: 1 },
+    jobs: { settled: 1 },
+    violations: [/stale lease/],
+  });
+});
+
+test('a job that was settled at the second try is not handed out again, however long after its lease', async () => {
+  const book = new Book()
+    .claim(0, 0, 1, 0, 0)
+    .settle(0, 2, 0, SETTLE.unknown, ACK, 0, 0)
+    .settle(0, 50, 51, SETTLE.effective, ACK, 1, 0)
+    .claim(0, 200, 201, 2, 1)
+    .settle(0, 202, 203, SETTLE.stale, ACK, 2, 1);
+  book.ledger.lostSessions.add(0);
+  await expect(book, {
+    audit: { duplicateClaims: 1, staleSettles: 1 },
+    jobs: { settled: 1 },
+    violations: [/handed out/],
+  });
+});
+
+test('a refused settle does not hide that the job was given back by the next one', async () => {
+  const book = new Book()
+    .claim(0, 0, 1, 0, 0)
+    .claim(0, 200, 201, 1, 0)
+    .settle(0, 202, 203, SETTLE.stale, ACK, 1, 0)
+    .settle(0, 204, 205, SETTLE.effective, RETRY, 1, 0)
+    .claim(0, 210, 211, 2, 1)
+    .settle(0, 212, 213, SETTLE.effective, ACK, 2, 1);
+  book.ledger.lostSessions.add(0);
+  await expect(book, { audit: { redelivered: 1, staleSettles: 1 }, jobs: { settled: 1 } });
+});
+
 test('a stale settle that is accepted at its second try does not hide behind the first', async () => {
   const book = new Book()
     .claim(0, 0, 1, 0)
