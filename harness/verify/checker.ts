@@ -6,6 +6,7 @@ import { type Claim, ENQUEUE, type Ledger, SETTLE, type Settle } from '../measur
 import { SETTLE_KINDS } from '../measure/ledger-writer.ts';
 import { type Audit, emptyAudit, emptyJobs, type JobCounts, violations } from './audit.ts';
 import { ackedThoughFailed, diedEarly, failedAttempts } from './failures.ts';
+import { lastHeard } from './last-heard.ts';
 import { orderAudit } from './order.ts';
 import { type Orders, ordersAudit } from './orders.ts';
 import { type LimitInput, limitAudit } from './queue-limits.ts';
@@ -82,10 +83,11 @@ export async function check(input: CheckInput): Promise<CheckResult> {
   }
   const ends: Ends = { ...emptyJobs(), lost: 0, assumedSettled: new Set(), failedKeys: new Set() };
   ends.offered = ledger.size;
+  const heard = input.promises.lease === 'timed' ? new Map<number, number>() : lastHeard(ledger);
   for (let key = 0; key < ledger.size; key += 1) {
     endOf(input, key, held[key] ?? HELD.none, audit, ends);
     if (held[key] === HELD.leased && isStuck(input, key)) audit.stuck += 1;
-    if (ledger.histories.has(key)) auditHandOuts(input, key, audit);
+    if (ledger.histories.has(key)) auditHandOuts(input, key, heard, audit);
     if (settledByAnother(ledger, key)) audit.unclaimedSettles += 1;
     if (isEarly(input, key)) audit.earlyHandOuts += 1;
   }
@@ -288,7 +290,12 @@ function settledByAnother(ledger: Ledger, key: number): boolean {
 }
 
 /** For a job that was handed out more than once: was each hand-out allowed, and was each settle its holder's own? */
-function auditHandOuts(input: CheckInput, key: number, audit: Audit): void {
+function auditHandOuts(
+  input: CheckInput,
+  key: number,
+  heard: ReadonlyMap<number, number>,
+  audit: Audit,
+): void {
   const claims = input.ledger.claimsOf(key);
   const settles = input.ledger.settlesOf(key);
   for (let i = 1; i < claims.length; i += 1) {
@@ -296,7 +303,7 @@ function auditHandOuts(input: CheckInput, key: number, audit: Audit): void {
     const later = claims[i];
     if (earlier === undefined || later === undefined) continue;
     const own = settlesOf(input.ledger, earlier, claims, settles);
-    const verdict = handOut(input, key, earlier, later, decisive(own, later));
+    const verdict = handOut(input, key, earlier, later, decisive(own, later), heard);
     if (verdict === 'duplicate') audit.duplicateClaims += 1;
     if (verdict === 'redelivered') audit.redelivered += 1;
   }
@@ -336,6 +343,7 @@ function handOut(
   earlier: Claim,
   later: Claim,
   settle: Settle | undefined,
+  heard: ReadonlyMap<number, number>,
 ): 'duplicate' | 'redelivered' | 'returned' {
   if (settle !== undefined) {
     const gaveBack = settle.kind === RETRY || settle.kind === RELEASE;
@@ -349,7 +357,9 @@ function handOut(
       (later.requestedUs > earlier.answeredUs || earlier.answeredUs < later.requestedUs + leaseUs);
     return within ? 'duplicate' : 'redelivered';
   }
-  const holderGone = input.ledger.lostSessions.has(earlier.claimer) || input.killedAgents.has(earlier.agent);
+  const lost = input.ledger.lostSessions.has(earlier.claimer) || input.killedAgents.has(earlier.agent);
+  // One that was lost afterwards held the job until then.
+  const holderGone = lost && !((heard.get(earlier.claimer) ?? Number.NEGATIVE_INFINITY) > later.answeredUs);
   // A session that could not settle a job lets go of it, and says by its error that it did not settle.
   const letGo = settle?.state === SETTLE.unknown;
   return holderGone || letGo ? 'redelivered' : 'duplicate';
