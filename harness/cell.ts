@@ -127,6 +127,7 @@ async function measure(
       schema: database?.schema,
       server: watch.struck(host),
       network: topology.network?.proxy,
+      shared: host?.kind !== 'url' ? undefined : database?.exclusive === true ? 'server' : 'database',
     },
     scratch: surroundings.scratch,
     ...(context.agentCpus === undefined ? {} : { agentCpus: context.agentCpus }),

@@ -25,7 +25,7 @@ export class ContenderSessions {
     return this.#ended.size;
   }
 
-  /** Ends so many, drawn at random, or all where there are fewer. */
+  /** Ends so many, drawn at random, or all where there are fewer. One that has gone by then is not counted, nor is who has its process id. */
   async end(most: number): Promise<void> {
     const { rows } = await this.#client.query<{ pid: number; name: string; since: string }>(
       `SELECT ${FAULT_MARK} pid, application_name AS name, backend_start::text AS since FROM pg_stat_activity
@@ -33,15 +33,18 @@ export class ContenderSessions {
           AND pid <> pg_backend_pid()`,
     );
     const left = rows
-      .map(({ pid, name, since }) => ({ pid, name, session: `${pid} ${since}` }))
+      .map(({ pid, name, since }) => ({ name, session: `${pid} ${since}` }))
       .filter(({ name, session }) => this.#isOne(name) && !this.#ended.has(session));
     const drawn: typeof left = [];
     while (drawn.length < most && left.length > 0) drawn.push(...left.splice(randomInt(left.length), 1));
     if (drawn.length === 0) return;
-    await this.#client.query(`SELECT ${FAULT_MARK} pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid`, [
-      drawn.map(({ pid }) => pid),
-    ]);
-    for (const { session } of drawn) this.#ended.add(session);
+    // Not in WHERE: the server may ask the conditions there in any order, and would end whoever is asked about.
+    const asked = await this.#client.query<{ session: string; told: boolean }>(
+      `SELECT ${FAULT_MARK} pid || ' ' || backend_start::text AS session, pg_terminate_backend(pid) AS told
+         FROM pg_stat_activity WHERE pid || ' ' || backend_start::text = ANY ($1::text[])`,
+      [drawn.map(({ session }) => session)],
+    );
+    for (const { session, told } of asked.rows) if (told) this.#ended.add(session);
   }
 
   #isOne(name: string): boolean {

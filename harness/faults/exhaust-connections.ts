@@ -8,6 +8,7 @@ import type { ConnectionSettings } from '../server/server.ts';
 import { ContenderSessions } from './contender-sessions.ts';
 import { endSessions, FAULT_MARK, FAULT_NAME, openFaultSession } from './fault-session.ts';
 import { DidNotBite, databaseOf, type Held, type Holder, rolesOf } from './held.ts';
+import { refuseAmongOthers } from './others.ts';
 import { startRepeating } from './repeating.ts';
 
 /** Each is a process of the server and a socket here. */
@@ -19,7 +20,8 @@ const REFUSED = '53300';
 
 /**
  * Fills the server, ends the sessions of the workers and takes their places, again and again: a worker that finds one first
- * loses it a moment later. Producers and the harness keep what they have. A superuser takes the reserve, too.
+ * loses it a moment later. Producers and the harness keep what they have. A superuser takes the reserve, too. Refused where
+ * others are at work on the server: they would be locked out with the workers.
  */
 export async function exhaustConnections(held: Held): Promise<Holder> {
   const roleOf = rolesOf(held);
@@ -28,6 +30,7 @@ export async function exhaustConnections(held: Held): Promise<Holder> {
   const slots = new Slots(connection);
   try {
     await refuseLarge(control);
+    await refuseAmongOthers(control, held);
     const workers = new ContenderSessions(control, roleOf, ['worker', 'support']);
     const sinceUs = nowUs();
     await slots.takeAll();

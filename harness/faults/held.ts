@@ -16,6 +16,11 @@ export interface Held {
   readonly network?: NetworkProxy | undefined;
   /** Where the contender keeps its relations. */
   readonly schema?: string | undefined;
+  /**
+   * Where others may be at work, whom a fault must spare: on the server, or in the cell's own database as well. Absent on a server
+   * of the harness's own.
+   */
+  readonly shared?: 'server' | 'database' | undefined;
   /** Whose a session is, as the contender tells it by its application_name; absent where it does not tell. */
   readonly roleOf?: ((applicationName: string) => SessionRole | undefined) | undefined;
 }

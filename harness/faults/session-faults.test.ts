@@ -117,6 +117,25 @@ describe('on a server with few connections', () => {
     assert.ok(within(to, 60) > 50, `workers did not come back: ${said}`);
   });
 
+  test('on a server at an address nobody is locked out who is at work there beside the run', async (t) => {
+    const { host, port, user, password } = await settingsOf(server);
+    const address = `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/postgres`;
+    await using remote = await openServer(address);
+    const exhausted = () =>
+      faultyCell(
+        t,
+        remote,
+        'skip-locked',
+        load(2, 20, [{ fault: 'exhaust-connections', afterSeconds: 0.5, forSeconds: 0.5 }]),
+      );
+    await withConnection(await settingsOf(server), { applicationName: 'shop' }, async () => {
+      const { cell } = await exhausted();
+      assert.match(cell.reasons.join('; '), /^fault exhaust-connections .* others are at work on the server/);
+      assert.deepEqual(cell.window.faults, []);
+    });
+    assertWhole(await exhausted());
+  });
+
   test('a cell that is interrupted leaves nothing of its faults on a server at an address', async (t) => {
     const connection = await settingsOf(server);
     const { host, port, user, password } = connection;

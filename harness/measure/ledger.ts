@@ -28,6 +28,7 @@ export interface Settle {
 
 /** A lease that was prolonged by its whole length, at some instant between the two. */
 export interface Extension {
+  readonly agent: number;
   readonly claimer: number;
   readonly requestedUs: number;
   readonly answeredUs: number;
@@ -318,6 +319,7 @@ class FileReader {
       this.#announce(buffer.readUInt32LE(at + 24), claimer, key, detail, buffer.readDoubleLE(at + 8));
     } else if (kind === RECORD.extended) {
       const extension = {
+        agent: this.#agent,
         claimer,
         requestedUs: buffer.readDoubleLE(at + 8),
         answeredUs: buffer.readDoubleLE(at + 16),

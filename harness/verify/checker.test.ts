@@ -361,8 +361,8 @@ test('timed lease: a worker that stood still over the answer to its claim does n
 });
 
 /** Claimed by session 10 of agent 0, and 5 s later by session 20 of agent 1, which settles it. */
-function againUnderSessions(): Book {
-  return new Book()
+function againUnderSessions(size = 1): Book {
+  return new Book(size)
     .claim(0, 0, 1, 10, 0)
     .claim(0, 5_000, 5_001, 20, 1)
     .settle(0, 5_002, 5_003, SETTLE.effective, ACK, 20, 1);
@@ -406,6 +406,25 @@ test('session lease: the job of a session whose connection broke is redelivered,
   await expect(lost(10, 11, 20), fine, over);
   // Another session of the holder's agent; the session that got the job; an agent's number is no session's.
   for (const other of [11, 20, 0]) await expect(lost(other), SESSION_DUPLICATE, over, `session ${other}`);
+});
+
+test('session lease: a session that was heard from after somebody else had its job was not lost by then', async () => {
+  const lostAfter = (sentMs: number, state: number): Book => {
+    const book = againUnderSessions(2)
+      .claim(1, 2, 3, 10, 0)
+      .settle(1, sentMs, sentMs + 1, state, ACK, 10, 0);
+    book.ledger.lostSessions.add(10);
+    return book;
+  };
+  const over = { promises: SESSION };
+  const found = async (book: Book, more: Partial<CheckInput> = {}) =>
+    (await book.check({ ...over, ...more })).audit.duplicateClaims;
+  assert.equal(await found(lostAfter(5_500, SETTLE.effective)), 1);
+  assert.equal(await found(lostAfter(10, SETTLE.effective)), 0);
+  assert.equal(await found(lostAfter(5_500, SETTLE.unknown)), 0, 'nobody answered it');
+  const killed = lostAfter(5_500, SETTLE.effective);
+  killed.ledger.lostSessions.clear();
+  assert.equal(await found(killed, { brokenAgents: new Set([0]), killedAgents: new Set([0]) }), 1);
 });
 
 test('session lease: a killed agent has lost its sessions, one that merely stood still has not', async () => {
@@ -483,6 +502,48 @@ test('who settles what it claimed itself does not settle for the lost session th
     jobs: { settled: 1 },
     violations: [/settled under a stale lease/],
   });
+});
+
+test('the heir of a lost session that had the job once before may not settle it either after somebody else got it', async () => {
+  const book = new Book()
+    .claim(0, 0, 1, 1, 0)
+    .settle(0, 2, 3, SETTLE.effective, RETRY, 1, 0)
+    .claim(0, 10, 11, 0, 0)
+    .claim(0, 200, 201, 2, 1)
+    .settle(0, 202, 203, SETTLE.effective, ACK, 1, 0);
+  book.ledger.lostSessions.add(0);
+  await expect(book, {
+    audit: { redelivered: 1, acceptedStaleSettles: 1 },
+    jobs: { settled: 1 },
+    violations: [/stale lease/],
+  });
+});
+
+test('a job that was settled at the second try is not handed out again, however long after its lease', async () => {
+  const book = new Book()
+    .claim(0, 0, 1, 0, 0)
+    .settle(0, 2, 0, SETTLE.unknown, ACK, 0, 0)
+    .settle(0, 50, 51, SETTLE.effective, ACK, 1, 0)
+    .claim(0, 200, 201, 2, 1)
+    .settle(0, 202, 203, SETTLE.stale, ACK, 2, 1);
+  book.ledger.lostSessions.add(0);
+  await expect(book, {
+    audit: { duplicateClaims: 1, staleSettles: 1 },
+    jobs: { settled: 1 },
+    violations: [/handed out/],
+  });
+});
+
+test('a refused settle does not hide that the job was given back by the next one', async () => {
+  const book = new Book()
+    .claim(0, 0, 1, 0, 0)
+    .claim(0, 200, 201, 1, 0)
+    .settle(0, 202, 203, SETTLE.stale, ACK, 1, 0)
+    .settle(0, 204, 205, SETTLE.effective, RETRY, 1, 0)
+    .claim(0, 210, 211, 2, 1)
+    .settle(0, 212, 213, SETTLE.effective, ACK, 2, 1);
+  book.ledger.lostSessions.add(0);
+  await expect(book, { audit: { redelivered: 1, staleSettles: 1 }, jobs: { settled: 1 } });
 });
 
 test('a stale settle that is accepted at its second try does not hide behind the first', async () => {

@@ -6,6 +6,7 @@ import { type Claim, ENQUEUE, type Ledger, SETTLE, type Settle } from '../measur
 import { SETTLE_KINDS } from '../measure/ledger-writer.ts';
 import { type Audit, emptyAudit, emptyJobs, type JobCounts, violations } from './audit.ts';
 import { ackedThoughFailed, diedEarly, failedAttempts } from './failures.ts';
+import { lastHeard } from './last-heard.ts';
 import { orderAudit } from './order.ts';
 import { type Orders, ordersAudit } from './orders.ts';
 import { type LimitInput, limitAudit } from './queue-limits.ts';
@@ -82,10 +83,11 @@ export async function check(input: CheckInput): Promise<CheckResult> {
   }
   const ends: Ends = { ...emptyJobs(), lost: 0, assumedSettled: new Set(), failedKeys: new Set() };
   ends.offered = ledger.size;
+  const heard = input.promises.lease === 'timed' ? new Map<number, number>() : lastHeard(ledger);
   for (let key = 0; key < ledger.size; key += 1) {
     endOf(input, key, held[key] ?? HELD.none, audit, ends);
     if (held[key] === HELD.leased && isStuck(input, key)) audit.stuck += 1;
-    if (ledger.histories.has(key)) auditHandOuts(input, key, audit);
+    if (ledger.histories.has(key)) auditHandOuts(input, key, heard, audit);
     if (settledByAnother(ledger, key)) audit.unclaimedSettles += 1;
     if (isEarly(input, key)) audit.earlyHandOuts += 1;
   }
@@ -288,14 +290,20 @@ function settledByAnother(ledger: Ledger, key: number): boolean {
 }
 
 /** For a job that was handed out more than once: was each hand-out allowed, and was each settle its holder's own? */
-function auditHandOuts(input: CheckInput, key: number, audit: Audit): void {
+function auditHandOuts(
+  input: CheckInput,
+  key: number,
+  heard: ReadonlyMap<number, number>,
+  audit: Audit,
+): void {
   const claims = input.ledger.claimsOf(key);
   const settles = input.ledger.settlesOf(key);
   for (let i = 1; i < claims.length; i += 1) {
     const earlier = claims[i - 1];
     const later = claims[i];
     if (earlier === undefined || later === undefined) continue;
-    const verdict = handOut(input, key, earlier, later, settlesOf(input.ledger, earlier, claims, settles)[0]);
+    const own = settlesOf(input.ledger, earlier, claims, settles);
+    const verdict = handOut(input, key, earlier, later, decisive(own, later), heard);
     if (verdict === 'duplicate') audit.duplicateClaims += 1;
     if (verdict === 'redelivered') audit.redelivered += 1;
   }
@@ -307,6 +315,19 @@ function auditHandOuts(input: CheckInput, key: number, audit: Audit): void {
       audit.acceptedStaleSettles += 1;
     }
   }
+}
+
+/**
+ * Of the settles of a claim that were sent before `later` was answered the one that says what became of the lease: the one that took
+ * effect, else one that may have. What was sent again has several, and a refused one says nothing of those beside it.
+ */
+function decisive(settles: readonly Settle[], later: Claim): Settle | undefined {
+  const before = settles.filter(({ sentUs }) => sentUs < later.answeredUs);
+  return (
+    before.find(({ state }) => state === SETTLE.effective) ??
+    before.find(({ state }) => state === SETTLE.unknown) ??
+    before[0]
+  );
 }
 
 /**
@@ -322,8 +343,9 @@ function handOut(
   earlier: Claim,
   later: Claim,
   settle: Settle | undefined,
+  heard: ReadonlyMap<number, number>,
 ): 'duplicate' | 'redelivered' | 'returned' {
-  if (settle !== undefined && settle.sentUs < later.answeredUs) {
+  if (settle !== undefined) {
     const gaveBack = settle.kind === RETRY || settle.kind === RELEASE;
     if (gaveBack && settle.state !== SETTLE.stale) return 'returned';
     if (settle.state === SETTLE.effective && later.requestedUs > settle.answeredUs) return 'duplicate';
@@ -335,28 +357,36 @@ function handOut(
       (later.requestedUs > earlier.answeredUs || earlier.answeredUs < later.requestedUs + leaseUs);
     return within ? 'duplicate' : 'redelivered';
   }
-  const holderGone = input.ledger.lostSessions.has(earlier.claimer) || input.killedAgents.has(earlier.agent);
+  const lost = input.ledger.lostSessions.has(earlier.claimer) || input.killedAgents.has(earlier.agent);
+  // One that was lost afterwards held the job until then.
+  const holderGone = lost && !((heard.get(earlier.claimer) ?? Number.NEGATIVE_INFINITY) > later.answeredUs);
   // A session that could not settle a job lets go of it, and says by its error that it did not settle.
-  const letGo = settle?.state === SETTLE.unknown && settle.sentUs < later.answeredUs;
+  const letGo = settle?.state === SETTLE.unknown;
   return holderGone || letGo ? 'redelivered' : 'duplicate';
 }
 
 /**
  * The latest instant from which a lease ran for its whole length for certain: when the claim was asked for, or the last
  * heartbeat before the later claim was answered. The system confirmed that one, so `later` had not been served by then.
+ * When the holder's connection broke, another session of the same worker keeps the lease.
  */
 function heldFromUs(ledger: Ledger, key: number, earlier: Claim, later: Claim): number {
+  const heirs = ledger.lostSessions.has(earlier.claimer);
+  const claims = ledger.claimsOf(key);
   let fromUs = earlier.requestedUs;
-  for (const { claimer, requestedUs } of ledger.extensions.get(key) ?? [])
-    if (claimer === earlier.claimer && requestedUs > fromUs && requestedUs < later.answeredUs)
+  for (const { claimer, agent, requestedUs } of ledger.extensions.get(key) ?? []) {
+    const byHeir =
+      heirs && agent === earlier.agent && !claimedSince(claims, earlier, { claimer, sentUs: requestedUs });
+    if ((claimer === earlier.claimer || byHeir) && requestedUs > fromUs && requestedUs < later.answeredUs)
       fromUs = requestedUs;
+  }
   return fromUs;
 }
 
 /**
  * The settles that the claim's own session sent after it, and before that session claimed the job again. When its
  * connection broke, another session of the same worker settles what it held, under the same lease; unless it has claimed the job
- * itself by then, and settles for its own claim.
+ * itself since, and settles for its own claim.
  */
 function settlesOf(
   ledger: Ledger,
@@ -368,12 +398,20 @@ function settlesOf(
   const heirs = ledger.lostSessions.has(claim.claimer);
   return settles.filter(
     (s) =>
-      (s.claimer === claim.claimer || (heirs && s.agent === claim.agent && !claimedBefore(claims, s))) &&
+      (s.claimer === claim.claimer ||
+        (heirs && s.agent === claim.agent && !claimedSince(claims, claim, s))) &&
       s.sentUs >= claim.answeredUs &&
       (again === undefined || s.sentUs < again.answeredUs),
   );
 }
 
-function claimedBefore(claims: readonly Claim[], { claimer, sentUs }: Settle): boolean {
-  return claims.some((c) => c.claimer === claimer && c.answeredUs <= sentUs);
+/** Whether a session was handed the job after `claim`, and before it sent what it sent. */
+function claimedSince(
+  claims: readonly Claim[],
+  claim: Claim,
+  { claimer, sentUs }: Pick<Settle, 'claimer' | 'sentUs'>,
+): boolean {
+  return claims.some(
+    (c) => c.claimer === claimer && c.answeredUs > claim.answeredUs && c.answeredUs <= sentUs,
+  );
 }

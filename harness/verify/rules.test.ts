@@ -42,9 +42,9 @@ class Book {
     return this;
   }
 
-  extended(key: number, atMs: number, claimer = 0): this {
+  extended(key: number, atMs: number, claimer = 0, agent = claimer): this {
     const known = this.ledger.extensions.get(key) ?? [];
-    const one = { claimer, requestedUs: (atMs - 1) * MS, answeredUs: atMs * MS };
+    const one = { agent, claimer, requestedUs: (atMs - 1) * MS, answeredUs: atMs * MS };
     this.ledger.extensions.set(key, [...known, one]);
     return this;
   }
@@ -134,6 +134,17 @@ test('a hand-out within a lease that was prolonged is a duplicate, and one after
   assert.deepEqual(await found(taken(70, 180)), [0, 1]);
   // One that was asked for after the hand-out says nothing of it.
   assert.deepEqual(await found(taken(160, 150)), [0, 1]);
+});
+
+test('of a lost session another one of its worker prolongs the lease, and one of another worker does not', async () => {
+  const taken = (agent: number, lost: boolean): Book => {
+    const book = new Book(1).claim(0, 5, 0).extended(0, 70, 7, agent).claim(0, 150, 1).settle(0, 151, ACK, 1);
+    if (lost) book.ledger.lostSessions.add(0);
+    return book;
+  };
+  assert.equal((await taken(0, true).check()).audit.duplicateClaims, 1);
+  assert.equal((await taken(3, true).check()).audit.duplicateClaims, 0);
+  assert.equal((await taken(0, false).check()).audit.duplicateClaims, 0);
 });
 
 test('two jobs of a unique key that were there at once are found; one after the other they are none', async () => {

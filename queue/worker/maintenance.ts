@@ -21,7 +21,7 @@ interface Duty {
   dueMs(): number;
   /** Resolves to whether jobs may have become ready. */
   run(): Promise<boolean>;
-  /** Not before then. */
+  /** It failed: then, and not before. */
   postpone(untilMs: number): void;
   readonly backoff: Backoff;
 }
@@ -113,8 +113,9 @@ export class Maintenance {
       {
         dueMs: () => this.#nextPromoteMs,
         run: () => this.#promote(),
+        // It was put off by a whole poll before it was tried.
         postpone: (untilMs) => {
-          this.#nextPromoteMs = Math.max(this.#nextPromoteMs, untilMs);
+          this.#nextPromoteMs = untilMs;
         },
       },
     ];

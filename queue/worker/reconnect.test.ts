@@ -54,3 +54,35 @@ for (const [name, open] of [
     await outside.enqueue({ queue: 'q', payload: 'after' });
     await seen('after');
   });
+
+test('a delayed job that was due meanwhile does not wait for the next poll either', async (t) => {
+  const database = await testDatabase(t);
+  const { host, port } = database.settings;
+  await using proxy = await startProxy({ host, port }, 1);
+  await using direct = pgDriver(database.settings);
+  await using outside = createQueue({ driver: direct, strategy: 'skip-locked', wakeup: 'poll' });
+  await outside.install();
+  const DELAY_MS = 3_000;
+  const dueMs = performance.now() + DELAY_MS;
+  await outside.enqueue({ queue: 'q', payload: 'due', runAt: new Date(Date.now() + DELAY_MS) });
+  await using driver = pgDriver({ ...database.settings, host: '127.0.0.1', port: proxy.port });
+  await using queue = createQueue({ driver, strategy: 'skip-locked', wakeup: 'poll' });
+  const done: unknown[] = [];
+  const worker = createWorker(queue, {
+    queue: 'q',
+    pollMs: POLL_MS,
+    handler: ({ payload }) => void done.push(payload),
+    events: { error: () => undefined },
+  });
+  await using _ = { [Symbol.asyncDispose]: () => worker.stop().then(() => undefined) };
+  await sleep(DELAY_MS / 2);
+  const cut = await proxy.trouble({ trouble: 'cut' });
+  // Somebody has looked for it by then, in vain.
+  await sleep(Math.max(0, dueMs + 1_000 - performance.now()));
+  await cut[Symbol.asyncDispose]();
+  const endMs = performance.now() + WITHIN_MS;
+  while (!done.includes('due')) {
+    assert.ok(performance.now() < endMs, 'it was not done');
+    await sleep(10);
+  }
+});

@@ -29,14 +29,19 @@ export class UpkeepSchedule {
     this.#dueMs = Math.max(this.#dueMs, untilMs);
   }
 
-  /** Does nothing before it is due. Resolves to whether jobs may have become ready. */
+  /** Does nothing before it is due. Resolves to whether jobs may have become ready; one that fails is due as before. */
   async runWhenDue(db: Database): Promise<boolean> {
     const nowMs = performance.now();
     if (nowMs < this.#dueMs) return false;
-    const early = nowMs < this.#wholeMs;
+    const wasMs = this.#wholeMs;
+    const early = nowMs < wasMs;
     if (!early) this.#wholeMs = nowMs + this.#waitMs(this.#upkeep.everyMs);
     this.#dueMs = this.#wholeMs;
-    const { ready, earlyMs } = await this.#upkeep.run(db, early);
+    const { ready, earlyMs } = await this.#upkeep.run(db, early).catch((error: unknown) => {
+      this.#wholeMs = wasMs;
+      this.#dueMs = nowMs;
+      throw error;
+    });
     if (earlyMs !== undefined)
       this.#dueMs = Math.min(this.#wholeMs, performance.now() + this.#waitMs(earlyMs));
     return ready;
