@@ -33,7 +33,7 @@ export function phaseFigures(
       ...(own === undefined ? {} : { offeredPerSec: own.offered / seconds }),
       settledPerSec: course.settled(stretch) / seconds,
       ...(pickupUs === undefined ? {} : { pickupUs }),
-      backlogMax: course.backlogMax(stretch),
+      backlogMax: course.backlog.max(stretch),
     };
   });
 }
