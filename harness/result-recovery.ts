@@ -17,7 +17,7 @@ export const phaseFiguresSchema = z.strictObject({
   settledPerSec: amount.optional(),
   /**
    * Of the jobs that were due in this phase, whenever they were picked up: a job that a fault kept waiting is that phase's harm,
-   * and not the next one's. Absent in a drain.
+   * and not the next one's. In a drain of those of `preload.delayed` alone, and absent without such.
    */
   pickupUs: percentilesSchema.optional(),
   /** Largest number of jobs that had got in and were neither acked nor dead-lettered. */

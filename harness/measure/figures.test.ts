@@ -537,6 +537,20 @@ test('the timeline counts each event in its bucket, warm-up included, and the ba
   assert.equal(rows[2]?.responseMaxUs, 600 * MS);
 });
 
+test('a job whose enqueue was never heard of, and that was done, leaves no gap in the backlog behind it', () => {
+  const book = new Book(3);
+  book.sent(0, 100).claimed(0, 200).settled(0, 300, 400);
+  book.sent(1, 600).enqueued(1, 700).sent(2, 600).enqueued(2, 700);
+  const rows = buckets(book.input({ measuredMs: [0, 1_000], endMs: 1_000 }), 0.5);
+  assert.deepEqual(
+    rows.map((r) => [r.enqueued, r.backlog]),
+    [
+      [0, 0],
+      [2, 2],
+    ],
+  );
+});
+
 test('what happens at the very end, or after it, is in the last bucket; the sum of the buckets is the whole', () => {
   const book = new Book(100, 100);
   for (let key = 0; key < 100; key += 1) book.claimed(key, key * 11).settled(key, key * 11 + 1, key * 11 + 2);

@@ -288,6 +288,25 @@ test('without a baseline nothing is told', () => {
   );
 });
 
+test('jobs of the preload that fall due at one instant are in the pickup of the phase that this lies in', () => {
+  // A hundred lie there from the start and are due at 5 s, then picked up at 8 s; one more a second arrives and does not wait.
+  const waiting = Array.from({ length: 100 }, () => ({ due: 0, done: 8.001 }));
+  const arriving = uniform(1, 10).map((due) => ({ due, done: due + 0.002 }));
+  const input = inputOf([...waiting, ...arriving], 100);
+  for (let key = 0; key < 100; key += 1) input.ledger.delay(key, 5 * S);
+  const stretches = [0, 5].map((from) => ({
+    label: `from ${from}`,
+    stretch: { fromUs: START + from * S, toUs: START + (from + 5) * S },
+  }));
+  const told = (over: Partial<FigureInput>) =>
+    phaseFigures({ ...input, ...over, dueFrom: 0 }, stretches, new Course(input));
+  const [before, due] = told({});
+  assert.deepEqual([before?.pickupUs?.count, before?.pickupUs?.max], [5, 1_000]);
+  assert.deepEqual([due?.pickupUs?.count, due?.pickupUs?.max, due?.offeredPerSec], [105, 3_000_000, 1]);
+  const drain = told({ openLoop: false })[1];
+  assert.deepEqual([drain?.pickupUs?.max, drain?.offeredPerSec], [3_000_000, undefined]);
+});
+
 test('each phase has its own figures: jobs belong to the one that they were due in, settles to the one they happened in', () => {
   const jobs = served(uniform(200, 20), 0.002, { stalls: [[5, 6]] });
   const input = inputOf(jobs);
