@@ -1,9 +1,11 @@
 // What does an application write beside its jobs? Orders, in a table of the harness's own.
 
 import pg from 'pg';
+import type { Scenario } from '../scenarios/scenario.ts';
 import { withConnection } from './server/connect.ts';
 import type { CellDatabase } from './server/server.ts';
 import { COSTS_NAME } from './telemetry/server-costs.ts';
+import { OF_THE_WHOLE_SERVER, type SharedCosts } from './telemetry/shared-costs.ts';
 
 /** As the harness's other readings, so that it is taken for no stranger. */
 const SESSION = { applicationName: COSTS_NAME } as const;
@@ -15,6 +17,13 @@ const TABLE = 'claimbench_orders';
  */
 export function ordersTable({ exclusive, schema }: Pick<CellDatabase, 'exclusive' | 'schema'>): string {
   return `${pg.escapeIdentifier(exclusive ? SCHEMA : schema)}.${pg.escapeIdentifier(TABLE)}`;
+}
+
+/** For `withoutShared`: each order is a row and a transaction of the application's, those that are rolled back among them. */
+export function costsOfOrders({ producers }: Pick<Scenario, 'producers'>): SharedCosts[] {
+  // It updates and deletes none, so that dead tuples are the contender's own.
+  const costs = OF_THE_WHOLE_SERVER.filter((cost) => cost !== 'deadTuples');
+  return producers.transaction === undefined ? [] : [{ by: 'the orders', costs }];
 }
 
 /** Rejects with the server's error. */

@@ -167,7 +167,7 @@ export function assemble(parts: CellParts): CellOutcome {
   ];
   const log = correct && found !== undefined ? [...found.log, ...(parts.bystander?.log ?? [])] : [];
   return {
-    cell: withExpectations(cell, plan.scenario),
+    cell: withExpectations(cell, plan.scenario, checked.unjudged),
     samples,
     plans: parts.plans.plans,
     histogramLog: LOG_HEAD + log.map((line) => `${line}\n`).join(''),

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { isClosedLoop, preloadedJobs, type Scenario, totalSeconds } from '../scenarios/scenario.ts';
 import { requireAbilities } from './abilities.ts';
-import { committedOrders, createOrders, ordersTable } from './application.ts';
+import { committedOrders, costsOfOrders, createOrders, ordersTable } from './application.ts';
 import { type CellPlan, type CellProgress, leaseMsOf } from './cell-plan.ts';
 import { assemble, type CellOutcome, type Delayed, type Prepared } from './cell-result.ts';
 import type { Contender, ContenderSpec, Target } from './contender.ts';
@@ -171,6 +171,7 @@ async function measure(
   const ran = withReport(run, await topology.end(run.startUs));
   const server = withoutShared(await watch.end(ran.startUs, ran.endUs), [
     ...costsOfFaults(scenario),
+    ...costsOfOrders(scenario),
     ...(beside === undefined ? [] : [{ by: 'the bystander', costs: OF_THE_WHOLE_SERVER }]),
   ]);
   const load = withReport(ran, {

@@ -76,6 +76,19 @@ test('a cell whose scenario expects nothing stays as it is', () => {
   assert.equal(withExpectations(CELL, { expect: [], phases: [] }), CELL);
 });
 
+test('a count that nobody could judge meets nothing, though it is 0', () => {
+  const expect = ['priorityInversions = 0', 'lost = 0'];
+  const scenario = { expect, phases: PHASES } as unknown as Parameters<typeof withExpectations>[1];
+  const { expectations } = withExpectations(CELL, scenario, new Set(['priorityInversions'] as const));
+  assert.deepEqual(
+    expectations?.map(({ state, why }) => [state, why]),
+    [
+      ['untold', 'priorityInversions could not be judged in this cell: a note says why'],
+      ['met', undefined],
+    ],
+  );
+});
+
 test('what is there is compared, with its figure and its limit', () => {
   assert.deepEqual(judged('lost = 0'), {
     ...{ text: 'lost = 0', state: 'met', actual: 0, limit: 0 },

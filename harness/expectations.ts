@@ -9,19 +9,34 @@ import {
 } from '../scenarios/expect.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import type { Cell, ExpectationResult } from './result.ts';
+import type { Audit } from './verify/audit.ts';
 
-/** The cell with its expectations judged; itself where its scenario expects nothing. */
-export function withExpectations(cell: Cell, scenario: Pick<Scenario, 'expect' | 'phases'>): Cell {
+/** The cell with its expectations judged; itself where its scenario expects nothing. Of `unjudged` counts nothing is told. */
+export function withExpectations(
+  cell: Cell,
+  scenario: Pick<Scenario, 'expect' | 'phases'>,
+  unjudged: ReadonlySet<keyof Audit> = new Set(),
+): Cell {
   if (scenario.expect.length === 0) return cell;
   const labels = scenario.phases.map((phase) => phase.label);
-  return { ...cell, expectations: scenario.expect.map((text) => judged(cell, text, labels)) };
+  const blind = new Set([...unjudged].map((name) => `audit.${name}`));
+  return { ...cell, expectations: scenario.expect.map((text) => judged(cell, text, labels, blind)) };
 }
 
-function judged(cell: Cell, text: string, labels: readonly string[]): ExpectationResult {
+function judged(
+  cell: Cell,
+  text: string,
+  labels: readonly string[],
+  blind: ReadonlySet<string>,
+): ExpectationResult {
   if (cell.verdict !== 'valid') return { text, state: 'untold', why: `the cell is ${cell.verdict}` };
   const read = readExpectation(text, labels);
   if ('misreading' in read)
     throw new Error(`an expectation reached the cell unread: ${read.misreading.problem}`);
+  const figures = [read.figure, ...(read.limit.kind === 'figure' ? [read.limit.figure] : [])];
+  const unseen = figures.find(({ path }) => blind.has(path));
+  if (unseen !== undefined)
+    return { text, state: 'untold', why: `${unseen.text} could not be judged in this cell: a note says why` };
   return { text, ...compared(cell, read) };
 }
 

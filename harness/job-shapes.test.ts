@@ -250,6 +250,11 @@ test('each order has its jobs, and each job its order; those that are rolled bac
   assert.equal(settled + rolledBack, offered, JSON.stringify([cell.jobs, cell.reasons]));
   assert.deepEqual([cell.audit.ordersWithoutJobs, cell.audit.jobsWithoutOrder], [0, 0]);
   assert.match(cell.notes.join('\n'), /rolled back on purpose/);
+  const { walBytesPerJob, commitsPerJob, buffersPerJob, deadTuplesPerJob, roundTripsPerJob } =
+    cell.cost ?? {};
+  assert.deepEqual([walBytesPerJob, commitsPerJob, buffersPerJob], [undefined, undefined, undefined]);
+  assert.ok(deadTuplesPerJob !== undefined && roundTripsPerJob !== undefined, JSON.stringify(cell.cost));
+  assert.match(cell.notes.join('\n'), /per job: the server counted those of the orders with them/);
 });
 
 test('incorrect by name: a contender that enqueues beside the transaction', async (t) => {

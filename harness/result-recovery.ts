@@ -17,7 +17,7 @@ export const phaseFiguresSchema = z.strictObject({
   settledPerSec: amount.optional(),
   /**
    * Of the jobs that were due in this phase, whenever they were picked up: a job that a fault kept waiting is that phase's harm,
-   * and not the next one's. Absent in a drain.
+   * and not the next one's. In a drain of those of `preload.delayed` alone, and absent without such.
    */
   pickupUs: percentilesSchema.optional(),
   /** Largest number of jobs that had got in and were neither acked nor dead-lettered. */
@@ -42,14 +42,14 @@ export const recoverySchema = z.strictObject({
   during: z.strictObject({
     settledPerSec: amount,
     seconds: amount,
-    /** Settled ÷ what a queue as good as in the baseline would have settled; absent when there was nothing to do. */
+    /** Settled ÷ what a queue as good as in the baseline would have settled; absent when that is fewer than ten jobs. */
     share: amount.optional(),
   }),
-  /** Length of the load after the last fault. Below 1 recovery cannot be seen, and `regainedSeconds` is absent for that. */
+  /** Length of the load after the last fault, 0 when it had fewer than ten jobs to do. Below 1 recovery cannot be seen, and `regainedSeconds` is absent for that. */
   observedSeconds: amount,
   /** From the last fault's end until 95 % of the baseline were settled again; absent: never while the load went on. */
   regainedSeconds: amount.optional(),
-  /** From the last fault's end until no more jobs waited than at most in the baseline; absent: never, or a drain. */
+  /** From the last fault's end until no more jobs waited, in the queue or on their way to it, than at most in the baseline; absent: never, or a drain. */
   drainSeconds: amount.optional(),
   /** Largest backlog from the first fault on; absent in a drain. */
   backlogPeak: count.optional(),

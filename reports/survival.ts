@@ -121,6 +121,8 @@ function outcomeOf(cell: Cell): Outcome {
       kind: 'untold',
       why: 'too little was measured before the first fault to tell recovery by',
     };
+  if (recovery !== undefined && facts.share === undefined)
+    return { ...facts, kind: 'untold', why: 'next to nothing was to be done while the faults lasted' };
   if (facts.share !== undefined && facts.share < NO_DIP) {
     return {
       ...facts,

@@ -20,6 +20,8 @@ const COSTS: Partial<Readonly<Record<Fault['fault'], readonly CostName[]>>> = {
   'notify-storm': [...WAL, ...OF_SESSIONS],
   'idle-listeners': OF_SESSIONS,
   'checkpoint-storm': ['commits', 'serverCpuUs'],
+  // To stop, to start and to recover is work of its own.
+  'restart-server': ['serverCpuUs'],
 };
 
 /** For `withoutShared`. */

@@ -537,6 +537,20 @@ test('the timeline counts each event in its bucket, warm-up included, and the ba
   assert.equal(rows[2]?.responseMaxUs, 600 * MS);
 });
 
+test('a job whose enqueue was never heard of, and that was done, leaves no gap in the backlog behind it', () => {
+  const book = new Book(3);
+  book.sent(0, 100).claimed(0, 200).settled(0, 300, 400);
+  book.sent(1, 600).enqueued(1, 700).sent(2, 600).enqueued(2, 700);
+  const rows = buckets(book.input({ measuredMs: [0, 1_000], endMs: 1_000 }), 0.5);
+  assert.deepEqual(
+    rows.map((r) => [r.enqueued, r.backlog]),
+    [
+      [0, 0],
+      [2, 2],
+    ],
+  );
+});
+
 test('what happens at the very end, or after it, is in the last bucket; the sum of the buckets is the whole', () => {
   const book = new Book(100, 100);
   for (let key = 0; key < 100; key += 1) book.claimed(key, key * 11).settled(key, key * 11 + 1, key * 11 + 2);
@@ -634,15 +648,17 @@ test('what an outage of the scenario kept out, unsent or late is told apart, and
   }
   const down = new Set(Array.from({ length: 20 }, (_, i) => 30 + i).filter((key) => key > 32 || key === 30));
   const failed = new Set([...down, 90]);
+  // Late already when the outage came, and sent in it: the generator's own.
+  book.ledger.sentUs[20] = book.at(400);
   const outages = [{ fault: 'restart-server', fromUs: book.at(300), toUs: book.at(500) }];
   const asked = { measuredMs: [0, 1000], endMs: 1000, failed } as const;
   const found = book.figures({ ...asked, outages });
   assert.deepEqual(found.excused, { failed: 18, unsent: 1, late: 1 });
   assert.equal(found.failedShare, 1 / 82, 'of those that no outage met');
-  assert.deepEqual([found.unsentShare, found.lateShare], [0, 0]);
+  assert.deepEqual([found.unsentShare, found.lateShare], [0, 1 / 98]);
   // Without the outage all of it voids the cell; and in either case it counts with its age.
   const held = book.figures(asked);
   assert.deepEqual(held.excused, { failed: 0, unsent: 0, late: 0 });
-  assert.deepEqual([held.failedShare, held.unsentShare, held.lateShare], [0.19, 0.01, 1 / 99]);
+  assert.deepEqual([held.failedShare, held.unsentShare, held.lateShare], [0.19, 0.01, 2 / 99]);
   assert.deepEqual(held.latencyUs, found.latencyUs);
 });

@@ -278,7 +278,8 @@ function lagOf(
   const sentUs = ledger.sentUs[key] ?? Number.NaN;
   if (sentUs - intendedUs > LATE_US) {
     counts.late += 1;
-    if (meetsOutage(outages, intendedUs, sentUs)) counts.excused.late += 1;
+    // One that was late before the outage began is late without it.
+    if (meetsOutage(outages, intendedUs, Math.min(sentUs, intendedUs + LATE_US))) counts.excused.late += 1;
   }
   samples.record('generatorLag', sentUs - intendedUs, sentUs);
 }

@@ -1,6 +1,6 @@
 // How did a job end: by which claim and settle, or in whose hands?
 
-import { type Ledger, SETTLE, type Settle } from './ledger.ts';
+import { ENQUEUE, type Ledger, SETTLE, type Settle } from './ledger.ts';
 import { SETTLE_KINDS } from './ledger-writer.ts';
 
 const ACK = SETTLE_KINDS.indexOf('ack');
@@ -35,6 +35,14 @@ export function finished({ ledger, assumedSettled }: JobEnds, key: number): Fini
   const settle = ledger.settlesOf(key).find((s) => s.state === SETTLE.effective && s.kind === ACK);
   if (settle === undefined) return undefined;
   return { ...claimBehind(ledger, key, settle), settledUs: settle.answeredUs };
+}
+
+/** When a job was in the queue by, µs; NaN when it never got in. */
+export function enteredUs(ledger: Ledger, key: number): number {
+  return ledger.enqueueState[key] === ENQUEUE.confirmed
+    ? (ledger.enqueuedUs[key] ?? Number.NaN)
+    : // Nobody heard that it got in, and it was handed out: it was there by then.
+      (ledger.claimedUs[key] ?? Number.NaN);
 }
 
 /** When a job left the backlog: acked or dead-lettered with effect, µs; NaN when it never did. */

@@ -21,7 +21,7 @@ export function phaseFigures(
   phases: readonly PhaseStretch[],
   course: Course,
 ): PhaseFigures[] {
-  const arrivals = input.openLoop ? arrivalsOf(input, phases) : undefined;
+  const arrivals = input.openLoop || input.dueFrom !== undefined ? arrivalsOf(input, phases) : undefined;
   return phases.map(({ label, stretch }, i) => {
     if (stretch === undefined) return { label, seconds: 0 };
     const seconds = (stretch.toUs - stretch.fromUs) / 1e6;
@@ -30,20 +30,20 @@ export function phaseFigures(
     return {
       label,
       seconds,
-      ...(own === undefined ? {} : { offeredPerSec: own.offered / seconds }),
+      ...(own === undefined || !input.openLoop ? {} : { offeredPerSec: own.offered / seconds }),
       settledPerSec: course.settled(stretch) / seconds,
       ...(pickupUs === undefined ? {} : { pickupUs }),
-      backlogMax: course.backlogMax(stretch),
+      backlogMax: course.backlog.max(stretch),
     };
   });
 }
 
-/** Jobs by the phase in which they were intended, in one pass. */
+/** Jobs by the phase in which they were intended, in one pass; those of the preload that were due at one instant, by that. */
 function arrivalsOf(input: FigureInput, phases: readonly PhaseStretch[]) {
   const { ledger } = input;
   const found = phases.map(() => ({ offered: 0, pickup: new LatencyHistogram() }));
-  for (let key = input.preloaded; key < ledger.size; key += 1) {
-    const us = ledger.intendedUs[key] ?? Number.NaN;
+  for (let key = input.dueFrom ?? input.preloaded; key < ledger.size; key += 1) {
+    const us = key < input.preloaded ? ledger.eligibleUs(key) : (ledger.intendedUs[key] ?? Number.NaN);
     const own = found[phases.findIndex(({ stretch: s }) => s !== undefined && us >= s.fromUs && us < s.toUs)];
     if (own === undefined) continue;
     if (!Number.isNaN(ledger.sentUs[key] ?? Number.NaN)) own.offered += 1;

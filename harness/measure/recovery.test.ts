@@ -15,16 +15,16 @@ const S = 1e6;
 const ACK = SETTLE_KINDS.indexOf('ack');
 const DEAD = SETTLE_KINDS.indexOf('dead-letter');
 
-type Job = { readonly due: number; readonly done?: number; readonly dead?: boolean };
+type Job = { readonly due: number; readonly in?: number; readonly done?: number; readonly dead?: boolean };
 
-/** Instants in seconds from the start of the load. Jobs get in when they are due, and are claimed 1 ms before they are done. */
+/** Instants in seconds from the start of the load. Jobs get in when they are due or as `in` has it, and are claimed 1 ms before they are done. */
 function inputOf(jobs: readonly Job[], preloaded = 0): FigureInput {
   const ledger = new Ledger(jobs.length, preloaded, START);
-  for (const [key, { due, done, dead }] of jobs.entries()) {
+  for (const [key, { due, in: entered = due, done, dead }] of jobs.entries()) {
     ledger.intendedUs[key] = START + due * S;
     if (key >= preloaded) {
       ledger.sentUs[key] = START + due * S;
-      ledger.enqueuedUs[key] = START + due * S;
+      ledger.enqueuedUs[key] = START + entered * S;
       ledger.enqueueState[key] = ENQUEUE.confirmed;
     }
     if (done === undefined) continue;
@@ -206,6 +206,32 @@ test('less to do behind the faults than in the baseline is no harm; a backlog th
   assert.equal(recovery(stuck, { faults: [6, 8] }).regainedSeconds, undefined);
 });
 
+test('what an outage keeps on its way to the queue is still to be done: nothing is drained before that is in and gone', () => {
+  // Nobody gets through from 5 s to 6 s; then all come at once, and the server takes them at twice the rate of arrival.
+  const [arrive, free] = [(due: number) => (due >= 5 && due < 6 ? 6.001 : due), { at: 0 }];
+  const jobs = uniform(100, 20).map((due): Job => {
+    free.at = Math.max(arrive(due), free.at) + 0.005;
+    return { due, in: arrive(due), done: free.at };
+  });
+  const found = recovery(jobs);
+  assert.equal(found.baseline.backlogMax, 1);
+  near(found.drainSeconds, 1, 0.05);
+  near(found.backlogPeak, 100, 2);
+});
+
+test('a queue that has nothing to do withstands nothing', () => {
+  const before = served(uniform(100, 5), 0.002);
+  const idle = recovery(before, { faults: [5.5, 8] });
+  assert.equal(idle.during.share, undefined);
+  assert.equal(idle.observedSeconds, 0);
+  assert.equal(idle.regainedSeconds, undefined, 'no second of idleness dates a recovery');
+  const later = recovery(served([...uniform(100, 5), ...uniform(100, 10).map((at) => at + 10)], 0.002), {
+    faults: [5.5, 8],
+  });
+  assert.equal(later.during.share, undefined);
+  assert.equal(later.observedSeconds, 12);
+});
+
 test('dead-lettered jobs have left the backlog', () => {
   const jobs = uniform(100, 20).map((due, i) => ({ due, done: due + 0.002, dead: i % 2 === 1 }));
   const found = recovery(jobs);
@@ -260,6 +286,25 @@ test('without a baseline nothing is told', () => {
     JSON.stringify(recoveryOf({ ...common, course: idle, measured, faults: later })),
     /0 jobs were settled in the 4\.0 s/,
   );
+});
+
+test('jobs of the preload that fall due at one instant are in the pickup of the phase that this lies in', () => {
+  // A hundred lie there from the start and are due at 5 s, then picked up at 8 s; one more a second arrives and does not wait.
+  const waiting = Array.from({ length: 100 }, () => ({ due: 0, done: 8.001 }));
+  const arriving = uniform(1, 10).map((due) => ({ due, done: due + 0.002 }));
+  const input = inputOf([...waiting, ...arriving], 100);
+  for (let key = 0; key < 100; key += 1) input.ledger.delay(key, 5 * S);
+  const stretches = [0, 5].map((from) => ({
+    label: `from ${from}`,
+    stretch: { fromUs: START + from * S, toUs: START + (from + 5) * S },
+  }));
+  const told = (over: Partial<FigureInput>) =>
+    phaseFigures({ ...input, ...over, dueFrom: 0 }, stretches, new Course(input));
+  const [before, due] = told({});
+  assert.deepEqual([before?.pickupUs?.count, before?.pickupUs?.max], [5, 1_000]);
+  assert.deepEqual([due?.pickupUs?.count, due?.pickupUs?.max, due?.offeredPerSec], [105, 3_000_000, 1]);
+  const drain = told({ openLoop: false })[1];
+  assert.deepEqual([drain?.pickupUs?.max, drain?.offeredPerSec], [3_000_000, undefined]);
 });
 
 test('each phase has its own figures: jobs belong to the one that they were due in, settles to the one they happened in', () => {

@@ -22,6 +22,8 @@ export interface RecoveryInput {
 const REGAINED_SHARE = 0.95;
 /** Of a baseline. So few jobs tell a rate to within 14 %, where they come by chance. */
 const LEAST = { seconds: 0.5, jobs: 50 } as const;
+/** Of jobs that a stretch had for the queue: of fewer a single one would be more than a tenth, and no share is told. */
+const LEAST_TO_DO = 10;
 const SECOND = 1e6;
 const STEP = SECOND / 10;
 /** Standard deviations of a Poisson count by which the head of a window may lie behind. */
@@ -36,7 +38,9 @@ const DEVIATIONS = 2;
  * the jobs that were due in it, sent or not, with what was waiting at its start beyond the largest backlog of the baseline;
  * from clients, and in a drain, `baseline × length`.
  *
- * **During** is from the first fault's instant to the last one's end, one second at least; its share is settled ÷ measure.
+ * **During** is from the first fault's instant to the last one's end, one second at least; its share is settled ÷ measure, and absent where that
+ * is less than ten jobs: a queue that had nothing to do withstood nothing. For the same reason such a stretch behind the faults
+ * counts as not observed.
  *
  * **Regained** is the first instant, in steps of 0.1 s from the last fault's end, from which on
  * - within one second at least 95 % of the measure is settled;
@@ -44,8 +48,9 @@ const DEVIATIONS = 2;
  *   count of it, so that a burst at the end of a second does not date recovery back to its start; and
  * - over all that is left of the load at least 95 % of the measure is settled, so that a burst that soon ends is no recovery.
  *
- * **Drained** is the first instant from the last fault's end at which the backlog is no larger than it ever was in the baseline;
- * a drain has none, as it has no peak. Both are looked for while the load goes on, and absent where they did not come.
+ * **Drained** is the first instant from the last fault's end at which no more is still to be done than ever was in the baseline: the backlog,
+ * and what was due and is still on its way to it, as after an outage that kept producers waiting. A drain has none, as it has no
+ * peak. Both are looked for while the load goes on, and absent where they did not come.
  */
 export function recoveryOf(input: RecoveryInput): Recovery | { readonly untold: string } {
   const { course, faults, loadEndUs, arrivals } = input;
@@ -58,15 +63,17 @@ export function recoveryOf(input: RecoveryInput): Recovery | { readonly untold: 
     return {
       untold: `${settled} jobs were settled in the ${seconds.toFixed(1)} s that were measured before the first fault, fewer than the ${LEAST.jobs} in ${LEAST.seconds} s that a baseline takes`,
     };
-  const backlogMax = Math.max(...before.map((stretch) => course.backlogMax(stretch)));
+  const backlogMax = Math.max(...before.map((stretch) => course.backlog.max(stretch)));
   const measure = measureOf(input, settled / seconds, backlogMax);
   const during = {
     fromUs: faults.fromUs,
     toUs: Math.min(loadEndUs, Math.max(faults.toUs, faults.fromUs + SECOND)),
   };
   const after = { fromUs: Math.min(faults.toUs, loadEndUs), toUs: loadEndUs };
-  const regainedUs = regained(input, after, measure);
-  const drainedUs = arrivals === 'none' ? undefined : course.firstAtMost(backlogMax, after);
+  const observed = measure(after) >= LEAST_TO_DO;
+  const regainedUs = observed ? regained(input, after, measure) : undefined;
+  const owedMax = Math.max(...before.map((stretch) => course.owed.max(stretch)));
+  const drainedUs = arrivals === 'none' ? undefined : course.owed.firstAtMost(owedMax, after);
   const wanted = measure(during);
   return {
     faultsFromSeconds: (faults.fromUs - input.startUs) / SECOND,
@@ -79,14 +86,14 @@ export function recoveryOf(input: RecoveryInput): Recovery | { readonly untold: 
     during: {
       settledPerSec: course.settled(during) / lengthOf(during),
       seconds: lengthOf(during),
-      ...(wanted === 0 ? {} : { share: course.settled(during) / wanted }),
+      ...(wanted < LEAST_TO_DO ? {} : { share: course.settled(during) / wanted }),
     },
-    observedSeconds: lengthOf(after),
+    observedSeconds: observed ? lengthOf(after) : 0,
     ...(regainedUs === undefined ? {} : { regainedSeconds: tenths(regainedUs - after.fromUs) }),
     ...(drainedUs === undefined ? {} : { drainSeconds: (drainedUs - after.fromUs) / SECOND }),
     ...(arrivals === 'none'
       ? {}
-      : { backlogPeak: course.backlogMax({ fromUs: faults.fromUs, toUs: loadEndUs }) }),
+      : { backlogPeak: course.backlog.max({ fromUs: faults.fromUs, toUs: loadEndUs }) }),
   };
 }
 
@@ -97,7 +104,7 @@ function measureOf({ course, arrivals }: RecoveryInput, perSec: number, backlogM
   return (stretch) => {
     const most = perSec * lengthOf(stretch);
     if (arrivals !== 'scheduled') return most;
-    return Math.min(most, course.due(stretch) + Math.max(0, course.backlogAt(stretch.fromUs) - backlogMax));
+    return Math.min(most, course.due(stretch) + Math.max(0, course.backlog.at(stretch.fromUs) - backlogMax));
   };
 }
 

@@ -3,7 +3,7 @@
 import type { Sample } from '../result.ts';
 import type { FigureInput } from './figures.ts';
 import { LatencyHistogram } from './histogram.ts';
-import { finished, leftUs } from './job-ends.ts';
+import { enteredUs, finished, leftUs } from './job-ends.ts';
 import { ENQUEUE } from './ledger.ts';
 
 /** The load side of a cell's timeline: buckets of `seconds`, from the start of the load to its end. */
@@ -14,6 +14,8 @@ export function timeline(input: FigureInput, cell: string, seconds: number): Sam
   const rows = Array.from({ length: buckets }, () => ({ enqueued: 0, claimed: 0, settled: 0 }));
   const pickup: number[][] = rows.map(() => []);
   const response: number[][] = rows.map(() => []);
+  // What nobody heard of an enqueue is not counted as enqueued; where its job was handed out, it had come.
+  const came = rows.map(() => 0);
   const left = rows.map(() => 0);
   const at = (us: number): number =>
     Number.isNaN(us)
@@ -30,6 +32,8 @@ export function timeline(input: FigureInput, cell: string, seconds: number): Sam
       claimed.claimed += 1;
       pickup[at(claimedUs)]?.push(claimedUs - eligibleUs);
     }
+    const entered = key < input.preloaded ? -1 : at(enteredUs(ledger, key));
+    if (entered >= 0) came[entered] = (came[entered] ?? 0) + 1;
     const gone = at(leftUs(input, key));
     if (gone >= 0) left[gone] = (left[gone] ?? 0) + 1;
     const done = finished(input, key);
@@ -41,7 +45,7 @@ export function timeline(input: FigureInput, cell: string, seconds: number): Sam
   }
   let backlog = input.preloaded;
   return rows.map((row, i) => {
-    backlog += row.enqueued - (left[i] ?? 0);
+    backlog += (came[i] ?? 0) - (left[i] ?? 0);
     return {
       kind: 'load' as const,
       cell,

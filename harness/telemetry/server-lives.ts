@@ -71,7 +71,7 @@ export class ServerLives {
         modes === ''
           ? []
           : [
-              `the scenario restarted the server (${modes}): its CPU time and its WAL hold what that took, and are those of all its lives`,
+              `the scenario restarted the server (${modes}): its WAL holds what that took, and is that of all its lives`,
             ],
     };
   }

@@ -701,3 +701,12 @@ test('in a closed loop what was not sent was not offered; what turns up all the 
     over,
   );
 });
+
+test('where order cannot be proven, its counts are told as not judged', async () => {
+  const book = new Book().done(0);
+  assert.deepEqual([...(await book.check()).unjudged], []);
+  assert.deepEqual(
+    [...(await book.check({ troubled: true })).unjudged],
+    ['orderViolations', 'priorityInversions', 'starved'],
+  );
+});

@@ -64,11 +64,16 @@ export interface CheckResult {
   readonly assumedSettled: ReadonlySet<number>;
   /** What could not be checked. */
   readonly notes: readonly string[];
+  /** Counts that are 0 because nobody could look; the notes say why. */
+  readonly unjudged: ReadonlySet<keyof Audit>;
   /** Keys of jobs that were sent and that the system never had: refused, or of unknown outcome and never seen. */
   readonly failed: ReadonlySet<number>;
 }
 
 const HELD = { none: 0, ready: 1, delayed: 2, leased: 3, dead: 4 } as const;
+
+/** Judged together, or not at all. */
+const OF_ORDER = ['orderViolations', 'priorityInversions', 'starved'] as const;
 
 /** Follows every job from its offer to its end. Reads `held` to its end; throws only what that throws. */
 export async function check(input: CheckInput): Promise<CheckResult> {
@@ -106,7 +111,10 @@ export async function check(input: CheckInput): Promise<CheckResult> {
         ...ruleNotes,
         'order and starvation were not judged: after a failed statement, a lost session or a broken agent nothing is proven of them',
       ];
-  return { audit, jobs, violations: violations(audit, jobs, input.promises), assumedSettled, failed, notes };
+  return {
+    ...{ audit, jobs, violations: violations(audit, jobs, input.promises), assumedSettled, failed, notes },
+    unjudged: new Set(order.judged ? [] : OF_ORDER),
+  };
 }
 
 /** Returns what could not be judged, and how much failed on purpose. */

@@ -111,6 +111,7 @@ function checked(
     violations: [],
     assumedSettled: new Set(),
     failed: new Set(),
+    unjudged: new Set(),
     ...over,
   };
 }

@@ -202,6 +202,7 @@ test('every part of a declared workload counts, and the words in it do not', asy
       'phases.0.measured of steady: true and false',
     ],
     [{ question: 'Other words?' }, undefined],
+    [{ group: 'load', expect: ['lost = 0'] }, undefined],
   ];
   for (const [change, says] of changes) {
     const after = await comparedBundle(t, {

@@ -102,6 +102,17 @@ test('an incorrect cell and a failed expectation fail; what cannot be told is no
   );
 });
 
+test('a queue that had next to nothing to do while the faults lasted has survived nothing', () => {
+  const idle = said((cell) => {
+    const { share: _, ...during } = through(cell, 1)?.during ?? assert.fail('the fixture has a recovery');
+    return { recovery: { ...(through(cell, 1, { regainedSeconds: 0 }) ?? assert.fail()), during } };
+  });
+  assert.deepEqual(
+    [idle.kind, idle.why],
+    ['untold', 'next to nothing was to be done while the faults lasted'],
+  );
+});
+
 test('the worst repeat decides; a void one says nothing beside others, and void where there is no other', () => {
   const mixed = said((cell) => ({
     recovery: through(cell, cell.repeat === 1 ? 0.4 : 0.8, { regainedSeconds: cell.repeat }),
