@@ -2,8 +2,10 @@
 
 import assert from 'node:assert';
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 
+import { errorCode } from '../errors.ts';
 import { connect, withConnection } from './connect.ts';
 import { clearPrepared } from './prepared-transactions.ts';
 import type { CellDatabase, ConnectionSettings } from './server.ts';
@@ -51,12 +53,39 @@ export async function createCellDatabase(
     async [Symbol.asyncDispose]() {
       if (dropped) return;
       dropped = true;
-      await withConnection(admin, ADMIN, async (client) => {
+      await withRecovered(admin, async (client) => {
         await clearPrepared(client, admin, database);
         await client.query(`DROP DATABASE IF EXISTS ${quoted} WITH (FORCE)`);
       });
     },
   };
+}
+
+/** A server that a cell left in crash recovery refuses sessions for a while. */
+const RECOVERED_WITHIN_MS = 30_000;
+const LOOK_AGAIN_MS = 100;
+
+async function withRecovered(
+  admin: ConnectionSettings,
+  use: (client: pg.Client) => Promise<void>,
+): Promise<void> {
+  const deadline = performance.now() + RECOVERED_WITHIN_MS;
+  for (;;) {
+    const client = await connect(admin, ADMIN).catch((error: unknown) => {
+      // 57P03: cannot connect now.
+      if (errorCode(error) !== '57P03' || performance.now() > deadline) throw error;
+      return undefined;
+    });
+    if (client === undefined) {
+      await sleep(LOOK_AGAIN_MS);
+      continue;
+    }
+    try {
+      return await use(client);
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
 }
 
 /**

@@ -73,6 +73,11 @@ test('below the baseline and back is degraded; without a dip survived; never bac
   assert.equal(said((cell) => ({ recovery: through(cell, 0.99, { regainedSeconds: 0 }) })).kind, 'survived');
   const never = said((cell) => ({ recovery: through(cell, 0.99) }));
   assert.deepEqual([never.kind, never.why], ['failed', '95 % of the baseline not regained within 26 s']);
+  const soon = said((cell) => ({ recovery: through(cell, 0.99, { observedSeconds: 1.3 }) }));
+  assert.deepEqual(
+    [soon.kind, soon.why],
+    ['untold', '95 % of the baseline not regained within the 1.3 s watched'],
+  );
   const unseen = said((cell) => ({ recovery: through(cell, 0.5, { observedSeconds: 0 }) }));
   assert.deepEqual([unseen.kind, unseen.why.includes('recovery was not seen')], ['degraded', true]);
 });
