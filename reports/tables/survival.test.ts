@@ -152,6 +152,7 @@ test('it is the first thing of the report, on the page, in Markdown and on the t
     const files = await renderBundle(dir);
     const html = await readFile(files.html, 'utf8');
     const markdown = await readFile(files.markdown, 'utf8');
+    assert.match(html, /<nav [^>]*><ol><li><a href="#survival">/);
     assert.ok(html.indexOf('id="survival"') > 0);
     assert.ok(html.indexOf('id="survival"') < html.indexOf('id="glance"'));
     assert.ok(

@@ -31,7 +31,7 @@ export function survivalTable(result: RunResult): Table | undefined {
     })),
     notes: [
       'The worst of the repeats. Survived: at 95 % of the baseline or more while the faults lasted, or without faults in the scenario; degraded: below it, and back at 95 % afterwards; failed: a job was lost or duplicated, an expectation did not hold, or the baseline was not regained.',
-      'Of the baseline: settled jobs against what a queue as good as before the first fault would have settled of what there was to do. The time counts from the end of the last fault.',
+      'Degraded to 62 %: while the faults lasted, the queue settled 62 % of what it would have settled had it stayed as good as before the first one. Back after 2 s: from the end of the last fault until 95 % of the baseline were regained.',
     ],
   };
 }
