@@ -47,6 +47,9 @@ export async function planOf(options: PlanWords): Promise<RunPlan> {
     );
   }
   refuseUnknownShare(options.rate, scenarios);
+  for (const one of scenarios)
+    for (const base of sharesOf(one))
+      requireScenario(`scenario ${one.name} takes its rate from ${base}`, base, scenarios);
   refuseNullWithoutBacklog(asked, scenarios);
   refuseTwice(
     scenarios.map((s) => s.name),
@@ -99,9 +102,13 @@ const SHARE = /^(\d*\.?\d+) +of +([a-z][a-z0-9-]*)$/;
 /** A share of a scenario that is none: adding it to the run would be no mend. */
 function refuseUnknownShare(rate: string | undefined, scenarios: readonly Scenario[]): void {
   const of = SHARE.exec(rate ?? '')?.[2];
+  if (of !== undefined) requireScenario(`--rate ${rate}`, of, scenarios);
+}
+
+function requireScenario(what: string, name: string, scenarios: readonly Scenario[]): void {
   const known = new Set([...scenarios, ...BUILT_IN_SCENARIOS].map((scenario) => scenario.name));
-  if (of !== undefined && !known.has(of))
-    throw new UsageError(`--rate ${rate}: there is no scenario ${of}${suggestion(of, [...known])}`);
+  if (!known.has(name))
+    throw new UsageError(`${what}: there is no scenario ${name}${suggestion(name, [...known])}`);
 }
 
 /** It hands out preloaded jobs only: in an open loop it would settle none. */

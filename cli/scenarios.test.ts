@@ -80,22 +80,34 @@ test('a misspelt key that is required is named as it was written, not as missing
 });
 
 test('a wrong value is named with its place', () => {
-  refused({ leaseMs: 'long' }, /leaseMs: .*number/);
+  refused({ leaseMs: 'long' }, /leaseMs: must be a number, and is the text 'long'$/);
+  refused({ phases: undefined }, /phases is missing: give it a list$/);
+  refused(phase({ faults: ['held-xmin'] }), /faults\.0: must be an object .*the text 'held-xmin'$/);
+  refused(phase({ faults: [{}] }), /faults\.0\.fault is missing; there are: kill-worker, /);
+  refused(phase({ arrival: { model: 'poisson' } }), /ratePerSec is missing: give it a number, /);
+  refused({ job: { handler: { time: 'exponential', ms: 4 } } }, /job\.handler\.ms; there are: time, meanMs$/);
+  refused({ serverNeeds: { max_conections: 5 } }, /did you mean max_connections\?$/);
   refused({ leaseMs: 5 }, /leaseMs: Too small/);
   refused(phase({ seconds: 0 }), /phases\.0\.seconds: /);
-  refused(phase({ arrival: { ...arrival, model: 'poison' } }), /phases\.0\.arrival\.model: .*'poisson'/);
+  refused(
+    phase({ arrival: { ...arrival, model: 'poison' } }),
+    /phases\.0\.arrival\.model: there is no poison; did you mean poisson\?/,
+  );
   refused(phase({ arrival: { ...arrival, ratePerSec: -5 } }), /phases\.0\.arrival\.ratePerSec: Too small/);
   refused(
     phase({ arrival: { ...arrival, ratePerSec: 'fast' } }),
     /phases\.0\.arrival\.ratePerSec: must be jobs per second, or a share such as 0\.7 of drain/,
   );
-  refused(phase({ faults: [{ fault: 'kill-workers' }] }), /phases\.0\.faults\.0\.fault: .*'kill-worker'/);
+  refused(
+    phase({ faults: [{ fault: 'kill-workers' }] }),
+    /phases\.0\.faults\.0\.fault: there is no kill-workers; did you mean kill-worker\?/,
+  );
   refused({ name: 'Has Spaces' }, /name: must be lower-case/);
   refused({ phases: [] }, /phases: /);
   for (const data of [null, 5, [], 'x', undefined])
     assert.throws(
       () => parseScenario(data, 'my.json'),
-      (error) => isRefusal(error, /expected object/),
+      (error) => isRefusal(error, /must be an object of keys and values, and is /),
     );
 });
 
@@ -135,7 +147,10 @@ phases:
   assert.equal(held?.faults[0]?.fault, 'held-xmin');
   writeFileSync(path, text.replace('held-xmin', 'held-xmi'));
   await assert.rejects(loadScenario(path), (error) =>
-    isRefusal(error, /mine\.yaml: phases\.0\.faults\.0\.fault: .*'held-xmin'/),
+    isRefusal(
+      error,
+      /mine\.yaml: phases\.0\.faults\.0\.fault: there is no held-xmi; did you mean held-xmin\?/,
+    ),
   );
   writeFileSync(path, 'name: [');
   await assert.rejects(loadScenario(path), (error) => isRefusal(error, /mine\.yaml could not be read: /));
@@ -171,9 +186,33 @@ test('a name that does not exist, and a file that cannot be used, are told in on
     [write('null.mjs', 'throw null'), /null\.mjs could not be read: null$/],
     [write('empty.mjs', 'export const x = 1'), /empty\.mjs has no default export/],
     [write('wrong.mjs', 'export default { nme: "x" }'), /unknown key nme; did you mean name\?/],
-    [at, /could not be read/],
+    [at, /is no scenario file: give a \.ts, .* or \.json file$/],
+    [write('notes.txt', 'x'), /notes\.txt is no scenario file/],
+    [
+      write('tabs.yaml', 'name: x\nphases:\n\t- a'),
+      /: line 3, column 1: Tabs are not allowed as indentation$/,
+    ],
+    [write('two.yaml', 'a: 1\n---\na: 2'), /it holds several documents: leave one/],
+    [write('tag.yaml', 'name: !mine x'), /: line 1, column 7: Unresolved tag: !mine$/],
+    [write('none.yaml', ''), /must be an object of keys and values, and is empty$/],
   ] as const)
     await assert.rejects(loadScenario(reference), (error) => isRefusal(error, said), reference);
+});
+
+test('what an expectation is about must be there, a network fault slow something, a short form keep its name', () => {
+  const faults = [{ fault: 'held-xmin' }];
+  refused({ expect: ['regained < 5 s'] }, /is about recovery, and no phase has a fault$/);
+  refused({ expect: ['bystander.p99 < 5 ms'] }, /there is none: give the scenario neighbours\.bystander$/);
+  refused({ ...phase({ faults }), expect: ['lost <= http.timeouts'] }, /give the scenario producers\.http$/);
+  refused(phase({ faults: [{ fault: 'slow-network' }] }), /slows nothing: give it delayMs, jitterMs or /);
+  refused({ smoke: { name: 'other' } }, /, smoke: name stays as it is: leave it out$/);
+  parseScenario({ ...GOOD, producers: { http: {} }, expect: ['http.accepted.p50 < 5 ms'] }, 'my.json');
+});
+
+test('a byte order mark is no part of a file', async (t) => {
+  const path = join(folder(t), 'mine.json');
+  writeFileSync(path, `\uFEFF${JSON.stringify(GOOD)}`);
+  assert.equal((await loadScenario(path)).name, 'mine');
 });
 
 test('a suite by its name', () => {
@@ -322,7 +361,7 @@ test('arrivals that cannot be are refused with the mend', () => {
   );
   arrives({ model: 'burst', jobs: 5 }, /give everySeconds, or ratePerSec/);
   arrives({ model: 'burst', jobs: 5, everySeconds: 0.1, ratePerSec: 5 }, /and not both/);
-  arrives({ model: 'closed' }, /phases\.0\.arrival\.clients: /);
+  arrives({ model: 'closed' }, /phases\.0\.arrival\.clients is missing: give it a number$/);
   refused(
     {
       phases: [

@@ -1,10 +1,10 @@
 // Which scenarios did the user ask for? Names out of the registry, or files of the user's own.
 
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parse as parseYaml } from 'yaml';
+import { LineCounter, parseAllDocuments } from 'yaml';
 import { oneLine, UsageError } from '../harness/errors.ts';
 import { BUILT_IN_SCENARIOS, SUITES, type Suite } from '../scenarios/index.ts';
 import { type Scenario, scenarioSchema } from '../scenarios/scenario.ts';
@@ -48,10 +48,18 @@ async function withTraces(scenario: Scenario, folder: string): Promise<Scenario>
   return requireFit({ ...scenario, phases });
 }
 
+const MODULES: ReadonlySet<string> = new Set(['.ts', '.mts', '.js', '.mjs']);
+
 async function readScenario(path: string, reference: string): Promise<unknown> {
+  const ending = extname(path).toLowerCase();
+  const isText = ending === '.json' || ending === '.yaml' || ending === '.yml';
+  if (!statSync(path).isFile() || !(isText || MODULES.has(ending)))
+    throw new UsageError(`${reference} is no scenario file: give a .ts, .js, .mjs, .yaml or .json file`);
   try {
-    if (path.endsWith('.json')) return withoutSchema(JSON.parse(await readFile(path, 'utf8')));
-    if (/\.ya?ml$/.test(path)) return withoutSchema(parseYaml(await readFile(path, 'utf8')));
+    if (isText) {
+      const text = (await readFile(path, 'utf8')).replace(/^\uFEFF/, '');
+      return withoutSchema(ending === '.json' ? JSON.parse(text) : readYaml(text));
+    }
     const loaded: { default?: unknown } = await import(pathToFileURL(path).href);
     if (loaded.default === undefined) {
       throw new UsageError(
@@ -65,6 +73,18 @@ async function readScenario(path: string, reference: string): Promise<unknown> {
       cause: error,
     });
   }
+}
+
+/** Throws with the first fault and its place; what would only be warned of, as a tag that means nothing, is one. */
+function readYaml(text: string): unknown {
+  const lines = new LineCounter();
+  const [document, second] = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
+  if (document === undefined || !('errors' in document)) return null;
+  if (second !== undefined) throw new Error('it holds several documents: leave one, and no line of ---');
+  const [fault] = [...document.errors, ...document.warnings];
+  if (fault === undefined) return document.toJS();
+  const { line, col } = lines.linePos(fault.pos[0]);
+  throw new Error(`line ${line}, column ${col}: ${fault.message}`);
 }
 
 /** `$schema` is for editors. */
@@ -87,6 +107,9 @@ export function parseScenario(data: unknown, reference: string, scale: Scale = '
       `scenario ${reference} has no form for --scale smoke: give it smoke: { … } with the keys that are to be others, or leave --scale out`,
     );
   }
+  for (const key of ['name', 'question', 'group', 'smoke'])
+    if (Object.hasOwn(smoke, key))
+      throw new UsageError(`scenario ${reference}, smoke: ${key} stays as it is: leave it out`);
   const { smoke: _smoke, ...short } = validated(smokeForm(data), `scenario ${reference}, smoke`);
   return scale === 'full' ? scenario : short;
 }

@@ -19,10 +19,14 @@ export function microVerdict({ micro = [] }: RunResult): { readonly tone: Tone; 
     : { tone: 'bad', text: `${formatCount(voids)} of ${plural(tried.length, 'operation')} VOID` };
 }
 
-/** Rows without figures, by the reasons. */
-export function microFindings({ micro = [] }: RunResult): { tone: 'bad'; title: string; text: string }[] {
+/** Rows without figures, by the reasons, and those whose figures say nothing. */
+export function microFindings({ micro = [] }: RunResult): {
+  tone: 'bad' | 'warn';
+  title: string;
+  text: string;
+}[] {
   const voids = micro.filter(({ state }) => state === 'void');
-  if (voids.length === 0) return [];
+  if (voids.length === 0) return shortFindings(micro);
   const reasons = [
     ...new Set(
       voids.map(
@@ -36,6 +40,27 @@ export function microFindings({ micro = [] }: RunResult): { tone: 'bad'; title: 
       tone: 'bad',
       title: `${plural(voids.length, 'operation')} void`,
       text: `${reasons.slice(0, 5).join('; ')}${reasons.length > 5 ? `; and ${plural(reasons.length - 5, 'reason')} more below` : ''}. A wrong answer has no time.`,
+    },
+    ...shortFindings(micro),
+  ];
+}
+
+/** Below so many, the median of a round is no more than one or two runs, as with `--smoke`. */
+const FEWEST_RUNS = 5;
+
+function shortFindings(micro: NonNullable<RunResult['micro']>): {
+  tone: 'warn';
+  title: string;
+  text: string;
+}[] {
+  const measured = micro.flatMap(({ figures }) => figures ?? []);
+  const short = measured.filter(({ rounds }) => rounds.some(({ samples }) => samples < FEWEST_RUNS)).length;
+  if (short === 0) return [];
+  return [
+    {
+      tone: 'warn',
+      title: `${formatCount(short)} of ${plural(measured.length, 'operation')} ran fewer than ${FEWEST_RUNS} times in a round`,
+      text: 'That shows that they work, and not how long they take: leave --smoke out, or give more seconds to a row.',
     },
   ];
 }

@@ -48,7 +48,7 @@ const NO_DIP = 0.95;
 /** Who is not back within less, as at the end of a smoke test, may yet have come: that is no failure. */
 const WATCHED_SECONDS = 5;
 
-/** Every scenario of a run that has scenarios with faults; of another run none. */
+/** Of a run that has scenarios with faults, these and the others that expect something; of another run none. */
 export function survivalOf(result: RunResult): SurvivalRow[] {
   const faulty = new Set([
     ...result.scenarios.filter(({ definition }) => declaresFaults(definition)).map(({ name }) => name),
@@ -64,9 +64,14 @@ export function survivalOf(result: RunResult): SurvivalRow[] {
       const repeats = own.filter((cell) => ofCell(cell) === one);
       return worstOf(one, repeats);
     });
-    if (cells.length === 0) return [];
+    if (cells.length === 0 || !(faulty.has(scenario) || own.some(saysSomething))) return [];
     return [{ scenario, question: questions.get(scenario) ?? '', withFaults: faulty.has(scenario), cells }];
   });
+}
+
+/** Of a scenario without faults, which has nothing to survive: that it expects something, or that jobs came to grief all the same. */
+function saysSomething({ expectations = [], verdict }: Cell): boolean {
+  return expectations.length > 0 || verdict === 'incorrect';
 }
 
 /** A void cell was hurt by nothing, and its window tells no fault: the scenario as declared does. */

@@ -55,8 +55,8 @@ test("a label before it makes it the phase's figure; the recovery of a cell is n
   assert.deepEqual(said('after-the-fault.backlog < 10'), ['phases.*.backlogMax', 3, '<', 10]);
   assert.equal(good('recovery.settled > 1').figure.phase, 2);
   assert.equal(good('recovery.drainSeconds < 1 s').figure.path, 'recovery.drainSeconds');
-  assert.equal(good('recovery.settled > 1').ofRecovery, false);
-  assert.equal(good('drained < 1 s').ofRecovery, true);
+  assert.equal(good('recovery.settled > 1').about.includes('recovery'), false);
+  assert.equal(good('drained < 1 s').about.includes('recovery'), true);
 });
 
 test('a figure is held against a multiple of another, in units that agree', () => {
@@ -157,6 +157,12 @@ test('whatever is written is read or told apart, and what is read says the same 
   );
 });
 
+test('a share without its sign is refused, where it would hold always or never', () => {
+  assert.match(problem('during >= 95'), /during is a share: write 95 % where that is meant/);
+  good('during >= 95 %');
+  good('during <= 1.5');
+});
+
 test('a value is shown in a unit that people read', () => {
   assert.equal(withUnit(3_210, 'us'), '3.21 ms');
   assert.equal(withUnit(12, 'us'), '12 µs');
@@ -171,7 +177,8 @@ test('a value is shown in a unit that people read', () => {
 test('the documentation names every short name, and its examples are read', () => {
   const doc = readFileSync(new URL('../docs/expectations.md', import.meta.url), 'utf8');
   for (const name of SHORT_NAMES.keys()) {
-    const [first = '', last] = name.split('.');
+    const [first = '', ...rest] = name.split('.');
+    const last = rest.at(-1);
     assert.ok(doc.includes(`\`${first}`) || doc.includes(`\`${name}`), name);
     if (last !== undefined) assert.ok(doc.includes(`.${last}\``) || doc.includes(`\`${last}\``), name);
   }

@@ -22,8 +22,8 @@ export interface Expectation {
   readonly figure: FigureOf;
   readonly op: Comparator;
   readonly limit: Limit;
-  /** Whether it says something of recovery, which is told where there are faults only. */
-  readonly ofRecovery: boolean;
+  /** What it says something of that not every scenario has: recovery is told where there are faults only. */
+  readonly about: readonly ('recovery' | 'bystander' | 'http')[];
 }
 
 /** What is wrong with one. `unknown` is a name that means nothing; `known` are those that would. */
@@ -73,6 +73,8 @@ const WANTED: Readonly<Record<Dimension, string>> = {
 const EXAMPLES = "'lost = 0', 'pickup.p99 < 50 ms' or 'held.pickup.p99 < 10 x clean.pickup.p99'";
 const FIGURE = /^(?:"[^"]+"\.)?[A-Za-z][\w-]*(?:\.[A-Za-z][\w-]*)*/;
 const OP = /^\s*(<=|>=|<|>|=|≤|≥)\s*/;
+/** A larger one is a percentage whose sign was forgotten: it would hold always, or never. */
+const SHARE_MAX = 10;
 const NUMBER = /^\d+(?:\.\d+)?(?:[eE]\d+)?/;
 const TIMES = /^\s*[x*×]\s*(?=["A-Za-z])/;
 const WITHIN =
@@ -98,14 +100,17 @@ export function readExpectation(
   try {
     const found = read(text.trim(), labels);
     const figures = [found.figure, ...(found.limit.kind === 'figure' ? [found.limit.figure] : [])];
-    return { ...found, ofRecovery: figures.some(({ path }) => path.startsWith('recovery.')) };
+    const about = (['recovery', 'bystander', 'http'] as const).filter((part) =>
+      figures.some(({ path }) => path.startsWith(`${part}.`)),
+    );
+    return { ...found, about };
   } catch (error) {
     if (error instanceof Wrong) return { misreading: error.misreading };
     throw error;
   }
 }
 
-function read(text: string, labels: readonly string[]): Omit<Expectation, 'ofRecovery'> {
+function read(text: string, labels: readonly string[]): Omit<Expectation, 'about'> {
   const [name] = FIGURE.exec(text) ?? [];
   if (name === undefined) throw wrong(text, 0, `no figure to begin with; write ${EXAMPLES}`);
   const figure = figureOf(name, text, labels);
@@ -129,7 +134,7 @@ function regained(parts: {
   readonly op: Comparator;
   readonly from: number;
   readonly within: RegExpExecArray;
-}): Omit<Expectation, 'ofRecovery'> {
+}): Omit<Expectation, 'about'> {
   const { text, figure, op, from, within } = parts;
   const claim = text.slice(from, within.index);
   if (figure.path !== 'throughput.settledPerSec' || op !== '>=' || !/^0\.95\s*[x*×]\s*baseline$/.test(claim))
@@ -161,6 +166,8 @@ function limitOf(text: string, from: number, figure: FigureOf, labels: readonly 
       from,
       `${figure.text} is ${unit === '' ? '' : `not in '${unit}', but `}${WANTED[dimension]}`,
     );
+  if (dimension === 'share' && unit === '' && Number(number) > SHARE_MAX)
+    throw wrong(text, from, `${figure.text} is a share: write ${number} % where that is meant`);
   // Rounded: 0.1 x 3 must be what the user would have written.
   const value = Number(((Number(number) * (written?.is ?? 1)) / BASE[figure.unit].is).toPrecision(12));
   return { kind: 'value', value };

@@ -70,6 +70,7 @@ const OTHERS: Readonly<Record<string, FigureUnit>> = {
   'recovery.during.seconds': 's',
   'recovery.during.settledPerSec': 'perSec',
   'recovery.observedSeconds': 's',
+  'http.front.backlogPeak': 'count',
   'telemetry.wal.bytes': 'bytes',
   'telemetry.wal.fullPageImages': 'count',
   'telemetry.checkpoints.timed': 'count',
@@ -77,6 +78,17 @@ const OTHERS: Readonly<Record<string, FigureUnit>> = {
   'telemetry.vacuum.autovacuums': 'count',
   'telemetry.lockWaits.mostWaiting': 'count',
 };
+
+/** Of a load over HTTP: what came back, posts. */
+const ANSWERS = [
+  'created',
+  'tooMany',
+  'withoutRetryAfter',
+  'otherClientErrors',
+  'serverErrors',
+  'timeouts',
+  'brokenConnections',
+] as const;
 
 const names = (entries: Iterable<readonly [string, Figure]>): ReadonlyMap<string, Figure> => new Map(entries);
 
@@ -108,6 +120,12 @@ export const SHORT_NAMES: ReadonlyMap<string, Figure> = names([
   ['regained', { path: 'recovery.regainedSeconds', unit: 's' }],
   ['drained', { path: 'recovery.drainSeconds', unit: 's' }],
   ...bystander('bystander.whole'),
+  ...(['accepted', 'rejected', 'service'] as const).flatMap((metric) =>
+    PERCENTILES.map(
+      (p) => [`http.${metric}.${p}`, { path: `http.latencyUs.${metric}.${p}`, unit: 'us' }] as const,
+    ),
+  ),
+  ...ANSWERS.map((name) => [`http.${name}`, { path: `http.answers.${name}`, unit: 'count' }] as const),
 ]);
 
 /** A cell's figures by all their names: short ones, and paths. */

@@ -113,6 +113,9 @@ export const scenarioSchema = z
   .refine((s) => scheduledFaults(s).filter((f) => f.fault === 'lose-standby').length < 2, {
     message: 'loses its standby twice: leave one lose-standby out',
   })
+  .refine((s) => !scheduledFaults(s).some(isIdle), {
+    message: 'has a slow-network that slows nothing: give it delayMs, jitterMs or bytesPerSec',
+  })
   .refine((s) => (s.preload.delayed?.dueAtSeconds ?? 0) < totalSeconds(s), {
     message: 'has delayed jobs that are due after its load: lengthen a phase, or set dueAtSeconds lower',
   })
@@ -155,12 +158,13 @@ export const scenarioSchema = z
     const labels = s.phases.map((phase) => phase.label);
     for (const [i, text] of s.expect.entries()) {
       const read = readExpectation(text, labels);
+      const missing = 'misreading' in read ? undefined : read.about.find((part) => !tells(s, part));
       const issue =
         'misreading' in read
           ? read.misreading
-          : read.ofRecovery && scheduledFaults(s).length === 0
-            ? { problem: `'${text}' is about recovery, and no phase has a fault` }
-            : undefined;
+          : missing === undefined
+            ? undefined
+            : { problem: `'${text}' is about ${NEEDED[missing]}` };
       if (issue === undefined) continue;
       const { problem: message, ...params } = issue;
       context.addIssue({ code: 'custom', message, params, path: ['expect', i] });
@@ -200,8 +204,32 @@ export function arrivalsOf(scenario: Phased): Arrival[] {
 
 type Faulty = Parameters<typeof scheduledFaults>[0];
 
+/** Where figures of these are absent, and why. */
+const NEEDED = {
+  recovery: 'recovery, and no phase has a fault',
+  bystander: 'a bystander, and there is none: give the scenario neighbours.bystander',
+  http: 'HTTP, and no job comes over it: give the scenario producers.http',
+} as const;
+
+function tells(
+  scenario: Faulty & { readonly neighbours?: unknown; readonly producers: { readonly http?: unknown } },
+  part: keyof typeof NEEDED,
+): boolean {
+  if (part === 'recovery') return scheduledFaults(scenario).length > 0;
+  return (part === 'bystander' ? scenario.neighbours : scenario.producers.http) !== undefined;
+}
+
 function hasFault(scenario: Faulty, fault: Fault['fault']): boolean {
   return scheduledFaults(scenario).some((f) => f.fault === fault);
+}
+
+function isIdle(fault: Fault): boolean {
+  return (
+    fault.fault === 'slow-network' &&
+    fault.delayMs === 0 &&
+    fault.jitterMs === 0 &&
+    fault.bytesPerSec === undefined
+  );
 }
 
 function keyedFault(scenario: Faulty): boolean {

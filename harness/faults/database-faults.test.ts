@@ -276,7 +276,7 @@ test('without prepared transactions the mend is named', async () => {
   const { connection } = database;
   await assert.rejects(
     takeHold({ fault: 'prepared-transaction' }, { connection, standby: undefined }),
-    /set max_prepared_transactions to 1 or more/,
+    /give the scenario serverNeeds: \{ max_prepared_transactions: 1 \}/,
   );
   await withConnection(connection, TEST, async (client) => {
     assert.equal(await number(client, PREPARED), 0);

@@ -37,7 +37,7 @@ function refused(error: unknown): unknown {
   switch (errorCode(error)) {
     case '55000':
       return new Error(
-        'the server allows no prepared transactions: set max_prepared_transactions to 1 or more and restart it',
+        'the server allows no prepared transactions: give the scenario serverNeeds: { max_prepared_transactions: 1 }, or, on a server of your own, set it there and restart',
       );
     case '53200':
       return new Error('the server has no room for a prepared transaction: raise max_prepared_transactions');

@@ -19,6 +19,7 @@ import {
   timeUnit,
   type Unit,
 } from './format.ts';
+import { othersLines } from './terminal-others.ts';
 import { survivalBlocks } from './terminal-survival.ts';
 import { BORDERLESS, type Paint, painter, plain, type TerminalOptions, wrapped } from './terminal-text.ts';
 
@@ -70,6 +71,7 @@ function panelBlock(panel: Panel, width: number, paint: Paint): string {
     paint(first, 2),
     ...rest,
     ...lagLine(panel, paint),
+    ...othersLines(panel, width),
     ...rowNotes(panel, width),
   ].join('\n');
 }

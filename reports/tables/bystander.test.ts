@@ -8,7 +8,7 @@ import { LatencyHistogram } from '../../harness/measure/histogram.ts';
 import { BUNDLE, type BystanderFigures, type Cell } from '../../harness/result.ts';
 import { temporaryFolder } from '../../testing/command.ts';
 import { BundleError, readBundle } from '../bundle.ts';
-import { renderBundle } from '../index.ts';
+import { bundleTable, renderBundle } from '../index.ts';
 import { summarise } from '../summary.ts';
 import { writeFixture } from '../testing-fixture.ts';
 import { STANDARD } from '../testing-fixture-data.ts';
@@ -89,6 +89,9 @@ test('it stands in HTML and Markdown, and in no report of a run without a bystan
   const { html, markdown } = await renderBundle(await fixture(t));
   for (const file of [html, markdown])
     assert.match(readFileSync(file, 'utf8'), /Bystander, somebody else.*s transactions/);
+  const shown = await bundleTable(await fixture(t), { colour: false, width: 100 });
+  assert.match(shown, /, bystander p50 \/ p99 \/ max ms: before 1\.00 \/ .*; during 2\.00 \/ /);
+  for (const line of shown.split('\n')) assert.ok(line.length <= 100, line);
   const plain = join(temporaryFolder(t), 'bundle');
   await writeFixture(plain, { scenarios: STANDARD.scenarios.slice(0, 1), repeats: 1 });
   const without = await renderBundle(plain);

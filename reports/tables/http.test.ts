@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { HttpPart, RunResult } from '../../harness/result.ts';
-import { renderBundle } from '../index.ts';
+import { bundleTable, renderBundle } from '../index.ts';
 import { formatShare } from '../render/format.ts';
 import { summarise } from '../summary.ts';
 import { writeFixture } from '../testing-fixture.ts';
@@ -67,6 +67,10 @@ test('answers, latencies and the front, for the scenario over HTTP alone', async
   assert.equal(shown['201 p99, ms']?.hint, 'fewer than 100 samples beyond it');
   assert.equal(shown['429 p50, ms']?.hint, 'no such answer');
   assert.match(table?.notes.join(' ') ?? '', /Retry-After: 2 from a backlog of 200 jobs/);
+  assert.match(
+    await bundleTable(folder, { colour: false, width: 100 }),
+    /, HTTP answers: 201 750; 429 250; 201 p50, ms 2\.50; 201 p99, ms –;\s+201 max, ms 40\.0/,
+  );
   await renderBundle(folder);
   for (const file of ['report.html', 'report.md'])
     assert.match(readFileSync(path.join(folder, file), 'utf8'), /Over HTTP: /);

@@ -51,7 +51,7 @@ export function httpTable(panel: Panel): Table | undefined {
       cells: [{ text: row.series.label }, ...answerCells(row), ...latencyCells(row), ...frontCells(row)],
     })),
     notes: [
-      `The front answers 429 with Retry-After: ${limit?.retryAfterSeconds ?? 1} from a backlog of ${formatCount(limit?.backlogLimit ?? 0)} jobs on. A job that is turned away so was given its answer: it is neither lost nor in pickup and response.`,
+      `The front answers 429 with Retry-After: ${limit?.retryAfterSeconds ?? 1} from a backlog of ${formatCount(limit?.backlogLimit ?? 0)} jobs on. A job that was turned away has had its answer: it is not lost, and it is in neither pickup nor response.`,
       'Latencies are median [smallest–largest] over repeats, of measured jobs. The front is part of what is measured: a busy one limits the load and voids nothing.',
     ],
   };

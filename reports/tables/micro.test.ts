@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { type MicroRow, resultSchema } from '../../harness/result.ts';
 import { temporaryFolder } from '../../testing/command.ts';
 import { bundleTable, renderBundle } from '../index.ts';
+import { microFindings } from '../micro.ts';
 import { writeFixture } from '../testing-fixture.ts';
 import { microDetails, microTables } from './micro.ts';
 
@@ -110,6 +111,18 @@ test('a bundle of nothing else renders in all formats, says what is void, and es
   assert.match(table, /batch +120 \[110–125\] +120 \[110–125\]/);
   assert.match(table, /1 operation void\. claim of <b>\|odd: 7 of 100/);
   for (const line of table.split('\n')) assert.ok(line.length <= 100, line);
+  assert.doesNotMatch(page, /fewer than 5 times/);
+});
+
+test('a run that is too short to time anything says so before any figure', async (t) => {
+  const rounds = [{ samples: 2, p50Us: 110 }];
+  const short = claim('batch', 'pg', { figures: { ...FIGURES, samples: 2, rounds } });
+  const result = await writeFixture(path.join(temporaryFolder(t), 'b'), {
+    amendResult: (one) => ({ ...one, micro: [short] }),
+  });
+  const [found, ...others] = microFindings(result);
+  assert.match(found?.title ?? '', /^1 of 1 operation ran fewer than 5 times in a round$/);
+  assert.deepEqual(others, []);
 });
 
 test('a run of scenarios has no word of micro-benchmarks', async (t) => {

@@ -10,7 +10,7 @@ export type MicroGroup = { readonly title: string; readonly rows: readonly Micro
 const FEW = 'fewer than 100 samples lie beyond this percentile';
 /** As the groups' notes put it, and the chart. */
 export const MICRO_NOTE =
-  'Median of one whole operation in µs, and in brackets the smallest and the largest median of a round: a difference within them is none. One operation at a time, no other load. Depth: jobs that are ready when it begins, never fewer than it takes.';
+  'Median of one whole operation in µs, and in brackets the smallest and the largest median of a round: a difference that lies within these is no difference. One operation at a time, no other load. Depth: jobs that are ready when it begins, never fewer than it takes.';
 
 /** Operations on a queue, in the order of the bundle. */
 export function microGroups(rows: readonly MicroRow[]): MicroGroup[] {

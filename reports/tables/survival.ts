@@ -30,8 +30,8 @@ export function survivalTable(result: RunResult): Table | undefined {
       cells: [{ text: scenario, hint: question }, ...series.map((one) => cellOf(one, cells))],
     })),
     notes: [
-      'The worst of the repeats. Survived: at 95 % of the baseline or more while the faults lasted, or without faults in the scenario; degraded: below it, and back at 95 % afterwards; failed: a job was lost or duplicated, an expectation did not hold, or the baseline was not regained.',
-      'Of the baseline: settled jobs against what a queue as good as before the first fault would have settled of what there was to do. The time counts from the end of the last fault.',
+      'The worst of the repeats. Survived: at 95 % of the baseline or more while the faults lasted, or, in a scenario without faults, all that it expects held; degraded: below it, and back at 95 % afterwards; failed: a job was lost or duplicated, an expectation did not hold, or the baseline was not regained.',
+      'Degraded to 62 %: while the faults lasted, the queue settled 62 % of what it would have settled had it stayed as good as before the first one. Back after 2 s: from the end of the last fault until 95 % of the baseline were regained.',
     ],
   };
 }

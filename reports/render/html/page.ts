@@ -83,7 +83,7 @@ function header(report: Report, title: string): Html {
 <div class="title-line"><h1>${title}</h1><span class="badge large ${report.verdict.tone}">${report.verdict.text}</span>${weak ? html`<span class="badge large bad">SERVER NOT DURABLE</span>` : ''}${result.complete ? '' : html`<span class="badge large warn">INCOMPLETE RUN</span>`}</div>
 <p class="meta"><time datetime="${result.startedAt}">${formatInstant(result.startedAt)}</time>, ${formatSeconds(lasted)} · ${machineLine(report)}</p>
 ${report.findings.length > 0 ? html`<ul class="findings" aria-label="What weakens these figures">${report.findings.map((one) => html`<li class="${one.tone}"><strong>${one.title}.</strong> <span>${one.text}</span></li>`)}</ul>` : ''}
-<nav aria-label="Contents"><ol>${report.panels.map((panel) => html`<li><a href="#${panel.id}">${panelName(panel)}</a></li>`)}${microLink(report)}<li><a href="#environment">Environment</a></li><li><a href="#again">Run it again</a></li><li><a href="#method">Method</a></li></ol></nav>
+<nav aria-label="Contents"><ol>${survivalTable(result) === undefined ? '' : html`<li><a href="#survival">Survival</a></li>`}${report.panels.map((panel) => html`<li><a href="#${panel.id}">${panelName(panel)}</a></li>`)}${microLink(report)}<li><a href="#environment">Environment</a></li><li><a href="#again">Run it again</a></li><li><a href="#method">Method</a></li></ol></nav>
 </header>`;
 }
 
