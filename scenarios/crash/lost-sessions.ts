@@ -13,5 +13,5 @@ export default defineScenario({
   phases: story('ended', [5, 10, 5], 200, [{ fault: 'terminate-backends', perSec: 5 }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('ended', [1.4, 1.2, 1.3], [{ fault: 'terminate-backends', perSec: 5 }], 80),
+  smoke: smokeStory('ended', [1, 1.2, 1.2], [{ fault: 'terminate-backends', perSec: 5 }], 80),
 });

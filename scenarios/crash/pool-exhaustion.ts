@@ -12,5 +12,5 @@ export default defineScenario({
   phases: story('exhausted', [5, 5, 10], 200, [{ fault: 'exhaust-connections' }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('exhausted', [1.4, 1.2, 1.8], [{ fault: 'exhaust-connections' }], 80),
+  smoke: smokeStory('exhausted', [1, 1.2, 1.6], [{ fault: 'exhaust-connections' }], 80),
 });

@@ -13,5 +13,5 @@ export default defineScenario({
   phases: story('crash', [5, 10, 5], 200, [{ fault: 'restart-server', mode: 'immediate' }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0', 'recovery.regainedSeconds <= 5 s'],
-  smoke: smokeStory('crash', [1.4, 1.8, 1.3], [{ fault: 'restart-server', mode: 'immediate' }], 80),
+  smoke: smokeStory('crash', [1, 1.6, 1.2], [{ fault: 'restart-server', mode: 'immediate' }], 80),
 });

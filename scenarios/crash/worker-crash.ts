@@ -13,5 +13,5 @@ export default defineScenario({
   phases: story('killed', [4, 4, 4], 60, [{ fault: 'kill-worker' }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('killed', [1.4, 1.2, 1.3], [{ fault: 'kill-worker' }], 50),
+  smoke: smokeStory('killed', [1.3, 1, 1.2], [{ fault: 'kill-worker' }], 50),
 });

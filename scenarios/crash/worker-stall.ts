@@ -13,5 +13,5 @@ export default defineScenario({
   phases: story('stalled', [4, 3, 5], 200, [{ fault: 'stall-worker' }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: { ...smokeStory('stalled', [1.4, 1.3, 1.3], [{ fault: 'stall-worker' }], 80), leaseMs: 500 },
+  smoke: { ...smokeStory('stalled', [1, 1, 1.3], [{ fault: 'stall-worker' }], 80), leaseMs: 500 },
 });

@@ -12,5 +12,5 @@ export default defineScenario({
   phases: story('held', [5, 20, 10], 1000, [{ fault: 'held-xmin' }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('held', [1.4, 1.2, 1.3], [{ fault: 'held-xmin' }]),
+  smoke: smokeStory('held', [1, 1, 1.2], [{ fault: 'held-xmin' }]),
 });

@@ -13,5 +13,5 @@ export default defineScenario({
   phases: story('cut', [5, 5, 10], 200, [{ fault: 'cut-network' }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('cut', [1.4, 1, 1.8], [{ fault: 'cut-network' }], 80),
+  smoke: smokeStory('cut', [1, 0.9, 1.6], [{ fault: 'cut-network' }], 80),
 });
