@@ -99,7 +99,7 @@ test('scenario files: missing, throwing, wrong key, nothing offered', async (t) 
       ),
     ),
     1,
-    /takes its rate from elsewhere, which is not in this run: add --scenario elsewhere, or give --rate/,
+    /takes its rate from elsewhere: there is no scenario elsewhere; there are: /,
   );
   await refused(
     run(file('none-offered.ts', `export default { name: 'x', question: 'y?', ${phases} };`)),

@@ -36,6 +36,7 @@ const DEEP: ScenarioInput = {
   ...BACKLOG,
   preload: { ready: 12_000 },
   workers: { agents: 1, connections: 8 },
+  job: {},
 };
 const LOSES_JOBS = resolve(import.meta.dirname, '../testing/planted/loses-jobs.ts');
 
