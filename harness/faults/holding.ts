@@ -78,7 +78,10 @@ function standbyOf({ standby }: Held) {
   return standby;
 }
 
-function networkOf({ network }: Held) {
+function networkOf(held: Held) {
+  // Who has no database has nothing between: that is to be said first.
+  databaseOf(held);
+  const { network } = held;
   if (network === undefined) throw new Error('there is no proxy');
   return network;
 }
