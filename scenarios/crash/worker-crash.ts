@@ -14,5 +14,5 @@ export default defineScenario({
   phases: story('killed', [4, 4, 4], 70, [{ fault: 'kill-worker' }]),
   settleWithinSeconds: 15,
   expect: ['lost = 0', 'inFlight = 0'],
-  smoke: smokeStory('killed', [1, 1, 1.2], [{ fault: 'kill-worker' }], 70),
+  smoke: smokeStory('killed', [1.3, 1, 1.2], [{ fault: 'kill-worker' }], 70),
 });
