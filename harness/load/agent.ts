@@ -12,7 +12,7 @@ import type {
 import { openContender } from '../contenders/index.ts';
 import { ClaimHabits } from '../fairness/claim-habits.ts';
 import { type Front, openFront } from '../http/front.ts';
-import { HttpProducer } from '../http/http-producer.ts';
+import type { HttpProducer } from '../http/http-producer.ts';
 import { GeneratorWatch } from '../measure/generator.ts';
 import { LatencyHistogram } from '../measure/histogram.ts';
 import { LedgerWriter, RECORD } from '../measure/ledger-writer.ts';
@@ -48,6 +48,8 @@ class Agent {
   /** Only where metrics are served. */
   readonly #latencies: JobLatencies | undefined;
   #producer: Producer | undefined;
+  /** The producer, where it posts. */
+  #overHttp: HttpProducer | undefined;
   #front: { readonly front: Front; readonly queue: FrontQueue } | undefined;
   #alarm: Alarm | undefined;
   #consumer: Consumer | undefined;
@@ -66,10 +68,10 @@ class Agent {
     const { role } = this.#assignment;
     if (role.kind === 'producer') {
       this.#alarm = await openAlarm(role.pacing, (error) => this.#note(error));
-      this.#producer =
-        role.frontPort === undefined
-          ? await this.#contender.openProducer(role.connections)
-          : await HttpProducer.open(role.frontPort, role.connections);
+      if (role.frontPort !== undefined) {
+        this.#overHttp = await openHttpProducer(role.frontPort, role.connections);
+      }
+      this.#producer = this.#overHttp ?? (await this.#contender.openProducer(role.connections));
       if (role.priority === 'realtime')
         makeUrgent([process.pid, ...(this.#alarm.thread === undefined ? [] : [this.#alarm.thread])]);
     }
@@ -123,7 +125,7 @@ class Agent {
       ...(sessions === undefined ? {} : { sessions }),
       ...(plans === undefined ? {} : { plans }),
       ...(this.#front === undefined ? {} : { front: this.#front.front.report() }),
-      ...(this.#producer instanceof HttpProducer ? { posts: this.#producer.report() } : {}),
+      ...(this.#overHttp === undefined ? {} : { posts: this.#overHttp.report() }),
       errors: [...this.#errors],
     });
   }
@@ -229,6 +231,12 @@ class Agent {
   #note(error: unknown): void {
     if (this.#errors.size < ERRORS_KEPT) this.#errors.add(messageOf(error));
   }
+}
+
+/** Loaded only here: autocannon takes as long as the rest of an agent's start, and few agents post. */
+async function openHttpProducer(port: number, connections: number): Promise<HttpProducer> {
+  const { HttpProducer } = await import('../http/http-producer.ts');
+  return await HttpProducer.open(port, connections);
 }
 
 function messageOf(error: unknown): string {
