@@ -1,12 +1,12 @@
 // How is it written down that a fault took effect, and that it was over?
 
-/** A fault that took effect, or the end of one. The label begins with the fault's name. */
+import type { Fault } from '../../scenarios/fault.ts';
+
+/** A fault that took effect, or the end of one. */
 export interface AppliedFault {
+  readonly fault: Fault['fault'];
+  readonly what: 'begins' | 'ends';
+  /** As the timeline names it: `held-xmin by a reader`, `held-xmin ends`. */
   readonly label: string;
   readonly atUs: number;
-}
-
-/** The label of the end of a fault. */
-export function endLabel(fault: string): string {
-  return `${fault} ends`;
 }

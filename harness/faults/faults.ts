@@ -5,7 +5,7 @@ import type { ScheduledFault } from '../../scenarios/scenario.ts';
 import { oneLine } from '../errors.ts';
 import type { AgentProcess } from '../load/agents.ts';
 import { nowUs } from '../load/clock.ts';
-import { type AppliedFault, endLabel } from './applied.ts';
+import type { AppliedFault } from './applied.ts';
 import { DidNotBite, type Held, type Holder } from './held.ts';
 import { type HoldingFault, isHolding, labelOf, takeHold } from './holding.ts';
 import { restartServer } from './restart-server.ts';
@@ -98,8 +98,8 @@ class Schedule implements FaultSchedule {
   #strike(fault: ScheduledFault): void {
     if (isHolding(fault)) this.#hold(fault);
     else if (BY_AGENTS.has(fault.fault)) {
-      this.#note(fault.fault);
-      this.#at(endOf(fault), () => this.#note(`${fault.fault} ends`));
+      this.#begins(fault);
+      this.#at(endOf(fault), () => this.#ends(fault));
     } else if (isOfWorkers(fault)) this.#hurt(fault);
     else if (fault.fault === 'restart-server') this.#restarts.push(this.#restart(fault));
     else this.#failed(fault, 'there is nothing that could carry it out');
@@ -110,7 +110,8 @@ class Schedule implements FaultSchedule {
     hurtWorker(fault, {
       ...{ agents, replace, stalled: this.#stalled },
       at: (seconds, act) => this.#at(seconds, act),
-      note: (label) => this.#note(label),
+      begins: (which) => this.#begins(which),
+      ends: (which) => this.#ends(which),
       failed: (which, why) => this.#failed(which, why),
     });
   }
@@ -118,8 +119,8 @@ class Schedule implements FaultSchedule {
   async #restart(fault: Extract<ScheduledFault, { fault: 'restart-server' }>): Promise<void> {
     try {
       const { wentUs, readyUs } = await restartServer(this.#victims.server, fault.mode);
-      this.#note(`restart-server (${fault.mode})`, wentUs);
-      this.#note(endLabel('restart-server'), readyUs);
+      this.#begins(fault, `restart-server (${fault.mode})`, wentUs);
+      this.#ends(fault, readyUs);
     } catch (error) {
       this.#failed(fault, oneLine(error));
     }
@@ -128,7 +129,7 @@ class Schedule implements FaultSchedule {
   #hold(fault: HoldingFault): void {
     const held = takeHold(fault, this.#victims).then(
       (holder) => {
-        this.#note(labelOf(fault), holder.sinceUs);
+        this.#begins(fault, labelOf(fault), holder.sinceUs);
         return holder;
       },
       (error: unknown) => {
@@ -139,7 +140,7 @@ class Schedule implements FaultSchedule {
     this.#held.set(fault, held);
     // One of an instant: over as it strikes, and released at the end.
     if (fault.forSeconds === undefined) return;
-    this.#at(endOf(fault), () => this.#release(fault, () => this.#note(`${fault.fault} ends`)));
+    this.#at(endOf(fault), () => this.#release(fault, () => this.#ends(fault)));
   }
 
   /** Begins its end. `ended` is called when it had taken hold, and held until now. */
@@ -172,8 +173,12 @@ class Schedule implements FaultSchedule {
     }
   }
 
-  #note(label: string, atUs = nowUs()): void {
-    this.applied.push({ label, atUs });
+  #begins({ fault }: ScheduledFault, label: string = fault, atUs = nowUs()): void {
+    this.applied.push({ fault, what: 'begins', label, atUs });
+  }
+
+  #ends({ fault }: ScheduledFault, atUs = nowUs()): void {
+    this.applied.push({ fault, what: 'ends', label: `${fault} ends`, atUs });
   }
 
   #failed({ fault, atSeconds }: ScheduledFault, why: string): void {

@@ -2,24 +2,32 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { meetsOutage, outagesOf } from './outages.ts';
+import type { AppliedFault } from './applied.ts';
+import { meetsOutage, type Outage, outagesOf } from './outages.ts';
 
 const MS = 1_000;
 const END_US = 10_000 * MS;
-const at = (label: string, ms: number) => ({ label, atUs: ms * MS });
+const begins = (fault: AppliedFault['fault'], ms: number, label: string = fault): AppliedFault => ({
+  ...{ fault, what: 'begins', label },
+  atUs: ms * MS,
+});
+const ends = (fault: AppliedFault['fault'], ms: number): AppliedFault => ({
+  ...{ fault, what: 'ends', label: `${fault} ends` },
+  atUs: ms * MS,
+});
 
 test('an outage lasts from its fault to the end of that, or of the load; where connections break at once, an instant', () => {
   assert.deepEqual(
     outagesOf(
       [
-        at('held-xmin by a reader', 500),
-        at('restart-server (immediate)', 1_000),
-        at('held-xmin ends', 1_100),
-        at('restart-server ends', 1_500),
-        at('reset-connections', 2_000),
-        at('restart-server (fast)', 3_000),
-        at('restart-server ends', 3_200),
-        at('cut-network', 4_000),
+        begins('held-xmin', 500, 'held-xmin by a reader'),
+        begins('restart-server', 1_000, 'restart-server (immediate)'),
+        ends('held-xmin', 1_100),
+        ends('restart-server', 1_500),
+        begins('reset-connections', 2_000),
+        begins('restart-server', 3_000, 'restart-server (fast)'),
+        ends('restart-server', 3_200),
+        begins('cut-network', 4_000),
       ],
       END_US,
     ),
@@ -31,13 +39,13 @@ test('an outage lasts from its fault to the end of that, or of the load; where c
     ],
   );
   assert.deepEqual(
-    outagesOf([at('kill-worker', 1), at('stall-worker', 2), at('stall-worker ends', 3)], END_US),
+    outagesOf([begins('kill-worker', 1), begins('stall-worker', 2), ends('stall-worker', 3)], END_US),
     [],
   );
 });
 
 test('who was on the way while it lasted has met it; who came after it has not', () => {
-  const outages = [{ fault: 'restart-server', fromUs: 1_000 * MS, toUs: 1_500 * MS }];
+  const outages: Outage[] = [{ fault: 'restart-server', fromUs: 1_000 * MS, toUs: 1_500 * MS }];
   const meets = (intendedMs: number, untilMs: number) => meetsOutage(outages, intendedMs * MS, untilMs * MS);
   assert.equal(meets(900, 999), false, 'over before it');
   assert.equal(meets(900, 1_001), true, 'cut off');

@@ -4,7 +4,7 @@
 // itself took the server away, such failures are part of the answer. They are told, and count with their age; they void nothing.
 
 import type { Fault } from '../../scenarios/fault.ts';
-import { type AppliedFault, endLabel } from './applied.ts';
+import type { AppliedFault } from './applied.ts';
 
 /**
  * Faults that keep the load from the server, from their note to the note that they have ended. One without such a note lasted to the
@@ -24,7 +24,7 @@ const NEWS_US = 100_000;
 
 /** Instants in µs of the machine's clock. */
 export interface Outage {
-  readonly fault: string;
+  readonly fault: Fault['fault'];
   readonly fromUs: number;
   readonly toUs: number;
 }
@@ -36,11 +36,10 @@ export function endsSessions({ fault }: Pick<Fault, 'fault'>): boolean {
 
 /** The outages among the faults that took effect; one that did not end lasted until `endUs`. */
 export function outagesOf(applied: readonly AppliedFault[], endUs: number): Outage[] {
-  return applied.flatMap(({ label, atUs }, i) => {
-    const fault = label.split(' ', 1)[0] ?? '';
-    const kind = Object.entries(OUTAGES).find(([name]) => name === fault)?.[1];
-    if (kind === undefined || label === endLabel(fault)) return [];
-    const end = applied.slice(i + 1).find((later) => later.label === endLabel(fault));
+  return applied.flatMap(({ fault, what, atUs }, i) => {
+    const kind = OUTAGES[fault];
+    if (kind === undefined || what === 'ends') return [];
+    const end = applied.slice(i + 1).find((later) => later.fault === fault && later.what === 'ends');
     return [{ fault, fromUs: atUs, toUs: end?.atUs ?? (kind === 'instant' ? atUs : endUs) }];
   });
 }

@@ -18,7 +18,8 @@ export interface Striking {
   readonly replace?: (() => boolean) | undefined;
   /** Calls back so many seconds after the start of the load. */
   readonly at: (seconds: number, act: () => void) => void;
-  readonly note: (label: string) => void;
+  readonly begins: (fault: WorkerFault) => void;
+  readonly ends: (fault: WorkerFault) => void;
   readonly failed: (fault: WorkerFault, why: string) => void;
   /** Those that stand still, to be let go at the end. */
   readonly stalled: Set<AgentProcess>;
@@ -37,7 +38,7 @@ export function hurtWorker(fault: WorkerFault, striking: Striking): void {
 }
 
 function kill(fault: Extract<WorkerFault, { fault: 'kill-worker' }>, striking: Striking): void {
-  const { agents, replace, note, failed } = striking;
+  const { agents, replace, begins, failed } = striking;
   const unharmed = agents.filter((a) => a.role === 'worker' && a.alive && !a.broken);
   // Another one each time: those that took a place come last, and the last one first where nobody takes its place.
   const victim = fault.replaced ? unharmed[0] : unharmed.at(-1);
@@ -46,13 +47,13 @@ function kill(fault: Extract<WorkerFault, { fault: 'kill-worker' }>, striking: S
     return;
   }
   victim.broken = true;
-  note(fault.fault);
+  begins(fault);
   victim.kill();
   if (fault.replaced && replace?.() !== true) failed(fault, 'no agent stood by to take its place');
 }
 
 function stall(fault: Extract<WorkerFault, { fault: 'stall-worker' }>, striking: Striking): void {
-  const { agents, note, failed, at, stalled } = striking;
+  const { agents, begins, ends, failed, at, stalled } = striking;
   // Never the same one twice: a killed agent cannot be stopped.
   const victim = agents.findLast((a) => a.role === 'worker' && a.alive && !a.broken);
   if (victim === undefined) {
@@ -60,12 +61,12 @@ function stall(fault: Extract<WorkerFault, { fault: 'stall-worker' }>, striking:
     return;
   }
   victim.broken = true;
-  note(fault.fault);
+  begins(fault);
   victim.signal('SIGSTOP');
   stalled.add(victim);
   wakeAnyway(victim, fault.forSeconds ?? 0);
   at(fault.atSeconds + (fault.forSeconds ?? 0), () => {
-    note('stall-worker ends');
+    ends(fault);
     stalled.delete(victim);
     victim.signal('SIGCONT');
   });

@@ -650,7 +650,7 @@ test('what an outage of the scenario kept out, unsent or late is told apart, and
   const failed = new Set([...down, 90]);
   // Late already when the outage came, and sent in it: the generator's own.
   book.ledger.sentUs[20] = book.at(400);
-  const outages = [{ fault: 'restart-server', fromUs: book.at(300), toUs: book.at(500) }];
+  const outages = [{ fault: 'restart-server' as const, fromUs: book.at(300), toUs: book.at(500) }];
   const asked = { measuredMs: [0, 1000], endMs: 1000, failed } as const;
   const found = book.figures({ ...asked, outages });
   assert.deepEqual(found.excused, { failed: 18, unsent: 1, late: 1 });
