@@ -59,7 +59,8 @@ for (const open of DRIVERS)
       rates.push(await show(await driver.connect(purpose), 'auto_explain.sample_rate'));
     assert.deepEqual(rates, ['1', '1', '0.002', '1']);
     const before = seen();
-    assert.equal(before, 3);
+    // The slow one sends each plan with a probability of 0.002: almost never the one that it sent.
+    assert.ok(before === 3 || before === 4, String(before));
     const session = await driver.connect('b');
     await repeat(300, () => session.query({ text: 'SELECT 1' }));
     assert.ok(seen() >= before + FIRST && seen() < before + FIRST + 20, String(seen()));
