@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { comparisonSchema, resultSchema } from '../harness/result.ts';
-import { claimbench, temporaryFolder, testServer } from '../testing/command.ts';
+import { claimbench, SHORT_DRAIN, temporaryFolder, testServer } from '../testing/command.ts';
 
 const documentSchema = z.object({ forced: z.array(z.string()), comparisons: z.array(comparisonSchema) });
 
@@ -14,7 +14,7 @@ test('a contender given twice is an A/A test: two names, one verdict line, and c
   const folder = temporaryFolder(t);
   const out = join(folder, 'aa');
   const twice = ['--contender', 'skip-locked', '--contender', 'skip-locked'];
-  const words = ['--scenario', 'drain', '--duration', '1', '--repeats', '1', '--server', testServer()];
+  const words = [...SHORT_DRAIN, '--duration', '1', '--repeats', '1', '--server', testServer()];
   const ran = await claimbench('run', ...words, ...twice, '--out', out);
   assert.ok(ran.code === 0 || ran.code === 4, ran.stderr);
   const result = resultSchema.parse(JSON.parse(readFileSync(join(out, 'result.json'), 'utf8')));

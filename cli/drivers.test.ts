@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { resultSchema } from '../harness/result.ts';
-import { start, temporaryFolder, testServer } from '../testing/command.ts';
+import { SHORT_DRAIN, start, temporaryFolder, testServer } from '../testing/command.ts';
 
 /** Below the time that a test may take: three cells, on a machine that others use as well. */
 const LONGEST_MS = 170_000;
@@ -17,7 +17,7 @@ test('--driver goes to each contender that was not given one, and every cell tel
     'null',
   ];
   const words = [
-    ...['run', '--scenario', 'drain', '--driver', 'postgres', '--repeats', '1', '--duration', '1.5'],
+    ...['run', ...SHORT_DRAIN, '--driver', 'postgres', '--repeats', '1', '--duration', '1.5'],
     ...contenders.flatMap((contender) => ['--contender', contender]),
     ...['--server', testServer(), '--json', '--out', join(temporaryFolder(t), 'bundle')],
   ];

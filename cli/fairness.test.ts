@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Cell, type FairnessSetting, type RunResult, resultSchema } from '../harness/result.ts';
-import { claimbench, temporaryFolder, testServer } from '../testing/command.ts';
+import { claimbench, SHORT_DRAIN, temporaryFolder, testServer } from '../testing/command.ts';
 
 const PLANTED = resolve(import.meta.dirname, '../testing/planted');
 
@@ -38,7 +38,7 @@ for (const { plant, setting, effective, title } of [
   test(`a strategy that ${plant.replaceAll('-', ' ')} is found: in the bundle, the report and the terminal`, async (t) => {
     const ran = await run(
       t,
-      ...['--scenario', 'drain', '--duration', '1', '--contender', join(PLANTED, `${plant}.ts`)],
+      ...[...SHORT_DRAIN, '--duration', '1', '--contender', join(PLANTED, `${plant}.ts`)],
     );
     const [cell] = ran.result.cells;
     assert.notEqual(cell?.verdict, 'incorrect', ran.stderr);
@@ -56,7 +56,7 @@ test('the built-in contenders run as they declare, idle or busy', async (t) => {
   const contenders = ['skip-locked', 'batch', 'advisory', 'notify', 'skip-locked?wakeup=poll'];
   const { result, stderr } = await run(
     t,
-    ...['--scenario', 'drain', '--scenario', 'steady', '--duration', '1.5'],
+    ...['--scenario', 'drain', '--scenario', 'steady', '--scale', 'smoke', '--duration', '1.5'],
     ...contenders.flatMap((name) => ['--contender', name]),
   );
   assert.equal(result.cells.length, 2 * contenders.length, stderr);

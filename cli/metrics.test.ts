@@ -9,7 +9,14 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunResult, resultSchema } from '../harness/result.ts';
 import type { ScenarioInput } from '../scenarios/scenario.ts';
-import { claimbench, type Running, start, temporaryFolder, testServer } from '../testing/command.ts';
+import {
+  claimbench,
+  type Running,
+  SHORT_DRAIN,
+  start,
+  temporaryFolder,
+  testServer,
+} from '../testing/command.ts';
 import { type Exposed, readExposition } from '../testing/exposition.ts';
 import { metricsAddress } from './metrics.ts';
 
@@ -220,7 +227,7 @@ test('a port, a host and a port; all else is refused with the mend', async () =>
       /give a port from 0 to 65535, or a host and a port such as/,
       bad,
     );
-  const words = ['run', '--scenario', 'drain', '--contender', 'batch', '--server', testServer()];
+  const words = ['run', ...SHORT_DRAIN, '--contender', 'batch', '--server', testServer()];
   const refused = await claimbench(...words, '--metrics', 'me:secret@host:1');
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /^claimbench: --metrics [^\n]*: give a port from 0 to 65535[^\n]*\n$/);
@@ -234,7 +241,7 @@ test('a port that is taken: one line, exit code 2, before a server is asked for 
   assert.ok(address !== null && typeof address === 'object');
   const out = join(temporaryFolder(t), 'bundle');
   const ran = await claimbench(
-    ...['run', '--scenario', 'drain', '--contender', 'batch', '--out', out],
+    ...['run', ...SHORT_DRAIN, '--contender', 'batch', '--out', out],
     ...['--server', 'postgres://me@127.0.0.1:1/none', '--metrics', String(address.port)],
   );
   assert.equal(ran.code, 2);

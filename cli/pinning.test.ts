@@ -10,9 +10,16 @@ import { parseAllowed, readProcessors } from '../harness/measure/processors.ts';
 import { canPinProcesses, formatCpuList } from '../harness/pinning.ts';
 import { resultSchema } from '../harness/result.ts';
 import { commandLineOf, procStatFields } from '../harness/server/processes.ts';
-import { claimbench, type Running, start, temporaryFolder, testServer } from '../testing/command.ts';
+import {
+  claimbench,
+  type Running,
+  SHORT_DRAIN,
+  start,
+  temporaryFolder,
+  testServer,
+} from '../testing/command.ts';
 
-const SMALL = ['run', '--scenario', 'drain', '--contender', 'skip-locked', '--repeats', '1'];
+const SMALL = ['run', ...SHORT_DRAIN, '--contender', 'skip-locked', '--repeats', '1'];
 const allowed = readProcessors().allowed ?? [];
 const [first = 0, second = 1] = allowed;
 const unable = canPinProcesses() && allowed.length >= 2 ? false : 'needs Linux with taskset and two cores';

@@ -6,7 +6,14 @@ import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunResult, resultSchema, sampleSchema } from '../harness/result.ts';
-import { claimbench, type Finished, start, temporaryFolder, testServer } from '../testing/command.ts';
+import {
+  claimbench,
+  type Finished,
+  SHORT_DRAIN,
+  start,
+  temporaryFolder,
+  testServer,
+} from '../testing/command.ts';
 
 /** Enough for a machine that two files of tests share. */
 const ATTEMPTS = 4;
@@ -21,7 +28,7 @@ async function validRun(t: TestContext): Promise<{ readonly ran: Finished; reado
   for (let attempt = 1; ; attempt += 1) {
     const out = join(temporaryFolder(t), 'bundle');
     const ran = await claimbench(
-      ...['run', '--scenario', 'drain', '--contender', 'skip-locked', '--contender', 'batch?batch=50'],
+      ...['run', ...SHORT_DRAIN, '--contender', 'skip-locked', '--contender', 'batch?batch=50'],
       ...['--repeats', '1', '--duration', '1.5', '--seed', '7', '--server', testServer()],
       ...['--json', '--out', out],
     );
@@ -77,7 +84,7 @@ for (const { fault, contract } of [
   test(`a strategy that ${fault.replaceAll('-', ' ')} ends with exit code 3 and shows no throughput`, async (t) => {
     const out = join(temporaryFolder(t), 'bundle');
     const ran = await claimbench(
-      ...['run', '--scenario', 'drain', '--contender', join(PLANTED, `${fault}.ts`), '--repeats', '1'],
+      ...['run', ...SHORT_DRAIN, '--contender', join(PLANTED, `${fault}.ts`), '--repeats', '1'],
       ...['--server', testServer(), '--out', out],
     );
     assert.equal(ran.code, 3, ran.stderr);
@@ -121,8 +128,7 @@ test('Ctrl-C keeps the cells that have finished, reports them, and ends with 130
   const out = join(temporaryFolder(t), 'bundle');
   const running = start([
     'run',
-    '--scenario',
-    'drain',
+    ...SHORT_DRAIN,
     '--contender',
     'batch',
     '--repeats',

@@ -10,8 +10,8 @@ import { wholeNumber } from './model/environment.ts';
 import { runModel } from './model/run.ts';
 import { strategies } from './strategies/index.ts';
 
-/** Sequences per strategy; more find more. */
-const SEQUENCES = wholeNumber('CLAIMBENCH_MODEL_SEQUENCES') ?? 1_000;
+/** Sequences per strategy; more find more, and each run draws others. */
+const SEQUENCES = wholeNumber('CLAIMBENCH_MODEL_SEQUENCES') ?? 500;
 /** Anew in each run, and printed when one fails; given, the same sequences are drawn again. */
 const SEED = wholeNumber('CLAIMBENCH_MODEL_SEED') ?? Math.trunc(Math.random() * 2 ** 30);
 /** At once: they mostly wait, for disk and clock. */

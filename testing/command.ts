@@ -5,6 +5,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
+/** A scenario of short cells, for tests that ask for other things than a figure. */
+export const SHORT_DRAIN = ['--scenario', 'drain', '--scale', 'smoke'] as const;
+
 const ROOT = resolve(import.meta.dirname, '..');
 
 /** A finished command. `code` is null when a signal ended it. */
