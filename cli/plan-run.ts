@@ -5,6 +5,7 @@ import { definitionOf, parseContender, withDriver } from '../harness/contenders/
 import { UsageError } from '../harness/errors.ts';
 import { planCells, type RunPlan, sharesOf } from '../harness/run-plan.ts';
 import { requirePgBouncer } from '../harness/topology/pooler.ts';
+import { readShare } from '../scenarios/arrival.ts';
 import { BUILT_IN_SCENARIOS } from '../scenarios/index.ts';
 import { preloadedJobs, type Scenario } from '../scenarios/scenario.ts';
 import { withDuration, withRate, withRateShare } from './adjust-scenario.ts';
@@ -97,12 +98,10 @@ function seeded(scenarios: readonly Scenario[], seed: number | undefined): reado
   return seed === undefined ? scenarios : scenarios.map(({ seed: _seed, ...scenario }) => scenario);
 }
 
-const SHARE = /^(\d*\.?\d+) +of +([a-z][a-z0-9-]*)$/;
-
 /** A share of a scenario that is none: adding it to the run would be no mend. */
 function refuseUnknownShare(rate: string | undefined, scenarios: readonly Scenario[]): void {
-  const of = SHARE.exec(rate ?? '')?.[2];
-  if (of !== undefined) requireScenario(`--rate ${rate}`, of, scenarios);
+  const share = readShare(rate ?? '');
+  if (share !== undefined) requireScenario(`--rate ${rate}`, share.of, scenarios);
 }
 
 function requireScenario(what: string, name: string, scenarios: readonly Scenario[]): void {
@@ -128,9 +127,9 @@ function adjusted(scenario: Scenario, options: PlanWords): Scenario {
   let result = scenario;
   const openLoop = scenario.phases.some((phase) => phase.arrival !== undefined);
   if (options.rate !== undefined && openLoop) {
-    const share = SHARE.exec(options.rate);
+    const share = readShare(options.rate);
     const rate = Number(options.rate);
-    if (share !== null) result = withRateShare(result, Number(share[1]), share[2] ?? '');
+    if (share !== undefined) result = withRateShare(result, share.share, share.of);
     else if (rate > 0 && rate <= 1_000_000) result = withRate(result, rate);
     else
       throw new UsageError(`--rate ${options.rate}: give jobs per second, or a share such as '0.7 of drain'`);

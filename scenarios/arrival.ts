@@ -4,15 +4,18 @@ import { z } from 'zod';
 
 const SHARE = /^(\d*\.?\d+) +of +([a-z][a-z0-9-]*)$/;
 
+/** A share in words, `0.7 of drain`; undefined for what is none. */
+export function readShare(text: string): { readonly share: number; readonly of: string } | undefined {
+  const [, share, of] = SHARE.exec(text) ?? [];
+  return share === undefined || of === undefined ? undefined : { share: Number(share), of };
+}
+
 const share = z.strictObject({ share: z.number().positive().max(10), of: z.string() });
 /** The same in words: `0.7 of drain`. */
 const shareText = z
   .string()
-  .regex(SHARE, 'must be jobs per second, or a share such as 0.7 of drain')
-  .transform((text) => {
-    const [, of = '', scenario = ''] = SHARE.exec(text) ?? [];
-    return { share: Number(of), of: scenario };
-  });
+  .refine((text) => readShare(text) !== undefined, 'must be jobs per second, or a share such as 0.7 of drain')
+  .transform((text) => readShare(text) ?? z.NEVER);
 const RATE_MAX = 1_000_000;
 
 /** A rate in jobs per second, or a share of what the same contender settled per second in another scenario of the run. */

@@ -109,16 +109,17 @@ export type ScheduledFault = Fault extends infer F
   ? F & { readonly atSeconds: number; readonly forSeconds?: number | undefined }
   : never;
 
-const NETWORK: ReadonlySet<Fault['fault']> = new Set([
+/** Those that strike what lies between agents and server. */
+export const NETWORK_FAULTS = [
   'slow-network',
   'reset-connections',
   'black-hole',
   'cut-network',
-]);
+] as const satisfies readonly Fault['fault'][];
 
 /** Whether it strikes what lies between agents and server: then a proxy does, from the start of the load to its end. */
 export function isOfNetwork({ fault }: Pick<Fault, 'fault'>): boolean {
-  return NETWORK.has(fault);
+  return NETWORK_FAULTS.some((one) => one === fault);
 }
 
 /** Whether it is over at once. */

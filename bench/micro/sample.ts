@@ -30,16 +30,7 @@ export interface Budget {
  * rejects with, and with the signal's reason when it is aborted.
  */
 export async function sample(timed: Timed, budget: Budget, signal: AbortSignal): Promise<number[]> {
-  const bench = new Bench({
-    concurrency: null,
-    iterations: budget.runs,
-    retainSamples: true,
-    signal,
-    time: budget.ms,
-    warmup: true,
-    warmupIterations: budget.warmUpRuns,
-    warmupTime: budget.warmUpMs,
-  });
+  const bench = benchOf(budget, signal);
   let lapMs = 0;
   const run = async () => {
     await timed.run();
@@ -63,7 +54,14 @@ export async function sample(timed: Timed, budget: Budget, signal: AbortSignal):
 
 /** The same of an operation that ends before it returns, so that no turn of the event loop is in its time. */
 export async function sampleSync(run: () => void, budget: Budget, signal: AbortSignal): Promise<number[]> {
-  const bench = new Bench({
+  const bench = benchOf(budget, signal);
+  bench.add('operation', run, { async: false });
+  return samplesOf(bench, signal);
+}
+
+/** One run at a time, each sample kept. */
+function benchOf(budget: Budget, signal: AbortSignal): Bench {
+  return new Bench({
     concurrency: null,
     iterations: budget.runs,
     retainSamples: true,
@@ -73,8 +71,6 @@ export async function sampleSync(run: () => void, budget: Budget, signal: AbortS
     warmupIterations: budget.warmUpRuns,
     warmupTime: budget.warmUpMs,
   });
-  bench.add('operation', run, { async: false });
-  return samplesOf(bench, signal);
 }
 
 async function samplesOf(bench: Bench, signal: AbortSignal): Promise<number[]> {

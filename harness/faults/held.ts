@@ -36,6 +36,9 @@ export interface Holder extends AsyncDisposable {
   readonly told?: () => string;
 }
 
+/** A fault without its instants: when it strikes is its schedule's affair. */
+export type Untimed<F> = F extends infer G ? Omit<G, 'afterSeconds' | 'atSeconds' | 'forSeconds'> : never;
+
 /** It was applied and hurt nobody: a cell that says it withstood it would be untrue. */
 export class DidNotBite extends Error {
   override readonly name = 'DidNotBite';

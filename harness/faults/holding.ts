@@ -1,14 +1,15 @@
 // Which faults hold until they are disposed, and who takes hold? One line and one file for each.
 
+import { NETWORK_FAULTS } from '../../scenarios/fault.ts';
 import type { ScheduledFault } from '../../scenarios/scenario.ts';
 import { dropSlot } from '../server/replication-slots.ts';
 import { abandonSlot } from './abandoned-slot.ts';
 import { stormOfCheckpoints } from './checkpoint-storm.ts';
 import { exhaustConnections } from './exhaust-connections.ts';
-import { databaseOf, type Held, type Holder } from './held.ts';
+import { databaseOf, type Held, type Holder, type Untimed } from './held.ts';
 import { holdXmin, staggerReaders } from './held-xmin.ts';
 import { openListeners } from './idle-listeners.ts';
-import { breakNetwork, NETWORK_FAULTS } from './network-faults.ts';
+import { breakNetwork } from './network-faults.ts';
 import { storm } from './notify-storm.ts';
 import { leavePrepared } from './prepared-transaction.ts';
 import { starve } from './starved-autovacuum.ts';
@@ -24,8 +25,6 @@ const HOLDING = [
 /** A fault that holds something back, or goes on, until it ends. */
 export type HoldingFault = Extract<ScheduledFault, { fault: (typeof HOLDING)[number] }>;
 
-/** When it strikes is its schedule's affair. */
-type Untimed<F> = F extends infer G ? Omit<G, 'afterSeconds' | 'atSeconds' | 'forSeconds'> : never;
 type ByName = { [F in HoldingFault as F['fault']]: Untimed<F> };
 type Holders = { readonly [N in keyof ByName]: (fault: ByName[N], held: Held) => Promise<Holder> };
 

@@ -1,14 +1,11 @@
 // How is the network between agents and server broken, until the fault is disposed?
 
+import type { NETWORK_FAULTS } from '../../scenarios/fault.ts';
 import type { ScheduledFault } from '../../scenarios/scenario.ts';
 import { nowUs } from '../load/clock.ts';
 import type { NetworkProxy } from '../network/proxy-process.ts';
-import type { Holder } from './held.ts';
+import type { Holder, Untimed } from './held.ts';
 
-/** Names of the faults that strike what lies between agents and server. */
-export const NETWORK_FAULTS = ['slow-network', 'reset-connections', 'black-hole', 'cut-network'] as const;
-
-type Untimed<F> = F extends infer G ? Omit<G, 'afterSeconds' | 'atSeconds' | 'forSeconds'> : never;
 type NetworkFault = Untimed<Extract<ScheduledFault, { fault: (typeof NETWORK_FAULTS)[number] }>>;
 
 /** Resolves when the network is as the fault has it; disposing heals it, and rejects when the proxy had ended before. */

@@ -1,9 +1,8 @@
 // How does a producer sleep until an instant, closer than a timer can tell and without burning the CPU?
 
-import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { programBeside } from '../child-program.ts';
 import { nowUs } from './clock.ts';
 
 /** How a producer waits: an alarm thread, or the timers of its event loop. */
@@ -46,7 +45,10 @@ async function threadAlarm(): Promise<Alarm> {
   const flags = new Int32Array(memory, 0, 4);
   const target = new Float64Array(memory, SHARED.targetOffset, 1);
   // Node runs TypeScript itself; a loader that this process was started with would only slow the thread's start.
-  const worker = new Worker(program(), { workerData: memory, execArgv: [] });
+  const worker = new Worker(programBeside(import.meta.url, 'alarm-thread'), {
+    workerData: memory,
+    execArgv: [],
+  });
   const thread = await online(worker);
   let wake: () => void = () => undefined;
   return {
@@ -71,12 +73,6 @@ async function threadAlarm(): Promise<Alarm> {
       wake();
     },
   };
-}
-
-/** The thread's program, beside this file: TypeScript in the repository, JavaScript in the published package. */
-function program(): string {
-  const source = fileURLToPath(new URL('./alarm-thread.ts', import.meta.url));
-  return existsSync(source) ? source : fileURLToPath(new URL('./alarm-thread.js', import.meta.url));
 }
 
 /** Resolves with the thread's number. */

@@ -1,7 +1,7 @@
 // May the bystander's figures be believed? Its money must add up, and its process must have kept up with its schedule.
 
 import type { CellPlan } from '../cell-plan.ts';
-import { limitsAt } from '../verify/generator-limits.ts';
+import { limitsAt, percent } from '../verify/generator-limits.ts';
 import type { Account, Expected } from './bystander-figures.ts';
 import type { BystanderStopped } from './bystander-protocol.ts';
 import type { Books } from './bystander-tables.ts';
@@ -63,8 +63,4 @@ export function generatorProblems(
         ]
       : []),
   ];
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 }

@@ -1,8 +1,7 @@
 // How does the coordinator start, follow and end the bystander's process?
 
 import { type ChildProcess, fork } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { programBeside } from '../child-program.ts';
 import { type Launch, launcher } from '../load/agents.ts';
 import type {
   BystanderAssignment,
@@ -15,12 +14,6 @@ const READY_WITHIN_MS = 30_000;
 /** Beyond what it was given to stop. */
 const GRACE_MS = 5_000;
 
-/** Its program, beside this file: TypeScript in the repository, JavaScript in the published package. */
-function program(): string {
-  const source = fileURLToPath(new URL('./bystander-agent.ts', import.meta.url));
-  return existsSync(source) ? source : fileURLToPath(new URL('./bystander-agent.js', import.meta.url));
-}
-
 /** From fork to exit. Disposing it leaves no process behind. */
 export class BystanderProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
@@ -32,7 +25,10 @@ export class BystanderProcess implements AsyncDisposable {
   failure: string | undefined;
 
   constructor(launch: Launch) {
-    this.#child = fork(program(), [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], ...launcher(launch) });
+    this.#child = fork(programBeside(import.meta.url, 'bystander-agent'), [], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      ...launcher(launch),
+    });
     this.#child.on('message', (message) => this.#hear(message as FromBystander));
     this.#child.once('error', (error) => {
       this.#fail(`could not be started: ${error.message}`);

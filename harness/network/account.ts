@@ -1,10 +1,8 @@
 // What did the proxy do under a load, and was it the bound?
 
 import type { CellPlan } from '../cell-plan.ts';
-import { limitsAt } from '../verify/generator-limits.ts';
+import { limitsAt, percent } from '../verify/generator-limits.ts';
 import type { ProxyReading } from './protocol.ts';
-
-const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
 /** Reasons that void a cell, and what is worth knowing of its proxy. `openLoop`: the load came on schedule. */
 export function proxyAccount(

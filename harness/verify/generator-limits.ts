@@ -40,6 +40,11 @@ const SMOKE: Limits = {
   proxyBusyShare: 0.3,
 };
 
+/** A share as the reasons of a void cell have it. */
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+}
+
 export function limitsAt(scale: CellPlan['scale']): Limits {
   return scale === 'smoke' ? SMOKE : LIMITS;
 }

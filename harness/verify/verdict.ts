@@ -10,7 +10,7 @@ import type { Figures } from '../measure/figures.ts';
 import type { Cell, ContractClass } from '../result.ts';
 import { agentProblems, worstClock } from './agent-audit.ts';
 import type { CheckResult } from './checker.ts';
-import { LIMITS, limitsAt } from './generator-limits.ts';
+import { LIMITS, limitsAt, percent } from './generator-limits.ts';
 
 export interface VerdictInput {
   readonly contractClass: ContractClass;
@@ -259,10 +259,6 @@ function lagNote(figures: Figures | undefined): string[] {
   return [
     `the generator's own lag at p99 (about ${(figures.lagP99Us / 1000).toFixed(1)} ms) is ${percent(figures.lagP99Us / figures.pickupP99Us)} of pickup p99: that part is not the queue's`,
   ];
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 }
 
 function round(value: number): number {
