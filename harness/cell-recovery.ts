@@ -1,7 +1,7 @@
 // What does a cell tell of its phases, and of how the queue came through its faults?
 
 import { type Scenario, scheduledFaults, totalSeconds } from '../scenarios/scenario.ts';
-import type { Load } from './load/coordinator.ts';
+import type { Load } from './load/load.ts';
 import { Course } from './measure/course.ts';
 import type { FigureInput, Stretch } from './measure/figures.ts';
 import { type PhaseStretch, phaseFigures } from './measure/phases.ts';

@@ -2,7 +2,7 @@
 
 import { loadModel } from '../scenarios/load-model.ts';
 import { preloadedJobs, type Scenario } from '../scenarios/scenario.ts';
-import type { Load } from './load/coordinator.ts';
+import type { Load } from './load/load.ts';
 import type { FigureInput, Figures } from './measure/figures.ts';
 import type { Ledger } from './measure/ledger.ts';
 import { type FoundWarmUp, findWarmUp } from './measure/warm-up.ts';

@@ -3,37 +3,35 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { isClosedLoop, preloadedJobs, type Scenario, totalSeconds } from '../scenarios/scenario.ts';
+import { preloadedJobs, type Scenario, totalSeconds } from '../scenarios/scenario.ts';
 import { requireAbilities } from './abilities.ts';
 import { committedOrders, costsOfOrders, createOrders, ordersTable } from './application.ts';
-import { type CellPlan, type CellProgress, leaseMsOf } from './cell-plan.ts';
+import type { CellPlan, CellProgress } from './cell-plan.ts';
 import { assemble, type CellOutcome, type Delayed, type Prepared } from './cell-result.ts';
 import type { Contender, ContenderSpec, Target } from './contender.ts';
 import { openContender } from './contenders/index.ts';
-import { CannotMeasure } from './errors.ts';
 import { countSessions } from './fairness/cell.ts';
 import { durabilityAsFound, readStored } from './fairness/reading.ts';
 import { costsOfFaults } from './faults/costs.ts';
 import type { Pacing } from './load/alarm.ts';
-import { scheduledJobs, scheduledOrders } from './load/assignments.ts';
 import { nowUs } from './load/clock.ts';
-import { type Load, LoadRun } from './load/coordinator.ts';
-import { Delays, earlyToleranceUs, hasDelays, type QueueClock, readQueueClock } from './load/delays.ts';
+import { LoadRun } from './load/coordinator.ts';
+import type { QueueClock } from './load/delays.ts';
 import { JobTraits, traitsOf } from './load/job-traits.ts';
+import type { Load } from './load/load.ts';
 import type { Priority } from './load/priority.ts';
 import { Workload } from './load/workload.ts';
-import { ENQUEUE, Ledger } from './measure/ledger.ts';
+import { Ledger } from './measure/ledger.ts';
 import type { LiveReading } from './metrics/live-metrics.ts';
 import { type Bystander, openBystander } from './neighbours/bystander.ts';
 import { delayPreload, dueInstantUs, startFor, withRunAt } from './preload.ts';
+import { delayClock } from './queue-clock.ts';
+import { intendUnsent, reconcile } from './reconcile.ts';
 import type { CellDatabase, PostgresServer } from './server/server.ts';
 import { PlanWatch } from './telemetry/plan-watch.ts';
 import { ServerWatch } from './telemetry/server-watch.ts';
 import { OF_THE_WHOLE_SERVER, withoutShared } from './telemetry/shared-costs.ts';
 import { type CellTopology, openTopology, type TopologyReport } from './topology/topology.ts';
-import { clocksDisagree } from './verify/agent-audit.ts';
-import { type CheckResult, type CheckRules, check } from './verify/checker.ts';
-import { LIMITS } from './verify/generator-limits.ts';
 
 export interface CellContext {
   /** Absent for contenders without a database. */
@@ -274,32 +272,6 @@ function delayedFrom(scenario: Scenario, clock: QueueClock): Delayed {
   return { clock, preloadUs, ...(dueUs === undefined ? {} : { dueUs }) };
 }
 
-/** How the queue's clock goes, when jobs are delayed: their `run_at` is held against it. */
-async function delayClock(plan: CellPlan, contender: Contender): Promise<QueueClock | undefined> {
-  const { job, preload } = plan.scenario;
-  if (!hasDelays(job.delays) && preload.delayed === undefined) return undefined;
-  const { delay } = contender;
-  if (delay === undefined) {
-    throw new CannotMeasure(
-      `${plan.contender.name} cannot delay jobs, and ${plan.scenario.name} has delays: leave the one or the other out`,
-      contender.class,
-    );
-  }
-  return await readQueueClock(() => delay.queueClockUs(), nowUs);
-}
-
-/** Jobs that were never sent were intended all the same: no agent's ledger says when. */
-function intendUnsent(plan: CellPlan, ledger: Ledger, load: Load, delayed: Delayed | undefined): void {
-  const delays = new Delays(plan.scenario.job.delays, delayed?.clock.offsetUs ?? 0);
-  for (const { key, atUs } of scheduledJobs(plan)) {
-    if (ledger.enqueueState[key] !== ENQUEUE.notSent) continue;
-    const intendedUs = load.startUs + atUs;
-    ledger.intendedUs[key] = intendedUs;
-    const eligibility = delays.of(key, intendedUs);
-    if (eligibility !== undefined) ledger.delay(key, eligibility.delayUs);
-  }
-}
-
 async function batchOf(plan: CellPlan, target: Target): Promise<number> {
   return await withContender(plan.contender, target, async ({ declared }) => declared.batch);
 }
@@ -311,71 +283,6 @@ async function withContender<T>(
 ): Promise<T> {
   await using contender = await openContender(spec, target);
   return await use(contender);
-}
-
-async function reconcile(
-  plan: CellPlan,
-  contender: Contender,
-  ledger: Ledger,
-  load: Load,
-  delayed: Delayed | undefined,
-  placed: ReadonlySet<number> | undefined,
-): Promise<{ readonly checked: CheckResult; readonly toleranceUs: number | undefined }> {
-  const workload = new Workload(plan.scenario.job.payloadBytes, plan.scenario.job.priorities);
-  const clock = delayed === undefined ? undefined : await delayClock(plan, contender);
-  const toleranceUs =
-    delayed === undefined || clock === undefined ? undefined : earlyToleranceUs(delayed.clock, clock);
-  const checked = await check({
-    ledger,
-    closedLoop: isClosedLoop(plan.scenario),
-    ...(toleranceUs === undefined ? {} : { earlyToleranceUs: toleranceUs }),
-    promises: contender.promises,
-    leaseMs: leaseMsOf(plan),
-    preloaded: preloadedJobs(plan.scenario),
-    priorityOf: (key) => workload.priorityOf(key),
-    held: contender.held?.(),
-    startUs: load.startUs,
-    endUs: load.endUs,
-    lastFaultUs: Math.max(load.startUs, ...load.faults.map((fault) => fault.atUs)),
-    cleanStop: load.cleanStop,
-    troubled: load.troubled || clocksDisagree(load.agents, ledger.accounts, LIMITS.clockOffsetUs),
-    brokenAgents: load.brokenAgents,
-    killedAgents: load.killedAgents,
-    rules: rulesOf(plan, contender, load, placed),
-  });
-  return { checked, toleranceUs };
-}
-
-function rulesOf(
-  plan: CellPlan,
-  contender: Contender,
-  load: Load,
-  placed: ReadonlySet<number> | undefined,
-): CheckRules {
-  const { scenario } = plan;
-  const { job, limits, producers } = scenario;
-  const stallUs = longestStallUs(load);
-  return {
-    traits: new JobTraits(traitsOf(plan, preloadedJobs(scenario))),
-    ...(contender.retries === undefined ? {} : { maxAttempts: job.maxAttempts }),
-    ...(limits === undefined ? {} : { limits: { limits, stallUs } }),
-    ...(placed === undefined
-      ? {}
-      : {
-          orders: {
-            scheduled: [...scheduledOrders(plan)].map(({ firstKey }) => firstKey),
-            committed: placed,
-            jobs: producers.transaction?.jobs ?? 1,
-          },
-        }),
-  };
-}
-
-/** Of the workers' event loops, µs; undefined when one did not live to tell. */
-function longestStallUs({ agents }: Load): number | undefined {
-  const healths = agents.filter(({ role }) => role === 'worker').map(({ report }) => report?.health);
-  if (healths.some((health) => health === undefined)) return undefined;
-  return Math.max(0, ...healths.map((h) => Math.max(h?.eventLoopMaxUs ?? 0, h?.stalledAfterUs ?? 0)));
 }
 
 function progress(plan: CellPlan, stage: CellProgress['stage']): CellProgress {

@@ -11,7 +11,7 @@ import type { Budget } from './sample.ts';
 
 const DEPTHS = [1_000, 100_000];
 const ROUNDS = 2;
-const SECONDS_PER_ROW = 0.5;
+const SECONDS_PER_ROW = 0.4;
 const SMOKE_DEPTHS = [200];
 const SMOKE_BUDGET: Budget = { ms: 0, runs: 2, warmUpMs: 0, warmUpRuns: 1 };
 /** A prepared statement may get a generic plan at its sixth run: those before it do not count. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { scenarioSchema } from '../../scenarios/scenario.ts';
-import type { Load } from '../load/coordinator.ts';
+import type { Load } from '../load/load.ts';
 import type { ServerAccount } from '../telemetry/server-watch.ts';
 import { countSessions, withoutReading } from './cell.ts';
 

@@ -8,7 +8,7 @@ import type { CellPlan } from '../cell-plan.ts';
 import type { Contender, SessionRole, SessionsReport } from '../contender.ts';
 import { endsSessions } from '../faults/outages.ts';
 import { frontConnections } from '../http/scenario.ts';
-import type { Load } from '../load/coordinator.ts';
+import type { Load } from '../load/load.ts';
 import type { Cell } from '../result.ts';
 import type { CellDatabase } from '../server/server.ts';
 import type { ServerAccount } from '../telemetry/server-watch.ts';

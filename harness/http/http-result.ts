@@ -1,7 +1,7 @@
 // What is told of a load over HTTP: answers, latencies from the intended instant, and what the front itself needed?
 
 import type { Scenario } from '../../scenarios/scenario.ts';
-import type { Load } from '../load/coordinator.ts';
+import type { Load } from '../load/load.ts';
 import type { FigureInput } from '../measure/figures.ts';
 import { LatencyHistogram } from '../measure/histogram.ts';
 import { ENQUEUE } from '../measure/ledger.ts';

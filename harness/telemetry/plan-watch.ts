@@ -1,7 +1,7 @@
 // How does one cell come to its plans? From before its agents start until they have told what they saw.
 
 import type { Target } from '../contender.ts';
-import type { Load } from '../load/coordinator.ts';
+import type { Load } from '../load/load.ts';
 import type { Plan } from '../result.ts';
 import type { ConnectionSettings } from '../server/server.ts';
 import { explainAfterwards, mergePlans, type PlanAccess, planAccess } from './plans.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ScenarioInput, scenarioSchema } from '../../scenarios/scenario.ts';
-import type { Load } from '../load/coordinator.ts';
+import type { Load } from '../load/load.ts';
 import type { Figures } from '../measure/figures.ts';
 import type { GeneratorHealth } from '../measure/generator.ts';
 import { type AgentCounters, newCounters } from '../measure/recorder.ts';

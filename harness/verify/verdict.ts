@@ -3,7 +3,7 @@
 import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
 import type { CellPlan } from '../cell-plan.ts';
 import type { FenceReport } from '../contender.ts';
-import type { Load } from '../load/coordinator.ts';
+import type { Load } from '../load/load.ts';
 import { COALESCE_US } from '../load/pacer.ts';
 import type { AgentAccount } from '../measure/agent-account.ts';
 import type { Figures } from '../measure/figures.ts';
