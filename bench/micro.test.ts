@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../harness/errors.ts';
-import { type MicroRow, resultSchema } from '../harness/result.ts';
+import { type MicroRow, resultSchema } from '../harness/result/result.ts';
 import { startEmbedded } from '../harness/server/embedded.ts';
 import type { PostgresServer } from '../harness/server/server.ts';
 import { type StrategyFactory, strategies } from '../queue/index.ts';

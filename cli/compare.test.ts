@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { comparisonSchema, resultSchema } from '../harness/result.ts';
+import { comparisonSchema, resultSchema } from '../harness/result/result.ts';
 import { claimbench, SHORT_DRAIN, temporaryFolder, testServer } from '../testing/command.ts';
 
 const documentSchema = z.object({ forced: z.array(z.string()), comparisons: z.array(comparisonSchema) });

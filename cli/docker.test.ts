@@ -6,7 +6,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type RunResult, resultSchema } from '../harness/result.ts';
+import { type RunResult, resultSchema } from '../harness/result/result.ts';
 import { claimbench, type Running, start, temporaryFolder } from '../testing/command.ts';
 import { containersOf, killContainer } from '../testing/containers.ts';
 import { dockerMissing, testImage } from '../testing/docker.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { resultSchema } from '../harness/result.ts';
+import { resultSchema } from '../harness/result/result.ts';
 import { SHORT_DRAIN, start, temporaryFolder, testServer } from '../testing/command.ts';
 
 /** Below the time that a test may take: three cells, on a machine that others use as well. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { RuntimeFailure, UsageError } from '../harness/errors.ts';
-import type { Cell, Comparison } from '../harness/result.ts';
+import type { Cell, Comparison } from '../harness/result/result.ts';
 import { EXIT, exitCodeOf, exitCodeOfComparison, reportError } from './exit.ts';
 
 function cells(...verdicts: readonly Cell['verdict'][]): { cells: Cell[] } {

@@ -1,7 +1,7 @@
 // With which code does a command end, and what is said of an error?
 
 import { errorCode, isForUser, oneLine } from '../harness/errors.ts';
-import type { Comparison, ExpectationResult, RunResult } from '../harness/result.ts';
+import type { Comparison, ExpectationResult, RunResult } from '../harness/result/result.ts';
 
 /** Exit codes, as the README states them. */
 export const EXIT = {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { resultSchema } from '../harness/result.ts';
+import { resultSchema } from '../harness/result/result.ts';
 import type { ScenarioInput } from '../scenarios/scenario.ts';
 import { claimbench, start, temporaryFolder, testServer } from '../testing/command.ts';
 

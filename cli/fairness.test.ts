@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type Cell, type FairnessSetting, type RunResult, resultSchema } from '../harness/result.ts';
+import { type Cell, type FairnessSetting, type RunResult, resultSchema } from '../harness/result/result.ts';
 import { claimbench, SHORT_DRAIN, temporaryFolder, testServer } from '../testing/command.ts';
 
 const PLANTED = resolve(import.meta.dirname, '../testing/planted');

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type RunResult, resultSchema } from '../harness/result.ts';
+import { type RunResult, resultSchema } from '../harness/result/result.ts';
 import { commandLineOf, isAlive, procStatFields } from '../harness/server/processes.ts';
 import { claimbench, type Running, start, temporaryFolder, testServer } from '../testing/command.ts';
 

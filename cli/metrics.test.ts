@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type RunResult, resultSchema } from '../harness/result.ts';
+import { type RunResult, resultSchema } from '../harness/result/result.ts';
 import type { ScenarioInput } from '../scenarios/scenario.ts';
 import {
   claimbench,

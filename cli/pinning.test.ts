@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAllowed, readProcessors } from '../harness/measure/processors.ts';
-import { canPinProcesses, formatCpuList } from '../harness/pinning.ts';
-import { resultSchema } from '../harness/result.ts';
+import { resultSchema } from '../harness/result/result.ts';
+import { canPinProcesses, formatCpuList } from '../harness/run/pinning.ts';
 import { commandLineOf, procStatFields } from '../harness/server/processes.ts';
 import {
   claimbench,

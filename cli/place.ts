@@ -4,6 +4,7 @@ import { isForUser, oneLine, RuntimeFailure, UsageError } from '../harness/error
 import { type Priority, type PriorityWish, planPriority } from '../harness/load/priority.ts';
 import { captureEnvironment, readCpuTimes } from '../harness/measure/environment.ts';
 import { readMachine } from '../harness/measure/machine.ts';
+import type { Environment } from '../harness/result/result.ts';
 import {
   canPinProcesses,
   formatCpuList,
@@ -11,9 +12,8 @@ import {
   type PinWish,
   pinThisProcess,
   planPinning,
-} from '../harness/pinning.ts';
-import type { Environment } from '../harness/result.ts';
-import type { RunServer } from '../harness/run-servers.ts';
+} from '../harness/run/pinning.ts';
+import type { RunServer } from '../harness/run/servers.ts';
 import type { PostgresMajor } from '../harness/server/binary-pins.ts';
 import { isOwnServer, openServer, type ServerOptions } from '../harness/server/index.ts';
 import type { ConnectionSettings } from '../harness/server/server.ts';

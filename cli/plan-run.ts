@@ -3,7 +3,7 @@
 import type { ContenderSpec, DriverName } from '../harness/contender.ts';
 import { definitionOf, parseContender, withDriver } from '../harness/contenders/index.ts';
 import { UsageError } from '../harness/errors.ts';
-import { planCells, type RunPlan, sharesOf } from '../harness/run-plan.ts';
+import { planCells, type RunPlan, sharesOf } from '../harness/run/plan.ts';
 import { requirePgBouncer } from '../harness/topology/pooler.ts';
 import { readShare } from '../scenarios/arrival.ts';
 import { BUILT_IN_SCENARIOS } from '../scenarios/index.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type Cell, resultSchema } from '../harness/result.ts';
+import { type Cell, resultSchema } from '../harness/result/result.ts';
 import type { ScenarioInput } from '../scenarios/scenario.ts';
 import { claimbench, temporaryFolder, testServer } from '../testing/command.ts';
 

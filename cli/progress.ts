@@ -1,8 +1,8 @@
 // What does a person see while a run goes on?
 
 import { createLogUpdate } from 'log-update';
-import type { Cell } from '../harness/result.ts';
-import type { RunProgress } from '../harness/run.ts';
+import type { Cell } from '../harness/result/result.ts';
+import type { RunProgress } from '../harness/run/run.ts';
 
 /** Shows a run's progress on stderr. */
 export interface ProgressView {

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type RunResult, resultSchema, sampleSchema } from '../harness/result.ts';
+import { type RunResult, resultSchema, sampleSchema } from '../harness/result/result.ts';
 import {
   claimbench,
   type Finished,

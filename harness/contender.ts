@@ -2,7 +2,7 @@
 
 import type { JobShape } from '../scenarios/job.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
-import type { ContractClass } from './result.ts';
+import type { ContractClass } from './result/result.ts';
 import type { ConnectionSettings } from './server/server.ts';
 
 /** The axes that a contender may be given on the command line: `batch?batch=500&wakeup=poll`. Absent: its own default. */

@@ -1,6 +1,6 @@
 // How does a failure that the user must read become one line and an exit code?
 
-import type { ContractClass } from './result.ts';
+import type { ContractClass } from './result/result.ts';
 
 /**
  * The user asked for something that cannot be: exit code 1, no stack trace. The message is one line that says what

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { Cell, Percentiles } from '../harness/result.ts';
+import type { Cell, Percentiles } from '../harness/result/result.ts';
 import { boundFromUs, isBound, worstLag } from './bounds.ts';
 import { readBundle } from './bundle.ts';
 import { latencyChart } from './charts/latency.ts';

@@ -1,6 +1,6 @@
 // Which latencies are lower bounds, since jobs that had not ended count in them with their age?
 
-import type { Cell, Percentiles } from '../harness/result.ts';
+import type { Cell, Percentiles } from '../harness/result/result.ts';
 
 /** A latency in µs; `bound` when it is that or more. */
 export type Bounded = { readonly valueUs: number; readonly bound: boolean };

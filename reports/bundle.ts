@@ -17,7 +17,7 @@ import {
   type Sample,
   SCHEMA_VERSION,
   sampleSchema,
-} from '../harness/result.ts';
+} from '../harness/result/result.ts';
 import { HlogError, mergeHistograms, readIntervals } from './hlog.ts';
 
 /** A bundle that cannot be reported. The message is one line: which file, what is wrong, and the mend. */

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { Cell, FairnessRow } from '../harness/result.ts';
+import type { Cell, FairnessRow } from '../harness/result/result.ts';
 import { readBundle } from './bundle.ts';
 import { chartsOf } from './charts/index.ts';
 import { comparedOf, durabilityMark, isWeakened, mismatchesOf } from './fairness.ts';

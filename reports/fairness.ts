@@ -1,6 +1,6 @@
 // Did each contender run as it declared? All repeats of a row together, setting by setting.
 
-import { FAIRNESS_SETTINGS, type FairnessRow, type FairnessSetting } from '../harness/result.ts';
+import { FAIRNESS_SETTINGS, type FairnessRow, type FairnessSetting } from '../harness/result/result.ts';
 import { median } from '../stats/spread.ts';
 import { formatCount, formatNumber, plural } from './render/format.ts';
 import type { Panel, Row } from './summary.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Cell } from '../harness/result.ts';
+import type { Cell } from '../harness/result/result.ts';
 import { faultSpans } from './fault-spans.ts';
 
 function spans(...marks: readonly (readonly [label: string, atSeconds: number])[]): unknown[] {

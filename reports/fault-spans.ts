@@ -1,6 +1,6 @@
 // When did each fault of a cell hold? The marks of its window, told as spans with names, in lanes that do not overlap.
 
-import type { Cell } from '../harness/result.ts';
+import type { Cell } from '../harness/result/result.ts';
 
 /** Seconds from the start of the load. A fault of an instant ends where it begins. */
 export type FaultSpan = {

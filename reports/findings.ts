@@ -1,6 +1,6 @@
 // What must a reader know before any figure? The overall verdict, and all that weakens it.
 
-import type { RunResult } from '../harness/result.ts';
+import type { RunResult } from '../harness/result/result.ts';
 import { median } from '../stats/spread.ts';
 import { mismatchesOf } from './fairness.ts';
 import { isMicroOnly, microFindings, microVerdict } from './micro.ts';

@@ -5,7 +5,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import type { Cell } from '../harness/result.ts';
+import type { Cell } from '../harness/result/result.ts';
 import { type RenderedFiles, renderBundle } from './index.ts';
 import { type FixtureOptions, writeFixture } from './testing-fixture.ts';
 import { HOSTILE_NAMES, STANDARD } from './testing-fixture-data.ts';

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { BUNDLE } from '../harness/result.ts';
+import { BUNDLE } from '../harness/result/result.ts';
 import { readBundle } from './bundle.ts';
 import { comparisonLines } from './render/comparison/terminal.ts';
 import { renderHtml } from './render/html/page.ts';

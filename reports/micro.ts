@@ -1,6 +1,6 @@
 // What must a reader know of micro-benchmarks before any figure?
 
-import type { RunResult } from '../harness/result.ts';
+import type { RunResult } from '../harness/result/result.ts';
 import { formatCount, plural } from './render/format.ts';
 import type { Tone } from './tables/table.ts';
 

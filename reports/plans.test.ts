@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { BUNDLE, type Cell, type Plan, type Telemetry } from '../harness/result.ts';
+import { BUNDLE, type Cell, type Plan, type Telemetry } from '../harness/result/result.ts';
 import { BundleError, readBundle } from './bundle.ts';
 import { renderBundle } from './index.ts';
 import { planFindings, plansOf } from './plans.ts';

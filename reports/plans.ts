@@ -1,6 +1,6 @@
 // Which plans did each contender's statements run with, and which of them read more than they should?
 
-import type { Plan } from '../harness/result.ts';
+import type { Plan } from '../harness/result/result.ts';
 import type { Bundle } from './bundle.ts';
 import type { FindingNote } from './findings.ts';
 import { formatNumber, plural } from './render/format.ts';

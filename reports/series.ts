@@ -1,6 +1,6 @@
 // Who is on the charts? Order, label, colour, marker and dash of every contender, the same in all of a report.
 
-import type { Cell, RunResult } from '../harness/result.ts';
+import type { Cell, RunResult } from '../harness/result/result.ts';
 import { plainText } from './render/escape.ts';
 
 /** A hue for the light and one for the dark page; each at least 3:1 against its background. */

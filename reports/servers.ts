@@ -1,6 +1,6 @@
 // On which servers were the cells of a run? On one mostly; in a run over several versions, each row on its own.
 
-import type { Environment, RunResult } from '../harness/result.ts';
+import type { Environment, RunResult } from '../harness/result/result.ts';
 
 /** A server as the run read it back. Without a label where it is the only one. */
 export type ServerOfRun = Environment['server'] & { readonly label?: string; readonly fsyncUs?: number };

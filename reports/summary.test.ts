@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import type { Cell, RunResult } from '../harness/result.ts';
+import type { Cell, RunResult } from '../harness/result/result.ts';
 import { readBundle } from './bundle.ts';
 import { ladder } from './curves.ts';
 import { findingsOf, overallVerdict } from './findings.ts';

@@ -1,7 +1,7 @@
 // What did each contender achieve in each scenario? Cells become panels of rows: medians and ranges over repeats.
 
 import type { Histogram } from 'hdr-histogram-js';
-import type { Cell, ContractClass, RunResult } from '../harness/result.ts';
+import type { Cell, ContractClass, RunResult } from '../harness/result/result.ts';
 import { medianElement, pairedRatio, type Spread, spread } from '../stats/spread.ts';
 import { boundFromUs, isBound } from './bounds.ts';
 import { type Bundle, CURVES, type CurveMetric } from './bundle.ts';

@@ -1,6 +1,6 @@
 // May two runs be compared? What differs in the surroundings that decide figures, in words.
 
-import type { Environment } from '../harness/result.ts';
+import type { Environment } from '../harness/result/result.ts';
 import { formatBytes, formatCount } from './render/format.ts';
 import { limitsText } from './tables/container.ts';
 

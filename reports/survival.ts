@@ -1,7 +1,7 @@
 // How did each contender come through each scenario: survived, degraded, failed, or was there no telling?
 
 import { z } from 'zod';
-import type { Cell, ExpectationResult, RunResult } from '../harness/result.ts';
+import type { Cell, ExpectationResult, RunResult } from '../harness/result/result.ts';
 import { shortReasons } from './reasons.ts';
 import { type Series, seriesOf } from './series.ts';
 

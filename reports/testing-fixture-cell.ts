@@ -1,6 +1,6 @@
 // What does a synthetic cell say of itself, once its jobs were simulated?
 
-import type { Cell, Percentiles } from '../harness/result.ts';
+import type { Cell, Percentiles } from '../harness/result/result.ts';
 import type { Contender, Scenario } from './testing-fixture-data.ts';
 
 /** What the simulation of a cell came to. */

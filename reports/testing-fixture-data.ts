@@ -1,6 +1,6 @@
 // Which contenders and scenarios do the synthetic bundles have?
 
-import type { Cell, ContractClass, RunResult } from '../harness/result.ts';
+import type { Cell, ContractClass, RunResult } from '../harness/result/result.ts';
 
 /** How a synthetic contender behaves. */
 export type Contender = {

@@ -1,6 +1,6 @@
 // How did a synthetic cell come through its faults? From its own seconds, which is as fine as its course is.
 
-import type { Cell, Sample } from '../harness/result.ts';
+import type { Cell, Sample } from '../harness/result/result.ts';
 import type { Scenario } from './testing-fixture-data.ts';
 
 type Second = Extract<Sample, { kind: 'load' }>;

@@ -12,7 +12,7 @@ import {
   resultSchema,
   type Sample,
   SCHEMA_VERSION,
-} from '../harness/result.ts';
+} from '../harness/result/result.ts';
 import { cellOf } from './testing-fixture-cell.ts';
 import { type Contender, definitionOf, type Scenario, STANDARD } from './testing-fixture-data.ts';
 import { throughFaults } from './testing-fixture-recovery.ts';

@@ -1,6 +1,6 @@
 // What happened over time in the repeat that stands for each contender, on axes that all contenders share?
 
-import type { Cell } from '../harness/result.ts';
+import type { Cell } from '../harness/result/result.ts';
 import type { Bundle, BystanderSample, LoadSample, ServerSample } from './bundle.ts';
 import { type FaultSpan, faultSpans } from './fault-spans.ts';
 import { type Panel, type Row, typicalCell } from './summary.ts';

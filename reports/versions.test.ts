@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { RunResult } from '../harness/result.ts';
+import type { RunResult } from '../harness/result/result.ts';
 import { comparisonsOf } from './compare/index.ts';
 import { findingsOf } from './findings.ts';
 import { renderBundle } from './index.ts';

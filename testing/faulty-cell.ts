@@ -1,8 +1,8 @@
 // How does a test run one short cell in which something breaks?
 
 import type { TestContext } from 'node:test';
-import { runCell } from '../harness/cell.ts';
-import type { CellOutcome } from '../harness/cell-result.ts';
+import { runCell } from '../harness/cell/cell.ts';
+import type { CellOutcome } from '../harness/cell/result.ts';
 import { parseContender } from '../harness/contenders/index.ts';
 import type { PostgresServer } from '../harness/server/server.ts';
 import { type ScenarioInput, scenarioSchema } from '../scenarios/scenario.ts';

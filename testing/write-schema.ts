@@ -1,7 +1,7 @@
 // Writes the published JSON Schemas, of result.json and of scenarios: `npm run schema`.
 
 import { writeFileSync } from 'node:fs';
-import { publishedSchema } from '../harness/result-schema.ts';
+import { publishedSchema } from '../harness/result/schema.ts';
 import { publishedScenarioSchema } from '../scenarios/published-schema.ts';
 
 for (const [name, schema] of [

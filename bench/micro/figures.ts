@@ -1,6 +1,6 @@
 // What do the samples of all rounds say of one operation?
 
-import type { MicroFigures } from '../../harness/result.ts';
+import type { MicroFigures } from '../../harness/result/result.ts';
 import { studentQuantile } from '../../stats/distributions.ts';
 import { quantile } from '../../stats/spread.ts';
 

@@ -1,7 +1,7 @@
 // How are all rows measured, round after round, so that drift hits all alike and no wrong answer is counted?
 
 import { isForUser, oneLine } from '../../harness/errors.ts';
-import type { MicroRow } from '../../harness/result.ts';
+import type { MicroRow } from '../../harness/result/result.ts';
 import type { PostgresServer } from '../../harness/server/server.ts';
 import type { StrategyFactory } from '../../queue/index.ts';
 import { blocksOf, type Choice, type Row, resultOf, rowsOf, type Target } from './rows.ts';

@@ -1,7 +1,7 @@
 // Which rows does a run have, in which order are they measured, and what comes of their rounds?
 
 import { DRIVER_NAMES, type DriverName } from '../../harness/contender.ts';
-import type { MicroRow } from '../../harness/result.ts';
+import type { MicroRow } from '../../harness/result/result.ts';
 import type { StrategyFactory } from '../../queue/index.ts';
 import { randomStream, shuffled } from '../../stats/random.ts';
 import { figuresOf } from './figures.ts';

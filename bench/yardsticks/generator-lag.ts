@@ -1,10 +1,10 @@
 // Does the generator send each job at its intended instant? As a run sends, and two lesser ways beside it, in turn.
 
-import { runCell } from '../../harness/cell.ts';
+import { runCell } from '../../harness/cell/cell.ts';
 import { parseContender } from '../../harness/contenders/index.ts';
 import type { Pacing } from '../../harness/load/alarm.ts';
 import { type Priority, planPriority } from '../../harness/load/priority.ts';
-import { openScratch } from '../../harness/scratch.ts';
+import { openScratch } from '../../harness/run/scratch.ts';
 import { startEmbedded } from '../../harness/server/embedded.ts';
 import type { PostgresServer } from '../../harness/server/server.ts';
 import { type Scenario, scenarioSchema } from '../../scenarios/scenario.ts';

@@ -1,7 +1,7 @@
 // Which loads are put under live metrics, and which of their cells count? Pairs with and without, valid ones alone.
 
-import { type CellContext, runCell } from '../../harness/cell.ts';
-import type { CellPlan } from '../../harness/cell-plan.ts';
+import { type CellContext, runCell } from '../../harness/cell/cell.ts';
+import type { CellPlan } from '../../harness/cell/plan.ts';
 import { parseContender } from '../../harness/contenders/index.ts';
 import { LATENCIES, type LatencyName } from '../../harness/metrics/buckets.ts';
 import { LiveMetrics } from '../../harness/metrics/live-metrics.ts';

@@ -1,11 +1,11 @@
 // What do live metrics take from the queue, and from the harness, that they are told of?
 
-import type { CellContext } from '../../harness/cell.ts';
+import type { CellContext } from '../../harness/cell/cell.ts';
 import type { ConsumerEvents, SettleKind } from '../../harness/contender.ts';
 import { nowUs } from '../../harness/load/clock.ts';
 import { planPriority } from '../../harness/load/priority.ts';
 import { JobLatencies } from '../../harness/metrics/job-latencies.ts';
-import { openScratch } from '../../harness/scratch.ts';
+import { openScratch } from '../../harness/run/scratch.ts';
 import { startEmbedded } from '../../harness/server/embedded.ts';
 import { bootstrapInterval } from '../../stats/bootstrap.ts';
 import { seeded } from '../../stats/random.ts';

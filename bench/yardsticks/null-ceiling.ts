@@ -1,7 +1,7 @@
 // How many jobs per second can one agent hand out, run and record without a database?
 
 import { measureCeiling } from '../../harness/calibrate/ceiling.ts';
-import { openScratch } from '../../harness/scratch.ts';
+import { openScratch } from '../../harness/run/scratch.ts';
 import { median } from '../../stats/spread.ts';
 import type { Figure, Yardstick } from '../yardstick.ts';
 

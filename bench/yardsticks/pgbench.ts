@@ -3,8 +3,8 @@
 import { findPgbench } from '../../harness/calibrate/pgbench.ts';
 import { comparePgbench, type Ratio, WANTED_RATIO } from '../../harness/calibrate/pgbench-ratio.ts';
 import { readProcessors } from '../../harness/measure/processors.ts';
-import { type Pinning, pinOneEach } from '../../harness/pinning.ts';
-import { openScratch } from '../../harness/scratch.ts';
+import { type Pinning, pinOneEach } from '../../harness/run/pinning.ts';
+import { openScratch } from '../../harness/run/scratch.ts';
 import type { Bench, Figure, Yardstick } from '../yardstick.ts';
 
 const CONNECTIONS = [1, 8, 32];

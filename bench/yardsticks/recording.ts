@@ -2,13 +2,13 @@
 
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { runCell } from '../../harness/cell.ts';
+import { runCell } from '../../harness/cell/cell.ts';
 import { parseContender } from '../../harness/contenders/index.ts';
 import { nowUs } from '../../harness/load/clock.ts';
 import { LatencyHistogram } from '../../harness/measure/histogram.ts';
 import { LedgerWriter } from '../../harness/measure/ledger-writer.ts';
 import { newCounters, recordingEvents } from '../../harness/measure/recorder.ts';
-import { openScratch } from '../../harness/scratch.ts';
+import { openScratch } from '../../harness/run/scratch.ts';
 import { startEmbedded } from '../../harness/server/embedded.ts';
 import { scenarioSchema } from '../../scenarios/scenario.ts';
 import type { Bench, Yardstick } from '../yardstick.ts';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { BUNDLE, type Cell } from '../../harness/result.ts';
+import { BUNDLE, type Cell } from '../../harness/result/result.ts';
 import { writeFixture } from '../../reports/testing-fixture.ts';
 import { STANDARD } from '../../reports/testing-fixture-data.ts';
 import type { Yardstick } from '../yardstick.ts';

@@ -1,7 +1,7 @@
 // What does the sampler take from the queue that it watches?
 
 import { measureSamplerCost, SAMPLER_COST_LIMIT } from '../../harness/calibrate/sampler-cost.ts';
-import { openScratch } from '../../harness/scratch.ts';
+import { openScratch } from '../../harness/run/scratch.ts';
 import { startEmbedded } from '../../harness/server/embedded.ts';
 import type { Yardstick } from '../yardstick.ts';
 

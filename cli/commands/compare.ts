@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { isFileSystemError, makeOutputFolder, writeFailure } from '../../harness/bundle.ts';
+import { isFileSystemError, makeOutputFolder, writeFailure } from '../../harness/run/bundle.ts';
 import type { ComparisonDocument } from '../../reports/compare/index.ts';
 import { exitCodeOfComparison } from '../exit.ts';
 import { coloured, filled, numberBetween, outputOptions, repeatable } from '../options.ts';

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import type { z } from 'zod';
 import { readCpuTimes } from '../../harness/measure/environment.ts';
 import { readMachine } from '../../harness/measure/machine.ts';
-import { openScratch } from '../../harness/scratch.ts';
+import { openScratch } from '../../harness/run/scratch.ts';
 import { checkServerOptions } from '../../harness/server/index.ts';
 import { ceilingFinding, ratioFinding } from '../doctor/comparisons.ts';
 import { type Finding, textOf } from '../doctor/finding.ts';

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { isFileSystemError, writeFailure } from '../../harness/bundle.ts';
+import { isFileSystemError, writeFailure } from '../../harness/run/bundle.ts';
 import { EXIT } from '../exit.ts';
 
 const MEND = 'copy the bundle to a folder of your own and render it there';

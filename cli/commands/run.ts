@@ -4,15 +4,15 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
-import { BundleWriter } from '../../harness/bundle.ts';
 import { DRIVER_NAMES } from '../../harness/contender.ts';
-import { parsePinWish } from '../../harness/pinning.ts';
-import type { Cell, RunResult } from '../../harness/result.ts';
-import { run } from '../../harness/run.ts';
-import type { LostServer } from '../../harness/run-servers.ts';
+import type { Cell, RunResult } from '../../harness/result/result.ts';
+import { BundleWriter } from '../../harness/run/bundle.ts';
+import { parsePinWish } from '../../harness/run/pinning.ts';
+import { run } from '../../harness/run/run.ts';
+import { serverNeedsOf, settingsWithNeeds } from '../../harness/run/server-needs.ts';
+import type { LostServer } from '../../harness/run/servers.ts';
 import { POSTGRES_MAJORS } from '../../harness/server/binary-pins.ts';
 import { isOwnServer } from '../../harness/server/index.ts';
-import { serverNeedsOf, settingsWithNeeds } from '../../harness/server-needs.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
 import { withoutPasswords } from '../command-line.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
@@ -155,7 +155,7 @@ async function runAction(options: Options): Promise<number> {
   return await present(result, bundle, options);
 }
 
-/** A server that claimbench starts is given what the scenarios need; one at an address is asked, see harness/run.ts. */
+/** A server that claimbench starts is given what the scenarios need; one at an address is asked, see harness/run/run.ts. */
 function wishesWithNeeds(options: Options, scenarios: readonly Scenario[]) {
   const wishes = serverWishesOf(options.server, options);
   if (!isOwnServer(options.server)) return wishes;

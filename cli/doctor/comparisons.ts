@@ -5,7 +5,7 @@ import { findPgbench } from '../../harness/calibrate/pgbench.ts';
 import { comparePgbench, type Ratio, WANTED_RATIO } from '../../harness/calibrate/pgbench-ratio.ts';
 import { oneLine } from '../../harness/errors.ts';
 import type { MachineAtStart } from '../../harness/measure/machine.ts';
-import { formatCpuList, type Pinning, pinOneEach } from '../../harness/pinning.ts';
+import { formatCpuList, type Pinning, pinOneEach } from '../../harness/run/pinning.ts';
 import { interruption } from '../interruption.ts';
 import { type Finding, okIf } from './finding.ts';
 

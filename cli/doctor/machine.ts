@@ -5,7 +5,7 @@ import { measureClock, measureTimers } from '../../harness/calibrate/clock.ts';
 import { planPriority } from '../../harness/load/priority.ts';
 import { type CpuTimes, readCpuTimes, stealShare } from '../../harness/measure/environment.ts';
 import type { MachineAtStart } from '../../harness/measure/machine.ts';
-import { canPinProcesses, formatCpuList, pinApart, planPinning } from '../../harness/pinning.ts';
+import { canPinProcesses, formatCpuList, pinApart, planPinning } from '../../harness/run/pinning.ts';
 import { type Finding, okIf } from './finding.ts';
 
 const WANTED_NODE = 24;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { scenarioSchema } from '../../scenarios/scenario.ts';
 import { temporaryFolder } from '../../testing/command.ts';
-import { type CellContext, runCell } from '../cell.ts';
+import { type CellContext, runCell } from '../cell/cell.ts';
 import { measureCeiling } from './ceiling.ts';
 
 const JOBS = 300_000;

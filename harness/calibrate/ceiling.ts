@@ -1,8 +1,8 @@
 // What can one agent reach on this machine without a database?
 
 import { type Scenario, scenarioSchema } from '../../scenarios/scenario.ts';
-import type { CellContext } from '../cell.ts';
-import { runCell } from '../cell.ts';
+import type { CellContext } from '../cell/cell.ts';
+import { runCell } from '../cell/cell.ts';
 
 /**
  * The null contender, drained by one agent with eight sessions that claim `batch` jobs at a time. Jobs per second;

@@ -7,11 +7,11 @@
 
 import { scenarioSchema } from '../../scenarios/scenario.ts';
 import { median } from '../../stats/spread.ts';
-import { runCell } from '../cell.ts';
-import type { CellPlan } from '../cell-plan.ts';
+import { runCell } from '../cell/cell.ts';
+import type { CellPlan } from '../cell/plan.ts';
 import { parseContender } from '../contenders/index.ts';
 import { RuntimeFailure } from '../errors.ts';
-import type { Pinning } from '../pinning.ts';
+import type { Pinning } from '../run/pinning.ts';
 import { startEmbedded } from '../server/embedded.ts';
 import type { PostgresServer } from '../server/server.ts';
 import { runPgbench } from './pgbench.ts';

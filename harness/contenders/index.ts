@@ -15,7 +15,7 @@ import {
   type Target,
 } from '../contender.ts';
 import { oneLine, UsageError } from '../errors.ts';
-import { CONTRACT_CLASSES } from '../result.ts';
+import { CONTRACT_CLASSES } from '../result/result.ts';
 import { nullContender } from './null.ts';
 import { referenceQueue } from './reference-queue.ts';
 

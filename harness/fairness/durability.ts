@@ -1,7 +1,7 @@
 // Would what a contender confirmed have survived a crash, as its own sessions and tables say?
 
 import { isDurable } from '../measure/environment.ts';
-import type { FairnessRow } from '../result.ts';
+import type { FairnessRow } from '../result/result.ts';
 
 /** What was found of one contender's durability. */
 export interface DurabilityFacts {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FairnessRow, FairnessSetting } from '../result.ts';
+import type { FairnessRow, FairnessSetting } from '../result/result.ts';
 import type { ClaimReport } from './claim-habits.ts';
 import { type DeclaredFacts, fairnessRows, type ObservedFacts } from './settings.ts';
 

@@ -2,7 +2,7 @@
 
 import { median } from '../../stats/spread.ts';
 import type { StatementMode } from '../contender.ts';
-import type { FairnessRow } from '../result.ts';
+import type { FairnessRow } from '../result/result.ts';
 import type { ClaimReport } from './claim-habits.ts';
 import { type DurabilityFacts, durabilityRow } from './durability.ts';
 

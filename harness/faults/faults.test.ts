@@ -7,8 +7,8 @@ import { type ScenarioInput, scenarioSchema } from '../../scenarios/scenario.ts'
 import { temporaryFolder, testServer } from '../../testing/command.ts';
 import { testDatabase } from '../../testing/database.ts';
 import { startPooler, withoutPooler } from '../../testing/pooler.ts';
-import { runCell } from '../cell.ts';
-import type { CellOutcome } from '../cell-result.ts';
+import { runCell } from '../cell/cell.ts';
+import type { CellOutcome } from '../cell/result.ts';
 import { parseContender } from '../contenders/index.ts';
 import { withConnection } from '../server/connect.ts';
 import { openServer } from '../server/index.ts';

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaultInput } from '../../scenarios/fault.ts';
 import { faultyCell } from '../../testing/faulty-cell.ts';
-import type { CellOutcome } from '../cell-result.ts';
+import type { CellOutcome } from '../cell/result.ts';
 import { errorCode } from '../errors.ts';
 import { nowUs } from '../load/clock.ts';
 import { withConnection } from '../server/connect.ts';

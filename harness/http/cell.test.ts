@@ -6,10 +6,10 @@ import { after, before, test } from 'node:test';
 import { parseScenario } from '../../cli/scenarios.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
 import { temporaryFolder, testServer } from '../../testing/command.ts';
-import { runCell } from '../cell.ts';
+import { runCell } from '../cell/cell.ts';
 import { parseContender } from '../contenders/index.ts';
 import { CannotMeasure } from '../errors.ts';
-import { type Cell, cellSchema } from '../result.ts';
+import { type Cell, cellSchema } from '../result/result.ts';
 import { openServer } from '../server/index.ts';
 import type { PostgresServer } from '../server/server.ts';
 

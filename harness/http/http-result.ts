@@ -5,7 +5,7 @@ import type { Load } from '../load/load.ts';
 import type { FigureInput } from '../measure/figures.ts';
 import { LatencyHistogram } from '../measure/histogram.ts';
 import { ENQUEUE } from '../measure/ledger.ts';
-import type { HttpPart } from '../result.ts';
+import type { HttpPart } from '../result/result.ts';
 import { frontConnections } from './scenario.ts';
 
 /** Share of one core above which the front may be what limits the load. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ScenarioInput, scenarioSchema } from '../../scenarios/scenario.ts';
 import { randomStream } from '../../stats/random.ts';
-import type { CellPlan } from '../cell-plan.ts';
+import type { CellPlan } from '../cell/plan.ts';
 import { CLAIMERS_PER_AGENT } from '../contender.ts';
 import { arrivals } from './arrivals.ts';
 import { planAgents, scheduledJobs, scheduledOrders } from './assignments.ts';

@@ -10,7 +10,7 @@ import {
   scheduledFaults,
 } from '../../scenarios/scenario.ts';
 import { randomStream } from '../../stats/random.ts';
-import { type CellPlan, leaseMsOf } from '../cell-plan.ts';
+import { type CellPlan, leaseMsOf } from '../cell/plan.ts';
 import { CLAIMERS_PER_AGENT, type Target } from '../contender.ts';
 import { frontConnections } from '../http/scenario.ts';
 import type { Pacing } from './alarm.ts';

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { longestHandlerMs } from '../../scenarios/job.ts';
 import { preloadedJobs, type Scenario, scheduledFaults, totalSeconds } from '../../scenarios/scenario.ts';
-import type { CellPlan } from '../cell-plan.ts';
+import type { CellPlan } from '../cell/plan.ts';
 import type { Contender } from '../contender.ts';
 import { scheduleFaults } from '../faults/faults.ts';
 import type { Held } from '../faults/held.ts';

@@ -2,7 +2,7 @@
 
 import type { JobShape } from '../../scenarios/job.ts';
 import { type KeyedDraw, keyedDraw } from '../../stats/random.ts';
-import type { CellPlan } from '../cell-plan.ts';
+import type { CellPlan } from '../cell/plan.ts';
 import type { BenchJob } from '../contender.ts';
 import { asksRetries } from './failing.ts';
 import { handlerMs, wholeMs } from './handler-times.ts';

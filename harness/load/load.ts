@@ -1,6 +1,6 @@
 // What is a load made of, what does it need while it runs, and what does it leave behind?
 
-import type { CellPlan, CellProgress } from '../cell-plan.ts';
+import type { CellPlan, CellProgress } from '../cell/plan.ts';
 import type { Contender, Target } from '../contender.ts';
 import type { AppliedFault } from '../faults/applied.ts';
 import type { Held } from '../faults/held.ts';

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type ScenarioInput, scenarioSchema } from '../../scenarios/scenario.ts';
-import type { CellPlan } from '../cell-plan.ts';
+import type { CellPlan } from '../cell/plan.ts';
 import { openContender } from '../contenders/index.ts';
-import { canPinProcesses } from '../pinning.ts';
+import { canPinProcesses } from '../run/pinning.ts';
 import { LoadRun } from './coordinator.ts';
 import { type Priority, planPriority } from './priority.ts';
 

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CannotMeasure } from '../errors.ts';
-import type { ContractClass } from '../result.ts';
+import type { ContractClass } from '../result/result.ts';
 import { nowUs } from './clock.ts';
 
 /** Between "all agents are ready" and the first intended instant: enough for every agent to hear of it. */

@@ -9,8 +9,8 @@ import { z } from 'zod';
 
 import { errorCode } from '../errors.ts';
 import type { Priority } from '../load/priority.ts';
-import type { Pinning } from '../pinning.ts';
-import type { Environment } from '../result.ts';
+import type { Environment } from '../result/result.ts';
+import type { Pinning } from '../run/pinning.ts';
 import { liesInMemory } from '../server/in-memory.ts';
 import type { ConnectionSettings, PostgresServer } from '../server/server.ts';
 import type { MachineAtStart } from './machine.ts';

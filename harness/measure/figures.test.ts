@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeFromCompressedBase64 } from 'hdr-histogram-js';
-import { type Sample, sampleSchema } from '../result.ts';
+import { type Sample, sampleSchema } from '../result/result.ts';
 import { type FigureInput, figures } from './figures.ts';
 import { ENQUEUE, Ledger, SETTLE } from './ledger.ts';
 import { SETTLE_KINDS } from './ledger-writer.ts';

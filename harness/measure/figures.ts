@@ -1,7 +1,7 @@
 // Which figures does a cell's ledger give? Latencies and throughput, all from the jobs' own instants.
 
 import { meetsOutage, type Outage } from '../faults/outages.ts';
-import type { Cell } from '../result.ts';
+import type { Cell } from '../result/result.ts';
 import { type Finish, finished, type JobEnds, openClaimUs } from './job-ends.ts';
 import { ENQUEUE } from './ledger.ts';
 import { Samples } from './samples.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeFromCompressedBase64 } from 'hdr-histogram-js';
 import { randomStream } from '../../stats/random.ts';
-import { percentilesSchema } from '../result.ts';
+import { percentilesSchema } from '../result/result.ts';
 import { LatencyHistogram } from './histogram.ts';
 
 function of(values: Iterable<number>): LatencyHistogram {

@@ -1,7 +1,7 @@
 // How are latencies counted? HDR histograms in microseconds, three significant digits, and what may be quoted of them.
 
 import { build, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
-import type { Percentiles } from '../result.ts';
+import type { Percentiles } from '../result/result.ts';
 
 const HIGHEST_US = 24 * 3600 * 1e6;
 

@@ -1,6 +1,6 @@
 // Which figures does each phase of a load give? The same arithmetic as the cell's own, on the phase's stretch.
 
-import type { PhaseFigures } from '../result-recovery.ts';
+import type { PhaseFigures } from '../result/recovery.ts';
 import type { Course } from './course.ts';
 import { type FigureInput, pickupOf, type Stretch } from './figures.ts';
 import { LatencyHistogram } from './histogram.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { phaseFiguresSchema, recoverySchema } from '../result-recovery.ts';
+import { phaseFiguresSchema, recoverySchema } from '../result/recovery.ts';
 import { Course } from './course.ts';
 import type { FigureInput } from './figures.ts';
 import { ENQUEUE, Ledger, SETTLE } from './ledger.ts';

@@ -1,6 +1,6 @@
 // What did the faults of a scenario cost, and how soon was the queue as good as before them?
 
-import type { Recovery } from '../result-recovery.ts';
+import type { Recovery } from '../result/recovery.ts';
 import type { Course } from './course.ts';
 import type { Stretch } from './figures.ts';
 

@@ -1,6 +1,6 @@
 // Where does each latency of a cell go? Into the histogram of its metric, and into the log of its second.
 
-import type { Cell } from '../result.ts';
+import type { Cell } from '../result/result.ts';
 import { LatencyHistogram } from './histogram.ts';
 
 const METRICS = ['enqueue', 'pickup', 'service', 'response', 'generatorLag'] as const;

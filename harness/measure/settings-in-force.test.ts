@@ -6,7 +6,7 @@ import { sameSurroundings } from '../../reports/surroundings.ts';
 import { testServer } from '../../testing/command.ts';
 import { dockerMissing, testImage } from '../../testing/docker.ts';
 import { serverOfVersion } from '../../testing/server-of-version.ts';
-import type { Environment } from '../result.ts';
+import type { Environment } from '../result/result.ts';
 import { withConnection } from '../server/connect.ts';
 import { startContainer } from '../server/container/start.ts';
 import { parseWishes } from '../server/container/wishes.ts';

@@ -1,6 +1,6 @@
 // How did a load go, bucket by bucket? The timeline of a cell, from the jobs' own instants.
 
-import type { Sample } from '../result.ts';
+import type { Sample } from '../result/result.ts';
 import type { FigureInput } from './figures.ts';
 import { LatencyHistogram } from './histogram.ts';
 import { enteredUs, finished, leftUs } from './job-ends.ts';

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { scenarioSchema } from '../../scenarios/scenario.ts';
-import type { CellPlan } from '../cell-plan.ts';
+import type { CellPlan } from '../cell/plan.ts';
+import { voidCell } from '../cell/void.ts';
 import { newCounters } from '../measure/recorder.ts';
-import { voidCell } from '../void-cell.ts';
 import { emptyLatencies, record } from './buckets.ts';
 import { LiveMetrics, type LiveReading } from './live-metrics.ts';
 import { liveReading } from './live-reading.ts';

@@ -1,7 +1,7 @@
 // What can be told of a run while it goes on? The state behind `--metrics`: sums over its cells, and the cell under way.
 
-import type { CellPlan, CellProgress } from '../cell-plan.ts';
-import type { Cell } from '../result.ts';
+import type { CellPlan, CellProgress } from '../cell/plan.ts';
+import type { Cell } from '../result/result.ts';
 import { FAULTS } from '../verify/audit.ts';
 import { addLatencies, emptyLatencies, type LatencyBuckets } from './buckets.ts';
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type ScenarioInput, scenarioSchema } from '../../scenarios/scenario.ts';
-import type { CellPlan } from '../cell-plan.ts';
+import type { CellPlan } from '../cell/plan.ts';
 import { openContender } from '../contenders/index.ts';
 import { LoadRun } from '../load/coordinator.ts';
 import type { LiveReading } from './live-metrics.ts';

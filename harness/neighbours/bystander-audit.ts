@@ -1,6 +1,6 @@
 // May the bystander's figures be believed? Its money must add up, and its process must have kept up with its schedule.
 
-import type { CellPlan } from '../cell-plan.ts';
+import type { CellPlan } from '../cell/plan.ts';
 import { limitsAt, percent } from '../verify/generator-limits.ts';
 import type { Account, Expected } from './bystander-figures.ts';
 import type { BystanderStopped } from './bystander-protocol.ts';

@@ -1,7 +1,7 @@
 // How did the bystander fare, phase by phase and second by second?
 
 import { LatencyHistogram } from '../measure/histogram.ts';
-import type { BystanderFigures, Sample } from '../result.ts';
+import type { BystanderFigures, Sample } from '../result/result.ts';
 import type { TransactionRecord } from './bystander-records.ts';
 
 /** Instants in µs of the machine's clock. */

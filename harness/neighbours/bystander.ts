@@ -3,13 +3,13 @@
 import { join } from 'node:path';
 import { totalSeconds } from '../../scenarios/scenario.ts';
 import { randomStream } from '../../stats/random.ts';
-import type { CellPlan } from '../cell-plan.ts';
+import type { CellPlan } from '../cell/plan.ts';
 import { CannotMeasure, oneLine } from '../errors.ts';
 import type { Pacing } from '../load/alarm.ts';
 import { arrivals } from '../load/arrivals.ts';
 import { nowUs } from '../load/clock.ts';
 import type { Priority } from '../load/priority.ts';
-import type { BystanderFigures, ContractClass, Sample } from '../result.ts';
+import type { BystanderFigures, ContractClass, Sample } from '../result/result.ts';
 import type { CellDatabase } from '../server/server.ts';
 import { booksProblems, countProblems, generatorProblems } from './bystander-audit.ts';
 import { type Account, accountOf } from './bystander-figures.ts';

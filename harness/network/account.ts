@@ -1,6 +1,6 @@
 // What did the proxy do under a load, and was it the bound?
 
-import type { CellPlan } from '../cell-plan.ts';
+import type { CellPlan } from '../cell/plan.ts';
 import { limitsAt, percent } from '../verify/generator-limits.ts';
 import type { ProxyReading } from './protocol.ts';
 

@@ -1,6 +1,6 @@
 // How does a cell's load go through the proxy, and how did the proxy fare under it?
 
-import type { CellPlan } from '../cell-plan.ts';
+import type { CellPlan } from '../cell/plan.ts';
 import { RuntimeFailure, UsageError } from '../errors.ts';
 import type { ConnectionSettings } from '../server/server.ts';
 import { proxyAccount } from './account.ts';

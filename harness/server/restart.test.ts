@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import type pg from 'pg';
 import { eventually } from '../../queue/eventually.ts';
 import { nowUs } from '../load/clock.ts';
-import { RunServers } from '../run-servers.ts';
+import { RunServers } from '../run/servers.ts';
 import { connect, withConnection } from './connect.ts';
 import { startEmbedded } from './embedded.ts';
 import { isAlive } from './processes.ts';

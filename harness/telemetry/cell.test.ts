@@ -5,10 +5,10 @@ import { resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { parseScenario } from '../../cli/scenarios.ts';
 import { temporaryFolder, testServer } from '../../testing/command.ts';
-import { runCell } from '../cell.ts';
-import type { CellOutcome } from '../cell-result.ts';
+import { runCell } from '../cell/cell.ts';
+import type { CellOutcome } from '../cell/result.ts';
 import { parseContender } from '../contenders/index.ts';
-import { cellSchema, planSchema, sampleSchema } from '../result.ts';
+import { cellSchema, planSchema, sampleSchema } from '../result/result.ts';
 import { openServer } from '../server/index.ts';
 
 async function measured(t: TestContext, sampling: boolean): Promise<CellOutcome> {

@@ -2,7 +2,7 @@
 
 import type { Target } from '../contender.ts';
 import type { Load } from '../load/load.ts';
-import type { Plan } from '../result.ts';
+import type { Plan } from '../result/result.ts';
 import type { ConnectionSettings } from '../server/server.ts';
 import { explainAfterwards, mergePlans, type PlanAccess, planAccess } from './plans.ts';
 

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { pgDriver } from '../../queue/index.ts';
 import type { PlanReport, PlanSampling, SessionsReport } from '../contender.ts';
 import { oneLine } from '../errors.ts';
-import type { Plan } from '../result.ts';
+import type { Plan } from '../result/result.ts';
 import { withConnection } from '../server/connect.ts';
 import type { ConnectionSettings } from '../server/server.ts';
 import { PlanCollector } from './plan-collector.ts';

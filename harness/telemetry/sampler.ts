@@ -4,7 +4,7 @@ import type pg from 'pg';
 
 import { oneLine } from '../errors.ts';
 import { nowUs } from '../load/clock.ts';
-import type { Sample } from '../result.ts';
+import type { Sample } from '../result/result.ts';
 import { connect } from '../server/connect.ts';
 import type { CellDatabase } from '../server/server.ts';
 import {

@@ -3,7 +3,7 @@
 import pg from 'pg';
 
 import { oneLine } from '../errors.ts';
-import type { Telemetry } from '../result.ts';
+import type { Telemetry } from '../result/result.ts';
 import { firstWords } from './plan-shape.ts';
 import type { Watched } from './sampler.ts';
 import { OWN_MARK } from './sampler-statements.ts';

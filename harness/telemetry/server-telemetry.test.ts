@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { serverOfVersion } from '../../testing/server-of-version.ts';
 import { captureEnvironment, isDurable, readCpuTimes, stealShare } from '../measure/environment.ts';
-import { environmentSchema } from '../result.ts';
+import { environmentSchema } from '../result/result.ts';
 import { connect, withConnection } from '../server/connect.ts';
 import { startEmbedded } from '../server/embedded.ts';
 import type { CellDatabase } from '../server/server.ts';

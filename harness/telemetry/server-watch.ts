@@ -3,7 +3,7 @@
 import pg from 'pg';
 import { isForUser, oneLine } from '../errors.ts';
 import type { Restartable } from '../faults/restart-server.ts';
-import type { Cell, Sample, Telemetry } from '../result.ts';
+import type { Cell, Sample, Telemetry } from '../result/result.ts';
 import type { CellDatabase, PostgresServer, Throttling } from '../server/server.ts';
 import type { ServerReading, Watched } from './sampler.ts';
 import {

@@ -3,7 +3,7 @@
 import pg from 'pg';
 
 import { oneLine } from '../errors.ts';
-import type { StorageReading } from '../result.ts';
+import type { StorageReading } from '../result/result.ts';
 import type { Watched } from './sampler.ts';
 import { COSTS_NAME, inOwnSession, type OwnSession } from './server-costs.ts';
 

@@ -1,7 +1,7 @@
 // What is kept of the server beside a cell's costs: readings during the load, counters and storage around it?
 
 import { oneLine } from '../errors.ts';
-import type { Telemetry } from '../result.ts';
+import type { Telemetry } from '../result/result.ts';
 import type { PostgresServer } from '../server/server.ts';
 import { CpuByKind } from './cpu-by-kind.ts';
 import { type Sampler, type ServerReading, startSampler, type Watched } from './sampler.ts';

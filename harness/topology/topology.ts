@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { arrivalsOf, hasProxy, type Scenario } from '../../scenarios/scenario.ts';
-import type { CellPlan } from '../cell-plan.ts';
+import type { CellPlan } from '../cell/plan.ts';
 import { oneLine, RuntimeFailure, UsageError } from '../errors.ts';
 import { type CellNetwork, openNetwork } from '../network/cell-network.ts';
 import { withConnection } from '../server/connect.ts';

@@ -3,7 +3,7 @@
 import type { AgentProcess } from '../load/agents.ts';
 import { certainOffsetUs, worstReading } from '../load/clock-reading.ts';
 import { type AgentAccount, COUNTED } from '../measure/agent-account.ts';
-import type { Cell } from '../result.ts';
+import type { Cell } from '../result/result.ts';
 
 /** What of an agent is audited. */
 export type AuditedAgent = Pick<AgentProcess, 'agent' | 'role' | 'report' | 'live' | 'clock'>;

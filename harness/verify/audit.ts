@@ -1,7 +1,7 @@
 // What does the checker count, and which counts void a cell?
 
 import type { Promises } from '../contender.ts';
-import type { Cell } from '../result.ts';
+import type { Cell } from '../result/result.ts';
 
 /** Every count. */
 export type Audit = Cell['audit'];

@@ -6,7 +6,7 @@ import { type Random, randomStream } from '../../stats/random.ts';
 import type { HeldJob, Promises } from '../contender.ts';
 import { ENQUEUE, Ledger, SETTLE } from '../measure/ledger.ts';
 import { SETTLE_KINDS } from '../measure/ledger-writer.ts';
-import type { Cell } from '../result.ts';
+import type { Cell } from '../result/result.ts';
 import { emptyAudit } from './audit.ts';
 import { type CheckInput, check } from './checker.ts';
 

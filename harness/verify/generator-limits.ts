@@ -1,6 +1,6 @@
 // Past which limits did the generator, not the system under test, make the figures?
 
-import type { CellPlan } from '../cell-plan.ts';
+import type { CellPlan } from '../cell/plan.ts';
 
 /** METHOD.md states them to users. */
 export const LIMITS = {

@@ -1,13 +1,13 @@
 // Is a cell valid, invalid or incorrect, and why?
 
 import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
-import type { CellPlan } from '../cell-plan.ts';
+import type { CellPlan } from '../cell/plan.ts';
 import type { FenceReport } from '../contender.ts';
 import type { Load } from '../load/load.ts';
 import { COALESCE_US } from '../load/pacer.ts';
 import type { AgentAccount } from '../measure/agent-account.ts';
 import type { Figures } from '../measure/figures.ts';
-import type { Cell, ContractClass } from '../result.ts';
+import type { Cell, ContractClass } from '../result/result.ts';
 import { agentProblems, worstClock } from './agent-audit.ts';
 import type { CheckResult } from './checker.ts';
 import { LIMITS, limitsAt, percent } from './generator-limits.ts';

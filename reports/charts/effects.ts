@@ -1,7 +1,7 @@
 // How large is each effect, and how large would it have to be? Intervals on one axis, the noise floor behind them.
 
 import type { TopLevelSpec } from 'vega-lite';
-import type { Comparison } from '../../harness/result.ts';
+import type { Comparison } from '../../harness/result/result.ts';
 import {
   type ComparedPair,
   effectText,

@@ -1,7 +1,7 @@
 // Which strategy takes how long for a job of each operation? One small dot plot per operation, on logarithmic axes.
 
 import type { TopLevelSpec } from 'vega-lite';
-import type { MicroRow, RunResult } from '../../harness/result.ts';
+import type { MicroRow, RunResult } from '../../harness/result/result.ts';
 import { formatCount, formatNumber } from '../render/format.ts';
 import { SERIES_COLOURS, type Series } from '../series.ts';
 import { type MicroGroup, microGroups } from '../tables/micro.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Cell, comparisonSchema } from '../../harness/result.ts';
+import { type Cell, comparisonSchema } from '../../harness/result/result.ts';
 import { comparisonHtml } from '../render/comparison/html.ts';
 import { compareBundles, comparisonMarkdown, comparisonsOf, comparisonTerminal } from './index.ts';
 import { comparedBundle, request } from './testing-bundle.ts';

@@ -1,6 +1,6 @@
 // What weakens the verdicts of a comparison, though it does not forbid them?
 
-import type { Cell, RunResult } from '../../harness/result.ts';
+import type { Cell, RunResult } from '../../harness/result/result.ts';
 import { formatCount, formatShare, plural } from '../render/format.ts';
 import {
   environmentOf,

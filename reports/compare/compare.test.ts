@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { type Cell, comparisonSchema, METHOD_VERSION, type RunResult } from '../../harness/result.ts';
+import { type Cell, comparisonSchema, METHOD_VERSION, type RunResult } from '../../harness/result/result.ts';
 import {
   type CompareRequest,
   compareBundles,

@@ -1,6 +1,6 @@
 // Is one contender better than another, worse, or can these repeats not tell? Cells of two sides → verdicts per metric.
 
-import type { Cell, Comparison } from '../../harness/result.ts';
+import type { Cell, Comparison } from '../../harness/result/result.ts';
 import { type Judgement, judge, type MetricSamples } from '../../stats/judge.ts';
 import { seeded } from '../../stats/random.ts';
 import { median } from '../../stats/spread.ts';

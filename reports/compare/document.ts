@@ -1,7 +1,7 @@
 // What does `compare` say? The verdicts of one or two bundles, with all that a reader must know before them.
 
-import type { Cell, Comparison, RunResult } from '../../harness/result.ts';
-import { METHOD_VERSION, SCHEMA_VERSION } from '../../harness/result.ts';
+import type { Cell, Comparison, RunResult } from '../../harness/result/result.ts';
+import { METHOD_VERSION, SCHEMA_VERSION } from '../../harness/result/result.ts';
 import { readResult } from '../bundle.ts';
 import { environmentOf, placeOf } from '../servers.ts';
 import { sameSurroundings } from '../surroundings.ts';

@@ -1,6 +1,6 @@
 // Would a crash have cost both sides the same? What each declares and was seen to do, over all its repeats.
 
-import type { FairnessRow } from '../../harness/result.ts';
+import type { FairnessRow } from '../../harness/result/result.ts';
 import { plural } from '../render/format.ts';
 import { cellsOf, nameOf, type Side } from './workload.ts';
 

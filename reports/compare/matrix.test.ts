@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { RunResult } from '../../harness/result.ts';
+import type { RunResult } from '../../harness/result/result.ts';
 import { compareBundles, comparisonsOf } from './index.ts';
 import { comparedBundle, request } from './testing-bundle.ts';
 

@@ -1,6 +1,6 @@
 // Which figures of two contenders are set beside each other, and which way is better?
 
-import type { Cell, Comparison, Percentiles } from '../../harness/result.ts';
+import type { Cell, Comparison, Percentiles } from '../../harness/result/result.ts';
 import { isBound } from '../bounds.ts';
 
 /** One figure that every valid cell of a kind of load may have. */

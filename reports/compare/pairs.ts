@@ -1,6 +1,6 @@
 // Which rows of a run are compared when nobody names them? Each with the first; in a run over several servers, along one axis at a time.
 
-import type { RunResult } from '../../harness/result.ts';
+import type { RunResult } from '../../harness/result/result.ts';
 import { placeOf } from '../servers.ts';
 
 export type NamePair = readonly [base: string, head: string];

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { cp, symlink } from 'node:fs/promises';
 import { test } from 'node:test';
-import type { RunResult } from '../../harness/result.ts';
+import type { RunResult } from '../../harness/result/result.ts';
 import { type CompareRequest, compareBundles } from './index.ts';
 import { comparedBundle, request } from './testing-bundle.ts';
 

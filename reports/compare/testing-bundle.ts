@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import { BUNDLE, type Cell, type RunResult } from '../../harness/result.ts';
+import { BUNDLE, type Cell, type RunResult } from '../../harness/result/result.ts';
 import { seeded } from '../../stats/random.ts';
 import { writeFixture } from '../testing-fixture.ts';
 import { STANDARD } from '../testing-fixture-data.ts';

@@ -1,6 +1,6 @@
 // Were two runs put to the same work? Declared scenarios part by part, and what the rates in them came to.
 
-import type { Cell, RunResult } from '../../harness/result.ts';
+import type { Cell, RunResult } from '../../harness/result/result.ts';
 import { median } from '../../stats/spread.ts';
 import { formatNumber } from '../render/format.ts';
 

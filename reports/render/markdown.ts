@@ -1,6 +1,6 @@
 // How does a report become Markdown: compact, with the same tables, and links to the charts' files?
 
-import { BUNDLE } from '../../harness/result.ts';
+import { BUNDLE } from '../../harness/result/result.ts';
 import { MICRO_PANEL } from '../charts/micro.ts';
 import { METHOD_NOTES } from '../method-notes.ts';
 import { isMicroOnly } from '../micro.ts';

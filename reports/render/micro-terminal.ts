@@ -1,7 +1,7 @@
 // What does a run of micro-benchmarks say on a terminal, in at most 100 columns?
 
 import TextTable from 'cli-table3';
-import type { RunResult } from '../../harness/result.ts';
+import type { RunResult } from '../../harness/result/result.ts';
 import { MICRO_NOTE, microTables } from '../tables/micro.ts';
 import type { Table } from '../tables/table.ts';
 import { escapeTerminal } from './escape.ts';

@@ -2,7 +2,7 @@
 
 import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
-import type { RunResult } from '../../harness/result.ts';
+import type { RunResult } from '../../harness/result/result.ts';
 import { type Outcome, type Survival, type SurvivalRow, survivalOf } from '../survival.ts';
 import { outcomeText, repeatsText, returnText } from '../tables/survival.ts';
 import { escapeTerminal } from './escape.ts';

@@ -2,7 +2,7 @@
 
 import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
-import type { RunResult } from '../../harness/result.ts';
+import type { RunResult } from '../../harness/result/result.ts';
 import { atLeast, worstLag } from '../bounds.ts';
 import { isWeakened } from '../fairness.ts';
 import { findingsOf, overallVerdict } from '../findings.ts';

@@ -1,6 +1,6 @@
 // Was every job accounted for, and could the generator carry the load?
 
-import type { Cell } from '../../harness/result.ts';
+import type { Cell } from '../../harness/result/result.ts';
 import { worstLag } from '../bounds.ts';
 import { formatBytes, formatCount, formatDuration, formatShare } from '../render/format.ts';
 import type { Panel, Row } from '../summary.ts';

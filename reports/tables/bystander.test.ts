@@ -5,7 +5,7 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { LatencyHistogram } from '../../harness/measure/histogram.ts';
-import { BUNDLE, type BystanderFigures, type Cell } from '../../harness/result.ts';
+import { BUNDLE, type BystanderFigures, type Cell } from '../../harness/result/result.ts';
 import { temporaryFolder } from '../../testing/command.ts';
 import { BundleError, readBundle } from '../bundle.ts';
 import { bundleTable, renderBundle } from '../index.ts';

@@ -1,7 +1,7 @@
 // What did the queue do to somebody else's transactions on the same server, phase by phase?
 
 import type { Histogram } from 'hdr-histogram-js';
-import type { BystanderFigures, Cell, Percentiles } from '../../harness/result.ts';
+import type { BystanderFigures, Cell, Percentiles } from '../../harness/result/result.ts';
 import { spread } from '../../stats/spread.ts';
 import { boundFromUs, isBound } from '../bounds.ts';
 import type { Bundle } from '../bundle.ts';

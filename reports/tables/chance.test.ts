@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Comparison } from '../../harness/result.ts';
+import type { Comparison } from '../../harness/result/result.ts';
 import { chanceNote } from './chance.ts';
 
 const side = (contender: string) => ({ runId: 'r', contender, repeats: 5, median: 1 });

@@ -1,6 +1,6 @@
 // How many differences would chance alone name among so many comparisons?
 
-import type { Comparison } from '../../harness/result.ts';
+import type { Comparison } from '../../harness/result/result.ts';
 import { formatCount } from '../render/format.ts';
 import { comparedPairs } from './comparison.ts';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Comparison } from '../../harness/result.ts';
+import type { Comparison } from '../../harness/result/result.ts';
 import {
   comparedPairs,
   comparisonTable,

@@ -1,6 +1,6 @@
 // How does a comparison read? Verdict, effect with its interval, and what could have been seen at all.
 
-import type { Comparison } from '../../harness/result.ts';
+import type { Comparison } from '../../harness/result/result.ts';
 import { metricsOf } from '../compare/metrics.ts';
 import {
   ABSENT,

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Environment } from '../../harness/result.ts';
+import type { Environment } from '../../harness/result/result.ts';
 import { sameSurroundings } from '../surroundings.ts';
 import { STANDARD } from '../testing-fixture-data.ts';
 import { containerCaveats, containerText, limitsText } from './container.ts';

@@ -1,6 +1,6 @@
 // Does each contender run with the settings that it declares? Declared beside effective, one column per setting.
 
-import { FAIRNESS_SETTINGS } from '../../harness/result.ts';
+import { FAIRNESS_SETTINGS } from '../../harness/result/result.ts';
 import { type Compared, comparedOf, SETTING_LABELS } from '../fairness.ts';
 import { ABSENT, formatCount, plural } from '../render/format.ts';
 import type { Panel } from '../summary.ts';

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { HttpPart, RunResult } from '../../harness/result.ts';
+import type { HttpPart, RunResult } from '../../harness/result/result.ts';
 import { bundleTable, renderBundle } from '../index.ts';
 import { formatShare } from '../render/format.ts';
 import { summarise } from '../summary.ts';

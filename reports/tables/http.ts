@@ -1,6 +1,6 @@
 // How did a load over HTTP go: what was answered, how soon, and what did the front need?
 
-import type { Cell, HttpPart, Percentiles } from '../../harness/result.ts';
+import type { Cell, HttpPart, Percentiles } from '../../harness/result/result.ts';
 import { spread } from '../../stats/spread.ts';
 import { formatCount, formatNumber, formatShare } from '../render/format.ts';
 import type { Figure, Panel, Row } from '../summary.ts';

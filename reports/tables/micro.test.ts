@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { type MicroRow, resultSchema } from '../../harness/result.ts';
+import { type MicroRow, resultSchema } from '../../harness/result/result.ts';
 import { temporaryFolder } from '../../testing/command.ts';
 import { bundleTable, renderBundle } from '../index.ts';
 import { microFindings } from '../micro.ts';

@@ -1,6 +1,6 @@
 // What does each operation take by itself? Medians at a glance, then every figure, and what was not offered or not believed.
 
-import type { MicroFigures, MicroRow, RunResult } from '../../harness/result.ts';
+import type { MicroFigures, MicroRow, RunResult } from '../../harness/result/result.ts';
 import { ABSENT, formatCount, formatNumber, formatShare, plural } from '../render/format.ts';
 import { type Column, type Table, type TableCell, valueCell } from './table.ts';
 

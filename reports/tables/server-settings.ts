@@ -1,6 +1,6 @@
 // How was each server set? The settings that decide figures, all others apart from their defaults, and where versions differ.
 
-import type { RunResult } from '../../harness/result.ts';
+import type { RunResult } from '../../harness/result/result.ts';
 import { ABSENT, plural } from '../render/format.ts';
 import { type ServerOfRun, serversOf, settingsApart } from '../servers.ts';
 import type { Table, TableCell } from './table.ts';

@@ -1,6 +1,6 @@
 // What did the server do during the load, and how did it leave the contender's tables and indexes?
 
-import type { StorageReading, Telemetry } from '../../harness/result.ts';
+import type { StorageReading, Telemetry } from '../../harness/result/result.ts';
 import { spread } from '../../stats/spread.ts';
 import { ABSENT, formatBytes, formatCount, formatNumber, formatShare } from '../render/format.ts';
 import { type Panel, type Row, typicalCell } from '../summary.ts';

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { Environment, RunResult } from '../../harness/result.ts';
+import type { Environment, RunResult } from '../../harness/result/result.ts';
 import { findingsOf } from '../findings.ts';
 import { summarise } from '../summary.ts';
 import { writeFixture } from '../testing-fixture.ts';

@@ -1,6 +1,6 @@
 // Under which settings was it measured? What contenders really ran with, the machine, the server, and every cell.
 
-import type { Cell, Environment, RunResult } from '../../harness/result.ts';
+import type { Cell, Environment, RunResult } from '../../harness/result/result.ts';
 import { spread } from '../../stats/spread.ts';
 import {
   ABSENT,

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import type { Cell, RunResult } from '../../harness/result.ts';
+import type { Cell, RunResult } from '../../harness/result/result.ts';
 import { renderBundle } from '../index.ts';
 import { terminalTable } from '../render/terminal.ts';
 import { survivalOf } from '../survival.ts';

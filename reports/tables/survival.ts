@@ -1,6 +1,6 @@
 // How is it shown which contender came through which scenario? One line per scenario, one column per contender.
 
-import type { RunResult } from '../../harness/result.ts';
+import type { RunResult } from '../../harness/result/result.ts';
 import { formatShare, plural } from '../render/format.ts';
 import type { Series } from '../series.ts';
 import { type Outcome, type Survival, survivalOf } from '../survival.ts';

@@ -1,6 +1,6 @@
 // How did each contender do on each version of PostgreSQL? The figures of a panel, versions side by side.
 
-import type { Cell, RunResult } from '../../harness/result.ts';
+import type { Cell, RunResult } from '../../harness/result/result.ts';
 import { pairedRatio } from '../../stats/spread.ts';
 import { isBound } from '../bounds.ts';
 import { formatRatio } from '../render/format.ts';

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { oneLine } from '../../../harness/errors.ts';
-import { openScratch } from '../../../harness/scratch.ts';
+import { openScratch } from '../../../harness/run/scratch.ts';
 import { BEFORE_FEATURES as BEFORE, earlierQueue } from '../../../testing/earlier-queue.ts';
 import { type Bench, type Figure, wants, type Yardstick } from '../../yardstick.ts';
 import { Rounds, ratioOf, type Side } from './rounds.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LOG_HEAD, Samples } from '../../../harness/measure/samples.ts';
-import type { Sample } from '../../../harness/result.ts';
+import type { Sample } from '../../../harness/result/result.ts';
 import { standingOf } from '../../yardstick.ts';
 import { Rounds, stretchOf } from './cells.ts';
 

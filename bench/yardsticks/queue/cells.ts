@@ -1,7 +1,7 @@
 // How does a yardstick of the queue load it? By cells of the harness, so that no figure is shown of jobs that went wrong.
 
-import { type CellContext, runCell } from '../../../harness/cell.ts';
-import type { CellOutcome } from '../../../harness/cell-result.ts';
+import { type CellContext, runCell } from '../../../harness/cell/cell.ts';
+import type { CellOutcome } from '../../../harness/cell/result.ts';
 import { parseContender } from '../../../harness/contenders/index.ts';
 import { oneLine } from '../../../harness/errors.ts';
 import { planPriority } from '../../../harness/load/priority.ts';

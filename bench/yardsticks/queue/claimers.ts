@@ -1,8 +1,8 @@
 // Does more claimers help, or at least not hurt?
 
 import { readProcessors } from '../../../harness/measure/processors.ts';
-import { pinOneEach, pinThisProcess } from '../../../harness/pinning.ts';
-import { openScratch } from '../../../harness/scratch.ts';
+import { pinOneEach, pinThisProcess } from '../../../harness/run/pinning.ts';
+import { openScratch } from '../../../harness/run/scratch.ts';
 import { startEmbedded } from '../../../harness/server/embedded.ts';
 import { claimsAtOnce, type StrategyFactory } from '../../../queue/index.ts';
 import type { ScenarioInput } from '../../../scenarios/scenario.ts';

@@ -1,11 +1,11 @@
 // How many jobs per second does a contender drain? Cells of the harness, so that each figure is checked job by job.
 
 import { fileURLToPath } from 'node:url';
-import { runCell } from '../../../harness/cell.ts';
+import { runCell } from '../../../harness/cell/cell.ts';
 import { CONTENDERS, parseContender } from '../../../harness/contenders/index.ts';
 import { oneLine } from '../../../harness/errors.ts';
-import type { Cell } from '../../../harness/result.ts';
-import { openScratch } from '../../../harness/scratch.ts';
+import type { Cell } from '../../../harness/result/result.ts';
+import { openScratch } from '../../../harness/run/scratch.ts';
 import { startEmbedded } from '../../../harness/server/embedded.ts';
 import type { PostgresServer } from '../../../harness/server/server.ts';
 import { type Scenario, scenarioSchema } from '../../../scenarios/scenario.ts';

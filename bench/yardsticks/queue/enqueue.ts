@@ -3,8 +3,8 @@
 import { findPgbench } from '../../../harness/calibrate/pgbench.ts';
 import { oneLine } from '../../../harness/errors.ts';
 import { readProcessors } from '../../../harness/measure/processors.ts';
-import { pinOneEach } from '../../../harness/pinning.ts';
-import { openScratch } from '../../../harness/scratch.ts';
+import { pinOneEach } from '../../../harness/run/pinning.ts';
+import { openScratch } from '../../../harness/run/scratch.ts';
 import { startEmbedded } from '../../../harness/server/embedded.ts';
 import type { CellDatabase, PostgresServer } from '../../../harness/server/server.ts';
 import { type Driver, pgDriver, type StrategyFactory } from '../../../queue/index.ts';

@@ -1,6 +1,6 @@
 // What does a reader that holds xmin for minutes cost the queue?
 
-import { openScratch } from '../../../harness/scratch.ts';
+import { openScratch } from '../../../harness/run/scratch.ts';
 import { startEmbedded } from '../../../harness/server/embedded.ts';
 import type { ScenarioInput } from '../../../scenarios/scenario.ts';
 import type { Figure, Yardstick } from '../../yardstick.ts';

@@ -1,6 +1,6 @@
 // Does a transaction that stays open delay anybody else's jobs?
 
-import { openScratch } from '../../../harness/scratch.ts';
+import { openScratch } from '../../../harness/run/scratch.ts';
 import { startEmbedded } from '../../../harness/server/embedded.ts';
 import type { ScenarioInput } from '../../../scenarios/scenario.ts';
 import type { Figure, Yardstick } from '../../yardstick.ts';

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { oneLine } from '../../../harness/errors.ts';
-import { openScratch } from '../../../harness/scratch.ts';
+import { openScratch } from '../../../harness/run/scratch.ts';
 import { startEmbedded } from '../../../harness/server/embedded.ts';
 import type { PostgresServer } from '../../../harness/server/server.ts';
 import { createQueue, createWorker, pgDriver, type StrategyFactory } from '../../../queue/index.ts';

@@ -1,7 +1,7 @@
 // How soon are workers back at their rate when the server was stopped as in a crash and started again?
 
-import type { CellOutcome } from '../../../harness/cell-result.ts';
-import { openScratch } from '../../../harness/scratch.ts';
+import type { CellOutcome } from '../../../harness/cell/result.ts';
+import { openScratch } from '../../../harness/run/scratch.ts';
 import { startEmbedded } from '../../../harness/server/embedded.ts';
 import type { ScenarioInput } from '../../../scenarios/scenario.ts';
 import type { Figure, Yardstick } from '../../yardstick.ts';

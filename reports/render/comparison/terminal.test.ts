@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Cell } from '../../../harness/result.ts';
+import type { Cell } from '../../../harness/result/result.ts';
 import { compareBundles, comparisonTerminal } from '../../compare/index.ts';
 import { comparedBundle, request } from '../../compare/testing-bundle.ts';
 import { comparisonLines } from './terminal.ts';

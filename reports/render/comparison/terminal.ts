@@ -1,7 +1,7 @@
 // What does `compare` say on a terminal, in at most 100 columns?
 
 import Table from 'cli-table3';
-import type { Comparison } from '../../../harness/result.ts';
+import type { Comparison } from '../../../harness/result/result.ts';
 import type { ComparisonDocument } from '../../compare/document.ts';
 import { chanceNote } from '../../tables/chance.ts';
 import {

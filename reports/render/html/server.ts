@@ -1,6 +1,6 @@
 // How is it shown what the server did: tables, and the plans of each contender folded away?
 
-import type { Plan } from '../../../harness/result.ts';
+import type { Plan } from '../../../harness/result/result.ts';
 import { type ContenderPlans, plansOf } from '../../plans.ts';
 import type { Report } from '../../report.ts';
 import type { Panel } from '../../summary.ts';
