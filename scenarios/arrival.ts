@@ -14,7 +14,7 @@ const share = z.strictObject({ share: z.number().positive().max(10), of: z.strin
 /** The same in words: `0.7 of drain`. */
 const shareText = z
   .string()
-  .refine((text) => readShare(text) !== undefined, 'must be jobs per second, or a share such as 0.7 of drain')
+  .regex(SHARE, 'must be jobs per second, or a share such as 0.7 of drain')
   .transform((text) => readShare(text) ?? z.NEVER);
 const RATE_MAX = 1_000_000;
 
