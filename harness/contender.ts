@@ -158,23 +158,6 @@ export interface FrontQueue extends AsyncDisposable {
   inspect?(id: string): Promise<{ readonly state: string; readonly attempt: number } | undefined>;
 }
 
-/** A job as an HTTP front hands it on. `runAtMs`: see `BenchJob`. */
-export interface FrontJob {
-  readonly payload: unknown;
-  readonly priority?: number;
-  readonly runAtMs?: number;
-}
-
-/** What an HTTP front needs of a queue. */
-export interface FrontQueue extends AsyncDisposable {
-  /** Resolves with the job's id when the system has confirmed it. */
-  enqueue(job: FrontJob): Promise<string>;
-  /** Jobs that can still run: ready, delayed or leased. */
-  backlog(): Promise<number>;
-  /** Undefined for a job that is done or unknown. Absent where single jobs cannot be looked up. */
-  inspect?(id: string): Promise<{ readonly state: string; readonly attempt: number } | undefined>;
-}
-
 /** Sessions that one agent may open in a cell, those after lost connections included. */
 export const CLAIMERS_PER_AGENT = 4_096;
 

@@ -61,10 +61,10 @@ class Client {
     return performance.now() - from;
   }
 
+  /** Until all has come back that was ever sent. */
   async roundTrip(text = 'x'): Promise<number> {
-    const before = this.#bytes;
     this.socket.write(text);
-    return await this.heard(before + text.length);
+    return await this.heard(this.socket.bytesWritten);
   }
 
   async closed(): Promise<void> {
