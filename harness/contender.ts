@@ -307,6 +307,10 @@ export interface Contender extends AsyncDisposable {
   readonly delay?: ContenderDelay;
   /** Absent where a scenario cannot say how failed jobs are retried. */
   readonly retries?: ContenderRetries;
+  /** Those that jobs may have; absent where all are of one. */
+  readonly priorities?: { readonly min: number; readonly max: number };
+  /** Whether workers hold something in their sessions between statements, which a pooler in transaction mode would give to others. */
+  readonly needsOwnSessions?: boolean;
   /** Absent where starts cannot be limited. */
   readonly limits?: ContenderLimits;
   /** Absent where jobs have no concurrency keys. */

@@ -65,6 +65,7 @@ class Graphile implements Contender {
   readonly class = 'job-queue';
   /** A local queue hands out what it fetched in no order. A lock ends after four hours, or never within a cell. */
   readonly promises = { order: 'none', lease: 'none' } as const;
+  readonly priorities = { min: -32_768, max: 32_767 };
   readonly declared;
   readonly #library: Library;
   readonly #schema: string;

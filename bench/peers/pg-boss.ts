@@ -45,6 +45,7 @@ class Boss implements Contender {
   readonly class = 'job-queue';
   /** Jobs of one insert share their creation time, and a fetch returns its jobs in no order. */
   readonly promises = { order: 'none', lease: 'timed' } as const;
+  readonly priorities = { min: -32_768, max: 32_767 };
   readonly declared;
   readonly #schema: string;
   readonly #axes: Axes;

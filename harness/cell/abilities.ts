@@ -21,6 +21,19 @@ const ASKED: readonly Asked[] = [
     able: ({ openFront }) => openFront !== undefined,
   },
   {
+    by: 'a pooler in transaction mode between',
+    cannot: 'share the sessions of its workers',
+    asked: ({ topology }) => topology?.pooler?.mode === 'transaction',
+    able: ({ needsOwnSessions }) => needsOwnSessions !== true,
+  },
+  {
+    by: 'priorities',
+    cannot: 'give jobs priorities',
+    asked: ({ job }) => job.priorities.some((priority) => priority !== 0),
+    able: ({ priorities }, { job }) =>
+      priorities !== undefined && job.priorities.every((p) => p >= priorities.min && p <= priorities.max),
+  },
+  {
     by: 'failing jobs',
     cannot: 'be told how failed jobs are retried',
     asked: asksRetries,

@@ -89,6 +89,14 @@ test('attempts fail by share and are tried again; poison jobs end as dead letter
   assert.equal(cell.latencyUs?.pickup?.count, offered);
 });
 
+test('a contender without priorities is void for a scenario that has some, with the reason', async (t) => {
+  const job = { priorities: [0, 1] };
+  await assert.rejects(
+    ran(temporaryFolder(t), { job }, 'tick-log'),
+    /^CannotMeasure: tick-log cannot give jobs priorities, and shapes has priorities/,
+  );
+});
+
 test('a contender that cannot be told of retries is void for a scenario that fails jobs, with the reason', async (t) => {
   await assert.rejects(
     outcome(temporaryFolder(t), { preload: { ready: 10 }, job: { failShare: 0.5 } }, 'null'),

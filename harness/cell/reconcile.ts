@@ -2,6 +2,7 @@
 
 import { isClosedLoop, preloadedJobs } from '../../scenarios/scenario.ts';
 import type { Contender } from '../contender.ts';
+import { outagesOf } from '../faults/outages.ts';
 import { scheduledJobs, scheduledOrders } from '../load/assignments.ts';
 import { Delays, earlyToleranceUs } from '../load/delays.ts';
 import { JobTraits, traitsOf } from '../load/job-traits.ts';
@@ -42,6 +43,7 @@ export async function reconcile(
     lastFaultUs: Math.max(load.startUs, ...load.faults.map((fault) => fault.atUs)),
     cleanStop: load.cleanStop,
     troubled: load.troubled || clocksDisagree(load.agents, ledger.accounts, LIMITS.clockOffsetUs),
+    outages: outagesOf(load.faults, load.endUs),
     brokenAgents: load.brokenAgents,
     killedAgents: load.killedAgents,
     rules: rulesOf(plan, contender, load, placed),

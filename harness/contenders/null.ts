@@ -31,6 +31,8 @@ function openNull(axes: Axes): Contender {
     class: 'null',
     promises: { order: 'enqueue-per-agent', lease: 'none' },
     declared: { batch },
+    // It has no order for them to change.
+    priorities: { min: -32_768, max: 32_767 },
     effective: async () => ({ database: 'none' }),
     install: async () => undefined,
     preload: async () => undefined,

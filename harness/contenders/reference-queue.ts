@@ -96,6 +96,8 @@ class ReferenceQueue implements Contender {
   readonly delay?: ContenderDelay;
   readonly retries: ContenderRetries;
   readonly limits: ContenderLimits;
+  readonly priorities?: { readonly min: number; readonly max: number };
+  readonly needsOwnSessions: boolean;
   readonly concurrencyKeys?: { readonly maxBytes: number };
   readonly unique?: { readonly policies: readonly ['ignore', 'reject'] };
   readonly preloadFinished?: (jobs: number) => Promise<void>;
@@ -125,7 +127,9 @@ class ReferenceQueue implements Contender {
       lease: guarantees.lease,
     };
     this.declared = declaredSettings(factory, this.#strategy, axes, CONTROL_CONNECTIONS);
-    const { delay, inspection } = this.#strategy;
+    const { delay, inspection, priorities } = this.#strategy;
+    this.needsOwnSessions = !guarantees.transactionPooler;
+    if (priorities !== undefined) this.priorities = priorities;
     this.retries = { delayed: delay !== undefined };
     this.limits = { set: (limits) => this.#limit(limits) };
     if (inspection !== undefined) this.unique = { policies: ['ignore', 'reject'] };

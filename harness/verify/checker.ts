@@ -1,6 +1,7 @@
 // Did every job end as the system under test promised? Ledger and database reconciled, by identity.
 
 import type { HeldJob } from '../contender.ts';
+import type { Outage } from '../faults/outages.ts';
 import type { JobTraits } from '../load/job-traits.ts';
 import { ENQUEUE, type Ledger, SETTLE } from '../measure/ledger.ts';
 import { SETTLE_KINDS } from '../measure/ledger-writer.ts';
@@ -24,8 +25,9 @@ export interface CheckInput extends HandOutInput {
   readonly lastFaultUs: number;
   /** Every agent stopped when asked, and every settle was answered. */
   readonly cleanStop: boolean;
-  /** See `OrderInput`. */
+  /** See `OrderInput`, both. */
   readonly troubled: boolean;
+  readonly outages?: readonly Outage[];
   readonly preloaded: number;
   /** Jobs come from clients: a key that was never sent was never offered. */
   readonly closedLoop?: boolean;

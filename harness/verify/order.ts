@@ -1,5 +1,6 @@
 // Were jobs handed out in the promised order, and was none passed over?
 
+import { meetsOutage, type Outage } from '../faults/outages.ts';
 import { ENQUEUE, type Ledger } from '../measure/ledger.ts';
 import { type Found, type LaneInput, laneAudit } from './order-lanes.ts';
 import { Witnesses } from './witnesses.ts';
@@ -8,6 +9,8 @@ export interface OrderInput extends LaneInput {
   readonly brokenAgents: ReadonlySet<number>;
   /** Something failed that may have had jobs locked and given them back unheard of, or instants cannot be trusted. */
   readonly troubled: boolean;
+  /** While the scenario kept the system from its database; absent: never. */
+  readonly outages?: readonly Outage[];
   /** Whether the database still holds a job as ready. */
   readonly isReady: (key: number) => boolean;
 }
@@ -30,7 +33,8 @@ export interface OrderAudit {
  *   after X's claim was asked for, and, since it saw X, after X was sent. A contender that promises its order within some
  *   milliseconds only is held to that: X's snapshot then came so much later than Y's confirmation.
  * - **Starved**: a session that held nothing asked and was given nothing, though Y had been confirmed long before and
- *   was taken only by a claim that was asked for after that answer, or never.
+ *   was taken only by a claim that was asked for after that answer, or never. A system that looks at its jobs now and then could not
+ *   while an outage lasted, and has as long after it.
  *
  * Jobs that were claimed more than once have lost their place, and delayed ones never had one. Where an agent was broken, a session
  * lost or a statement failed, a claim of which the ledger knows nothing may have had jobs locked and given them back:
@@ -107,7 +111,9 @@ function starved(input: OrderInput): number {
   const { ledger } = input;
   if (ledger.emptyClaims.length === 0) return 0;
   const empty = new Witnesses();
-  for (const claim of ledger.emptyClaims) empty.add(claim.requestedUs, claim.answeredUs);
+  for (const { requestedUs, answeredUs } of ledger.emptyClaims)
+    if (!meetsOutage(input.outages ?? [], requestedUs - STARVED_US, requestedUs))
+      empty.add(requestedUs, answeredUs);
   let count = 0;
   for (let key = 0; key < ledger.size; key += 1) {
     if (ledger.histories.has(key) || ledger.isDelayed(key)) continue;

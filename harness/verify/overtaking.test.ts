@@ -127,6 +127,14 @@ test('starved: an idle session was given nothing a second after the job was read
   assert.deepEqual(backlog.audit('none', { preloaded: 1 }), [0, 0, 1]);
 });
 
+test('starved: not while the network was cut, nor for a second after it', () => {
+  const book = (requested: number): Book =>
+    new Book(1).enqueued(0, 0.5, 1).askedInVain(requested, requested + 0.1);
+  const outages = [{ fault: 'black-hole' as const, fromUs: 3 * S, toUs: 4 * S }];
+  const starved = (requested: number): number => book(requested).audit('none', { outages })[2];
+  assert.deepEqual([2.1, 2.9, 3.1, 4.5, 5, 5.2].map(starved), [1, 1, 0, 0, 0, 1]);
+});
+
 test('where something failed nothing of this can be proven', () => {
   const book = (): Book =>
     new Book(2)
