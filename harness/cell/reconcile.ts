@@ -1,6 +1,6 @@
 // What became of every job of a cell? Ledgers, schedule and database of one cell, brought together for the checker.
 
-import { isClosedLoop, preloadedJobs } from '../../scenarios/scenario.ts';
+import { isClosedLoop, preloadedJobs, totalSeconds } from '../../scenarios/scenario.ts';
 import type { Contender } from '../contender.ts';
 import { outagesOf } from '../faults/outages.ts';
 import { scheduledJobs, scheduledOrders } from '../load/assignments.ts';
@@ -43,6 +43,7 @@ export async function reconcile(
     lastFaultUs: Math.max(load.startUs, ...load.faults.map((fault) => fault.atUs)),
     cleanStop: load.cleanStop,
     troubled: load.troubled || clocksDisagree(load.agents, ledger.accounts, LIMITS.clockOffsetUs),
+    stoodStillUs: stoodStillUs(plan, load),
     outages: outagesOf(load.faults, load.endUs),
     brokenAgents: load.brokenAgents,
     killedAgents: load.killedAgents,
@@ -74,6 +75,14 @@ function rulesOf(
           },
         }),
   };
+}
+
+/** For how long in all the event loop of a worker stood still under the load, of the one that did so longest. */
+function stoodStillUs({ scenario }: CellPlan, { agents }: Load): number {
+  const shares = agents
+    .filter(({ role }) => role === 'worker')
+    .map((a) => a.report?.health.stalledShare ?? 0);
+  return Math.max(0, ...shares) * totalSeconds(scenario) * 1e6;
 }
 
 /** Of the workers' event loops, µs; undefined when one did not live to tell. */

@@ -25,8 +25,9 @@ export interface CheckInput extends HandOutInput {
   readonly lastFaultUs: number;
   /** Every agent stopped when asked, and every settle was answered. */
   readonly cleanStop: boolean;
-  /** See `OrderInput`, both. */
+  /** See `OrderInput`, all three. */
   readonly troubled: boolean;
+  readonly stoodStillUs?: number;
   readonly outages?: readonly Outage[];
   readonly preloaded: number;
   /** Jobs come from clients: a key that was never sent was never offered. */

@@ -11,6 +11,8 @@ export interface OrderInput extends LaneInput {
   readonly troubled: boolean;
   /** While the scenario kept the system from its database; absent: never. */
   readonly outages?: readonly Outage[];
+  /** For how long in all a worker stood still; absent: never. What a system does now and then it does in its workers. */
+  readonly stoodStillUs?: number;
   /** Whether the database still holds a job as ready. */
   readonly isReady: (key: number) => boolean;
 }
@@ -34,7 +36,7 @@ export interface OrderAudit {
  *   milliseconds only is held to that: X's snapshot then came so much later than Y's confirmation.
  * - **Starved**: a session that held nothing asked and was given nothing, though Y had been confirmed long before and
  *   was taken only by a claim that was asked for after that answer, or never. A system that looks at its jobs now and then could not
- *   while an outage lasted, and has as long after it.
+ *   while an outage lasted, and has as long after it; nor while its workers stood still.
  *
  * Jobs that were claimed more than once have lost their place, and delayed ones never had one. Where an agent was broken, a session
  * lost or a statement failed, a claim of which the ledger knows nothing may have had jobs locked and given them back:
@@ -110,9 +112,10 @@ const STARVED_US = 1e6;
 function starved(input: OrderInput): number {
   const { ledger } = input;
   if (ledger.emptyClaims.length === 0) return 0;
+  const longUs = STARVED_US + (input.stoodStillUs ?? 0);
   const empty = new Witnesses();
   for (const { requestedUs, answeredUs } of ledger.emptyClaims)
-    if (!meetsOutage(input.outages ?? [], requestedUs - STARVED_US, requestedUs))
+    if (!meetsOutage(input.outages ?? [], requestedUs - longUs, requestedUs))
       empty.add(requestedUs, answeredUs);
   let count = 0;
   for (let key = 0; key < ledger.size; key += 1) {
@@ -122,7 +125,7 @@ function starved(input: OrderInput): number {
     if (!claimed && !input.isReady(key)) continue;
     const takenUs = claimed ? (ledger.claimRequestedUs[key] ?? Number.NaN) : Number.POSITIVE_INFINITY;
     const readyUs = (key < input.preloaded ? ledger.intendedUs[key] : ledger.enqueuedUs[key]) ?? Number.NaN;
-    if (empty.between(readyUs + STARVED_US, takenUs)) count += 1;
+    if (empty.between(readyUs + longUs, takenUs)) count += 1;
   }
   return count;
 }

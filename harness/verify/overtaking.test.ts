@@ -135,6 +135,14 @@ test('starved: not while the network was cut, nor for a second after it', () => 
   assert.deepEqual([2.1, 2.9, 3.1, 4.5, 5, 5.2].map(starved), [1, 1, 0, 0, 0, 1]);
 });
 
+test('starved: what a worker does now and then it could not while it stood still', () => {
+  const book = new Book(1).enqueued(0, 0.5, 1).askedInVain(2.5, 2.6);
+  assert.deepEqual(
+    [0, 0.4, 0.6].map((s) => book.audit('none', { stoodStillUs: s * S })[2]),
+    [1, 1, 0],
+  );
+});
+
 test('where something failed nothing of this can be proven', () => {
   const book = (): Book =>
     new Book(2)
