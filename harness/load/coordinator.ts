@@ -152,7 +152,7 @@ export class LoadRun implements AsyncDisposable {
       options,
       'settling',
       settleEndUs,
-      () => this.#allFinished(),
+      () => this.#allFinished() && (this.#countsHold() || options.contender.pending === undefined),
       () => isEmpty(options.contender),
     );
   }
@@ -241,6 +241,14 @@ export class LoadRun implements AsyncDisposable {
     const live = this.#agents.map((a) => a.live);
     const offered = preloadedJobs(this.#plan.scenario) + sum(live, (c) => c.enqueued);
     return sum(live, (c) => c.finished) >= offered;
+  }
+
+  /**
+   * Whether the live counts are of all that happened: an enqueue whose answer was lost is a job that nobody counts, and one that was handed
+   * out twice may be finished twice.
+   */
+  #countsHold(): boolean {
+    return this.#agents.every(({ broken, live }) => !broken && live.errors === 0 && live.failedSettles === 0);
   }
 
   /** Until `untilUs`, or `done` says so, or the slower question `empty` (asked when nothing moves) says so. */
