@@ -5,6 +5,7 @@ import type { Contender } from '../contender.ts';
 import { CannotMeasure } from '../errors.ts';
 import { asksRetries } from '../load/failing.ts';
 import type { CellPlan } from './plan.ts';
+import { asksDelays } from './queue-clock.ts';
 
 interface Asked {
   readonly by: string;
@@ -25,6 +26,12 @@ const ASKED: readonly Asked[] = [
     cannot: 'share the sessions of its workers',
     asked: ({ topology }) => topology?.pooler?.mode === 'transaction',
     able: ({ needsOwnSessions }) => needsOwnSessions !== true,
+  },
+  {
+    by: 'delays',
+    cannot: 'delay jobs',
+    asked: asksDelays,
+    able: ({ delay }) => delay !== undefined,
   },
   {
     by: 'priorities',

@@ -29,7 +29,7 @@ import { requireAbilities } from './abilities.ts';
 import { committedOrders, costsOfOrders, createOrders, ordersTable } from './application.ts';
 import type { CellPlan, CellProgress } from './plan.ts';
 import { delayPreload, dueInstantUs, startFor, withRunAt } from './preload.ts';
-import { delayClock } from './queue-clock.ts';
+import { queueClock } from './queue-clock.ts';
 import { intendUnsent, reconcile } from './reconcile.ts';
 import { assemble, type CellOutcome, type Delayed, type Prepared } from './result.ts';
 
@@ -231,7 +231,7 @@ async function prepare(
     if (database !== undefined && scenario.producers.transaction !== undefined) await createOrders(database);
     if (!scenario.preload.analysed) await watch.analyse();
     if (scenario.limits !== undefined) await contender.limits?.set(scenario.limits);
-    const clock = await delayClock(plan, contender);
+    const clock = await queueClock(plan.scenario, contender);
     const fence = await contender.probeFence?.();
     const before = await watch.walBytes();
     const delayed = clock === undefined ? undefined : delayedFrom(scenario, clock);

@@ -1,21 +1,16 @@
 // How does the queue's clock go, against which it holds when a job is due?
 
+import type { Scenario } from '../../scenarios/scenario.ts';
 import type { Contender } from '../contender.ts';
-import { CannotMeasure } from '../errors.ts';
 import { nowUs } from '../load/clock.ts';
 import { hasDelays, type QueueClock, readQueueClock } from '../load/delays.ts';
-import type { CellPlan } from './plan.ts';
 
-/** Reads it, when jobs are delayed; throws CannotMeasure where the contender cannot delay any. */
-export async function delayClock(plan: CellPlan, contender: Contender): Promise<QueueClock | undefined> {
-  const { job, preload } = plan.scenario;
-  if (!hasDelays(job.delays) && preload.delayed === undefined) return undefined;
-  const { delay } = contender;
-  if (delay === undefined) {
-    throw new CannotMeasure(
-      `${plan.contender.name} cannot delay jobs, and ${plan.scenario.name} has delays: leave the one or the other out`,
-      contender.class,
-    );
-  }
+export function asksDelays({ job, preload }: Scenario): boolean {
+  return hasDelays(job.delays) || preload.delayed !== undefined;
+}
+
+/** Undefined where no job is delayed. */
+export async function queueClock(scenario: Scenario, { delay }: Contender): Promise<QueueClock | undefined> {
+  if (delay === undefined || !asksDelays(scenario)) return undefined;
   return await readQueueClock(() => delay.queueClockUs(), nowUs);
 }

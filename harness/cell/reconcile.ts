@@ -1,6 +1,6 @@
 // What became of every job of a cell? Ledgers, schedule and database of one cell, brought together for the checker.
 
-import { isClosedLoop, preloadedJobs, totalSeconds } from '../../scenarios/scenario.ts';
+import { isClosedLoop, preloadedJobs } from '../../scenarios/scenario.ts';
 import type { Contender } from '../contender.ts';
 import { outagesOf } from '../faults/outages.ts';
 import { scheduledJobs, scheduledOrders } from '../load/assignments.ts';
@@ -13,7 +13,7 @@ import { clocksDisagree } from '../verify/agent-audit.ts';
 import { type CheckResult, type CheckRules, check } from '../verify/checker.ts';
 import { LIMITS } from '../verify/generator-limits.ts';
 import { type CellPlan, leaseMsOf } from './plan.ts';
-import { delayClock } from './queue-clock.ts';
+import { queueClock } from './queue-clock.ts';
 import type { Delayed } from './result.ts';
 
 /** `placed` are the first keys of the orders that are committed. Reads what the contender holds to its end. */
@@ -26,7 +26,7 @@ export async function reconcile(
   placed: ReadonlySet<number> | undefined,
 ): Promise<{ readonly checked: CheckResult; readonly toleranceUs: number | undefined }> {
   const workload = new Workload(plan.scenario.job.payloadBytes, plan.scenario.job.priorities);
-  const clock = delayed === undefined ? undefined : await delayClock(plan, contender);
+  const clock = delayed === undefined ? undefined : await queueClock(plan.scenario, contender);
   const toleranceUs =
     delayed === undefined || clock === undefined ? undefined : earlyToleranceUs(delayed.clock, clock);
   const checked = await check({
@@ -43,7 +43,7 @@ export async function reconcile(
     lastFaultUs: Math.max(load.startUs, ...load.faults.map((fault) => fault.atUs)),
     cleanStop: load.cleanStop,
     troubled: load.troubled || clocksDisagree(load.agents, ledger.accounts, LIMITS.clockOffsetUs),
-    stoodStillUs: stoodStillUs(plan, load),
+    stalls: stallsOf(load),
     outages: outagesOf(load.faults, load.endUs),
     brokenAgents: load.brokenAgents,
     killedAgents: load.killedAgents,
@@ -77,12 +77,12 @@ function rulesOf(
   };
 }
 
-/** For how long in all the event loop of a worker stood still under the load, of the one that did so longest. */
-function stoodStillUs({ scenario }: CellPlan, { agents }: Load): number {
-  const shares = agents
+/** Of the workers' event loops: the largest share of the load in which one stood still, and the longest stall. */
+function stallsOf(load: Load): { share: number; longestUs: number } {
+  const shares = load.agents
     .filter(({ role }) => role === 'worker')
     .map((a) => a.report?.health.stalledShare ?? 0);
-  return Math.max(0, ...shares) * totalSeconds(scenario) * 1e6;
+  return { share: Math.max(0, ...shares), longestUs: longestStallUs(load) ?? 0 };
 }
 
 /** Of the workers' event loops, µs; undefined when one did not live to tell. */

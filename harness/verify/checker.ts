@@ -27,7 +27,7 @@ export interface CheckInput extends HandOutInput {
   readonly cleanStop: boolean;
   /** See `OrderInput`, all three. */
   readonly troubled: boolean;
-  readonly stoodStillUs?: number;
+  readonly stalls?: { readonly share: number; readonly longestUs: number };
   readonly outages?: readonly Outage[];
   readonly preloaded: number;
   /** Jobs come from clients: a key that was never sent was never offered. */

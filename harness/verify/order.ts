@@ -11,8 +11,8 @@ export interface OrderInput extends LaneInput {
   readonly troubled: boolean;
   /** While the scenario kept the system from its database; absent: never. */
   readonly outages?: readonly Outage[];
-  /** For how long in all a worker stood still; absent: never. What a system does now and then it does in its workers. */
-  readonly stoodStillUs?: number;
+  /** Share of the time in which a worker stood still, and its longest stall; absent: never. What a system does now and then it does there. */
+  readonly stalls?: { readonly share: number; readonly longestUs: number };
   /** Whether the database still holds a job as ready. */
   readonly isReady: (key: number) => boolean;
 }
@@ -112,7 +112,9 @@ const STARVED_US = 1e6;
 function starved(input: OrderInput): number {
   const { ledger } = input;
   if (ledger.emptyClaims.length === 0) return 0;
-  const longUs = STARVED_US + (input.stoodStillUs ?? 0);
+  const { share, longestUs } = input.stalls ?? { share: 0, longestUs: 0 };
+  // A second in which it ran, however long the load: what was still in all would grow with that.
+  const longUs = STARVED_US / (1 - share) + longestUs;
   const empty = new Witnesses();
   for (const { requestedUs, answeredUs } of ledger.emptyClaims)
     if (!meetsOutage(input.outages ?? [], requestedUs - longUs, requestedUs))

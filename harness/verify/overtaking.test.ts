@@ -136,11 +136,11 @@ test('starved: not while the network was cut, nor for a second after it', () => 
 });
 
 test('starved: what a worker does now and then it could not while it stood still', () => {
-  const book = new Book(1).enqueued(0, 0.5, 1).askedInVain(2.5, 2.6);
-  assert.deepEqual(
-    [0, 0.4, 0.6].map((s) => book.audit('none', { stoodStillUs: s * S })[2]),
-    [1, 1, 0],
-  );
+  const book = new Book(1).enqueued(0, 0.5, 1).askedInVain(3.1, 3.2);
+  const starved = (share: number, longest: number): number =>
+    book.audit('none', { stalls: { share, longestUs: longest * S } })[2];
+  assert.deepEqual([starved(0, 0), starved(0.5, 0), starved(0.02, 1)], [1, 1, 1]);
+  assert.deepEqual([starved(0.5, 0.2), starved(0.76, 0), starved(0, 1.2), starved(1, 0)], [0, 0, 0, 0]);
 });
 
 test('where something failed nothing of this can be proven', () => {
