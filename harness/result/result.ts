@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { bystanderSampleSchema, bystanderSchema } from './bystander.ts';
+import { capacitySchema } from './capacity.ts';
 import { comparisonSchema } from './comparison.ts';
 import { environmentSchema } from './environment.ts';
 import { fairnessSchema } from './fairness.ts';
@@ -12,6 +13,21 @@ import { expectationSchema, phaseFiguresSchema, recoverySchema } from './recover
 import { telemetrySchema } from './telemetry.ts';
 
 export type { BystanderFigures } from './bystander.ts';
+export type {
+  Capacity,
+  CapacityPlan,
+  CapacityPurpose,
+  LatencySlo,
+  PlanAnswer,
+  PlanQuestion,
+  Prediction,
+  Probe,
+  ProbeOutcome,
+  Scaling,
+  Search,
+  Slo,
+  Sweep,
+} from './capacity.ts';
 export { type Comparison, comparisonSchema } from './comparison.ts';
 export { type Environment, environmentSchema } from './environment.ts';
 export type { HttpPart } from './http.ts';
@@ -268,6 +284,8 @@ export const resultSchema = z.strictObject({
   comparisons: z.array(comparisonSchema),
   /** Single operations, timed one at a time; absent in a run of scenarios. */
   micro: z.array(microRowSchema).optional(),
+  /** Of a search, a sweep or a plan; absent in a run of scenarios. */
+  capacity: capacitySchema.optional(),
 });
 
 /**
