@@ -1,36 +1,10 @@
 // Which loads does a question of capacity put to a queue? Scenarios made from one pattern: open at a rate, or closed.
 
 import type { ContenderSpec } from '../../harness/contender.ts';
+import { type Crew, handlersOf } from '../../reports/planning/crew.ts';
 import { type FaultInput, faultSchema } from '../../scenarios/fault.ts';
 import type { HandlerTime } from '../../scenarios/job.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
-
-/** Handlers at work at once: worker agents × sessions of each × handlers of each session. */
-export interface Crew {
-  readonly agents: number;
-  readonly sessions: number;
-  readonly concurrency: number;
-}
-
-export function handlersOf({ agents, sessions, concurrency }: Crew): number {
-  return agents * sessions * concurrency;
-}
-
-/** Sessions of a worker, where nobody says: each session claims for several handlers where there are more. */
-const SESSIONS_MAX = 8;
-
-/** One worker with so many handlers, over as many sessions as divide them, `SESSIONS_MAX` at most. */
-export function crewOf(handlers: number, sessionsMax = SESSIONS_MAX): Crew {
-  let sessions = Math.min(handlers, sessionsMax);
-  while (handlers % sessions !== 0) sessions -= 1;
-  return { agents: 1, sessions, concurrency: handlers / sessions };
-}
-
-/** A number of handlers near this one that divides well: from `SESSIONS_MAX` on a multiple of it. */
-export function roundHandlers(handlers: number, up = false): number {
-  if (handlers <= SESSIONS_MAX) return Math.max(1, up ? Math.ceil(handlers) : Math.round(handlers));
-  return (up ? Math.ceil(handlers / SESSIONS_MAX) : Math.round(handlers / SESSIONS_MAX)) * SESSIONS_MAX;
-}
 
 /** The contender with so many handlers in each session; its name stays, as the bundle tells handlers by cell. */
 export function withConcurrency(contender: ContenderSpec, { concurrency }: Crew): ContenderSpec {
