@@ -132,7 +132,7 @@ class Stage {
         ...{ pattern, contender, slo: question.slo, resolution: RESOLUTION, maxProbes: 16 },
         crew: crewOf(handlers),
         startPerSec: roundRate(capacity * 0.8),
-        maxPerSec: capacity * 4,
+        maxPerSec: roundRate(capacity * 4),
         outOfTime: () => secondsLeft() < reserve,
       },
       this.#log,

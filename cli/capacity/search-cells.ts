@@ -4,7 +4,8 @@ import type { CellOutcome } from '../../harness/cell/result.ts';
 import type { ContenderSpec } from '../../harness/contender.ts';
 import type { Probe, Search, Slo } from '../../harness/result/result.ts';
 import type { PlannedCell } from '../../harness/run/plan.ts';
-import { evidenceOf, judgeProbe, probeSeconds } from '../../reports/capacity/probe.ts';
+import { evidenceOf, latencyTerms, type ProbeEvidence } from '../../reports/capacity/evidence.ts';
+import { judgeProbe, probeSeconds } from '../../reports/capacity/probe.ts';
 import { describeSearch } from '../../reports/capacity/search.ts';
 import { readIntervals } from '../../reports/hlog.ts';
 import { type Crew, handlersOf } from '../../reports/planning/crew.ts';
@@ -50,27 +51,30 @@ export function* searchCells(
   const probes: Probe[] = [];
   let step = search.next();
   while (step.done !== true) {
-    const { purpose, long } = step.value;
-    const ratePerSec = roundRate(step.value.ratePerSec);
+    const { purpose, long, ratePerSec } = step.value;
     const seconds = Math.max(probeSeconds(ratePerSec, long), setup.heldXminSeconds ?? 0);
     const outcome = yield* log.cell(probeLoad(setup, ratePerSec, seconds), contender, setup.crew, 'probe');
-    const judged = judgeProbe(evidenceIn(outcome, slo), slo);
+    const judged = judgeProbe(evidenceIn(outcome, ratePerSec, slo), slo);
     probes.push({ cell: outcome.cell.id, purpose, ratePerSec, seconds, ...judged });
     log.found({ search: { ...told(setup, probes), answer: underWay(probes) } });
     step = search.next(judged.outcome);
   }
-  const answer = describeSearch(step.value, probes, slo);
+  const answer = describeSearch({ contender: contender.name, slo: [...slo], probes, interval: step.value });
   const found: Search = { ...told(setup, probes), answer };
   log.found({ search: found });
   return found;
 }
 
 /** How a cell that was just measured speaks for its rate. */
-export function evidenceIn({ cell, samples, histogramLog }: CellOutcome, slo: readonly Slo[]) {
-  const tags = new Set(slo.map(({ of }) => of).filter((of) => of !== 'deadTuples'));
+function evidenceIn(
+  { cell, samples, histogramLog }: CellOutcome,
+  ratePerSec: number,
+  slo: readonly Slo[],
+): ProbeEvidence {
+  const tags = new Set(latencyTerms(slo).map(({ of }) => of));
   return evidenceOf(
-    cell,
     {
+      ...{ cell, ratePerSec },
       load: samples.filter((sample) => sample.kind === 'load'),
       server: samples.filter((sample) => sample.kind === 'server'),
       intervals: readIntervals(histogramLog, tags),
