@@ -1,41 +1,17 @@
 // Does the report work in a real browser: offline, without errors, live charts, dark, and on a narrow screen?
 
 import assert from 'node:assert/strict';
-import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { comparisonsOf } from './compare/index.ts';
 import { renderBundle } from './index.ts';
+import { chrome, enliven, launched, openedIn, skip } from './testing-browser.ts';
 import { writeFixture } from './testing-fixture.ts';
 import { HOSTILE_NAMES, matrixOf, STANDARD } from './testing-fixture-data.ts';
-
-const CANDIDATES = [
-  process.env['CHROMIUM'],
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/snap/bin/chromium',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-];
-
-function executable(): string | undefined {
-  return CANDIDATES.find((candidate) => {
-    if (candidate === undefined || candidate === '') return false;
-    try {
-      accessSync(candidate, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
-const chrome = executable();
-const skip = chrome === undefined ? 'no Chromium here: set CHROMIUM to the path of one' : false;
 
 let dir = '';
 let page = '';
@@ -61,14 +37,7 @@ before(async () => {
   });
   const files = await renderBundle(dir);
   page = pathToFileURL(files.html).href;
-  const args = [
-    '--no-sandbox',
-    '--headless',
-    '--disable-gpu',
-    '--disable-background-networking',
-    '--no-first-run',
-  ];
-  browser = await chromium.launch({ executablePath: chrome, args, timeout: 60_000 });
+  browser = await launched(chrome);
 });
 
 after(async () => {
@@ -79,38 +48,11 @@ after(async () => {
 // Code that runs in the page is text: this project's types know no DOM.
 const LINES = `document.querySelectorAll('[id="chart-steady-pickup"] .mark-line path').length`;
 const VERDICTS = `document.querySelector('#steady .scroll[aria-label^="Verdicts"]')`;
-const WAITING = `document.querySelectorAll('figure[data-chart]:not([data-live="true"])').length`;
 
 /** Opens the report; fails on any error of the page, any dialog and any request but the file itself. */
 async function opened(options: BrowserContextOptions, inspect: (page: Page) => Promise<void>): Promise<void> {
   assert.ok(browser);
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const faults: string[] = [];
-  const tab = await context.newPage();
-  tab.setDefaultTimeout(30_000);
-  tab.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') faults.push(message.text());
-  });
-  tab.on('pageerror', (error) => faults.push(error.message));
-  tab.on('dialog', (dialog) => {
-    faults.push(`dialog: ${dialog.message()}`);
-    dialog.dismiss().catch(() => undefined);
-  });
-  tab.on('request', (request) => {
-    if (request.url() !== page) faults.push(`request: ${request.url()}`);
-  });
-  await tab.goto(page);
-  await inspect(tab);
-  await context.close();
-  assert.deepEqual(faults, []);
-}
-
-/** Scrolls through the page until every chart has come alive. */
-async function enliven(tab: Page): Promise<void> {
-  for (const figure of await tab.locator('figure[data-chart]').all()) {
-    if (await figure.isVisible()) await figure.scrollIntoViewIfNeeded();
-  }
-  await tab.waitForFunction(`${WAITING} === 0`);
+  await openedIn(browser, page, options, inspect);
 }
 
 test('charts are drawn at once and come alive; hostile names are inert', { skip }, async () => {

@@ -2,6 +2,7 @@
 
 import type { RunResult } from '../harness/result/result.ts';
 import { median } from '../stats/spread.ts';
+import { capacityFindings, capacityVerdict } from './capacity/verdict.ts';
 import { mismatchesOf } from './fairness.ts';
 import { isMicroOnly, microFindings, microVerdict } from './micro.ts';
 import { shortReasons } from './reasons.ts';
@@ -19,6 +20,7 @@ export type FindingNote = { readonly tone: 'bad' | 'warn'; readonly title: strin
 export function overallVerdict(result: RunResult): Verdict {
   const count = (verdict: string): number => result.cells.filter((cell) => cell.verdict === verdict).length;
   const [invalid, incorrect, all] = [count('invalid'), count('incorrect'), result.cells.length];
+  if (result.capacity !== undefined) return capacityVerdict(result);
   if (isMicroOnly(result)) return microVerdict(result);
   if (all === 0) return { tone: 'warn', text: 'no cell finished' };
   const parts = [
@@ -60,7 +62,7 @@ export function findingsOf(result: RunResult, panels: readonly Panel[]): Finding
   }
   found.push(...microFindings(result));
   found.push(...incompleteFindings(result));
-  found.push(...invalidFindings(result));
+  found.push(...(result.capacity === undefined ? invalidFindings(result) : capacityFindings(result)));
   for (const [i, panel] of panels.entries()) {
     found.push(
       ...behindFindings(panel),

@@ -5,6 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { BUNDLE } from '../harness/result/result.ts';
 import { readBundle } from './bundle.ts';
+import { capacityTerminal } from './render/capacity-terminal.ts';
 import { comparisonLines } from './render/comparison/terminal.ts';
 import { renderHtml } from './render/html/page.ts';
 import { renderMarkdown } from './render/markdown.ts';
@@ -43,7 +44,15 @@ export async function renderBundle(dir: string): Promise<RenderedFiles> {
     const file = path.join(dir, BUNDLE.charts, `${chart.id}.svg`);
     await writeFile(
       file,
-      standaloneSvg(chart, picture, panel === undefined ? 'Micro-benchmarks' : panelName(panel)),
+      standaloneSvg(
+        chart,
+        picture,
+        panel === undefined
+          ? chart.kind === 'capacity'
+            ? 'Capacity'
+            : 'Micro-benchmarks'
+          : panelName(panel),
+      ),
     );
     files.charts.push(file);
   }
@@ -62,6 +71,7 @@ export async function bundleTable(
   options: Omit<TerminalOptions, 'histograms'>,
 ): Promise<string> {
   const { result, histograms } = await readBundle(dir);
+  if (result.capacity !== undefined) return capacityTerminal(result, options);
   const compared = comparisonLines(result.comparisons, options);
   return [microTerminal(result, options), terminalTable(result, { ...options, histograms }), compared]
     .filter((part) => part !== '')

@@ -1,6 +1,7 @@
 // What is in a report before it is written down? Bundle, panels, findings and drawn charts, for all formats alike.
 
 import type { Bundle } from './bundle.ts';
+import { capacityHeadline } from './capacity/answer.ts';
 import type { Chart } from './charts/chart.ts';
 import { chartsOf } from './charts/index.ts';
 import { type FindingNote, findingsOf, overallVerdict, type Verdict } from './findings.ts';
@@ -24,7 +25,8 @@ export type Report = {
 
 /** Bundle → report; draws the charts one by one, since vega numbers its ids for the whole process. */
 export async function composeReport(bundle: Bundle): Promise<Report> {
-  const panels = summarise(bundle.result, bundle.histograms);
+  // A search has dozens of scenarios of one cell each: they are shown as what they were measured for.
+  const panels = bundle.result.capacity === undefined ? summarise(bundle.result, bundle.histograms) : [];
   const charts: DrawnChart[] = [];
   for (const chart of chartsOf(bundle, panels)) charts.push({ chart, picture: await drawChart(chart) });
   return {
@@ -41,6 +43,7 @@ export async function composeReport(bundle: Bundle): Promise<Report> {
 
 /** The heading: the question when there is one, else how many were put to how many. */
 export function headline({ bundle: { result }, panels }: Report): string {
+  if (result.capacity !== undefined) return capacityHeadline(result);
   if (isMicroOnly(result)) return microHeadline(result);
   const names = result.cells.map(({ contender: { name } }) => placeOf(result, name)?.contender ?? name);
   const contenders = new Set(names).size;

@@ -4,15 +4,28 @@ import type { TopLevelSpec } from 'vega-lite';
 import type { Colour, Series } from '../series.ts';
 import { CHART_CONFIG } from './theme.ts';
 
-/** One entry of a legend; marks carry shape and dash of their series, areas are plain swatches. */
+/** One entry of a legend; marks carry shape and dash of their series, areas are plain swatches, glyphs stand without a line. */
 export type LegendEntry = {
   readonly label: string;
   readonly colour: Colour;
-  readonly mark: { readonly kind: 'series'; readonly series: Series } | { readonly kind: 'area' };
+  readonly mark:
+    | { readonly kind: 'series'; readonly series: Series }
+    | { readonly kind: 'area' }
+    | { readonly kind: 'line'; readonly dash: readonly number[] }
+    | { readonly kind: 'glyph'; readonly glyph: Glyph; readonly hollow: boolean };
 };
 
+/** Marks of points that belong to no contender, as paths in a box from −1 to 1: vega draws them, and so do legends. */
+export const GLYPHS = {
+  circle: 'M1,0A1,1,0,1,1,-1,0A1,1,0,1,1,1,0',
+  cross: 'M-0.75,-1L0,-0.25L0.75,-1L1,-0.75L0.25,0L1,0.75L0.75,1L0,0.25L-0.75,1L-1,0.75L-0.25,0L-1,-0.75Z',
+  diamond: 'M0,-1.2L1,0L0,1.2L-1,0Z',
+  triangle: 'M0,-1L1.1,0.9H-1.1Z',
+} as const;
+export type Glyph = keyof typeof GLYPHS;
+
 /** Where the report places a chart. */
-export type ChartKind = 'throughput' | 'latency' | 'cost' | 'timeline' | 'effects' | 'micro';
+export type ChartKind = 'throughput' | 'latency' | 'cost' | 'timeline' | 'effects' | 'micro' | 'capacity';
 
 /**
  * A chart as data. The spec draws axes and marks only: title, subtitle and legend are set around it, as HTML in the
@@ -80,6 +93,11 @@ export function seriesLegend(series: readonly Series[]): LegendEntry[] {
     colour: one.colour,
     mark: { kind: 'series', series: one },
   }));
+}
+
+/** Entry of a line that is no contender's. */
+export function lineEntry(label: string, colour: Colour, dash: readonly number[]): LegendEntry {
+  return { label, colour, mark: { kind: 'line', dash } };
 }
 
 /** An upper end for a linear axis from zero: 1, 1.5, 2, 3, 4, 5, 6, 8 or 10 times a power of ten, not below `max`. */

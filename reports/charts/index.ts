@@ -6,6 +6,7 @@ import { formatCount, plural } from '../render/format.ts';
 import { undurable } from '../servers.ts';
 import type { Panel } from '../summary.ts';
 import { frameOf, timelineOf } from '../timeline.ts';
+import { capacityCharts } from './capacity.ts';
 import type { Chart } from './chart.ts';
 import { costChart } from './cost.ts';
 import { latencyChart } from './latency.ts';
@@ -28,7 +29,8 @@ export function chartsOf(bundle: Bundle, panels: readonly Panel[]): Chart[] {
       timeline === undefined ? [] : timelineCharts(panel.id, timeline, load),
     ].flat();
   });
-  return [...scenarios, microChart(bundle.result, weak ? 'SERVER NOT DURABLE · ' : '') ?? []].flat();
+  const server = weak ? 'SERVER NOT DURABLE · ' : '';
+  return [...scenarios, microChart(bundle.result, server) ?? [], capacityCharts(bundle, server)].flat();
 }
 
 /** A drain has no arrivals, so nobody waits to be picked up: only how long a job is in hand says something. */

@@ -38,6 +38,21 @@ export const VERDICT_INK = {
   undecided: { light: '#6b7585', dark: '#9aa6b6' },
 } as const satisfies Record<string, Colour>;
 
+/** Steps of a heat map from the least to the most: pale to deep on the light page, dim to bright on the dark one. */
+export const HEAT: readonly Colour[] = [
+  { light: '#e4eef7', dark: '#1c2b3a' },
+  { light: '#c3daee', dark: '#1f3f5a' },
+  { light: '#97c0e2', dark: '#22567e' },
+  { light: '#64a0d2', dark: '#2b74a6' },
+  { light: '#3680bd', dark: '#4798cd' },
+  { light: '#19619f', dark: '#7dbde6' },
+  { light: '#0b4478', dark: '#bfe0f7' },
+];
+/** Text on the deeper steps. */
+export const HEAT_TEXT: Colour = { light: '#fdfefe', dark: '#0c1219' };
+/** From this step on `HEAT_TEXT` is read more easily than the ink of text. */
+export const HEAT_DEEP = 4;
+
 export const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 
 /** CSS rules that give a chart its dark colours: presentation attributes yield to any rule. `scope` is a selector prefix. */
@@ -49,6 +64,8 @@ export function darkRules(scope: string): string {
     CPU_COLOUR,
     OTHER_WAIT_COLOUR,
     ...Object.values(VERDICT_INK),
+    ...HEAT,
+    HEAT_TEXT,
   ];
   return colours
     .flatMap(({ light, dark }) => [

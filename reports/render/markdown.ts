@@ -23,6 +23,7 @@ import { cellsTable, environmentTable, fairnessTable } from '../tables/settings.
 import { survivalTable } from '../tables/survival.ts';
 import { verdictTable } from '../tables/verdict.ts';
 import { versionsTable } from '../tables/versions.ts';
+import { answerBlocks, capacityBlocks } from './capacity-markdown.ts';
 import { escapeMarkdown } from './escape.ts';
 import { formatInstant, plural } from './format.ts';
 import { markdownTable } from './markdown-table.ts';
@@ -31,17 +32,19 @@ import { markdownTable } from './markdown-table.ts';
 export function renderMarkdown(report: Report): string {
   const { result } = report.bundle;
   const glance = glanceTables(report.panels);
-  const survival = survivalTable(result);
+  const survival = result.capacity === undefined ? survivalTable(result) : undefined;
   const blocks = [
     `# ${escapeMarkdown(headline(report))}`,
     `**${escapeMarkdown(report.verdict.text)}**${undurable(result.environment).length > 0 ? ' · **SERVER NOT DURABLE**' : ''}${result.complete ? '' : ' · **INCOMPLETE RUN**'}`,
     `${formatInstant(result.startedAt)} · ${escapeMarkdown(machineLine(report))}`,
     ...(survival === undefined ? [] : ['## Survival', markdownTable(survival)]),
+    ...answerBlocks(report),
     report.findings
       .map((one) => `- **${escapeMarkdown(one.title)}.** ${escapeMarkdown(one.text)}`)
       .join('\n'),
     ...(glance.length > 0 ? ['## At a glance', ...glance.map(markdownTable)] : []),
     ...report.panels.flatMap((panel) => renderPanel(panel, report)),
+    ...capacityBlocks(report),
     ...microBlocks(report),
     '## Environment',
     markdownTable(environmentTable(result)),

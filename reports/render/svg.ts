@@ -2,7 +2,7 @@
 
 import * as vega from 'vega';
 import { compile } from 'vega-lite';
-import type { Chart, LegendEntry } from '../charts/chart.ts';
+import { type Chart, GLYPHS, type LegendEntry } from '../charts/chart.ts';
 import { darkRules, estimateTextWidth, FONT, fitText, INK } from '../charts/theme.ts';
 import { escapeMarkup, plainText } from './escape.ts';
 
@@ -152,17 +152,21 @@ function legendEntry(entry: LegendEntry, label: string, x: number, y: number): s
   );
 }
 
-/** The mark of a legend entry in a box of 24 × 0 ± 6: line with its dash and symbol, or a filled square. */
+/** The mark of a legend entry in a box of 24 × 0 ± 6: line with its dash and symbol, a filled square, or a symbol alone. */
 export function swatch(entry: LegendEntry): string {
   const colour = entry.colour.light;
   if (entry.mark.kind === 'area')
     return `<rect x="6" y="-6" width="12" height="12" rx="2" fill="${colour}"/>`;
-  const { dash, shape } = entry.mark.series;
+  if (entry.mark.kind === 'glyph') {
+    const ink = entry.mark.hollow ? `fill="none" stroke="${colour}" stroke-width="0.45"` : `fill="${colour}"`;
+    return `<path d="${GLYPHS[entry.mark.glyph]}" transform="translate(12,0) scale(4.4)" ${ink}/>`;
+  }
+  const { dash } = entry.mark.kind === 'line' ? entry.mark : entry.mark.series;
   const stroke = dash.length > 0 ? ` stroke-dasharray="${dash.join(' ')}"` : '';
-  return (
-    `<path d="M0,0H24" stroke="${colour}" stroke-width="2"${stroke}/>` +
-    `<path d="${SYMBOLS[shape]}" transform="translate(12,0)" fill="${colour}"/>`
-  );
+  const line = `<path d="M0,0H24" stroke="${colour}" stroke-width="2"${stroke}/>`;
+  if (entry.mark.kind === 'line') return line;
+  const { shape } = entry.mark.series;
+  return `${line}<path d="${SYMBOLS[shape]}" transform="translate(12,0)" fill="${colour}"/>`;
 }
 
 /** The symbols of vega at about 50 px², as paths around the origin. */

@@ -10,6 +10,7 @@ import { cellsTable, environmentTable } from '../../tables/settings.ts';
 import { survivalTable } from '../../tables/survival.ts';
 import { type Html, html } from '../escape.ts';
 import { formatInstant, formatSeconds } from '../format.ts';
+import { capacityLinks, renderCapacity } from './capacity.ts';
 import { renderDocument } from './document.ts';
 import { microLink, renderMicro } from './micro.ts';
 import { renderPanel } from './panel.ts';
@@ -51,16 +52,16 @@ function page(report: Report, { live, scripted, note }: Liveliness): string {
   const body = html`${header(report, title)}
 <main id="main">
 ${survival(report)}${glance(report)}
-${[...report.panels.map((panel) => renderPanel(panel, report, live)), ...renderMicro(report, live)]}
+${[...renderCapacity(report, live, doubts(report)), ...report.panels.map((panel) => renderPanel(panel, report, live)), ...renderMicro(report, live)]}
 ${appendix(report)}
 </main>
 <footer>claimbench ${result.environment.claimbenchVersion} · run ${result.runId} · schema ${result.schemaVersion} · method ${result.methodVersion}. Rendered from result.json, samples.ndjson and histograms/ alone.${note}</footer>`;
   return renderDocument({ title, version: result.environment.claimbenchVersion, body, scripted });
 }
 
-/** Nothing in a run without faults. */
+/** Nothing in a run without faults, nor where a fault was a part of a plan. */
 function survival({ bundle: { result } }: Report): Html | undefined {
-  const table = survivalTable(result);
+  const table = result.capacity === undefined ? survivalTable(result) : undefined;
   if (table === undefined) return undefined;
   return html`<section class="card" id="survival" aria-labelledby="survival-title"><h2 id="survival-title">Survival</h2>
 ${renderTable(table)}</section>
@@ -82,9 +83,23 @@ function header(report: Report, title: string): Html {
 <p class="eyebrow">claimbench report</p>
 <div class="title-line"><h1>${title}</h1><span class="badge large ${report.verdict.tone}">${report.verdict.text}</span>${weak ? html`<span class="badge large bad">SERVER NOT DURABLE</span>` : ''}${result.complete ? '' : html`<span class="badge large warn">INCOMPLETE RUN</span>`}</div>
 <p class="meta"><time datetime="${result.startedAt}">${formatInstant(result.startedAt)}</time>, ${formatSeconds(lasted)} · ${machineLine(report)}</p>
-${report.findings.length > 0 ? html`<ul class="findings" aria-label="What weakens these figures">${report.findings.map((one) => html`<li class="${one.tone}"><strong>${one.title}.</strong> <span>${one.text}</span></li>`)}</ul>` : ''}
-<nav aria-label="Contents"><ol>${survivalTable(result) === undefined ? '' : html`<li><a href="#survival">Survival</a></li>`}${report.panels.map((panel) => html`<li><a href="#${panel.id}">${panelName(panel)}</a></li>`)}${microLink(report)}<li><a href="#environment">Environment</a></li><li><a href="#again">Run it again</a></li><li><a href="#method">Method</a></li></ol></nav>
+${findings(result.capacity === undefined ? report.findings : report.findings.filter(({ tone }) => tone === 'bad'))}
+<nav aria-label="Contents"><ol>${capacityLinks(report)}${survival(report) === undefined ? '' : html`<li><a href="#survival">Survival</a></li>`}${report.panels.map((panel) => html`<li><a href="#${panel.id}">${panelName(panel)}</a></li>`)}${microLink(report)}<li><a href="#environment">Environment</a></li><li><a href="#again">Run it again</a></li><li><a href="#method">Method</a></li></ol></nav>
 </header>`;
+}
+
+function findings(notes: Report['findings']): Html | undefined {
+  if (notes.length === 0) return undefined;
+  return html`<ul class="findings" aria-label="What weakens these figures">${notes.map((one) => html`<li class="${one.tone}"><strong>${one.title}.</strong> <span>${one.text}</span></li>`)}</ul>`;
+}
+
+/** What is no ground to doubt the answer at once stands behind it. */
+function doubts(report: Report): Html {
+  const list = findings(report.findings.filter(({ tone }) => tone !== 'bad'));
+  if (list === undefined) return html``;
+  return html`<section class="card" id="doubts" aria-labelledby="doubts-title"><h2 id="doubts-title">What weakens these figures</h2>
+${list}</section>
+`;
 }
 
 function appendix(report: Report): Html {

@@ -1,6 +1,5 @@
 // How is a scenario shown? Verdict first, then throughput, latency, cost, timeline, and the proof that it may be believed.
 
-import type { LegendEntry } from '../../charts/chart.ts';
 import { type DrawnChart, panelName, type Report } from '../../report.ts';
 import { placeOf } from '../../servers.ts';
 import type { Panel } from '../../summary.ts';
@@ -14,11 +13,10 @@ import { httpTable } from '../../tables/http.ts';
 import { fairnessTable } from '../../tables/settings.ts';
 import { verdictTable } from '../../tables/verdict.ts';
 import { versionsTable } from '../../tables/versions.ts';
-import { type Html, html, raw } from '../escape.ts';
-import { swatch } from '../svg.ts';
+import { type Html, html } from '../escape.ts';
 import { renderFigure } from './figure.ts';
 import { renderServer } from './server.ts';
-import { renderTable, seriesSwatch, swatchSvg } from './table.ts';
+import { renderLegend, renderTable, seriesSwatch } from './table.ts';
 
 /** The section of a panel. `live` tells which charts carry the data that makes them interactive. */
 export function renderPanel(panel: Panel, report: Report, live: (id: string) => boolean): Html {
@@ -116,10 +114,6 @@ function timeline(panel: Panel, strips: readonly DrawnChart[], figures: readonly
   const waits = strips[0]?.chart.legend ?? [];
   return html`<h3>Timeline</h3>
 <p class="meta">One repeat per contender, on the same axes. Grey: left out of the figures (warm-up, phases that are not measured, after the end). Red, dashed: a fault. Violet, dotted: a checkpoint began. Green: autovacuum was at work.${panel.drain ? '' : ' Times of one bucket are the worst of its seconds; a percentile with fewer than 100 samples beyond it in a second has no point.'}</p>
-${waits.length > 0 ? html`<ul class="legend" aria-label="Wait events and marks">${waits.map((entry) => html`<li>${areaSwatch(entry)}${entry.label}</li>`)}</ul>` : ''}
+${renderLegend(waits, 'Wait events and marks')}
 <div class="charts strips">${figures}</div>`;
-}
-
-function areaSwatch(entry: LegendEntry): Html {
-  return raw(swatchSvg(swatch(entry)));
 }

@@ -1,6 +1,6 @@
 // How does a table become HTML?
 
-import { seriesLegend } from '../../charts/chart.ts';
+import { type LegendEntry, seriesLegend } from '../../charts/chart.ts';
 import type { Series } from '../../series.ts';
 import type { Table, TableCell, TableRow } from '../../tables/table.ts';
 import { type Html, html, raw } from '../escape.ts';
@@ -23,6 +23,12 @@ ${table.notes.length > 0 ? html`<ul class="notes">${table.notes.map((note) => ht
 export function seriesSwatch(series: Series): Html {
   const [entry] = seriesLegend([series]);
   return entry === undefined ? raw('') : raw(swatchSvg(swatch(entry)));
+}
+
+/** A legend that is words alone: nothing to click. */
+export function renderLegend(entries: readonly LegendEntry[], label: string): Html {
+  if (entries.length === 0) return raw('');
+  return html`<ul class="legend" aria-label="${label}">${entries.map((entry) => html`<li>${raw(swatchSvg(swatch(entry)))}${entry.label}</li>`)}</ul>`;
 }
 
 /** A swatch in a box of its own. */

@@ -1,0 +1,194 @@
+// What is the answer of a capacity bundle in large plain words, whichever command made it?
+
+import type { CapacityPlan, RunResult, Search } from '../../harness/result/result.ts';
+import { formatCount, formatDuration, formatNumber, plural } from '../render/format.ts';
+import type { Tone } from '../tables/table.ts';
+import { coverageText, placeText, type Surface, surfaceOf } from './surface.ts';
+import { askedText, LIMIT_NAMES, poorTexts, rateText, signedShare, sloText } from './words.ts';
+
+/** A figure that stands large, with what it is and one remark. */
+export type Fact = {
+  readonly label: string;
+  readonly value: string;
+  readonly remark: string;
+  readonly tone: Tone;
+};
+
+export type CapacityAnswer = {
+  readonly tone: Tone;
+  /** One or two words: whether it can be had, or how sure it is. */
+  readonly badge: string;
+  readonly text: string;
+  readonly facts: readonly Fact[];
+  /** Of what does not hold as predicted: stands with the answer, since it weakens it. */
+  readonly doubts: readonly string[];
+};
+
+/** The question of the bundle: its heading. */
+export function capacityHeadline({ capacity, contenders }: RunResult): string {
+  const { plan, search, sweep } = capacity ?? {};
+  if (plan !== undefined) {
+    const { ratePerSec, jobMs, slo, contender } = plan.question;
+    return `Can ${contender} carry ${rateText(ratePerSec)} of ${askedText(jobMs)} ms each with ${sloText(slo)}?`;
+  }
+  if (search !== undefined) return `What rate can ${search.contender} sustain with ${sloText(search.slo)}?`;
+  if (sweep !== undefined)
+    return `How does ${sweep.contender} change with ${sweep.axes.map(({ name }) => name).join(', ')}?`;
+  return `How much can ${contenders.join(', ') || 'the queue'} carry?`;
+}
+
+/** A plan answers before a search, a search before a sweep. What was interrupted before any of them says so. */
+export function answerOf(result: RunResult): CapacityAnswer {
+  const { plan, search, predictions = [], cells = [] } = result.capacity ?? {};
+  const doubts = poorTexts(predictions);
+  if (plan !== undefined) return { ...planAnswer(plan), doubts };
+  if (search !== undefined) return { ...searchAnswer(search), doubts };
+  const surface = surfaceOf(result);
+  if (surface !== undefined) return { ...sweepAnswer(surface), doubts };
+  return {
+    tone: 'warn',
+    badge: 'NO ANSWER YET',
+    text: `${plural(cells.length, 'cell')} of the measurement had finished; nothing was concluded from them. Run it again to its end.`,
+    facts: [],
+    doubts,
+  };
+}
+
+type WithoutDoubts = Omit<CapacityAnswer, 'doubts'>;
+
+/** Below so much headroom the answer is a narrow one. */
+const NARROW = 0.1;
+
+function planAnswer({ question, answer }: CapacityPlan): WithoutDoubts {
+  const narrow = (answer.headroom ?? 0) < NARROW;
+  return {
+    tone: answer.possible ? (narrow ? 'warn' : 'good') : 'bad',
+    badge: answer.possible ? (narrow ? 'POSSIBLE, NARROWLY' : 'POSSIBLE') : 'NOT AS ASKED',
+    text: answer.headline,
+    facts: [
+      {
+        label: 'Peak rate asked',
+        value: rateText(answer.peakPerSec),
+        remark: `${rateText(question.ratePerSec)} on average × ${askedText(question.peakFactor)}`,
+        tone: 'plain',
+      },
+      {
+        label: 'Safe rate',
+        value: answer.safePerSec === undefined ? 'unknown' : rateText(answer.safePerSec),
+        remark: answer.limitedBy === undefined ? 'nothing set a limit' : limitedText(answer.limitedBy),
+        tone: 'plain',
+      },
+      headroomFact(answer),
+      usedUpFact(question, answer),
+    ],
+  };
+}
+
+function limitedText(by: keyof typeof LIMIT_NAMES): string {
+  return `limited by ${by === 'slo' ? 'the SLO' : LIMIT_NAMES[by].toLowerCase()}`;
+}
+
+function headroomFact({ headroom }: CapacityPlan['answer']): Fact {
+  const label = 'Headroom at the peak';
+  if (headroom === undefined)
+    return { label, value: 'unknown', remark: 'no safe rate is known', tone: 'warn' };
+  return {
+    label,
+    value: signedShare(headroom),
+    remark: headroom < 0 ? 'short of what is asked' : 'safe rate ÷ peak rate − 1',
+    tone: headroom < 0 ? 'bad' : headroom < NARROW ? 'warn' : 'good',
+  };
+}
+
+function usedUpFact({ later }: CapacityPlan['question'], { usedUpOn }: CapacityPlan['answer']): Fact {
+  const growth =
+    later === undefined
+      ? 'no growth was asked for'
+      : `${rateText(later.ratePerSec)} on average in ${askedText(later.months)} months`;
+  return {
+    label: 'Headroom used up on',
+    value: usedUpOn ?? (later === undefined ? 'no date' : 'not foreseen'),
+    remark: growth,
+    tone: 'plain',
+  };
+}
+
+const SEARCH_STATES: Readonly<Record<Search['answer']['state'], { tone: Tone; badge: string }>> = {
+  bracketed: { tone: 'good', badge: 'BRACKETED' },
+  'no fail': { tone: 'warn', badge: 'LIMIT NOT REACHED' },
+  'no pass': { tone: 'bad', badge: 'NO RATE PASSED' },
+  unmeasurable: { tone: 'warn', badge: 'NOT MEASURABLE ABOVE' },
+  interrupted: { tone: 'warn', badge: 'INTERRUPTED' },
+};
+
+function searchAnswer({ answer, probes, slo }: Search): WithoutDoubts {
+  const { state, passPerSec, failPerSec, passConfirmed, failConfirmed, limitedBy } = answer;
+  const sure = state !== 'bracketed' || (passConfirmed && failConfirmed);
+  const by = limitedBy.length === 0 ? '' : `: ${limitedBy.join('; ')}`;
+  const end = (
+    label: string,
+    perSec: number | undefined,
+    confirmed: boolean,
+    none: string,
+    why = '',
+  ): Fact => ({
+    label,
+    value: perSec === undefined ? 'none' : rateText(perSec),
+    remark:
+      perSec === undefined ? none : `${confirmed ? 'confirmed by a longer load' : 'not confirmed'}${why}`,
+    tone: perSec === undefined || confirmed ? 'plain' : 'warn',
+  });
+  return {
+    ...SEARCH_STATES[state],
+    ...(sure ? {} : { tone: 'warn' as const, badge: 'BRACKETED, NOT CONFIRMED' }),
+    text: answer.text,
+    facts: [
+      end('Highest rate that passed', passPerSec, passConfirmed, 'no probe passed'),
+      end('Lowest rate that failed', failPerSec, failConfirmed, 'no probe failed', by),
+      {
+        label: 'Probes',
+        value: formatCount(probes.length),
+        remark: `against ${sloText(slo)}`,
+        tone: 'plain',
+      },
+    ],
+  };
+}
+
+function sweepAnswer(surface: Surface): WithoutDoubts {
+  const { best, metric } = surface;
+  const coverage = coverageText(surface);
+  if (best === undefined)
+    return { tone: 'bad', badge: 'NO POINT MEASURED', text: `Of the grid ${coverage}.`, facts: [] };
+  const value =
+    metric === 'us' ? `${formatDuration(best.figure.median)} pickup p99` : rateText(best.figure.median);
+  const whole = surface.points.every(({ state }) => state === 'measured');
+  return {
+    tone: whole ? 'good' : 'warn',
+    badge: whole ? 'WHOLE GRID' : 'GRID WITH HOLES',
+    text: `${metric === 'us' ? 'The shortest wait' : 'The most'}: ${value} at ${placeText(surface, best.at)}.`,
+    facts: [
+      {
+        label: metric === 'us' ? 'Shortest pickup p99' : 'Best throughput',
+        value: metric === 'us' ? formatDuration(best.figure.median) : rateText(best.figure.median),
+        remark: `${best.figure.n === 1 ? 'one repeat' : `median of ${best.figure.n} repeats`}, at ${placeText(surface, best.at)}`,
+        tone: 'plain',
+      },
+      { label: 'Grid', value: plural(surface.points.length, 'point'), remark: coverage, tone: 'plain' },
+      spreadFact(surface),
+    ],
+  };
+}
+
+/** How much the axes matter at all. */
+function spreadFact({ points, metric }: Surface): Fact {
+  const values = points.flatMap((point) => (point.state === 'measured' ? [point.figure.median] : []));
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const write = metric === 'us' ? formatDuration : rateText;
+  return {
+    label: 'Over the grid',
+    value: low > 0 ? `${formatNumber(high / low)} ×` : '–',
+    remark: `from ${write(low)} to ${write(high)}`,
+    tone: 'plain',
+  };
+}

@@ -1,0 +1,173 @@
+// Do plans, searches and sweeps stand in every format with all that was found, and nothing that was not?
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { RunResult } from '../../harness/result/result.ts';
+import { temporaryFolder } from '../../testing/command.ts';
+import { bundleTable, renderBundle } from '../index.ts';
+import { type CapacityKind, writeCapacityFixture } from '../testing-capacity-fixture.ts';
+import { HOSTILE_NAMES } from '../testing-fixture-data.ts';
+import { answerOf } from './answer.ts';
+import { capacityVerdict } from './verdict.ts';
+
+type Rendered = {
+  readonly dir: string;
+  readonly result: RunResult;
+  readonly html: string;
+  readonly markdown: string;
+  readonly charts: readonly string[];
+};
+
+async function rendered(t: TestContext, kind: CapacityKind, name?: string): Promise<Rendered> {
+  const dir = path.join(temporaryFolder(t), 'b');
+  const result = await writeCapacityFixture(dir, kind, name);
+  const files = await renderBundle(dir);
+  return {
+    dir,
+    result,
+    html: readFileSync(files.html, 'utf8'),
+    markdown: readFileSync(files.markdown, 'utf8'),
+    charts: files.charts.map((file) => path.basename(file, '.svg')),
+  };
+}
+
+function inOrder(text: string, ...parts: readonly string[]): void {
+  let from = 0;
+  for (const part of parts) {
+    const at = text.indexOf(part, from);
+    assert.ok(at >= 0, `no ${part} behind the ones before it`);
+    from = at + part.length;
+  }
+}
+
+test('a plan begins with the answer; what is checked follows, and no panels', async (t) => {
+  const { dir, html, markdown, charts } = await rendered(t, 'plan');
+  inOrder(
+    html.slice(html.indexOf('<main')),
+    'id="answer"',
+    'Yes: run 4 workers',
+    '720 jobs/s',
+    '871 jobs/s',
+    '2027-08-02',
+    'POOR: pickup p99 at 800 jobs/s was predicted 41.9',
+    'id="chart-capacity-margin"',
+    'What to run',
+    'The three limits',
+    'The risk',
+    'id="doubts"',
+    'id="search"',
+    'id="scaling"',
+    'id="outage"',
+    'id="predictions"',
+    'id="costs"',
+    'id="partitions"',
+    'id="assumptions"',
+    'id="environment"',
+    'id="again"',
+    'Cells in order of execution',
+  );
+  assert.ok(!html.includes('id="probe-0"'));
+  assert.deepEqual(charts, ['capacity-margin', 'capacity-search', 'capacity-scaling', 'capacity-drain']);
+  inOrder(
+    markdown,
+    '## The answer',
+    'POSSIBLE',
+    '(charts/capacity-margin.svg)',
+    '## The rate that holds the SLO',
+  );
+  inOrder(markdown, '**POOR**', '## What it costs', '38.0', '## Past one server', '## What it rests on');
+  assert.match(
+    readFileSync(path.join(dir, 'charts/capacity-scaling.svg'), 'utf8'),
+    /Capacity · Settled jobs/,
+  );
+  assert.equal(readFileSync((await renderBundle(dir)).html, 'utf8'), html);
+});
+
+test('a wish that cannot be had is answered with what could be, and nothing is recommended', async (t) => {
+  const { dir, html } = await rendered(t, 'impossible');
+  inOrder(
+    html,
+    'NOT AS ASKED',
+    'What could be had instead',
+    '871 jobs/s with the same SLO',
+    'The three limits',
+    'not asked',
+  );
+  assert.ok(!html.includes('What to run'));
+  const text = await bundleTable(dir, { colour: false, width: 100 });
+  inOrder(text, 'NOT AS ASKED', 'Nearest: 871 jobs/s');
+});
+
+test('a law that was refused is refused in words, and its points stand', async (t) => {
+  const { html, charts } = await rendered(t, 'refused');
+  assert.match(html, /No law was fitted: the fit did not converge in 200 steps\. Nothing is said/);
+  assert.ok(!html.includes('Universal Scalability Law: X'));
+  assert.ok(charts.includes('capacity-scaling'));
+});
+
+test('a search is answered by its interval, and void probes are expected', async (t) => {
+  const { result, html, charts } = await rendered(t, 'search');
+  inOrder(
+    html,
+    'What rate can skip-locked sustain',
+    '10 of 11 cells valid, 1 void probe',
+    'BRACKETED',
+    '950 jobs/s',
+    '1\u202f036 jobs/s',
+  );
+  assert.deepEqual(charts, ['capacity-search']);
+  for (const word of ['◇ unclear', '✕ fail', '● pass', '· void', 'the generator came 40 ms late'])
+    assert.ok(html.includes(word), word);
+  assert.equal(capacityVerdict(result).tone, 'good');
+  const search = result.capacity?.search;
+  assert.ok(search);
+  const unsure = { ...search, answer: { ...search.answer, failConfirmed: false } };
+  const { badge, tone } = answerOf({ ...result, capacity: { cells: [], search: unsure } });
+  assert.deepEqual({ badge, tone }, { badge: 'BRACKETED, NOT CONFIRMED', tone: 'warn' });
+});
+
+test('an incorrect cell outweighs void probes, and stands above the answer', async (t) => {
+  const { result, html } = await rendered(t, 'sweep');
+  inOrder(html, '1 of 14 cells INCORRECT, 1 invalid', '1 cell is incorrect', 'id="answer"');
+  assert.equal(capacityVerdict(result).tone, 'bad');
+  const invalid = result.cells.filter(({ verdict }) => verdict !== 'incorrect');
+  assert.equal(capacityVerdict({ ...result, cells: invalid }).tone, 'warn');
+});
+
+test('what was interrupted before any answer says so', async (t) => {
+  const { dir, html } = await rendered(t, 'interrupted');
+  assert.match(html, /NO ANSWER YET/);
+  assert.match(await bundleTable(dir, { colour: false, width: 80 }), /nothing was concluded/);
+});
+
+test('names from outside stay text in all formats', async (t) => {
+  const name = HOSTILE_NAMES[1] ?? '';
+  const { dir, html, markdown } = await rendered(t, 'plan', name);
+  assert.ok(!html.includes('<script>alert'));
+  assert.ok(!markdown.includes('<script>'));
+  assert.ok(!readFileSync(path.join(dir, 'charts/capacity-scaling.svg'), 'utf8').includes('<script>'));
+});
+
+test('a terminal gets the answer in thirty lines that fit, what missed first', async (t) => {
+  const dir = path.join(temporaryFolder(t), 'b');
+  await writeCapacityFixture(dir, 'plan');
+  for (const width of [100, 80]) {
+    const lines = (await bundleTable(dir, { colour: false, width })).split('\n');
+    assert.ok(lines.length <= (width === 100 ? 30 : 36), `${lines.length} lines`);
+    assert.ok(lines.every((line) => line.length <= width));
+    const text = lines.join('\n');
+    inOrder(
+      text,
+      'POSSIBLE',
+      'Yes: run 4 workers',
+      'SLO: 950 jobs/s',
+      '→ Recovery',
+      '32 handlers',
+      '800 jobs/s',
+      'POOR',
+      'good',
+    );
+  }
+});

@@ -1,0 +1,106 @@
+// What did a sweep find at each point of its grid? The median of the valid repeats, or why there is none.
+
+import type { Cell, RunResult, Sweep } from '../../harness/result/result.ts';
+import { type Spread, spread } from '../../stats/spread.ts';
+import { isBound } from '../bounds.ts';
+import { plural } from '../render/format.ts';
+
+type AxisValue = number | string;
+
+/** `missing`: not measured, or too few samples. `void`: no repeat is valid. `incorrect`: a repeat was. */
+export type SurfacePoint = {
+  /** In the order of the axes. */
+  readonly at: readonly AxisValue[];
+  readonly cells: readonly string[];
+} & (
+  | { readonly state: 'measured'; readonly figure: Spread; readonly bound: boolean }
+  | { readonly state: 'missing' | 'void' | 'incorrect'; readonly why: string }
+);
+export type MeasuredPoint = Extract<SurfacePoint, { state: 'measured' }>;
+
+/** All points of the grid, in the order of its axes: the last one runs fastest. */
+export type Surface = {
+  readonly contender: string;
+  /** Of a drain settled jobs/s; at a rate the pickup p99, µs. */
+  readonly metric: 'jobs/s' | 'us';
+  readonly axes: Sweep['axes'];
+  readonly points: readonly SurfacePoint[];
+  /** Most jobs/s, or the shortest wait that is no lower bound; absent where nothing was measured. */
+  readonly best: MeasuredPoint | undefined;
+};
+
+/** Points beyond which a grid is shown by its measured points alone. */
+const MOST_POINTS = 4_000;
+
+/** The grid of a sweep with its figures; `undefined` where there was no sweep. */
+export function surfaceOf({ capacity, cells }: RunResult): Surface | undefined {
+  const sweep = capacity?.sweep;
+  if (sweep === undefined) return undefined;
+  const metric = sweep.load === 'drain' ? 'jobs/s' : 'us';
+  const byId = new Map(cells.map((cell) => [cell.id, cell]));
+  const placeOf = (point: Sweep['points'][number]) => sweep.axes.map(({ name }) => point.at[name] ?? '');
+  const measured = new Map(sweep.points.map((point) => [JSON.stringify(placeOf(point)), point]));
+  const size = sweep.axes.reduce((product, { values }) => product * values.length, 1);
+  const places = size > MOST_POINTS ? sweep.points.map(placeOf) : gridOf(sweep.axes);
+  const points = places.map((at) => {
+    const ids = measured.get(JSON.stringify(at))?.cells ?? [];
+    return pointOf(
+      at,
+      ids.flatMap((id) => byId.get(id) ?? []),
+      metric,
+    );
+  });
+  return { contender: sweep.contender, metric, axes: sweep.axes, points, best: bestOf(points, metric) };
+}
+
+function gridOf(axes: Sweep['axes']): AxisValue[][] {
+  return axes.reduce<AxisValue[][]>(
+    (places, { values }) => places.flatMap((place) => values.map((value) => [...place, value])),
+    [[]],
+  );
+}
+
+function pointOf(at: readonly AxisValue[], cells: readonly Cell[], metric: Surface['metric']): SurfacePoint {
+  const point = { at, cells: cells.map(({ id }) => id) };
+  if (cells.length === 0) return { ...point, state: 'missing', why: 'not measured' };
+  const wrong = cells.filter(({ verdict }) => verdict === 'incorrect');
+  if (wrong.length > 0)
+    return { ...point, state: 'incorrect', why: reasonsOf(wrong) || 'a repeat is incorrect' };
+  const valid = cells.filter(({ verdict }) => verdict === 'valid');
+  if (valid.length === 0) return { ...point, state: 'void', why: reasonsOf(cells) || 'no reason given' };
+  const values = valid.flatMap((cell) => figureOf(cell, metric) ?? []);
+  const figure = spread(values);
+  if (figure === undefined) return { ...point, state: 'missing', why: 'too few samples for the percentile' };
+  const bound = valid.some(({ latencyUs }) => metric === 'us' && isBound(latencyUs?.pickup, figure.median));
+  return { ...point, state: 'measured', figure, bound };
+}
+
+function figureOf({ throughput, latencyUs }: Cell, metric: Surface['metric']): number | undefined {
+  return metric === 'us' ? latencyUs?.pickup?.p99 : throughput?.settledPerSec;
+}
+
+function reasonsOf(cells: readonly Cell[]): string {
+  return [...new Set(cells.flatMap(({ reasons }) => reasons))].join('; ');
+}
+
+function bestOf(points: readonly SurfacePoint[], metric: Surface['metric']): MeasuredPoint | undefined {
+  const measured = points.filter(
+    (point): point is MeasuredPoint => point.state === 'measured' && !point.bound,
+  );
+  const sign = metric === 'us' ? 1 : -1;
+  return measured.toSorted((a, b) => sign * (a.figure.median - b.figure.median))[0];
+}
+
+/** `workers 8, batch 100`. */
+export function placeText({ axes }: Pick<Surface, 'axes'>, at: readonly AxisValue[]): string {
+  return axes.map(({ name }, i) => `${name} ${at[i] ?? ''}`).join(', ');
+}
+
+/** `12 of 16 points measured, 3 void, 1 missing`. */
+export function coverageText({ points }: Surface): string {
+  const count = (state: SurfacePoint['state']) => points.filter((point) => point.state === state).length;
+  const rest = (['incorrect', 'void', 'missing'] as const)
+    .filter((state) => count(state) > 0)
+    .map((state) => `${count(state)} ${state}`);
+  return [`${count('measured')} of ${plural(points.length, 'point')} measured`, ...rest].join(', ');
+}

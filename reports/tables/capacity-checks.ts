@@ -1,0 +1,160 @@
+// What does an engineer check of a capacity bundle? Probes, points and predictions, each with the cell that it stands on.
+
+import type { Prediction, Probe, Scaling, Search } from '../../harness/result/result.ts';
+import { coverageText, type Surface, type SurfacePoint } from '../capacity/surface.ts';
+import { isPoor, OUTCOME_SIGNS, poorTexts, predictedText, rateText, signedShare } from '../capacity/words.ts';
+import {
+  ABSENT,
+  formatCount,
+  formatDuration,
+  formatNumber,
+  formatRange,
+  formatShare,
+} from '../render/format.ts';
+import { type Table, type TableCell, valueCell } from './table.ts';
+
+/** Every prediction beside what was measured. */
+export function predictionsTable(predictions: readonly Prediction[]): Table {
+  return {
+    caption: 'Predictions against measurement',
+    columns: [
+      { label: 'What' },
+      { label: 'At' },
+      { label: 'Predicted', numeric: true },
+      { label: 'Measured', numeric: true },
+      { label: 'Error', numeric: true, hint: 'predicted ÷ measured − 1' },
+      { label: 'Good within', numeric: true },
+      { label: 'Model' },
+      { label: 'Cells' },
+    ],
+    rows: predictions.map((one) => ({
+      cells: [
+        { text: one.what },
+        { text: one.at },
+        { text: predictedText(one, one.predicted) },
+        { text: predictedText(one, one.measured) },
+        { text: signedShare(one.error), tone: isPoor(one) ? 'bad' : 'plain' },
+        { text: `±${formatShare(one.goodWithin)}` },
+        isPoor(one)
+          ? { text: 'POOR', tone: 'bad', badge: true }
+          : { text: 'good', tone: 'good', badge: true },
+        { text: one.cells.join(', ') || ABSENT },
+      ],
+    })),
+    notes: poorTexts(predictions),
+  };
+}
+
+const NO_FIGURE = 'no figures, or too few samples for it';
+
+/** Every probe in the order of the search. */
+export function probesTable({ probes, slo }: Search): Table {
+  const latency = slo.find((term) => term.of !== 'deadTuples');
+  const percentile = latency === undefined ? 'Percentile' : `${latency.of} p${latency.percentile}`;
+  return {
+    caption: 'Every probe, in the order of the search',
+    columns: [
+      { label: 'Rate' },
+      { label: 'Load, s', hint: 'length of the load', numeric: true },
+      { label: 'Purpose' },
+      { label: 'Outcome' },
+      { label: percentile, numeric: true },
+      { label: 'Settled ÷ offered', numeric: true },
+      { label: 'Backlog grows by, jobs/s', numeric: true, hint: 'interval of its slope' },
+      {
+        label: 'Worst share beyond',
+        numeric: true,
+        hint: 'of jobs beyond the limit, in the worst sub-window',
+      },
+      { label: 'Why' },
+      { label: 'Cell' },
+    ],
+    rows: probes.map((probe) => ({ cells: probeCells(probe) })),
+    notes: [
+      '● pass, ✕ fail, ◇ unclear: so long a load cannot tell. Void: it could not be offered or measured.',
+    ],
+  };
+}
+
+function probeCells(probe: Probe): TableCell[] {
+  const { sign, tone } = OUTCOME_SIGNS[probe.outcome];
+  const beyond = probe.beyondShares?.flat() ?? [];
+  return [
+    { text: rateText(probe.ratePerSec) },
+    { text: formatNumber(probe.seconds) },
+    { text: probe.purpose },
+    { text: `${sign} ${probe.outcome}`, tone, badge: true },
+    valueCell(probe.percentileUs, formatDuration, NO_FIGURE),
+    valueCell(probe.achievedShare, formatShare, NO_FIGURE),
+    intervalCell(probe.backlogPerSec),
+    valueCell(beyond.length === 0 ? undefined : Math.max(...beyond), formatShare, NO_FIGURE),
+    { text: probe.why.join('; ') || ABSENT },
+    { text: probe.cell },
+  ];
+}
+
+function intervalCell(interval: Probe['backlogPerSec']): TableCell {
+  if (interval === undefined) return { text: ABSENT, hint: NO_FIGURE };
+  return { text: `${formatNumber(interval.low)} … ${formatNumber(interval.high)}` };
+}
+
+/** Every point of the scaling law, those held back marked. */
+export function scalingTable({ points, fit }: Scaling): Table {
+  return {
+    caption: 'Throughput by handlers at work',
+    columns: [
+      { label: 'Handlers' },
+      { label: 'Measured', numeric: true },
+      { label: 'By the law', numeric: true },
+      { label: 'Error', numeric: true, hint: 'law ÷ measured − 1' },
+      { label: 'Part in the fit' },
+      { label: 'Cell' },
+    ],
+    rows: points.map(({ handlers, perSec, heldBack, cell }) => {
+      const law = fit?.band.find((one) => one.handlers === handlers)?.perSec;
+      return {
+        cells: [
+          { text: formatCount(handlers) },
+          { text: rateText(perSec) },
+          valueCell(law, rateText, 'there is no fit here'),
+          valueCell(law === undefined || perSec === 0 ? undefined : law / perSec - 1, signedShare),
+          { text: fit === undefined ? 'no fit' : heldBack ? 'held back, to try it' : 'fitted' },
+          { text: cell },
+        ],
+      };
+    }),
+    notes: [],
+  };
+}
+
+/** Every point of a sweep. */
+export function surfaceTable(surface: Surface): Table {
+  const write = surface.metric === 'us' ? formatDuration : formatNumber;
+  const figure = (point: SurfacePoint): TableCell =>
+    point.state === 'measured'
+      ? {
+          text: `${point.bound ? '≥ ' : ''}${write(point.figure.median)}`,
+          small: formatRange(point.figure, write),
+        }
+      : { text: ABSENT, hint: point.why };
+  return {
+    caption: `Every point: ${coverageText(surface)}`,
+    columns: [
+      ...surface.axes.map(({ name }) => ({ label: name })),
+      { label: surface.metric === 'us' ? 'Pickup p99' : 'Settled jobs/s', numeric: true },
+      { label: 'State' },
+      { label: 'Cells' },
+    ],
+    rows: surface.points.map((point) => ({
+      cells: [
+        ...point.at.map((value) => ({ text: String(value) })),
+        figure(point),
+        point.state === 'measured'
+          ? { text: point === surface.best ? 'measured, the best' : 'measured' }
+          : { text: `${point.state}: ${point.why}`, tone: point.state === 'incorrect' ? 'bad' : 'warn' },
+        { text: point.cells.join(', ') || ABSENT },
+      ],
+    })),
+    notes: ['The median of the valid repeats, and their range.'],
+  };
+}
