@@ -9,6 +9,7 @@ import { planCommand } from './commands/plan.ts';
 import { reportCommand } from './commands/report.ts';
 import { runCommand } from './commands/run.ts';
 import { searchCommand } from './commands/search.ts';
+import { sweepCommand } from './commands/sweep.ts';
 import { EXIT, reportError } from './exit.ts';
 import { interruption } from './interruption.ts';
 import { answerInOneLine } from './usage.ts';
@@ -26,6 +27,7 @@ async function main(): Promise<number> {
   for (const command of [
     runCommand,
     compareCommand,
+    sweepCommand,
     searchCommand,
     planCommand,
     reportCommand,

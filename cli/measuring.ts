@@ -5,13 +5,13 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { DRIVER_NAMES } from '../harness/contender.ts';
-import type { RunResult } from '../harness/result/result.ts';
+import type { Environment, RunResult } from '../harness/result/result.ts';
 import type { BundleWriter } from '../harness/run/bundle.ts';
 import { parsePinWish } from '../harness/run/pinning.ts';
 import type { RunPlan } from '../harness/run/plan.ts';
 import { type AdaptiveCells, run } from '../harness/run/run.ts';
 import { serverNeedsOf, settingsWithNeeds } from '../harness/run/server-needs.ts';
-import type { LostServer } from '../harness/run/servers.ts';
+import type { LostServer, RunServer } from '../harness/run/servers.ts';
 import { POSTGRES_MAJORS } from '../harness/server/binary-pins.ts';
 import { isOwnServer } from '../harness/server/index.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
@@ -19,7 +19,7 @@ import { withoutPasswords } from './command-line.ts';
 import { interruption } from './interruption.ts';
 import { metricsAddress, openMetrics } from './metrics.ts';
 import { coloured, filled, outputOptions, serverOptions, wholeNumber } from './options.ts';
-import { openPlace } from './place.ts';
+import { openPlace, type PlaceOptions } from './place.ts';
 import { progressView } from './progress.ts';
 import { serverWishes, serverWishesOf, serverWishesSchema } from './server-wishes.ts';
 
@@ -76,11 +76,18 @@ export interface Measurement {
   readonly adaptive?: AdaptiveCells;
   /** Told before the first cell, behind where and what: `; about 4 min`. */
   readonly announcement?: string;
+  /** Settings that have a server each. */
+  readonly variants?: PlaceOptions['variants'];
+  /** The part that this one goes on from, and what refuses a place where it may not. */
+  readonly earlier?: {
+    readonly result: RunResult;
+    readonly requireSame: (environment: Environment) => void;
+  };
 }
 
 /** Opens what is needed, runs, and shows how it goes. @throws UsageError, RuntimeFailure as `run` and `openPlace` do. */
 export async function measure(
-  { plan, adaptive, announcement = '' }: Measurement,
+  { plan, adaptive, announcement = '', variants, earlier }: Measurement,
   options: MeasuringOptions,
   bundle: BundleWriter,
 ): Promise<RunResult> {
@@ -91,18 +98,21 @@ export async function measure(
     server: options.server,
     pg: options.pg,
     wishes,
+    ...(variants === undefined ? {} : { variants }),
     pin,
     producerPriority: options.producerPriority,
   });
   const { servers, pinned, producerPriority } = place;
   process.stderr.write(
-    `claimbench: ${servers.map(({ server }) => server.description).join(', ')}${place.pinnedText}; seed ${plan.seed}; bundle ${bundle.directory}${announcement}\n`,
+    `claimbench: ${servers.map(describe).join(', ')}${place.pinnedText}; seed ${plan.seed}; bundle ${bundle.directory}${announcement}\n`,
   );
+  earlier?.requireSame(await place.environment(undefined, {}));
   const view = progressView(process.stderr);
   try {
     return await run({
       plan,
       ...(adaptive === undefined ? {} : { adaptive }),
+      ...(earlier === undefined ? {} : { earlier: earlier.result }),
       servers,
       bundle,
       command: withoutPasswords(process.argv.slice(2), plan.seed),
@@ -118,6 +128,10 @@ export async function measure(
   } finally {
     view.end();
   }
+}
+
+function describe({ server, label, settings }: RunServer): string {
+  return settings === undefined ? server.description : `${server.description} with ${label}`;
 }
 
 /** A server that claimbench starts is given what the scenarios need; one at an address is asked, see harness/run/run.ts. */
@@ -150,13 +164,17 @@ export async function present(
     to.write(`${table}\n\nReport: ${rendered.html}\n`);
   }
   if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-  for (const lost of result.lostServers ?? []) process.stderr.write(`claimbench: ${lossLine(lost)}\n`);
+  const resumable = result.capacity?.sweep !== undefined;
+  for (const lost of result.lostServers ?? [])
+    process.stderr.write(`claimbench: ${lossLine(lost, resumable)}\n`);
 }
 
 /** Which server, when, why; and what became of the rest. */
-function lossLine({ label, description, finishedCells, reason }: LostServer): string {
-  const rest =
-    label === undefined
+function lossLine(lost: LostServer, resumable: boolean): string {
+  const { label, description, finishedCells, reason } = lost;
+  const rest = resumable
+    ? 'finished cells are kept, and --resume measures the others'
+    : label === undefined
       ? 'finished cells are kept: run the others again'
       : `its later cells are invalid, all others are kept: run it again with --pg ${label}`;
   const done = finishedCells === 1 ? '1 cell' : `${finishedCells} cells`;

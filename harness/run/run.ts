@@ -46,6 +46,8 @@ export interface RunOptions {
   readonly plan: RunPlan;
   /** Absent: the cells of the plan, in its order. */
   readonly adaptive?: AdaptiveCells;
+  /** An earlier part of the same run, whose cells this one goes on from: with `adaptive` alone. */
+  readonly earlier?: RunResult;
   /** One without a label, or those that the plan labels. */
   readonly servers: readonly [RunServer, ...RunServer[]];
   readonly bundle: BundleWriter;
@@ -102,7 +104,9 @@ export async function run(options: RunOptions): Promise<RunResult> {
   // Before the first cell: measured between two, it would leave one of them a busier coordinator than the others.
   const declared = await declaredBy(options);
   for (const { batch } of declared.values()) await ceilings.of(batch);
-  let result = emptyResult(options, await options.environment(await ceilings.of(1), ceilings.known()));
+  const found = await options.environment(await ceilings.of(1), ceilings.known());
+  const { earlier } = options;
+  let result = earlier === undefined ? emptyResult(options, found) : continued(earlier, found);
   bundle.save(result);
   const measuring: Measuring = {
     options,
@@ -124,6 +128,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     result = {
       ...result,
       scenarios: withScenario(result.scenarios, planned.plan.scenario),
+      contenders: withContender(result.contenders, outcome.cell.contender.name),
       cells: [...result.cells, outcome.cell],
       ...(adaptive === undefined ? {} : { capacity: adaptive.capacity() }),
       finishedAt: new Date().toISOString(),
@@ -136,11 +141,35 @@ export async function run(options: RunOptions): Promise<RunResult> {
     ...result,
     complete: step.done === true && servers.lost.length === 0,
     ...(servers.lost.length === 0 ? {} : { lostServers: [...servers.lost] }),
-    environment: await options.environment(await ceilings.of(1), ceilings.known()),
+    environment: inParts(earlier, await options.environment(await ceilings.of(1), ceilings.known())),
     finishedAt: new Date().toISOString(),
   };
   bundle.save(result);
   return result;
+}
+
+/** The bundle as the earlier part left it, to be gone on with. */
+function continued(earlier: RunResult, environment: Environment): RunResult {
+  const { lostServers: _lost, ...rest } = earlier;
+  return { ...rest, complete: false, environment: inParts(earlier, environment) };
+}
+
+/** What was read in the later part speaks for all where it cannot have changed; what is of one part alone is absent. */
+function inParts(earlier: RunResult | undefined, environment: Environment): Environment {
+  if (earlier === undefined) return environment;
+  const { stealShare: _steal, loadAverageAtStart: _load, ...rest } = environment;
+  const { nullCeilings, missing } = earlier.environment;
+  const note = 'stealShare, loadAverageAtStart: the run was interrupted and went on later';
+  const known = { ...nullCeilings, ...environment.nullCeilings };
+  return {
+    ...rest,
+    ...(Object.keys(known).length === 0 ? {} : { nullCeilings: known }),
+    missing: [...new Set([...missing, ...environment.missing, note])],
+  };
+}
+
+function withContender(known: readonly string[], name: string): string[] {
+  return known.includes(name) ? [...known] : [...known, name];
 }
 
 /** One that was decided upon in mid-run is told when its first cell is. */
@@ -192,7 +221,8 @@ async function one(
   const host = measuring.servers.of(planned.plan.server);
   const outcome = withScaleMark(await measured(planned, done, host, measuring), planned.plan.scale);
   if (outcome === 'aborted' || host.label === undefined) return outcome;
-  const parameters = { pg: host.label, pgVersion: host.server.version, ...outcome.cell.parameters };
+  const where = host.settings ?? { pg: host.label, pgVersion: host.server.version };
+  const parameters = { ...where, ...outcome.cell.parameters };
   return { ...outcome, cell: { ...outcome.cell, parameters } };
 }
 
@@ -286,5 +316,6 @@ function emptyResult(options: RunOptions, environment: Environment): RunResult {
     scenarios: options.adaptive === undefined ? options.plan.scenarios.map(toldOf) : [],
     cells: [],
     comparisons: [],
+    ...(options.adaptive === undefined ? {} : { capacity: options.adaptive.capacity() }),
   };
 }

@@ -36,7 +36,8 @@ type Finding = { readonly state: 'held' | 'broken' | 'unclear'; readonly why: st
  */
 export function judgeProbe(evidence: ProbeEvidence, slo: readonly Slo[]): Judged {
   if (evidence.verdict === 'incorrect' || evidence.lost > 0) {
-    const why = evidence.reasons.length > 0 ? [...evidence.reasons] : [`${plural(evidence.lost, 'job')} lost`];
+    const why =
+      evidence.reasons.length > 0 ? [...evidence.reasons] : [`${plural(evidence.lost, 'job')} lost`];
     return { outcome: 'fail', why };
   }
   if (evidence.verdict === 'invalid') return { outcome: 'void', why: [...evidence.reasons] };
