@@ -134,3 +134,33 @@ function inverse(p: number, cdf: (x: number) => number): number {
   }
   return (low + high) / 2;
 }
+
+/**
+ * The regularised upper incomplete gamma function Q(a, x) for positive a, 1 for x ≤ 0: the chance that a gamma variable of shape a
+ * and rate 1 exceeds x. By the series of DLMF 8.11.4 below a + 1, and by the continued fraction of 8.9.2 above.
+ */
+export function upperGamma(a: number, x: number): number {
+  if (x <= 0) return 1;
+  const front = Math.exp(a * Math.log(x) - x - logGamma(a));
+  if (x < a + 1) {
+    let term = 1 / a;
+    let sum = term;
+    for (let i = 1; i < 1_000 && term > sum * 1e-16; i += 1) {
+      term *= x / (a + i);
+      sum += term;
+    }
+    return 1 - front * sum;
+  }
+  let b = x + 1 - a;
+  let c = 1e300;
+  let d = 1 / b;
+  let fraction = d;
+  for (let i = 1; i < 1_000; i += 1) {
+    b += 2;
+    d = 1 / (b - i * (i - a) * d);
+    c = b - (i * (i - a)) / c;
+    fraction *= c * d;
+    if (Math.abs(c * d - 1) < 1e-15) break;
+  }
+  return front * fraction;
+}

@@ -116,7 +116,7 @@ for (const [name, points] of Object.entries({ SDM91, CISCO, RAY_TRACER })) {
         {
           // It has no way along a bound: where the best κ is 0, it is given the law without.
           initialValues: fit.kappa === 0 ? [1.1, 1] : [1.1, 1, 1],
-          minValues: [0, 0, 0],
+          minValues: fit.kappa === 0 ? [0, 0] : [0, 0, 0],
           maxIterations: 2_000,
           errorTolerance: 1e-14,
           gradientDifference: 1e-6,
@@ -201,7 +201,7 @@ test('the band of two runs each with 3 % of noise holds the truth in about 95 of
   const atNs = [1, 12, 64, 128];
   const held = atNs.map(() => 0);
   for (let seed = 1; seed <= 100; seed += 1) {
-    const found = uslBand(noisy(law, seed, { repeats: 2 }), atNs, { random: seeded(seed), resamples: 200 });
+    const found = uslBand(noisy(law, seed, { repeats: 2 }), atNs, { random: seeded(seed), resamples: 100 });
     assert.ok('band' in found);
     assert.equal(found.failed, 0);
     for (const [i, { n, low, perSec, high }] of found.band.entries()) {
@@ -212,4 +212,16 @@ test('the band of two runs each with 3 % of noise holds the truth in about 95 of
   t.diagnostic(`held at N = ${atNs.join(', ')}: ${held.join(', ')} of 100`);
   for (const times of held) assert.ok(times >= 87, `${held}`);
   assert.ok(held.reduce((sum, times) => sum + times, 0) <= 396, `${held}`);
+});
+
+test('a band whose resamples cannot be fitted is refused, and so is that of a fit that is', () => {
+  const [first, ...others] = exact({ lambdaPerSec: 100, sigma: 0.05, kappa: 0.001 });
+  assert.ok(first !== undefined);
+  // Points that scatter by more than themselves: residuals below −1 make throughputs below zero.
+  const wild = others.map(({ n, perSec }, i) => ({ n, perSec: perSec * (i % 2 === 0 ? 0.01 : 3) }));
+  const found = uslBand([first, ...wild], [1], { random: seeded(1), resamples: 100 });
+  assert.ok('refused' in found && /of 100 resamples/.test(found.refused), JSON.stringify(found));
+  assert.ok('refused' in uslBand(others, [1], { random: seeded(1) }));
+  assert.throws(() => uslBand([first, ...others], [1], { random: seeded(1), resamples: 5 }), RangeError);
+  assert.throws(() => uslBand([first, ...others], [1], { random: seeded(1), confidence: 1 }), RangeError);
 });

@@ -1,6 +1,7 @@
 // What does queueing theory say of an M/M/c queue, and how far may one finite run of it be from that?
 
 import { arrivals } from '../../harness/load/arrivals.ts';
+import { erlangC } from '../../stats/queueing.ts';
 import { type Random, randomStream } from '../../stats/random.ts';
 
 /** Poisson arrivals, exponential service, `servers` alike, first come first served. Rates in 1/s. */
@@ -8,15 +9,6 @@ export interface QueueLaw {
   readonly servers: number;
   readonly arrivalPerSec: number;
   readonly servicePerSec: number;
-}
-
-/** Erlang C: the probability that a job must wait. Kleinrock, Queueing Systems I, 3.40, by the recursion of Erlang B. */
-function erlangC({ servers, arrivalPerSec, servicePerSec }: QueueLaw): number {
-  const offered = arrivalPerSec / servicePerSec;
-  let blocked = 1;
-  for (let n = 1; n <= servers; n += 1) blocked = (offered * blocked) / (n + offered * blocked);
-  const busy = offered / servers;
-  return blocked / (1 - busy + busy * blocked);
 }
 
 /** P(wait > t) = C·e^(−(cμ−λ)t): the waiting time of those that wait is exponential. Seconds. */
