@@ -61,7 +61,7 @@ const MOST_VOIDS = 2;
  * sides of it. Both ends are confirmed by long loads: two loads in a row must agree on the fail, three on the pass.
  *
  * Only rates between the highest pass and the lowest fail are tried, so that a contradiction can but be one between two loads of
- * one rate: the longer outranks the shorter. An end that is thus refuted moves to the next rate that stands, and the search goes on
+ * one rate: the longer outranks the shorter, and two long ones that disagree leave it unclear. An end that is thus refuted moves to the next rate that stands, and the search goes on
  * from there.
  *
  * @throws {RangeError} when the options are none that a search can work with.
@@ -89,8 +89,10 @@ function note(tried: Map<number, Tried>, { ratePerSec, long }: ProbeWish, outcom
   tried.set(ratePerSec, known);
   if (outcome === 'void') known.voids += 1;
   else {
-    known.agreed = outcome === known.standing ? known.agreed + 1 : 1;
-    Object.assign(known, { standing: outcome, long, voids: 0 });
+    // Two long loads that disagree cannot be told apart by a third.
+    const standing = known.long && outcome !== known.standing ? 'unclear' : outcome;
+    known.agreed = standing === known.standing ? known.agreed + 1 : 1;
+    Object.assign(known, { standing, long, voids: 0 });
   }
 }
 

@@ -1,6 +1,7 @@
 // Did a load at one rate hold its SLO? Pass, fail, or neither, from the evidence of that load alone.
 
 import type { LatencySlo, Probe, Slo } from '../../harness/result/result.ts';
+import { studentQuantile } from '../../stats/distributions.ts';
 import { type Slope, slopeInterval } from '../../stats/trend.ts';
 import { formatDuration, formatNumber, formatShare, plural } from '../render/format.ts';
 import { latencyTerms, type ProbeEvidence } from './evidence.ts';
@@ -131,9 +132,13 @@ function latency({ of, percentile, limitUs }: LatencySlo, shares: readonly numbe
 
 /**
  * Neighbouring sub-windows share their bursts, and most of a queue's late jobs come in few of them: an interval of their mean says little. Clear
- * is what most of them show, and all together by twice of what is allowed. By simulation, a rate at 97 % of the true limit is then called
- * a fail in 1 of 100 short loads.
+ * is what most of them show, and all together by twice of what is allowed; or, where they agree so well, all of them and the interval of their mean.
  */
 function clearlyAbove(shares: readonly number[], beyond: number, mean: number, allowed: number): boolean {
-  return beyond >= 2 && beyond > shares.length / 2 && mean >= 2 * allowed;
+  const n = shares.length;
+  if (beyond < 2) return false;
+  if (beyond > n / 2 && mean >= 2 * allowed) return true;
+  const squares = shares.reduce((sum, share) => sum + (share - mean) ** 2, 0);
+  const half = studentQuantile(0.975, n - 1) * Math.sqrt(squares / (n - 1) / n);
+  return beyond === n && mean - half > allowed;
 }

@@ -102,7 +102,7 @@ for (const kind of KINDS) {
     t.diagnostic(`median, 90 %, worst of fail ÷ pass: ${say(ratios)}; of two searches: ${say(apart)}`);
     t.diagnostic(`of the seconds of load: ${say(lengths)}`);
     assert.ok(missed.length <= 5, missed.join('; '));
-    assert.ok(at(ratios, 0.5) <= 1.15 && at(ratios, 0.9) <= 1.25, say(ratios));
+    assert.ok(at(ratios, 0.5) <= 1.15 && at(ratios, 0.9) <= 1.31, say(ratios));
     assert.ok(at(apart, 0.9) <= 1.1, say(apart));
   });
 }
