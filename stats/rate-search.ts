@@ -42,19 +42,26 @@ interface Tried {
   standing?: Exclude<Outcome, 'void'>;
   /** Whether a long load said so. */
   long: boolean;
+  /** Loads in a row that said so. */
+  agreed: number;
   /** In a row. */
   voids: number;
 }
 
+/**
+ * So many loads must agree on the pass, the last one a long one: near the limit a queue is late in bursts so rare that a single load often sees none.
+ */
+const PASSES_IN_A_ROW = 3;
+const FAILS_IN_A_ROW = 2;
 /** Void as often as that in a row, a rate is left alone. */
 const MOST_VOIDS = 2;
 
 /**
  * Brackets by factors of two and bisects geometrically. A rate that stays unclear moves neither end: the search goes on at both
- * sides of it. Both ends are confirmed by long loads.
+ * sides of it. Both ends are confirmed by long loads: two loads in a row must agree on the fail, three on the pass.
  *
  * Only rates between the highest pass and the lowest fail are tried, so that a contradiction can but be one between two loads of
- * one rate: the longer outranks the shorter. An end that is thus refuted moves to the next rate that stands, and the search goes on
+ * one rate: the longer outranks the shorter, and two long ones that disagree leave it unclear. An end that is thus refuted moves to the next rate that stands, and the search goes on
  * from there.
  *
  * @throws {RangeError} when the options are none that a search can work with.
@@ -78,10 +85,15 @@ export function* searchRate(options: RateSearchOptions): Generator<ProbeWish, Ra
 }
 
 function note(tried: Map<number, Tried>, { ratePerSec, long }: ProbeWish, outcome: Outcome): void {
-  const known = tried.get(ratePerSec) ?? { ratePerSec, long: false, voids: 0 };
+  const known = tried.get(ratePerSec) ?? { ratePerSec, long: false, agreed: 0, voids: 0 };
   tried.set(ratePerSec, known);
   if (outcome === 'void') known.voids += 1;
-  else Object.assign(known, { standing: outcome, long, voids: 0 });
+  else {
+    // Two long loads that disagree cannot be told apart by a third.
+    const standing = known.long && outcome !== known.standing ? 'unclear' : outcome;
+    known.agreed = standing === known.standing ? known.agreed + 1 : 1;
+    Object.assign(known, { standing, long, voids: 0 });
+  }
 }
 
 type Limits = Required<Pick<RateSearchOptions, 'startPerSec' | 'minPerSec' | 'maxPerSec' | 'resolution'>>;
@@ -134,10 +146,14 @@ function bisect(rates: readonly Tried[], { resolution }: Limits): ProbeWish | un
 function confirm(rates: readonly Tried[]): ProbeWish | undefined {
   const { pass, fail } = endsOf(rates);
   for (const end of [pass, fail]) {
-    if (end !== undefined && !end.long && end.voids < MOST_VOIDS)
+    if (end !== undefined && !isConfirmed(end) && end.voids < MOST_VOIDS)
       return { ratePerSec: end.ratePerSec, purpose: 'confirm', long: true };
   }
   return undefined;
+}
+
+function isConfirmed({ standing, long, agreed }: Tried): boolean {
+  return long && agreed >= (standing === 'pass' ? PASSES_IN_A_ROW : FAILS_IN_A_ROW);
 }
 
 /** The lowest fail, and the highest pass below it. */
@@ -162,8 +178,8 @@ function answer(rates: readonly Tried[], complete: boolean): RateInterval {
     state: complete ? stateOf(rates, pass, fail) : 'interrupted',
     ...(pass && { passPerSec: pass.ratePerSec }),
     ...(fail && { failPerSec: fail.ratePerSec }),
-    passConfirmed: pass?.long === true,
-    failConfirmed: fail?.long === true,
+    passConfirmed: pass !== undefined && isConfirmed(pass),
+    failConfirmed: fail !== undefined && isConfirmed(fail),
     unclearPerSec: ratesOf(between.filter(({ standing }) => standing === 'unclear')),
     unmeasurablePerSec: ratesOf(unmeasurable.filter(({ voids }) => voids >= MOST_VOIDS)),
   };
