@@ -12,7 +12,7 @@ export function withoutPasswords(words: readonly string[], seed: number): string
  * The parameters go first: an @ in one of them would pass for the end of the password before the host. A user's name
  * may hold an @, and a parameter's name may be percent-encoded, since the URL standard reads both.
  */
-function withoutPassword(word: string): string {
+export function withoutPassword(word: string): string {
   if (!/postgres(ql)?:\/\//i.test(word)) return word;
   return word
     .replaceAll(/([?&])([^=&#]*)=[^&]*/g, (pair, mark: string, name: string) =>

@@ -5,8 +5,11 @@ import { Command, CommanderError } from 'commander';
 import { compareCommand } from './commands/compare.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { listCommand } from './commands/list.ts';
+import { planCommand } from './commands/plan.ts';
 import { reportCommand } from './commands/report.ts';
 import { runCommand } from './commands/run.ts';
+import { searchCommand } from './commands/search.ts';
+import { sweepCommand } from './commands/sweep.ts';
 import { EXIT, reportError } from './exit.ts';
 import { interruption } from './interruption.ts';
 import { answerInOneLine } from './usage.ts';
@@ -21,7 +24,16 @@ async function main(): Promise<number> {
     .description('Measures PostgreSQL job queues: which claim strategy, how fast, how soon, at what cost.')
     .version(version())
     .exitOverride();
-  for (const command of [runCommand, compareCommand, reportCommand, listCommand, doctorCommand])
+  for (const command of [
+    runCommand,
+    compareCommand,
+    sweepCommand,
+    searchCommand,
+    planCommand,
+    reportCommand,
+    listCommand,
+    doctorCommand,
+  ])
     program.addCommand(command(done));
   for (const command of program.commands) command.exitOverride();
   answerInOneLine(program);

@@ -26,6 +26,11 @@ export interface PlaceOptions {
   readonly wishes?: Pick<ServerOptions, 'container' | 'settings' | 'extensions'>;
   /** PostgreSQL majors; several open a server each. */
   readonly pg?: readonly PostgresMajor[] | undefined;
+  /** Settings that open a server each, in place of versions. */
+  readonly variants?: readonly {
+    readonly label: string;
+    readonly settings: Readonly<Record<string, string>>;
+  }[];
   readonly pin: PinWish;
   readonly producerPriority: PriorityWish;
 }
@@ -101,11 +106,11 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
 }
 
 async function openServers(
-  { server, pg, wishes }: PlaceOptions,
+  { server, pg, wishes, variants = [] }: PlaceOptions,
   pinned: Pinning | undefined,
   opening: AsyncDisposableStack,
 ): Promise<Place['servers']> {
-  const open = async (version: Pick<ServerOptions, 'version'>) =>
+  const open = async (version: Pick<ServerOptions, 'version' | 'settings'>) =>
     opening.use(
       await openServer(server, {
         signal: interruption,
@@ -116,13 +121,30 @@ async function openServers(
       }),
     );
   const [major, ...others] = pg ?? [];
+  const varied = async ({ label, settings }: (typeof variants)[number]): Promise<RunServer> => {
+    const options = {
+      settings: { ...wishes?.settings, ...settings },
+      ...(major === undefined ? {} : { version: major }),
+    };
+    try {
+      return { label, settings, server: await open(options) };
+    } catch (error) {
+      throw naming(label, error);
+    }
+  };
+  const [variant, ...further] = variants;
+  if (variant !== undefined) {
+    const servers: [RunServer, ...RunServer[]] = [await varied(variant)];
+    for (const one of further) servers.push(await varied(one));
+    return servers;
+  }
   if (major === undefined) return [{ server: await open({}) }];
   if (others.length === 0) return [{ server: await open({ version: major }) }];
   const labelled = async (version: PostgresMajor): Promise<RunServer> => {
     try {
       return { label: version, server: await open({ version }) };
     } catch (error) {
-      throw namingVersion(version, error);
+      throw naming(`PostgreSQL ${version}`, error);
     }
   };
   const servers: [RunServer, ...RunServer[]] = [await labelled(major)];
@@ -130,16 +152,16 @@ async function openServers(
   return servers;
 }
 
-/** The same failure with the version before it, unless its message says that already. */
-function namingVersion(version: string, error: unknown): unknown {
-  if (!isForUser(error) || error.message.includes(`PostgreSQL ${version}`)) return error;
-  const text = `PostgreSQL ${version}: ${error.message}`;
+/** The same failure with what names the server before it, unless its message says that already. */
+function naming(which: string, error: unknown): unknown {
+  if (!isForUser(error) || error.message.includes(which)) return error;
+  const text = `${which}: ${error.message}`;
   return error instanceof UsageError ? new UsageError(text) : new RuntimeFailure(text, { cause: error });
 }
 
 /** What the server says now; of one that answers no more, what it said `before`. */
 async function reading(
-  { label, server }: RunServer,
+  { label, server, settings }: RunServer,
   before: Environment | undefined,
   capture: (connection: ConnectionSettings) => Promise<Environment>,
 ): Promise<Environment> {
@@ -148,7 +170,7 @@ async function reading(
     return await capture(database.connection);
   } catch (error) {
     if (before === undefined || interruption.aborted) throw error;
-    const which = label === undefined ? 'the server' : `PostgreSQL ${label}`;
+    const which = label === undefined ? 'the server' : settings === undefined ? `PostgreSQL ${label}` : label;
     return { ...before, missing: [...before.missing, `${which} at the end of the run: ${oneLine(error)}`] };
   }
 }

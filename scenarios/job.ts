@@ -12,7 +12,7 @@ const DELAY_MS_MAX = 3_600_000;
  * How long each job's work takes. All but `cpu` wait, as a handler does that calls somebody else; `cpu` computes, and so keeps
  * its agent from everything else meanwhile. What a job draws depends on its key and the seed alone.
  */
-const handlerSchema = z.discriminatedUnion('time', [
+export const handlerSchema = z.discriminatedUnion('time', [
   z.strictObject({ time: z.literal('none') }),
   z.strictObject({ time: z.literal('constant'), ms }),
   z.strictObject({ time: z.literal('exponential'), meanMs: ms }),

@@ -261,6 +261,7 @@ export const CAPACITY_PURPOSES = [
   'outage',
   'bloat',
   'light',
+  'check',
   'partition',
 ] as const;
 

@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmdirSync,
   rmSync,
@@ -25,12 +26,18 @@ export class BundleWriter implements Disposable {
   #saved = false;
 
   /**
-   * Makes the folder and tries it by writing.
+   * Makes the folder and tries it by writing. With `kept`, the ids of the cells of its result.json, an existing bundle is opened:
+   * what an interrupted cell has left in its files goes.
    * @throws UsageError where a bundle or other files lie already; RuntimeFailure where nothing can be written.
    */
-  constructor(directory: string) {
+  constructor(directory: string, kept?: ReadonlySet<string>) {
     this.directory = directory;
     this.#writing(() => {
+      if (kept !== undefined) {
+        this.#saved = true;
+        dropOthers(directory, kept);
+        return;
+      }
       if (existsSync(directory)) refuseUsed(directory);
       makeFolders(join(directory, BUNDLE.histograms));
       // An empty file can be made on a full disk too.
@@ -81,6 +88,38 @@ export class BundleWriter implements Disposable {
     } catch (error) {
       throw isForUser(error) ? error : writeFailure(this.directory, error);
     }
+  }
+}
+
+/** Removes histograms, samples and plans of all cells but these; the rest is replaced as a whole, so that nothing is lost midway. */
+function dropOthers(directory: string, kept: ReadonlySet<string>): void {
+  const histograms = join(directory, BUNDLE.histograms);
+  makeFolders(histograms);
+  for (const file of readdirSync(histograms))
+    if (!file.endsWith('.hlog') || !kept.has(file.slice(0, -'.hlog'.length)))
+      rmSync(join(histograms, file), { force: true });
+  for (const name of [BUNDLE.samples, BUNDLE.plans]) {
+    const path = join(directory, name);
+    if (!existsSync(path)) {
+      if (name === BUNDLE.samples) writeFileSync(path, '');
+      continue;
+    }
+    const text = readFileSync(path, 'utf8');
+    const lines = text.split('\n').filter((line) => kept.has(cellOfLine(line) ?? ''));
+    const rest = lines.map((line) => `${line}\n`).join('');
+    if (rest === text) continue;
+    writeFileSync(`${path}.part`, rest);
+    renameSync(`${path}.part`, path);
+  }
+}
+
+/** Undefined for a line that was cut short. */
+function cellOfLine(line: string): string | undefined {
+  try {
+    const { cell }: { cell?: unknown } = JSON.parse(line);
+    return typeof cell === 'string' ? cell : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -82,6 +82,49 @@ export function planCells(run: RunPlan): PlannedCell[] {
   return cells;
 }
 
+/** The same, one by one, as a run takes them. */
+export function cellsOf(run: RunPlan): {
+  readonly cells: Generator<PlannedCell, void, unknown>;
+  readonly expected: () => number;
+} {
+  const planned = planCells(run);
+  return {
+    cells: (function* () {
+      yield* planned;
+    })(),
+    expected: () => planned.length,
+  };
+}
+
+/** Makes the cells of a run whose next cell depends on the last: each a block by itself, numbered as they come. */
+export class CellSequence {
+  readonly #seed: number;
+  readonly #contenders: string[] = [];
+  readonly #repeats = new Map<string, number>();
+  #order = 0;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  /** A scenario that comes again is a repeat, with arrivals of its own. */
+  next(scenario: Scenario, contender: ContenderSpec, server?: string): PlannedCell {
+    if (!this.#contenders.includes(contender.name)) this.#contenders.push(contender.name);
+    const key = JSON.stringify([scenario.name, contender.name, server]);
+    const repeat = (this.#repeats.get(key) ?? 0) + 1;
+    this.#repeats.set(key, repeat);
+    const order = this.#order;
+    this.#order += 1;
+    const plan: CellPlan = {
+      id: `${cellId(scenario, contender, this.#contenders.indexOf(contender.name), repeat)}${server === undefined ? '' : `.${server}`}`,
+      ...{ block: order, order, repeat, scenario, contender },
+      ...(server === undefined ? {} : { server }),
+      seed: scenario.seed ?? this.#seed + order,
+    };
+    return { plan, needs: sharesOf(scenario) };
+  }
+}
+
 /**
  * Fills in the rates that are shares: `settledPerSec` gives what a contender settled in a scenario, by the median of its valid
  * cells; on one of several servers, of those on the same one, as its name says.

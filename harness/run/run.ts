@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { loadModel } from '../../scenarios/load-model.ts';
+import type { Scenario } from '../../scenarios/scenario.ts';
 import { median } from '../../stats/spread.ts';
 import { measureCeiling } from '../calibrate/ceiling.ts';
 import { Ceilings } from '../calibrate/ceilings.ts';
@@ -14,6 +15,7 @@ import { CannotMeasure, isForUser, oneLine, UsageError } from '../errors.ts';
 import type { Priority } from '../load/priority.ts';
 import type { LiveMetrics } from '../metrics/live-metrics.ts';
 import {
+  type Capacity,
   type Cell,
   type ContractClass,
   type Environment,
@@ -24,13 +26,28 @@ import {
 import { requireTopology } from '../topology/topology.ts';
 import type { BundleWriter } from './bundle.ts';
 import { declaredOf } from './definition.ts';
-import { type PlannedCell, planCells, type RunPlan, resolveRates, rowsOf } from './plan.ts';
+import { cellsOf, type PlannedCell, type RunPlan, resolveRates, rowsOf } from './plan.ts';
 import { openScratch } from './scratch.ts';
 import { requireServerNeeds } from './server-needs.ts';
 import { type LostServer, type RunServer, RunServers } from './servers.ts';
 
+/** Cells that are decided upon while the run goes on. */
+export interface AdaptiveCells {
+  /** Gives the next cell, and is sent what became of it; the run ends with it. */
+  readonly cells: Generator<PlannedCell, void, CellOutcome>;
+  /** How many cells there will be, as far as can be told now. */
+  readonly expected: () => number;
+  /** What has been made of the cells so far, for the result. */
+  readonly capacity: () => Capacity;
+}
+
 export interface RunOptions {
+  /** With `adaptive` its scenarios are those whose needs are looked at before the start, as patterns of what may come. */
   readonly plan: RunPlan;
+  /** Absent: the cells of the plan, in its order. */
+  readonly adaptive?: AdaptiveCells;
+  /** An earlier part of the same run, whose cells this one goes on from: with `adaptive` alone. */
+  readonly earlier?: RunResult;
   /** One without a label, or those that the plan labels. */
   readonly servers: readonly [RunServer, ...RunServer[]];
   readonly bundle: BundleWriter;
@@ -70,8 +87,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
     requireTopology(options.plan.scenarios, server);
     await requireServerNeeds(options.plan.scenarios, server);
   }
-  const cells = planCells(options.plan);
-  const { bundle } = options;
+  const { bundle, adaptive } = options;
+  const { cells, expected } = adaptive ?? cellsOf(options.plan);
   const servers = new RunServers(options.servers);
   await using scratch = await openScratch();
   const context: Omit<CellContext, 'server' | 'ceilingFor' | 'onProgress'> = {
@@ -87,36 +104,86 @@ export async function run(options: RunOptions): Promise<RunResult> {
   // Before the first cell: measured between two, it would leave one of them a busier coordinator than the others.
   const declared = await declaredBy(options);
   for (const { batch } of declared.values()) await ceilings.of(batch);
-  let result = emptyResult(options, await options.environment(await ceilings.of(1), ceilings.known()));
+  const found = await options.environment(await ceilings.of(1), ceilings.known());
+  const { earlier } = options;
+  let result = earlier === undefined ? emptyResult(options, found) : continued(earlier, found);
   bundle.save(result);
   const measuring: Measuring = {
     options,
     servers,
     context: { ...context, ceilingFor: (batch: number) => ceilings.of(batch) },
     classOf: (contender) => declared.get(contender)?.class ?? 'job-queue',
-    of: cells.length,
+    expected,
   };
-  for (const planned of cells) {
+  let step = cells.next();
+  while (step.done !== true) {
+    const planned = step.value;
     const outcome = withMetricsMark(await one(planned, result.cells, measuring), options.metrics?.port);
     if (outcome === 'aborted') {
       options.metrics?.live.dropped();
       break;
     }
     options.metrics?.live.ended(outcome.cell);
-    result = { ...result, cells: [...result.cells, outcome.cell], finishedAt: new Date().toISOString() };
+    step = cells.next(outcome);
+    result = {
+      ...result,
+      scenarios: withScenario(result.scenarios, planned.plan.scenario),
+      contenders: withContender(result.contenders, outcome.cell.contender.name),
+      cells: [...result.cells, outcome.cell],
+      ...(adaptive === undefined ? {} : { capacity: adaptive.capacity() }),
+      finishedAt: new Date().toISOString(),
+    };
     bundle.add(outcome, result);
-    options.onCell(outcome.cell, result.cells.length, cells.length);
+    options.onCell(outcome.cell, result.cells.length, expected());
     if (servers.allLost) break;
   }
   result = {
     ...result,
-    complete: result.cells.length === cells.length && servers.lost.length === 0,
+    complete: step.done === true && servers.lost.length === 0,
     ...(servers.lost.length === 0 ? {} : { lostServers: [...servers.lost] }),
-    environment: await options.environment(await ceilings.of(1), ceilings.known()),
+    environment: inParts(earlier, await options.environment(await ceilings.of(1), ceilings.known())),
     finishedAt: new Date().toISOString(),
   };
   bundle.save(result);
   return result;
+}
+
+/** The bundle as the earlier part left it, to be gone on with. */
+function continued(earlier: RunResult, environment: Environment): RunResult {
+  const { lostServers: _lost, ...rest } = earlier;
+  return { ...rest, complete: false, environment: inParts(earlier, environment) };
+}
+
+/** What was read in the later part speaks for all where it cannot have changed; what is of one part alone is absent. */
+function inParts(earlier: RunResult | undefined, environment: Environment): Environment {
+  if (earlier === undefined) return environment;
+  const { stealShare: _steal, loadAverageAtStart: _load, ...rest } = environment;
+  const { nullCeilings, missing } = earlier.environment;
+  const note = 'stealShare, loadAverageAtStart: the run was interrupted and went on later';
+  const known = { ...nullCeilings, ...environment.nullCeilings };
+  return {
+    ...rest,
+    ...(Object.keys(known).length === 0 ? {} : { nullCeilings: known }),
+    missing: [...new Set([...missing, ...environment.missing, note])],
+  };
+}
+
+function withContender(known: readonly string[], name: string): string[] {
+  return known.includes(name) ? [...known] : [...known, name];
+}
+
+/** One that was decided upon in mid-run is told when its first cell is. */
+function withScenario(known: RunResult['scenarios'], scenario: Scenario): RunResult['scenarios'] {
+  return known.some(({ name }) => name === scenario.name) ? known : [...known, toldOf(scenario)];
+}
+
+function toldOf(scenario: Scenario): RunResult['scenarios'][number] {
+  return {
+    name: scenario.name,
+    question: scenario.question,
+    loadModel: loadModel(scenario),
+    definition: declaredOf(scenario),
+  };
 }
 
 type Declared = { readonly batch: number; readonly class: ContractClass };
@@ -141,8 +208,8 @@ interface Measuring {
   readonly context: Omit<CellContext, 'server' | 'onProgress'>;
   /** Of a contender whose cell could not be measured. */
   readonly classOf: (contender: string) => ContractClass;
-  /** Cells of the plan. */
-  readonly of: number;
+  /** Cells of the run, as far as can be told. */
+  readonly expected: () => number;
 }
 
 /** One cell on its server, with the server's label and version among its parameters where there are several. */
@@ -154,7 +221,8 @@ async function one(
   const host = measuring.servers.of(planned.plan.server);
   const outcome = withScaleMark(await measured(planned, done, host, measuring), planned.plan.scale);
   if (outcome === 'aborted' || host.label === undefined) return outcome;
-  const parameters = { pg: host.label, pgVersion: host.server.version, ...outcome.cell.parameters };
+  const where = host.settings ?? { pg: host.label, pgVersion: host.server.version };
+  const parameters = { ...where, ...outcome.cell.parameters };
   return { ...outcome, cell: { ...outcome.cell, parameters } };
 }
 
@@ -162,7 +230,7 @@ async function measured(
   planned: PlannedCell,
   done: readonly Cell[],
   host: RunServer,
-  { options, servers, context, classOf, of }: Measuring,
+  { options, servers, context, classOf, expected }: Measuring,
 ): Promise<CellOutcome | 'aborted'> {
   const { signal } = options;
   if (signal.aborted) return 'aborted';
@@ -178,7 +246,7 @@ async function measured(
       server: host.server,
       onProgress: (progress) => {
         live?.progress(progress);
-        options.onProgress({ ...progress, done: done.length, of });
+        options.onProgress({ ...progress, done: done.length, of: Math.max(expected(), done.length + 1) });
       },
       ...(live === undefined ? {} : { onLoad: (read) => live.watch(read) }),
     });
@@ -245,13 +313,9 @@ function emptyResult(options: RunOptions, environment: Environment): RunResult {
     environment,
     contenders: rows.map((row) => row.contender.name),
     ...(matrix.length === 0 ? {} : { matrix }),
-    scenarios: options.plan.scenarios.map((s) => ({
-      name: s.name,
-      question: s.question,
-      loadModel: loadModel(s),
-      definition: declaredOf(s),
-    })),
+    scenarios: options.adaptive === undefined ? options.plan.scenarios.map(toldOf) : [],
     cells: [],
     comparisons: [],
+    ...(options.adaptive === undefined ? {} : { capacity: options.adaptive.capacity() }),
   };
 }

@@ -10,6 +10,8 @@ import type { PostgresServer } from '../server/server.ts';
 export interface RunServer {
   readonly label?: string;
   readonly server: PostgresServer;
+  /** Those that it was given apart from the others; absent where versions tell them apart. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 export type LostServer = NonNullable<RunResult['lostServers']>[number];

@@ -1,0 +1,256 @@
+// Which loads does a plan need? Closed ones for the law, a light one, a search, an outage, a snapshot that is held.
+
+import type { CellOutcome } from '../../harness/cell/result.ts';
+import type { ContenderSpec } from '../../harness/contender.ts';
+import type { PlanQuestion, Search } from '../../harness/result/result.ts';
+import type { PlannedCell } from '../../harness/run/plan.ts';
+import { type Crew, crewOf, roundHandlers } from '../../reports/planning/crew.ts';
+import { chooseHandlers } from '../../reports/planning/handlers.ts';
+import { type MeasuredCell, measuredNow } from '../../reports/planning/measured.ts';
+import { baseOf } from '../../reports/planning/pickup.ts';
+import { type Law, scalingOf } from '../../reports/planning/scaling.ts';
+import type { Scenario } from '../../scenarios/scenario.ts';
+import { randomStream, shuffled } from '../../stats/random.ts';
+import { uslAt } from '../../stats/usl.ts';
+import type { CapacityLog } from './capacity-log.ts';
+import { closedLoad, handlerMoments, openLoad, roundRate } from './loads.ts';
+import { searchCells } from './search-cells.ts';
+
+export interface PlanSetup {
+  readonly question: PlanQuestion;
+  readonly pattern: Scenario;
+  readonly contender: ContenderSpec;
+  readonly seed: number;
+  /** Seconds that are left for all. */
+  readonly secondsLeft: () => number;
+}
+
+/** What was measured: filled as it comes, so that an interrupted plan has what there is. */
+export interface PlanMeasurements {
+  readonly cells: MeasuredCell[];
+  search?: Search;
+}
+
+/** Cells out, outcomes in. Measures what the question needs and no more. */
+export function* planCells(
+  setup: PlanSetup,
+  log: CapacityLog,
+  measured: PlanMeasurements,
+): Generator<PlannedCell, void, CellOutcome> {
+  const stage = new Stage(setup, log, measured);
+  const law = yield* stage.closedLoads();
+  if (law === undefined) return;
+  const handlers = yield* stage.lightLoads(law);
+  yield* stage.searchFor(law, handlers);
+  yield* stage.checkLoad(law, handlers);
+  if (setup.question.outage !== undefined) yield* stage.outage(law, handlers);
+  if (setup.question.bloatSeconds !== undefined) yield* stage.heldXmin(law, handlers);
+}
+
+/** How many cells that will be, before the first. */
+export function expectedCells({ question }: Pick<PlanSetup, 'question'>): number {
+  const { closed, heldBack } = levelsFor(question);
+  const rest =
+    2 +
+    SEARCH_PROBES +
+    (question.outage === undefined ? 0 : 1) +
+    (question.bloatSeconds === undefined ? 0 : 1);
+  return (closed.length + heldBack.length) * CLOSED_REPEATS + rest;
+}
+
+const CLOSED_REPEATS = 2;
+/** What a search takes on average. */
+const SEARCH_PROBES = 9;
+/** Seconds that are kept for what comes after the search. */
+const RESERVE_SECONDS = { check: 35, outage: 75, bloat: 45 } as const;
+/** A plan wants to know where the limit is, not to the last percent. */
+const RESOLUTION = 0.1;
+
+class Stage {
+  readonly #setup: PlanSetup;
+  readonly #log: CapacityLog;
+  readonly #measured: PlanMeasurements;
+
+  constructor(setup: PlanSetup, log: CapacityLog, measured: PlanMeasurements) {
+    this.#setup = setup;
+    this.#log = log;
+    this.#measured = measured;
+  }
+
+  /** The law, or nothing where it could not be fitted. Once upwards, since the backlog follows what was seen; then shuffled. */
+  *closedLoads(): Generator<PlannedCell, Law | undefined, CellOutcome> {
+    const { question, pattern, contender, seed } = this.#setup;
+    const { closed, heldBack } = levelsFor(question);
+    const upwards = [...closed, ...heldBack].sort((x, y) => x - y);
+    const random = randomStream(seed, 'closed loads');
+    const rounds = Array.from({ length: CLOSED_REPEATS }, (_, i) =>
+      i === 0 ? upwards : shuffled(upwards, random),
+    );
+    const seconds = closedSeconds(question.jobMs);
+    let fastest = 0;
+    for (const handlers of rounds.flat()) {
+      const crew = crewOf(handlers);
+      const backlog = backlogFor(question.jobMs, handlers, seconds, fastest);
+      const purpose = heldBack.includes(handlers) ? 'held back' : 'closed';
+      const { cell } = yield* this.#cell(closedLoad(pattern, { crew, seconds, backlog }), crew, purpose);
+      fastest = Math.max(fastest, (cell.throughput?.settledPerSec ?? 0) / handlers);
+    }
+    return scalingOf(contender.name, this.#measured.cells, seed).law;
+  }
+
+  /** The number of handlers, chosen anew when it is known how long claiming itself takes. */
+  *lightLoads(law: Law): Generator<PlannedCell, number, CellOutcome> {
+    const { question, pattern } = this.#setup;
+    let { handlers } = chooseHandlers(question, law);
+    for (let tries = 0; tries < 2; tries += 1) {
+      const crew = crewOf(handlers);
+      const ratePerSec = roundRate(Math.max(1, lightRate(question, uslAt(law.fit, handlers))));
+      const seconds = Math.min(20, Math.max(6, 4_000 / ratePerSec));
+      const light = yield* this.#cell(
+        openLoad(pattern, { ratePerSec, seconds, crew, name: 'light' }),
+        crew,
+        'light',
+      );
+      if (light.pickup === undefined || light.cell.verdict !== 'valid') return handlers;
+      const { scv } = handlerMoments(pattern.job.handler);
+      const chosen = chooseHandlers(question, law, { base: baseOf(light.pickup), serviceScv: scv });
+      if (chosen.handlers === handlers) return handlers;
+      handlers = chosen.handlers;
+    }
+    return handlers;
+  }
+
+  *searchFor(law: Law, handlers: number): Generator<PlannedCell, void, CellOutcome> {
+    const { question, pattern, contender, secondsLeft } = this.#setup;
+    const reserve =
+      RESERVE_SECONDS.check +
+      (question.outage === undefined ? 0 : RESERVE_SECONDS.outage) +
+      (question.bloatSeconds === undefined ? 0 : RESERVE_SECONDS.bloat);
+    const capacity = uslAt(law.fit, handlers);
+    const search = searchCells(
+      {
+        ...{ pattern, contender, slo: question.slo, resolution: RESOLUTION, maxProbes: 16 },
+        crew: crewOf(handlers),
+        startPerSec: roundRate(capacity * 0.8),
+        maxPerSec: roundRate(capacity * 4),
+        outOfTime: () => secondsLeft() < reserve,
+      },
+      this.#log,
+    );
+    // What the search measures counts for the plan as well.
+    let step = search.next();
+    while (step.done !== true) {
+      const outcome = yield step.value;
+      this.#measured.cells.push(measuredNow({ purpose: 'probe', handlers }, outcome));
+      step = search.next(outcome);
+    }
+    this.#measured.search = step.value;
+  }
+
+  /** An open load that the models know nothing of, long enough for a p99 where that can be had. */
+  *checkLoad(law: Law, handlers: number): Generator<PlannedCell, void, CellOutcome> {
+    const crew = crewOf(handlers);
+    const ratePerSec = roundRate(Math.max(1, uslAt(law.fit, handlers) * CHECK_SHARE));
+    const seconds = Math.min(CHECK_SECONDS_MAX, Math.max(8, 10_500 / ratePerSec + 1));
+    const scenario = openLoad(this.#setup.pattern, { ratePerSec, seconds, crew, name: 'check' });
+    yield* this.#cell(scenario, crew, 'check');
+  }
+
+  /** In miniature: as many seconds without workers as can be made up for in a short while. */
+  *outage(law: Law, handlers: number): Generator<PlannedCell, void, CellOutcome> {
+    const { question, pattern } = this.#setup;
+    const crew = crewOf(handlers);
+    const capacity = uslAt(law.fit, handlers);
+    const ratePerSec = roundRate(Math.min(question.ratePerSec * question.peakFactor, capacity * 0.5));
+    const outageSeconds = Math.min(OUTAGE_SECONDS, question.outage?.seconds ?? OUTAGE_SECONDS);
+    const drain = (ratePerSec * outageSeconds) / (capacity - ratePerSec);
+    const scenario = openLoad(pattern, {
+      ...{ ratePerSec, crew, name: 'outage' },
+      seconds: BEFORE_OUTAGE_SECONDS + outageSeconds + drain * 1.5 + 3,
+      fault: { fault: 'stall-worker', afterSeconds: BEFORE_OUTAGE_SECONDS, forSeconds: outageSeconds },
+      settleWithinSeconds: 5,
+    });
+    yield* this.#cell(scenario, crew, 'outage');
+  }
+
+  /** Every handler has a job, and nothing that dies may be removed. */
+  *heldXmin(law: Law, handlers: number): Generator<PlannedCell, void, CellOutcome> {
+    const { question, pattern } = this.#setup;
+    const crew = crewOf(handlers);
+    const seconds = Math.min(BLOAT_SECONDS, Math.max(10, question.bloatSeconds ?? BLOAT_SECONDS));
+    const backlog = Math.ceil(uslAt(law.fit, handlers) * seconds * 1.3) + 1_000;
+    const fault = { fault: 'held-xmin', afterSeconds: 0 } as const;
+    yield* this.#cell(closedLoad(pattern, { crew, seconds, backlog, name: 'bloat', fault }), crew, 'bloat');
+  }
+
+  *#cell(
+    scenario: Scenario,
+    crew: Crew,
+    purpose: MeasuredCell['purpose'],
+  ): Generator<PlannedCell, MeasuredCell, CellOutcome> {
+    const outcome = yield* this.#log.cell(scenario, this.#setup.contender, crew, purpose);
+    const handlers = crew.agents * crew.sessions * crew.concurrency;
+    const cell = measuredNow({ purpose, handlers }, outcome);
+    this.#measured.cells.push(cell);
+    return cell;
+  }
+}
+
+/** Busy enough for waiting to be seen, and below where the models end. */
+const CHECK_SHARE = 0.75;
+const CHECK_SECONDS_MAX = 30;
+const BEFORE_OUTAGE_SECONDS = 4;
+const OUTAGE_SECONDS = 20;
+const BLOAT_SECONDS = 20;
+
+function lightRate({ ratePerSec, peakFactor }: PlanQuestion, capacityPerSec: number): number {
+  return 0.5 * Math.min(ratePerSec * peakFactor, capacityPerSec * 0.8);
+}
+
+/** Long enough for each handler to have done several jobs. */
+function closedSeconds(jobMs: number): number {
+  return Math.min(20, Math.max(3, 1 + (jobMs / 1_000) * 12));
+}
+
+/** Jobs that lie ready: more than so many handlers can do, by the time of a job or by what was seen. */
+function backlogFor(jobMs: number, handlers: number, seconds: number, fastestPerHandler: number): number {
+  const unknown = fastestPerHandler === 0 ? 200_000 : fastestPerHandler * handlers * seconds * 2;
+  const most = jobMs === 0 ? unknown : ((handlers * 1_000) / jobMs) * seconds * 1.2;
+  return Math.ceil(Math.min(3_000_000, Math.max(1_000, Math.min(most, jobMs === 0 ? most : 3_000_000))));
+}
+
+const HANDLERS_MAX = 256;
+
+/** Levels of the closed loads: from one handler to a third more than the question is likely to need, and two that are kept from the fit. */
+export function levelsFor({ ratePerSec, peakFactor, jobMs, outage }: PlanQuestion): {
+  readonly closed: readonly number[];
+  readonly heldBack: readonly number[];
+} {
+  const perHandler = 1_000 / (jobMs + CLAIM_MS);
+  const room = Math.max(1 / 0.8, outage === undefined ? 1 : 1 + outage.seconds / outage.recoverSeconds);
+  const needed = (ratePerSec * peakFactor * room) / perHandler;
+  const most = roundHandlers(Math.min(HANDLERS_MAX, Math.max(MOST_AT_LEAST, needed * 1.3)), true);
+  const even = Array.from({ length: LEVELS }, (_, i) => roundHandlers(most ** (i / (LEVELS - 1))));
+  const closed = [...new Set([...even, 1, most])].sort((x, y) => x - y);
+  for (let n = 2; closed.length < LEVELS; n += 1) if (!closed.includes(n)) closed.push(n);
+  closed.sort((x, y) => x - y);
+  const heldBack: number[] = [];
+  for (const share of [0.35, 0.75]) {
+    const nearest = nearestTo(most * share, most, [...closed, ...heldBack]);
+    if (nearest !== undefined) heldBack.push(nearest);
+  }
+  return { closed, heldBack };
+}
+
+/** What claim and settle take of a handler's time, to begin with. */
+const CLAIM_MS = 3;
+const LEVELS = 7;
+const MOST_AT_LEAST = 16;
+
+/** The nearest number of handlers that is none of `taken`, lies between the ends and divides over sessions. */
+function nearestTo(wanted: number, most: number, taken: readonly number[]): number | undefined {
+  const free = Array.from({ length: most - 2 }, (_, i) => i + 2).filter(
+    (n) => !taken.includes(n) && (n < 8 || n % 4 === 0),
+  );
+  return free.toSorted((x, y) => Math.abs(x - wanted) - Math.abs(y - wanted))[0];
+}

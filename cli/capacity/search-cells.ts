@@ -1,0 +1,128 @@
+// Which loads find the highest sustainable rate? One probe after the other, each chosen by what the last one said.
+
+import type { CellOutcome } from '../../harness/cell/result.ts';
+import type { ContenderSpec } from '../../harness/contender.ts';
+import type { Probe, Search, Slo } from '../../harness/result/result.ts';
+import type { PlannedCell } from '../../harness/run/plan.ts';
+import { evidenceOf, latencyTerms, type ProbeEvidence } from '../../reports/capacity/evidence.ts';
+import { judgeProbe, probeSeconds } from '../../reports/capacity/probe.ts';
+import { describeSearch } from '../../reports/capacity/search.ts';
+import { readIntervals } from '../../reports/hlog.ts';
+import { type Crew, handlersOf } from '../../reports/planning/crew.ts';
+import type { Scenario } from '../../scenarios/scenario.ts';
+import { searchRate } from '../../stats/rate-search.ts';
+import type { CapacityLog } from './capacity-log.ts';
+import { closedLoad, handlerMoments, openLoad, roundRate } from './loads.ts';
+
+export interface SearchSetup {
+  /** Jobs, producers and surroundings of every probe. */
+  readonly pattern: Scenario;
+  readonly contender: ContenderSpec;
+  readonly crew: Crew;
+  readonly slo: readonly Slo[];
+  readonly resolution: number;
+  /** Where to begin, jobs/s; absent: at a share of what a closed load settles. */
+  readonly startPerSec?: number;
+  readonly maxPerSec: number;
+  /** In every probe somebody else's snapshot is held from its start, and it lasts so long at least; absent: none. */
+  readonly heldXminSeconds?: number;
+  readonly maxProbes: number;
+  readonly outOfTime: () => boolean;
+}
+
+/** Below this no rate is looked for, jobs/s. */
+const MIN_PER_SEC = 1;
+/** Of what a closed load settles: the first probe is likely to pass, and not far from the limit. */
+const START_SHARE = 0.7;
+const START_PER_SEC = 100;
+
+/** Cells out, outcomes in, the search as its answer. The log has what is known so far at any time. */
+export function* searchCells(
+  setup: SearchSetup,
+  log: CapacityLog,
+): Generator<PlannedCell, Search, CellOutcome> {
+  const { slo, contender, resolution } = setup;
+  const startPerSec = setup.startPerSec ?? (yield* firstRate(setup, log));
+  const search = searchRate({
+    ...{ startPerSec, resolution, minPerSec: MIN_PER_SEC, maxPerSec: setup.maxPerSec },
+    maxProbes: setup.maxProbes,
+    budgetLeft: () => !setup.outOfTime(),
+  });
+  const probes: Probe[] = [];
+  let step = search.next();
+  while (step.done !== true) {
+    const { purpose, long, ratePerSec } = step.value;
+    const seconds = Math.max(probeSeconds(ratePerSec, long), setup.heldXminSeconds ?? 0);
+    const outcome = yield* log.cell(probeLoad(setup, ratePerSec, seconds), contender, setup.crew, 'probe');
+    const judged = judgeProbe(evidenceIn(outcome, ratePerSec, slo), slo);
+    probes.push({ cell: outcome.cell.id, purpose, ratePerSec, seconds, ...judged });
+    log.found({ search: { ...told(setup, probes), answer: underWay(probes) } });
+    step = search.next(judged.outcome);
+  }
+  const answer = describeSearch({ contender: contender.name, slo: [...slo], probes, interval: step.value });
+  const found: Search = { ...told(setup, probes), answer };
+  log.found({ search: found });
+  return found;
+}
+
+/** How a cell that was just measured speaks for its rate. */
+function evidenceIn(
+  { cell, samples, histogramLog }: CellOutcome,
+  ratePerSec: number,
+  slo: readonly Slo[],
+): ProbeEvidence {
+  const tags = new Set(latencyTerms(slo).map(({ of }) => of));
+  return evidenceOf(
+    {
+      ...{ cell, ratePerSec },
+      load: samples.filter((sample) => sample.kind === 'load'),
+      server: samples.filter((sample) => sample.kind === 'server'),
+      intervals: readIntervals(histogramLog, tags),
+    },
+    slo,
+  );
+}
+
+function probeLoad(setup: SearchSetup, ratePerSec: number, seconds: number): Scenario {
+  const { pattern, crew, heldXminSeconds } = setup;
+  const held =
+    heldXminSeconds === undefined ? {} : { fault: { fault: 'held-xmin', afterSeconds: 0 } as const };
+  return openLoad(pattern, { ratePerSec, seconds, crew, ...held });
+}
+
+function told({ contender, slo, resolution, heldXminSeconds }: SearchSetup, probes: readonly Probe[]) {
+  return {
+    contender: contender.name,
+    slo: [...slo],
+    resolution,
+    heldXmin: heldXminSeconds !== undefined,
+    probes: [...probes],
+  };
+}
+
+function underWay(probes: readonly Probe[]): Search['answer'] {
+  return {
+    state: 'interrupted',
+    passConfirmed: false,
+    failConfirmed: false,
+    limitedBy: [],
+    text: `The search was interrupted after ${probes.length === 1 ? '1 probe' : `${probes.length} probes`}: no answer.`,
+  };
+}
+
+const HINT_SECONDS = 2;
+/** Jobs that lie ready where handlers take no time: the fastest are through with them at once, and told to be fast. */
+const HINT_BACKLOG = 60_000;
+
+/** A short closed load: its rate is no figure of the search, it only says where to begin. */
+function* firstRate(setup: SearchSetup, log: CapacityLog): Generator<PlannedCell, number, CellOutcome> {
+  const { pattern, contender, crew, maxPerSec } = setup;
+  const { meanMs } = handlerMoments(pattern.job.handler);
+  const most = meanMs === 0 ? HINT_BACKLOG : ((handlersOf(crew) * 1_000) / meanMs) * HINT_SECONDS * 1.3;
+  const backlog = Math.ceil(Math.min(HINT_BACKLOG, Math.max(500, most)));
+  const scenario = closedLoad(pattern, { crew, seconds: HINT_SECONDS, backlog });
+  const { cell } = yield* log.cell(scenario, contender, crew, 'closed');
+  const settled = cell.throughput?.settledPerSec;
+  const start = settled === undefined || settled === 0 ? START_PER_SEC : settled * START_SHARE;
+  return roundRate(Math.min(maxPerSec, Math.max(MIN_PER_SEC, start)));
+}

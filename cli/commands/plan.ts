@@ -1,0 +1,187 @@
+// `claimbench plan`: answers a capacity question, from measurements of its own or from those of a bundle.
+
+import { cpSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { z } from 'zod';
+import { definitionOf, parseContender, withDriver } from '../../harness/contenders/index.ts';
+import { UsageError } from '../../harness/errors.ts';
+import type { Capacity, PlanQuestion, RunResult } from '../../harness/result/result.ts';
+import { BundleWriter } from '../../harness/run/bundle.ts';
+import { parsePinWish } from '../../harness/run/pinning.ts';
+import { CellSequence } from '../../harness/run/plan.ts';
+import { handlerSchema } from '../../scenarios/job.ts';
+import { CapacityLog } from '../capacity/capacity-log.ts';
+import { durationBetween, inWords } from '../capacity/duration.ts';
+import { handlerMoments, openLoad } from '../capacity/loads.ts';
+import { expectedCells, type PlanMeasurements, planCells } from '../capacity/plan-cells.ts';
+import {
+  changedQuestion,
+  questionOf,
+  questionOptions,
+  questionSchema,
+  withWorkloadFile,
+} from '../capacity/question.ts';
+import { patternOf } from '../capacity/workload.ts';
+import { EXIT } from '../exit.ts';
+import { handleInterruption, interruption } from '../interruption.ts';
+import { bundleFolder, measure, measuringOptions, measuringSchema, present } from '../measuring.ts';
+import { coloured, filled } from '../options.ts';
+import { DEFAULT_CONTENDER } from '../plan-run.ts';
+import { suggestion } from '../suggest.ts';
+
+const optionsSchema = measuringSchema.extend(questionSchema.shape).extend({
+  contender: z.string(),
+  from: z.string().optional(),
+  budget: z.number(),
+});
+type Options = z.infer<typeof optionsSchema>;
+
+const HELP = `
+The answer: what to run, the highest safe rate, which is the least of what the SLO, recovery from the outage and bloat allow, how much
+room that leaves and until when, what a day costs, and what gives way first. A wish that cannot be had is answered with the nearest
+that can. Models stand beside what was measured, with their errors.
+
+Examples:
+  claimbench plan --rate 800 --job-ms 40 --slo 'pickup.p99<250ms' --outage 10m --recover 30m
+  claimbench plan --rate 300 --peak 3 --rate-later 900 --months 12 --job-ms 25 --bloat 10m --connections 40
+  claimbench plan --workload workload.yaml --contender batch
+  claimbench plan --from out/plan --rate 1200 --peak 2
+
+Exit codes: 0 answered, whatever the answer; 1 usage; 2 failure; 3 a job was lost, duplicated or reordered; 4 nothing could be told,
+as too few loads could be measured; 130 interrupted.`;
+
+export function planCommand(done: (code: number) => void): Command {
+  const command = new Command('plan')
+    .description('answer a capacity question: what to run, how much it carries, what breaks first')
+    .option('--contender <name|name?axis=value|file>', 'what to load', filled, DEFAULT_CONTENDER)
+    .option('--from <bundle>', 'measure nothing: answer from the bundle of an earlier plan', filled)
+    .option('--budget <time>', 'for all measurements', durationBetween(60, 86_400), 600);
+  questionOptions(command);
+  return measuringOptions(command)
+    .addHelpText('after', HELP)
+    .action(async () => {
+      await withWorkloadFile(command);
+      const options = optionsSchema.parse(command.opts());
+      done(options.from === undefined ? await planAction(options) : await answerFrom(options.from, options));
+    });
+}
+
+async function planAction(options: Options): Promise<number> {
+  const startMs = performance.now();
+  parsePinWish(options.pin);
+  if ((options.pg ?? []).length > 1)
+    throw new UsageError('--pg: a plan is for one server: give one version, and plan for each by itself');
+  const spec = parseContender(options.contender, suggestion);
+  if (spec.axes.concurrency !== undefined)
+    throw new UsageError(
+      `--contender ${spec.name}: how many handlers a session has is what a plan finds: leave concurrency out`,
+    );
+  const contender = options.driver === undefined ? spec : await withDriver(spec, options.driver);
+  await definitionOf(contender);
+  const pattern = await patternOf(options);
+  const question = questionOf(options, pattern, contender.name);
+  const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
+  const log = new CapacityLog(new CellSequence(seed));
+  const measured: PlanMeasurements = { cells: [] };
+  const secondsLeft = (): number => options.budget - (performance.now() - startMs) / 1_000;
+  handleInterruption();
+  using bundle = new BundleWriter(bundleFolder(options));
+  const expected = expectedCells({ question });
+  const result = await measure(
+    {
+      plan: {
+        scenarios: [
+          openLoad(pattern, {
+            ratePerSec: 100,
+            seconds: 10,
+            crew: { agents: 1, sessions: 1, concurrency: 1 },
+          }),
+        ],
+        contenders: [contender],
+        repeats: 1,
+        seed,
+      },
+      adaptive: {
+        cells: planCells({ question, pattern, contender, seed, secondsLeft }, log, measured),
+        expected: () => Math.max(expected, log.finished + 1),
+        capacity: () => log.value(),
+      },
+      announcement: `; about ${expected} cells, ${inWords(options.budget)} at most`,
+    },
+    options,
+    bundle,
+  );
+  const capacity = await answered(result, measured, question, handlerMoments(pattern.job.handler).scv, log);
+  await present(result.cells.length === 0 ? result : { ...result, capacity }, bundle, options);
+  return interruption.aborted ? EXIT.interrupted : exitCodeOfPlan(result, capacity);
+}
+
+async function answered(
+  result: RunResult,
+  measured: PlanMeasurements,
+  question: PlanQuestion,
+  serviceScv: number,
+  log: CapacityLog,
+): Promise<Capacity> {
+  const { planOf } = await import('../../reports/planning/answer.ts');
+  const { cells, search } = measured;
+  log.found(
+    planOf({
+      ...{ question, cells, search, serviceScv },
+      ...{ seed: result.seed, cores: availableParallelism(), startedAt: result.startedAt },
+    }),
+  );
+  return log.value();
+}
+
+/** Another question to what an earlier plan measured. */
+async function answerFrom(directory: string, options: Options): Promise<number> {
+  const { readBundle } = await import('../../reports/bundle.ts');
+  const { measuredOf } = await import('../../reports/planning/measured.ts');
+  const { planOf } = await import('../../reports/planning/answer.ts');
+  const bundle = await readBundle(resolve(directory));
+  const { result } = bundle;
+  const cells = measuredOf(bundle);
+  const { capacity } = result;
+  if (capacity?.plan === undefined)
+    throw new UsageError(
+      `--from ${directory}: that bundle holds no plan: give one that claimbench plan wrote`,
+    );
+  const question = changedQuestion(options, capacity.plan.question);
+  const scv = handlerMoments(handlerSchema.parse(question.handler)).scv;
+  const found = planOf({
+    ...{ question, cells, search: capacity.search, serviceScv: scv },
+    ...{ seed: result.seed, cores: result.environment.cores, startedAt: result.startedAt },
+  });
+  const answeredResult: RunResult = { ...result, capacity: { ...capacity, ...found } };
+  await show(answeredResult, directory, options);
+  return exitCodeOfPlan(answeredResult, answeredResult.capacity);
+}
+
+/** On the terminal, or as JSON; with --out as a bundle of its own, the earlier one left as it is. */
+async function show(result: RunResult, directory: string, options: Options): Promise<void> {
+  if (options.out !== undefined) {
+    const folder = resolve(options.out);
+    // Makes sure that nothing lies there, and takes an empty folder away again when copying fails.
+    using bundle = new BundleWriter(folder);
+    cpSync(resolve(directory), folder, { recursive: true, force: true });
+    await present(result, bundle, options);
+    return;
+  }
+  if (options.json === true) {
+    process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+    return;
+  }
+  const { capacityTerminal } = await import('../../reports/render/capacity-terminal.ts');
+  const style = { colour: coloured(process.stdout, options.color), width: process.stdout.columns ?? 100 };
+  process.stdout.write(`${capacityTerminal(result, style)}\n`);
+}
+
+/** A plan without a word on what carries is none. */
+function exitCodeOfPlan({ cells, lostServers = [] }: RunResult, capacity: Capacity | undefined): number {
+  if (lostServers.length > 0) return EXIT.failure;
+  if (cells.some(({ verdict }) => verdict === 'incorrect')) return EXIT.incorrect;
+  return capacity?.plan?.answer.recommended === undefined ? EXIT.invalid : EXIT.ok;
+}

@@ -1,0 +1,127 @@
+// Did a load at one rate hold its SLO? Pass, fail, or neither, from the evidence of that load alone.
+
+import type { LatencySlo, Probe, Slo } from '../../harness/result/result.ts';
+import { studentQuantile } from '../../stats/distributions.ts';
+import { type Slope, slopeInterval } from '../../stats/trend.ts';
+import { formatDuration, formatNumber, formatShare, plural } from '../render/format.ts';
+import { latencyTerms, type ProbeEvidence } from './evidence.ts';
+
+/** The outcome, what speaks against the rate in words, and the figures that it rests on. */
+export type Judged = Pick<
+  Probe,
+  'outcome' | 'why' | 'achievedShare' | 'backlogPerSec' | 'beyondShares' | 'percentileUs' | 'deadTuplesPerSec'
+>;
+
+/** Of what is offered, this share must be settled; and so much of the rate the backlog may grow by. */
+const ACHIEVED_SHARE = 0.99;
+const GROWTH_SHARE = 0.01;
+/** Jobs that a load needs for its percentiles, and between which lengths that may take. Seconds. */
+const JOBS_WANTED = 8_000;
+const SHORTEST_SECONDS = 6;
+const LONGEST_SECONDS = 20;
+const LONG_FACTOR = 2.5;
+
+/** For how long a rate is tried, warm-up included; `long` for repeats and confirmations. Seconds. */
+export function probeSeconds(ratePerSec: number, long: boolean): number {
+  const seconds = Math.min(LONGEST_SECONDS, Math.max(SHORTEST_SECONDS, JOBS_WANTED / ratePerSec));
+  return Math.round(seconds * (long ? LONG_FACTOR : 1));
+}
+
+/** One condition: held, clearly broken, or neither; `why` unless it is held. */
+type Finding = { readonly state: 'held' | 'broken' | 'unclear'; readonly why: string };
+
+/**
+ * Three outcomes of a load that was carried, `void` for one that was not. **pass**: every condition holds with all of its interval. **fail**: at least one is
+ * clearly violated. **unclear**: all else; so short a load cannot tell.
+ */
+export function judgeProbe(evidence: ProbeEvidence, slo: readonly Slo[]): Judged {
+  if (evidence.verdict === 'incorrect' || evidence.lost > 0) {
+    const why =
+      evidence.reasons.length > 0 ? [...evidence.reasons] : [`${plural(evidence.lost, 'job')} lost`];
+    return { outcome: 'fail', why };
+  }
+  if (evidence.verdict === 'invalid') return { outcome: 'void', why: [...evidence.reasons] };
+  const terms = latencyTerms(slo);
+  const shares = terms.map((_, i) => sharesOf(evidence, i));
+  const backlog = slopeInterval(
+    evidence.backlog.map(({ t }) => t),
+    evidence.backlog.map(({ jobs }) => jobs),
+  );
+  const growth = slo.find((term) => term.of === 'deadTuples');
+  const dead =
+    growth &&
+    slopeInterval(
+      evidence.deadTuples.map(({ t }) => t),
+      evidence.deadTuples.map(({ tuples }) => tuples),
+    );
+  const findings = [
+    achieved(evidence),
+    level('the backlog', 'jobs/s', backlog, GROWTH_SHARE * evidence.ratePerSec),
+    ...terms.map((term, i) => latency(term, shares[i] ?? [])),
+    ...(growth ? [level('dead tuples', 'per second', dead, growth.limitPerSec)] : []),
+  ];
+  return {
+    outcome: outcomeOf(findings),
+    why: tellingOf(findings).map(({ why }) => why),
+    ...(evidence.offered === 0 ? {} : { achievedShare: evidence.settled / evidence.offered }),
+    ...(backlog && { backlogPerSec: { low: backlog.low, high: backlog.high } }),
+    beyondShares: shares,
+    ...(evidence.percentileUs === undefined ? {} : { percentileUs: evidence.percentileUs }),
+    ...(dead && { deadTuplesPerSec: { low: dead.low, high: dead.high } }),
+  };
+}
+
+function outcomeOf(findings: readonly Finding[]): 'pass' | 'fail' | 'unclear' {
+  if (findings.some(({ state }) => state === 'broken')) return 'fail';
+  return findings.every(({ state }) => state === 'held') ? 'pass' : 'unclear';
+}
+
+/** Of a fail, what it failed by; what besides could not be told says nothing more. */
+function tellingOf(findings: readonly Finding[]): Finding[] {
+  const broken = findings.filter(({ state }) => state === 'broken');
+  return broken.length > 0 ? broken : findings.filter(({ state }) => state !== 'held');
+}
+
+function sharesOf({ windows }: ProbeEvidence, term: number): number[] {
+  return windows.flatMap(({ jobs, beyond }) => {
+    const all = jobs[term] ?? 0;
+    return all === 0 ? [] : [(beyond[term] ?? 0) / all];
+  });
+}
+
+/** Jobs come and go by chance: what came and what was settled may differ by three standard deviations of either count. */
+function achieved({ offered, settled }: ProbeEvidence): Finding {
+  if (offered === 0) return { state: 'unclear', why: 'nothing was offered' };
+  const why = `${formatShare(settled / offered)} of the offered jobs were settled (at least ${formatShare(ACHIEVED_SHARE)})`;
+  const short = ACHIEVED_SHARE * offered - settled;
+  if (short <= 0) return { state: 'held', why };
+  return { state: short > 3 * Math.sqrt(2 * offered) ? 'broken' : 'unclear', why };
+}
+
+function level(what: string, unit: string, slope: Slope | undefined, limit: number): Finding {
+  if (slope === undefined) return { state: 'unclear', why: `${what}: too few readings for a trend` };
+  const [low, high] = [formatNumber(slope.low), formatNumber(slope.high)];
+  const why = `${what} grew by ${low} to ${high} ${unit} (limit ${formatNumber(limit)})`;
+  if (slope.high < limit) return { state: 'held', why };
+  return { state: slope.low > limit ? 'broken' : 'unclear', why };
+}
+
+function latency({ of, percentile, limitUs }: LatencySlo, shares: readonly number[]): Finding {
+  const name = `${of} p${percentile}`;
+  if (shares.length === 0) return { state: 'unclear', why: `${name}: no job has this latency` };
+  const allowed = 1 - percentile / 100 + 1e-9;
+  const beyond = shares.filter((share) => share > allowed).length;
+  const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  const why = `${name}: ${formatShare(mean)} of the jobs beyond ${formatDuration(limitUs)}, too many in ${beyond} of ${shares.length} sub-windows`;
+  if (beyond === 0) return { state: 'held', why };
+  return { state: clearlyAbove(shares, allowed) ? 'broken' : 'unclear', why };
+}
+
+function clearlyAbove(shares: readonly number[], allowed: number): boolean {
+  const n = shares.length;
+  if (n < 2) return false;
+  const mean = shares.reduce((sum, share) => sum + share, 0) / n;
+  const squares = shares.reduce((sum, share) => sum + (share - mean) ** 2, 0);
+  const half = studentQuantile(0.975, n - 1) * Math.sqrt(squares / (n - 1) / n);
+  return mean - half > allowed;
+}

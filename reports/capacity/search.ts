@@ -1,0 +1,77 @@
+// What did a search for the highest sustainable rate find? Its answer, with what limits the rate, in one sentence.
+
+import type { Probe, Search } from '../../harness/result/result.ts';
+import type { RateInterval } from '../../stats/rate-search.ts';
+import { formatNumber } from '../render/format.ts';
+
+/** What was searched for, and what came of it. */
+export type SearchOutcome = Pick<Search, 'contender' | 'slo' | 'probes'> & {
+  readonly interval: RateInterval;
+};
+
+/** The answer as a bundle has it. */
+export function describeSearch(outcome: SearchOutcome): Search['answer'] {
+  const { interval } = outcome;
+  return {
+    state: interval.state,
+    ...(interval.passPerSec === undefined ? {} : { passPerSec: interval.passPerSec }),
+    ...(interval.failPerSec === undefined ? {} : { failPerSec: interval.failPerSec }),
+    passConfirmed: interval.passConfirmed,
+    failConfirmed: interval.failConfirmed,
+    limitedBy: failedBy(outcome),
+    text: `${[sentence(outcome), unconfirmed(interval), unclear(interval)].filter((part) => part !== '').join('; ')}.`,
+  };
+}
+
+/** What the last load that failed at the lowest failing rate failed by. */
+function failedBy({ interval, probes }: SearchOutcome): string[] {
+  const last = probes.findLast(
+    ({ ratePerSec, outcome }: Probe) => outcome === 'fail' && ratePerSec === interval.failPerSec,
+  );
+  return [...(last?.why ?? [])];
+}
+
+function sentence({ contender, slo, interval, probes }: SearchOutcome): string {
+  const wish = slo.map(({ text }) => text).join(' and ');
+  const { state, passPerSec: pass, failPerSec: fail } = interval;
+  const held = pass === undefined ? '' : `${contender} held ${wish} at ${rate(pass)}`;
+  const failed = fail === undefined ? '' : `failed at ${rate(fail)}`;
+  const tried = probes.map(({ ratePerSec }) => ratePerSec);
+  switch (state) {
+    case 'bracketed':
+      return `${held} and ${failed}`;
+    case 'no fail':
+      return `${held}; no rate that was tried, up to ${rate(Math.max(...tried))}, failed`;
+    case 'no pass':
+      return `${contender} held ${wish} at no rate that was tried, down to ${rate(Math.min(...tried))}`;
+    case 'unmeasurable': {
+      const [first] = interval.unmeasurablePerSec.filter((one) => pass === undefined || one > pass);
+      const above = `this machine could not carry the load${first === undefined ? '' : ` of ${rate(first)}`}`;
+      return held === ''
+        ? `nothing could be measured: ${above}`
+        : `${held}; where it fails is unknown: ${above}`;
+    }
+    case 'interrupted': {
+      const parts = [held, held === '' && failed !== '' ? `${contender} ${failed}` : failed];
+      const so = parts.filter((part) => part !== '').join(' and ');
+      return `the search ended before its answer${so === '' ? '' : `; so far ${so}`}`;
+    }
+  }
+}
+
+function unconfirmed({ passPerSec, passConfirmed, failPerSec, failConfirmed }: RateInterval): string {
+  const ends = [
+    ...(passPerSec !== undefined && !passConfirmed ? ['the pass'] : []),
+    ...(failPerSec !== undefined && !failConfirmed ? ['the fail'] : []),
+  ];
+  return ends.length === 0 ? '' : `no longer load confirmed ${ends.join(' or ')}`;
+}
+
+function unclear({ unclearPerSec }: RateInterval): string {
+  if (unclearPerSec.length === 0) return '';
+  return `${unclearPerSec.map(formatNumber).join(', ')} jobs/s could not be told`;
+}
+
+function rate(perSec: number): string {
+  return `${formatNumber(perSec)} jobs/s`;
+}

@@ -1,0 +1,155 @@
+// What is the answer to a capacity question? From what was measured: what to run, how much it carries, and what gives way first.
+
+import type { Capacity, PlanAnswer, PlanQuestion, Prediction, Search } from '../../harness/result/result.ts';
+import { drainSeconds } from '../../stats/queueing.ts';
+import { type BloatLaw, bloatLaw } from './bloat.ts';
+import { costsOf } from './costs.ts';
+import { crewOf } from './crew.ts';
+import { chooseHandlers, type HandlerChoice } from './handlers.ts';
+import type { PlanInput } from './input.ts';
+import { limitsOf } from './limits.ts';
+import { type MeasuredCell, validOf } from './measured.ts';
+import { nearestTo } from './nearest.ts';
+import { baseOf, type Crowd, pickupPredictions } from './pickup.ts';
+import { drainPrediction } from './recovery.ts';
+import { type Law, scalingOf } from './scaling.ts';
+import { assumptionsOf, breaksFirstOf, headlineOf, risksOf } from './words.ts';
+
+/** All that is told of a plan. The same measurements and the same question give the same answer. */
+export function planOf(input: PlanInput): Pick<Capacity, 'scaling' | 'predictions' | 'plan'> {
+  const { question, cells } = input;
+  const { scaling, law, predictions: throughput } = scalingOf(question.contender, cells, input.seed);
+  const crowds = crowdsOf(input, law);
+  const predictions = [
+    ...throughput,
+    ...crowds.flatMap((crowd) => pickupPredictions(crowd, validOf(cells, 'check'))),
+    ...(law === undefined ? [] : validOf(cells, 'outage').flatMap((cell) => drainPrediction(law, cell))),
+  ];
+  return {
+    ...(scaling === undefined ? {} : { scaling }),
+    predictions,
+    plan: { question, answer: answerOf(input, law, predictions, scaling?.refused) },
+  };
+}
+
+/** What is known of handlers at work, for each number of them of which there is a light load. */
+function crowdsOf({ cells, serviceScv }: PlanInput, law: Law | undefined): Crowd[] {
+  if (law === undefined) return [];
+  return validOf(cells, 'light').flatMap(({ handlers, pickup }) =>
+    pickup === undefined ? [] : [{ law, handlers, base: baseOf(pickup), serviceScv }],
+  );
+}
+
+function answerOf(
+  input: PlanInput,
+  law: Law | undefined,
+  predictions: readonly Prediction[],
+  refused: string | undefined,
+): PlanAnswer {
+  const { question, cells } = input;
+  const peakPerSec = question.ratePerSec * question.peakFactor;
+  const costs = costsOf(cells, question.ratePerSec, question.outage && peakPerSec * question.outage.seconds);
+  if (law === undefined)
+    return {
+      ...{ possible: false, peakPerSec, limits: [], nearest: [], partitions: [], costs },
+      headline: `No answer: ${refused ?? 'no closed load could be measured'}.`,
+      breaksFirst: 'Not known.',
+      assumptions: assumptionsOf(input),
+      risks: risksOf(input, predictions),
+    };
+  const crowds = crowdsOf(input, law);
+  const choice = chooseHandlers(question, law, crowds[0]);
+  const crowd = crowds[0] === undefined ? undefined : { ...crowds[0], handlers: choice.handlers };
+  const limits = limitsOf({
+    question,
+    capacityPerSec: choice.capacityPerSec,
+    crowd,
+    search: searchFor(input, choice),
+    bloat: bloatFor(cells, choice),
+  });
+  const known = limits.flatMap(({ by, perSec }) => (perSec === undefined ? [] : [{ by, perSec }]));
+  const [least] = known.toSorted((x, y) => x.perSec - y.perSec);
+  const headroom = least === undefined ? undefined : least.perSec / peakPerSec - 1;
+  const recommended = recommendation(input, choice);
+  const nearest = nearestTo(input, choice, least?.perSec, recommended.connections, law);
+  const possible = nearest.length === 0;
+  const answer: Omit<PlanAnswer, 'headline' | 'breaksFirst' | 'assumptions' | 'risks'> = {
+    ...{ possible, nearest, recommended, peakPerSec, limits, costs },
+    ...(least === undefined ? {} : { safePerSec: least.perSec, limitedBy: least.by }),
+    ...(headroom === undefined ? {} : { headroom }),
+    ...usedUpOn(input, headroom),
+    ...drainOf(question, choice, peakPerSec),
+    partitions: partitionsOf(least?.perSec),
+  };
+  return {
+    ...answer,
+    headline: headlineOf(answer, question),
+    breaksFirst: breaksFirstOf(answer, searchFor(input, choice)),
+    assumptions: assumptionsOf(input),
+    risks: risksOf(input, predictions, answer),
+  };
+}
+
+/** A search says nothing of other handlers, nor of another SLO. */
+function searchFor({ search, cells, question }: PlanInput, { handlers }: HandlerChoice): Search | undefined {
+  const first = cells.find(({ cell }) => cell.id === search?.probes[0]?.cell);
+  const asked = question.slo.map(({ text }) => text).sort();
+  const held = search?.slo.map(({ text }) => text).sort();
+  return first?.handlers === handlers && JSON.stringify(asked) === JSON.stringify(held) ? search : undefined;
+}
+
+function bloatFor(cells: readonly MeasuredCell[], { handlers }: HandlerChoice): BloatLaw | undefined {
+  const [cell] = validOf(cells, 'bloat').filter((one) => one.handlers === handlers);
+  return cell === undefined ? undefined : bloatLaw(cell);
+}
+
+function recommendation({ question, cells }: PlanInput, { handlers }: HandlerChoice) {
+  const { agents: workers, sessions, concurrency } = crewOf(handlers);
+  const [one] = cells;
+  const beside = Number(one?.cell.contender.effective['otherConnections'] ?? 3);
+  return {
+    contender: question.contender,
+    strategy: one?.cell.contender.strategy ?? question.contender,
+    wakeup: one?.cell.contender.wakeup ?? 'poll',
+    batch: one?.cell.contender.batch ?? 1,
+    ...{ workers, sessions, concurrency, handlers },
+    connections: workers * (sessions + beside),
+  };
+}
+
+/** Growth by the same share each month. */
+function usedUpOn(
+  { question: { later, ratePerSec }, startedAt }: PlanInput,
+  headroom: number | undefined,
+): Pick<PlanAnswer, 'usedUpOn'> {
+  if (later === undefined || headroom === undefined || later.ratePerSec <= ratePerSec) return {};
+  const perMonth = Math.log(later.ratePerSec / ratePerSec) / later.months;
+  const months = Math.max(0, Math.log(1 + headroom) / perMonth);
+  // A thousand years are as good as never, and a date has four digits.
+  if (!(months < 12_000)) return {};
+  const day = new Date(Date.parse(startedAt) + months * 30.4375 * 86_400_000);
+  return { usedUpOn: day.toISOString().slice(0, 10) };
+}
+
+function drainOf(
+  { outage }: PlanQuestion,
+  { capacityPerSec }: HandlerChoice,
+  arrivalPerSec: number,
+): Pick<PlanAnswer, 'drain'> {
+  if (outage === undefined) return {};
+  const seconds = drainSeconds({ arrivalPerSec, capacityPerSec, outageSeconds: outage.seconds });
+  return {
+    drain: {
+      outageSeconds: outage.seconds,
+      backlogJobs: Math.round(arrivalPerSec * outage.seconds),
+      ...(seconds === undefined ? {} : { drainSeconds: seconds }),
+      recoverSeconds: outage.recoverSeconds,
+      capacityPerSec,
+    },
+  };
+}
+
+function partitionsOf(perSec: number | undefined): PlanAnswer['partitions'] {
+  if (perSec === undefined || perSec === 0) return [];
+  return [1, 2, 4, 8].map((databases) => ({ databases, perSec: databases * perSec }));
+}

@@ -1,0 +1,78 @@
+// What does a transaction that stays open cost? Each job done leaves dead rows, which claims then walk over.
+
+import type { MeasuredCell } from './measured.ts';
+
+/** Seconds per job when `jobs` were done since the snapshot was taken: `perJob` + `perDead` × jobs. */
+export interface BloatLaw {
+  readonly perJobSeconds: number;
+  /** 0 where nothing was seen of it. */
+  readonly perDeadSeconds: number;
+  /** Done beside the snapshot while it was measured: no more than this is known from having been seen. */
+  readonly seenJobs: number;
+}
+
+/** So many stretches at least, each of as many jobs. */
+const STRETCHES = 12;
+
+/** A closed load beside a snapshot: by least squares over stretches of as many jobs each. Absent where it was too short. */
+export function bloatLaw({ cell, load }: MeasuredCell): BloatLaw | undefined {
+  const within = load.filter(({ t }) => t > cell.window.warmupSeconds && t <= cell.window.totalSeconds);
+  const total = within.reduce((sum, { settled }) => sum + settled, 0);
+  const before = load
+    .filter(({ t }) => t <= cell.window.warmupSeconds)
+    .reduce((sum, { settled }) => sum + settled, 0);
+  const points = stretches(within, before, total / STRETCHES);
+  if (points.length < STRETCHES / 2) return undefined;
+  const mean = (of: (point: Point) => number): number =>
+    points.reduce((sum, point) => sum + of(point), 0) / points.length;
+  const [jobs, seconds] = [mean((p) => p.jobs), mean((p) => p.secondsPerJob)];
+  const spread = mean((p) => (p.jobs - jobs) ** 2);
+  const slope = spread === 0 ? 0 : mean((p) => (p.jobs - jobs) * (p.secondsPerJob - seconds)) / spread;
+  const residual = mean((p) => (p.secondsPerJob - seconds - slope * (p.jobs - jobs)) ** 2);
+  const error = Math.sqrt(residual / spread / Math.max(1, points.length - 2));
+  // Two standard errors: less than that is no slowing down, but noise.
+  const seen = slope > 2 * error;
+  return {
+    perJobSeconds: seen ? Math.max(1e-9, seconds - slope * jobs) : seconds,
+    perDeadSeconds: seen ? slope : 0,
+    seenJobs: before + total,
+  };
+}
+
+interface Point {
+  /** Done before the middle of the stretch. */
+  readonly jobs: number;
+  readonly secondsPerJob: number;
+}
+
+function stretches(
+  samples: readonly { readonly settled: number; readonly seconds: number }[],
+  before: number,
+  jobsEach: number,
+): Point[] {
+  const points: Point[] = [];
+  let done = before;
+  let [jobs, seconds] = [0, 0];
+  for (const sample of samples) {
+    jobs += sample.settled;
+    seconds += sample.seconds;
+    if (jobs < jobsEach || jobs === 0) continue;
+    points.push({ jobs: done + jobs / 2, secondsPerJob: seconds / jobs });
+    done += jobs;
+    [jobs, seconds] = [0, 0];
+  }
+  return points;
+}
+
+/**
+ * The highest rate that is still carried when a snapshot has been held for `heldSeconds`: r ≤ 1 ÷ (a + b·r·T), so
+ * b·T·r² + a·r − 1 = 0.
+ */
+export function survivablePerSec(
+  { perJobSeconds: a, perDeadSeconds: b }: BloatLaw,
+  heldSeconds: number,
+): number {
+  const bt = b * heldSeconds;
+  if (bt === 0) return 1 / a;
+  return (-a + Math.sqrt(a ** 2 + 4 * bt)) / (2 * bt);
+}

@@ -1,0 +1,28 @@
+// How are handlers spread over workers and sessions?
+
+/** Handlers at work at once: worker agents × sessions of each × handlers of each session. */
+export interface Crew {
+  readonly agents: number;
+  readonly sessions: number;
+  readonly concurrency: number;
+}
+
+export function handlersOf({ agents, sessions, concurrency }: Crew): number {
+  return agents * sessions * concurrency;
+}
+
+/** Sessions of a worker, where nobody says: each session claims for several handlers where there are more. */
+const SESSIONS_MAX = 8;
+
+/** One worker with so many handlers, over as many sessions as divide them, `SESSIONS_MAX` at most. */
+export function crewOf(handlers: number, sessionsMax = SESSIONS_MAX): Crew {
+  let sessions = Math.min(handlers, sessionsMax);
+  while (handlers % sessions !== 0) sessions -= 1;
+  return { agents: 1, sessions, concurrency: handlers / sessions };
+}
+
+/** A number of handlers near this one that divides well: from `SESSIONS_MAX` on a multiple of it. */
+export function roundHandlers(handlers: number, up = false): number {
+  if (handlers <= SESSIONS_MAX) return Math.max(1, up ? Math.ceil(handlers) : Math.round(handlers));
+  return (up ? Math.ceil(handlers / SESSIONS_MAX) : Math.round(handlers / SESSIONS_MAX)) * SESSIONS_MAX;
+}

@@ -1,0 +1,63 @@
+// How many handlers does a rate need? The fewest that keep the SLO and are through with an outage in time.
+
+import type { LatencySlo, PlanQuestion } from '../../harness/result/result.ts';
+import { uslAt } from '../../stats/usl.ts';
+import { roundHandlers } from './crew.ts';
+import { pickupSeconds } from './pickup.ts';
+import type { Law } from './scaling.ts';
+
+/** Above this a queue's waiting times depend on what nobody knows beforehand, and the models are not held to be good. */
+export const UTILISATION_MAX = 0.8;
+
+export interface HandlerChoice {
+  readonly handlers: number;
+  /** What so many handlers settle when there is always work, jobs/s, by the law. */
+  readonly capacityPerSec: number;
+  /** Why it is not enough, in words; empty where it is. */
+  readonly lacks: readonly string[];
+}
+
+/** What is known of how long claiming takes by itself. */
+export interface Claiming {
+  readonly base: readonly number[];
+  readonly serviceScv: number;
+}
+
+/** The fewest handlers that lack nothing; where all lack something, those that settle the most. */
+export function chooseHandlers(question: PlanQuestion, law: Law, claiming?: Claiming): HandlerChoice {
+  const candidates = candidatesUpTo(law.saidUpTo).map((handlers) => judge(handlers, question, law, claiming));
+  const enough = candidates.find(({ lacks }) => lacks.length === 0);
+  if (enough !== undefined) return enough;
+  return candidates.reduce((best, one) => (one.capacityPerSec > best.capacityPerSec ? one : best));
+}
+
+/** Every number that divides well over sessions. */
+function candidatesUpTo(most: number): number[] {
+  const all = new Set<number>();
+  for (let n = 1; n <= most; n += n < 8 ? 1 : 8) if (roundHandlers(n) <= most) all.add(roundHandlers(n));
+  return [...all].sort((x, y) => x - y);
+}
+
+function judge(handlers: number, question: PlanQuestion, law: Law, claiming?: Claiming): HandlerChoice {
+  const peakPerSec = question.ratePerSec * question.peakFactor;
+  const capacityPerSec = uslAt(law.fit, handlers);
+  const lacks: string[] = [];
+  if (peakPerSec > UTILISATION_MAX * capacityPerSec)
+    lacks.push(
+      `${handlers} handlers settle ${Math.round(capacityPerSec)} jobs/s, and the peak of ${Math.round(peakPerSec)} would keep them more than ${UTILISATION_MAX * 100} % busy`,
+    );
+  const { outage } = question;
+  if (outage !== undefined && peakPerSec * (1 + outage.seconds / outage.recoverSeconds) > capacityPerSec)
+    lacks.push('the backlog of the outage would not be gone in time');
+  if (claiming !== undefined && lacks.length === 0) {
+    for (const slo of question.slo)
+      if (slo.of === 'pickup' && !holds(slo, { law, handlers, ...claiming }, peakPerSec))
+        lacks.push(`${slo.text} would not hold`);
+  }
+  return { handlers, capacityPerSec, lacks };
+}
+
+function holds(slo: LatencySlo, crowd: Parameters<typeof pickupSeconds>[0], peakPerSec: number): boolean {
+  const seconds = pickupSeconds(crowd, peakPerSec, slo.percentile);
+  return seconds !== undefined && seconds * 1e6 <= slo.limitUs;
+}

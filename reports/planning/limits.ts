@@ -1,0 +1,115 @@
+// What limits the rate, and to what? The SLO, the time to recover from an outage, a transaction that stays open.
+
+import type { LatencySlo, PlanAnswer, PlanQuestion, Search } from '../../harness/result/result.ts';
+import { formatCount, formatNumber, formatSeconds } from '../render/format.ts';
+import { type BloatLaw, survivablePerSec } from './bloat.ts';
+import { UTILISATION_MAX } from './handlers.ts';
+import { type Crowd, pickupSeconds } from './pickup.ts';
+import { recoverablePerSec } from './recovery.ts';
+
+type Limit = PlanAnswer['limits'][number];
+
+export interface LimitFacts {
+  readonly question: PlanQuestion;
+  readonly capacityPerSec: number;
+  /** Absent without a law or a light load. */
+  readonly crowd: Crowd | undefined;
+  /** With as many handlers as are recommended, and the same SLO; absent where there was none. */
+  readonly search: Search | undefined;
+  /** With as many handlers; absent where none was measured. */
+  readonly bloat: BloatLaw | undefined;
+}
+
+/** Each limit that was asked for, the SLO's first. */
+export function limitsOf(facts: LimitFacts): Limit[] {
+  return [sloLimit(facts), ...recoveryLimit(facts), ...bloatLimit(facts)];
+}
+
+function sloLimit({ question, search, crowd, capacityPerSec }: LimitFacts): Limit {
+  const slo = question.slo.map(({ text }) => text).join(' and ');
+  if (search !== undefined) {
+    const { passPerSec, failPerSec, state } = search.answer;
+    if (passPerSec !== undefined)
+      return {
+        by: 'slo',
+        perSec: passPerSec,
+        text:
+          failPerSec === undefined
+            ? `${slo} held at ${rate(passPerSec)}; no higher rate could be told to fail`
+            : `${slo} held at ${rate(passPerSec)} and no more at ${rate(failPerSec)}`,
+      };
+    if (state === 'no pass') return { by: 'slo', perSec: 0, text: `${slo} held at no rate that was tried` };
+  }
+  const [only, ...others] = question.slo;
+  if (crowd === undefined || only === undefined || only.of !== 'pickup' || others.length > 0)
+    return { by: 'slo', text: `${slo}: not measured with these handlers, and no model tells it` };
+  const perSec = modelledRate(crowd, only, capacityPerSec);
+  return {
+    by: 'slo',
+    ...(perSec === undefined ? {} : { perSec }),
+    text:
+      perSec === undefined
+        ? `${slo}: longer than that is what claiming alone takes here`
+        : `${slo} should hold up to ${rate(perSec)}: by the model, not measured with these handlers`,
+  };
+}
+
+/** The highest rate at which the model keeps a percentile of pickup, up to where the model is held to be good. */
+function modelledRate(crowd: Crowd, slo: LatencySlo, capacityPerSec: number): number | undefined {
+  const keeps = (perSec: number): boolean => {
+    const seconds = pickupSeconds(crowd, perSec, slo.percentile);
+    return seconds !== undefined && seconds * 1e6 <= slo.limitUs;
+  };
+  let [low, high] = [capacityPerSec / 1_000, capacityPerSec * UTILISATION_MAX];
+  if (keeps(high)) return high;
+  if (!keeps(low)) return undefined;
+  for (let i = 0; i < 40; i += 1) {
+    const middle = (low + high) / 2;
+    if (keeps(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+function recoveryLimit({ question: { outage }, capacityPerSec }: LimitFacts): Limit[] {
+  if (outage === undefined) return [];
+  const perSec = recoverablePerSec(capacityPerSec, outage);
+  return [
+    {
+      by: 'recovery',
+      perSec,
+      text: `up to ${rate(perSec)} the backlog of ${formatSeconds(outage.seconds)} without workers is gone ${formatSeconds(outage.recoverSeconds)} after, as they settle ${rate(capacityPerSec)} at most`,
+    },
+  ];
+}
+
+function bloatLimit({ question: { bloatSeconds }, bloat }: LimitFacts): Limit[] {
+  if (bloatSeconds === undefined) return [];
+  if (bloat === undefined)
+    return [
+      {
+        by: 'bloat',
+        text: `a transaction open for ${formatSeconds(bloatSeconds)}: not measured with these handlers`,
+      },
+    ];
+  const perSec = survivablePerSec(bloat, bloatSeconds);
+  const beyond = (perSec * bloatSeconds) / bloat.seenJobs;
+  const seen =
+    beyond > 1.05
+      ? `; seen beside ${formatCount(Math.round(bloat.seenJobs))} jobs, which is 1/${formatNumber(beyond)} of that`
+      : '';
+  return [
+    {
+      by: 'bloat',
+      perSec,
+      text:
+        bloat.perDeadSeconds === 0
+          ? `a transaction open for ${formatSeconds(bloatSeconds)} did not slow claims down: ${rate(perSec)} as without it${seen}`
+          : `up to ${rate(perSec)} is still carried when a transaction has been open for ${formatSeconds(bloatSeconds)}${seen}`,
+    },
+  ];
+}
+
+function rate(perSec: number): string {
+  return `${formatNumber(perSec)} jobs/s`;
+}

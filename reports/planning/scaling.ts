@@ -1,0 +1,90 @@
+// How does throughput grow with handlers? The universal scalability law, fitted to closed loads and tried on others.
+
+import type { Prediction, Scaling } from '../../harness/result/result.ts';
+import { randomStream } from '../../stats/random.ts';
+import { median } from '../../stats/spread.ts';
+import { fitUsl, saidUpTo, type UslFit, uslAt, uslBand, uslPeak } from '../../stats/usl.ts';
+import { type MeasuredCell, validOf } from './measured.ts';
+
+/** The law of one contender on one machine, and how far it can be trusted. */
+export interface Law {
+  readonly fit: UslFit;
+  /** No word of more handlers than this. */
+  readonly saidUpTo: number;
+}
+
+/** Of a prediction of throughput: what the field calls a good capacity model. */
+const GOOD_WITHIN = 0.1;
+const BAND_POINTS = 40;
+const RESAMPLES = 500;
+
+/** Fits the closed loads, holds the fit against those that were kept from it. Absent without a closed load. */
+export function scalingOf(
+  contender: string,
+  cells: readonly MeasuredCell[],
+  seed: number,
+): { readonly scaling?: Scaling; readonly law?: Law; readonly predictions: readonly Prediction[] } {
+  const points = validOf(cells, 'closed', 'held back').flatMap(({ purpose, handlers, cell }) => {
+    const perSec = cell.throughput?.settledPerSec;
+    return perSec === undefined || perSec === 0
+      ? []
+      : [{ handlers, perSec, cell: cell.id, heldBack: purpose === 'held back' }];
+  });
+  if (points.length === 0) return { predictions: [] };
+  const fitted = points.filter(({ heldBack }) => !heldBack).map(({ handlers: n, perSec }) => ({ n, perSec }));
+  const fit = fitUsl(fitted);
+  if ('refused' in fit) return { scaling: { contender, points, refused: fit.refused }, predictions: [] };
+  const upTo = saidUpTo(fitted);
+  const predictions = heldBackPredictions(points, fit);
+  const band = uslBand(fitted, levels(upTo), {
+    random: randomStream(seed, 'usl band'),
+    resamples: RESAMPLES,
+    confidence: 0.95,
+  });
+  if ('refused' in band) return { scaling: { contender, points, refused: band.refused }, predictions: [] };
+  const peak = uslPeak(fit);
+  const good =
+    fit.relativeError <= GOOD_WITHIN && predictions.every(({ error }) => Math.abs(error) <= GOOD_WITHIN);
+  return {
+    law: { fit, saidUpTo: upTo },
+    predictions,
+    scaling: {
+      contender,
+      points,
+      fit: {
+        lambdaPerSec: fit.lambdaPerSec,
+        sigma: fit.sigma,
+        kappa: fit.kappa,
+        relativeError: fit.relativeError,
+        ...(peak === undefined || peak > upTo ? {} : { peakHandlers: peak }),
+        saidUpTo: upTo,
+        band: band.band.map(({ n, low, perSec, high }) => ({ handlers: n, low, perSec, high })),
+        quality: good ? 'good' : 'poor',
+      },
+    },
+  };
+}
+
+/** Whole numbers from 1, evenly on a log axis. */
+function levels(upTo: number): number[] {
+  const even = Array.from({ length: BAND_POINTS }, (_, i) => Math.round(upTo ** (i / (BAND_POINTS - 1))));
+  return [...new Set(even)];
+}
+
+function heldBackPredictions(points: Scaling['points'], fit: UslFit): Prediction[] {
+  const kept = points.filter(({ heldBack }) => heldBack);
+  return [...new Set(kept.map(({ handlers }) => handlers))]
+    .sort((x, y) => x - y)
+    .map((handlers) => {
+      const repeats = kept.filter((point) => point.handlers === handlers);
+      const measured = median(repeats.map(({ perSec }) => perSec)) ?? 0;
+      const predicted = uslAt(fit, handlers);
+      return {
+        what: 'throughput',
+        at: handlers === 1 ? '1 handler' : `${handlers} handlers`,
+        unit: 'jobs/s',
+        ...{ predicted, measured, error: predicted / measured - 1, goodWithin: GOOD_WITHIN },
+        cells: repeats.map(({ cell }) => cell),
+      };
+    });
+}

@@ -1,0 +1,126 @@
+// How is a plan said in words: its headline, what gives way first, what it takes for granted, what may be wrong with it?
+
+import type { PlanAnswer, PlanQuestion, Prediction, Search } from '../../harness/result/result.ts';
+import { formatCount, formatNumber, formatSeconds, formatShare, plural } from '../render/format.ts';
+import { UTILISATION_MAX } from './handlers.ts';
+import type { PlanInput } from './input.ts';
+import { validOf } from './measured.ts';
+import { littleChecks } from './pickup.ts';
+
+/** The answer in a sentence or two. */
+export function headlineOf(
+  {
+    possible,
+    recommended,
+    safePerSec,
+    limitedBy,
+    headroom,
+    peakPerSec,
+  }: Pick<PlanAnswer, 'possible' | 'recommended' | 'safePerSec' | 'limitedBy' | 'headroom' | 'peakPerSec'>,
+  { jobMs }: PlanQuestion,
+): string {
+  const wish = `${formatNumber(peakPerSec)} jobs/s of ${formatNumber(jobMs)} ms`;
+  if (!possible || recommended === undefined) {
+    const most =
+      safePerSec === undefined || safePerSec === 0
+        ? ''
+        : ` ${formatNumber(safePerSec)} jobs/s is the most that is safe here.`;
+    return `No: ${wish} cannot be had as asked.${most}`;
+  }
+  const { handlers, workers, sessions, concurrency, contender } = recommended;
+  const crew = `${plural(handlers, 'handler')} (${plural(workers, 'worker')} × ${plural(sessions, 'session')} × ${concurrency})`;
+  const margin =
+    safePerSec === undefined || headroom === undefined
+      ? ' How much more is not known.'
+      : ` The highest safe rate is ${formatNumber(safePerSec)} jobs/s, ${formatShare(headroom)} above, limited by ${LIMIT_WORDS[limitedBy ?? 'slo']}.`;
+  return `Yes: ${wish} with ${crew} of ${contender}.${margin}`;
+}
+
+const LIMIT_WORDS = { slo: 'the SLO', recovery: 'recovery', bloat: 'bloat' } as const;
+
+/** What gives way as the rate rises, and by what one would notice. */
+export function breaksFirstOf(
+  { limitedBy, safePerSec, drain }: Pick<PlanAnswer, 'limitedBy' | 'safePerSec' | 'drain'>,
+  search: Search | undefined,
+): string {
+  if (limitedBy === undefined || safePerSec === undefined) return 'Not known: no limit could be told.';
+  const from = `Beyond ${formatNumber(safePerSec)} jobs/s`;
+  if (limitedBy === 'recovery')
+    return `${from} the queue keeps up from day to day, but after an outage the backlog is not gone in time: it shows as jobs that still wait ${formatSeconds(drain?.recoverSeconds ?? 0)} after, and as a drain that ends later each time.`;
+  if (limitedBy === 'bloat')
+    return `${from} claims do not keep up beside a transaction that stays open: it shows as dead tuples and the age of xmin that rise together, then as a backlog while the server's CPU is busy with claims.`;
+  const why = search?.answer.limitedBy ?? [];
+  return why.length === 0
+    ? `${from} jobs wait for a free handler: it shows as pickup p99 that rises, and then as a backlog that does not go away.`
+    : `${from}, at the lowest rate that failed: ${why.join('; ')}.`;
+}
+
+/** What is taken for granted, and would make the answer another if it were not so. */
+export function assumptionsOf({ question, cells }: Pick<PlanInput, 'question' | 'cells'>): string[] {
+  const { handler, otherLoadPerSec, later, outage, peakFactor } = question;
+  const waits = handler['time'] === 'cpu' ? 'computes' : 'waits for others, and does not compute';
+  return [
+    `A handler takes ${formatNumber(question.jobMs)} ms on average (${String(handler['time'] ?? 'constant')}) and ${waits}.`,
+    `Payloads have ${formatCount(question.payloadBytes)} bytes. Jobs arrive one by one at random (Poisson), at the peak for as long as it lasts${peakFactor > 1 ? `, which is ${formatNumber(peakFactor)} times the average` : ''}.`,
+    'The server and its disk are those that were measured, and the load generator ran beside it, as the environment says.',
+    'All workers were one process; several processes of the same handlers in all are taken to do as much.',
+    ...(otherLoadPerSec === undefined
+      ? ['Nothing else loads the server.']
+      : [
+          `Somebody else's ${formatNumber(otherLoadPerSec)} transactions/s load the server meanwhile, as when it was measured.`,
+        ]),
+    ...(outage === undefined
+      ? []
+      : ['In an outage no worker works while jobs go on arriving; then all workers are back at once.']),
+    ...(later === undefined ? [] : ['The rate grows by the same share each month.']),
+    'Partitions: each database has a server of its own, jobs spread evenly over them by a hash, and no job needs another database.',
+    ...(validOf(cells, 'bloat').length === 0
+      ? []
+      : ['Each dead row makes a claim slower by as much as the one before it (linear).']),
+  ];
+}
+
+/** Below so much a plan has no room for what nobody thought of. */
+const SLIM = 0.2;
+
+/** What may make the answer wrong. */
+export function risksOf(
+  { cells, search, cores }: Pick<PlanInput, 'cells' | 'search' | 'cores'>,
+  predictions: readonly Prediction[],
+  answer?: Pick<PlanAnswer, 'headroom' | 'possible' | 'costs'>,
+): string[] {
+  const voids = cells.filter(({ cell }) => cell.verdict === 'invalid').length;
+  const incorrect = cells.filter(({ cell }) => cell.verdict === 'incorrect').length;
+  const poor = predictions.filter(({ error, goodWithin }) => Math.abs(error) > goodWithin);
+  const little = littleChecks(validOf(cells, 'light', 'check')).filter(({ kept }) => !kept);
+  const { headroom, possible, costs } = answer ?? {};
+  const busy = (costs?.serverCores ?? 0) / cores;
+  return [
+    ...(incorrect === 0
+      ? []
+      : [`${plural(incorrect, 'cell')} lost or doubled jobs: nothing here is to be relied on.`]),
+    ...(possible === true && headroom !== undefined && headroom < SLIM
+      ? [
+          `The margin is ${formatShare(headroom)}: less than what a busy day, a slower disk or a longer job takes.`,
+        ]
+      : []),
+    ...(busy > UTILISATION_MAX
+      ? [
+          `At the average rate the queue alone takes ${formatShare(busy)} of the server's ${plural(cores, 'core')}.`,
+        ]
+      : []),
+    ...poor.map(
+      ({ what, at, error }) =>
+        `The model of ${what} is poor: at ${at} it was ${formatShare(Math.abs(error))} too ${error > 0 ? 'high' : 'low'}.`,
+    ),
+    ...little.map(
+      ({ cell, error }) =>
+        `${cell} does not keep Little's law (${formatShare(error)} off): it was not stable, or too short.`,
+    ),
+    ...(search === undefined || search.answer.state === 'no pass' || search.answer.passConfirmed
+      ? []
+      : ['The rate that held the SLO was not confirmed by a longer load.']),
+    ...(voids === 0 ? [] : [`${plural(voids, 'cell')} could not be measured, and count in nothing.`]),
+    'All loads were shorter than a checkpoint and an autovacuum pass: hours of the same load may carry less.',
+  ];
+}
