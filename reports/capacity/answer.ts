@@ -176,7 +176,9 @@ function sweepAnswer(surface: Surface): WithoutDoubts {
   if (best === undefined)
     return { tone: 'bad', badge: 'NO POINT MEASURED', text: `Of the grid ${coverage}.`, facts: [] };
   const value =
-    metric === 'us' ? `${formatDuration(best.figure.median)} pickup p99` : rateText(best.figure.median);
+    metric === 'us'
+      ? `${formatDuration(best.figure.median)} pickup ${surface.percentile}`
+      : rateText(best.figure.median);
   const whole = surface.points.every(({ state }) => state === 'measured');
   return {
     tone: whole ? 'good' : 'warn',
@@ -184,7 +186,7 @@ function sweepAnswer(surface: Surface): WithoutDoubts {
     text: `${metric === 'us' ? 'The shortest wait' : 'The most'}: ${value} at ${placeText(surface, best.at)}.`,
     facts: [
       {
-        label: metric === 'us' ? 'Shortest pickup p99' : 'Best throughput',
+        label: metric === 'us' ? `Shortest pickup ${surface.percentile}` : 'Best throughput',
         value: metric === 'us' ? formatDuration(best.figure.median) : rateText(best.figure.median),
         remark: `${best.figure.n === 1 ? 'one repeat' : `median of ${best.figure.n} repeats`}, at ${placeText(surface, best.at)}`,
         tone: 'plain',

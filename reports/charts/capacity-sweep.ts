@@ -1,7 +1,7 @@
 // How does a figure lie over the grid of a sweep? A line over one axis, heat maps over two and more; holes stay holes.
 
 import type { Surface, SurfacePoint } from '../capacity/surface.ts';
-import { coverageText, placeText } from '../capacity/surface.ts';
+import { coverageText, metricText, placeText } from '../capacity/surface.ts';
 import { CAPACITY_PANEL, rateText } from '../capacity/words.ts';
 import { formatDuration, plural } from '../render/format.ts';
 import { heatLegend, heatSpec } from './capacity-heat.ts';
@@ -18,8 +18,8 @@ export function sweepChart(surface: Surface, mark: string): Chart | undefined {
     id: `${CAPACITY_PANEL}-sweep`,
     kind: 'capacity',
     panel: CAPACITY_PANEL,
-    title: `${waits ? 'Pickup p99' : 'Settled jobs/s'} over ${surface.axes.map(({ name }) => name).join(' × ')}: ${surface.contender}`,
-    subtitle: `${mark}${waits ? 'open loop, ms' : 'drain, closed loop'} · median of the valid repeats · ${coverageText(surface)}`,
+    title: `${metricText(surface)} over ${surface.axes.map(({ name }) => name).join(' × ')}: ${surface.contender}`,
+    subtitle: `${mark}${waits ? `open loop, ms${surface.percentile === 'p99' ? '' : ', too few jobs for p99'}` : 'drain, closed loop'} · median of the valid repeats · ${coverageText(surface)}`,
     description: describe(surface),
     legend: heat ? heatLegend(surface) : lineLegend(surface),
     spec: heat ? heatSpec(surface) : lineSpec(surface),

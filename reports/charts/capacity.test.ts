@@ -155,6 +155,15 @@ test('at a rate the shortest wait is the best, but no lower bound is', async (t)
         : cell;
     }),
   };
+  // Without a p99 all points are told by what they can quote.
+  const short = surfaceOf({
+    ...result,
+    cells: result.cells.map((cell) => {
+      const { p99: _p99, ...pickup } = cell.latencyUs?.pickup ?? { count: 0, min: 0, mean: 0, max: 0 };
+      return { ...cell, latencyUs: { ...cell.latencyUs, pickup } };
+    }),
+  });
+  assert.deepEqual([short?.percentile, short?.best?.state], ['p50', 'measured']);
   const surface = surfaceOf(bounded);
   assert.deepEqual(surface?.best?.at, [2, 1_000]);
   assert.ok(surface?.points.some((point) => point.state === 'measured' && point.bound));

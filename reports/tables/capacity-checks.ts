@@ -2,7 +2,7 @@
 
 import type { Cell, Prediction, Probe, Scaling, Search } from '../../harness/result/result.ts';
 import { probeLatency } from '../capacity/probe-latency.ts';
-import { coverageText, type Surface, type SurfacePoint } from '../capacity/surface.ts';
+import { coverageText, metricText, type Surface, type SurfacePoint } from '../capacity/surface.ts';
 import {
   askedText,
   isPoor,
@@ -161,7 +161,7 @@ export function surfaceTable(surface: Surface): Table {
     caption: `Every point: ${coverageText(surface)}`,
     columns: [
       ...surface.axes.map(({ name }) => ({ label: name })),
-      { label: surface.metric === 'us' ? 'Pickup p99' : 'Settled jobs/s', numeric: true },
+      { label: metricText(surface), numeric: true },
       { label: 'State' },
       { label: 'Cells' },
     ],
