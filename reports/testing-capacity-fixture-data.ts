@@ -198,7 +198,7 @@ const possible: CapacityPlan['answer'] = {
     serverCpuSecondsPer1000Jobs: 0.41,
   },
   breaksFirst:
-    'recovery: above 871 jobs/s an outage of 10 min is no longer worked off in time. One would see a backlog that falls too slowly.',
+    'Beyond 871 jobs/s an outage of 10 min is no longer worked off in time: it shows as a backlog that falls too slowly.',
   partitions: [
     { databases: 1, perSec: 871 },
     { databases: 2, perSec: 1_742, measuredPerSec: 1_611 },
@@ -228,7 +228,7 @@ export const PLAN: Readonly<Record<'possible' | 'impossible', CapacityPlan>> = {
       limitedBy: 'slo',
       headroom: 950 / 7_200 - 1,
       costs: {},
-      breaksFirst: 'the SLO: pickup p99 passes 250 ms as soon as all handlers are busy.',
+      breaksFirst: 'Beyond 950 jobs/s jobs wait for a free handler: it shows as pickup p99 that rises.',
       partitions: [{ databases: 8, perSec: 7_600 }],
       assumptions: [],
       risks: [],

@@ -21,7 +21,7 @@ export type CapacityAnswer = {
   readonly text: string;
   readonly facts: readonly Fact[];
   /** Of what does not hold as predicted: stands with the answer, since it weakens it. */
-  readonly doubts: readonly string[];
+  readonly doubts: readonly { readonly tone: 'bad' | 'warn'; readonly text: string }[];
 };
 
 /** The question of the bundle: its heading. */
@@ -37,20 +37,33 @@ export function capacityHeadline({ capacity, contenders }: RunResult): string {
   return `How much can ${contenders.join(', ') || 'the queue'} carry?`;
 }
 
-/** A plan answers before a search, a search before a sweep. What was interrupted before any of them says so. */
+/**
+ * A plan answers before a search, a search before a sweep. What was interrupted before any of them says so. Where a cell is
+ * incorrect, no answer is a good one.
+ */
 export function answerOf(result: RunResult): CapacityAnswer {
-  const { plan, search, predictions = [], cells = [] } = result.capacity ?? {};
-  const doubts = poorTexts(predictions);
-  if (plan !== undefined) return { ...planAnswer(plan), doubts };
-  if (search !== undefined) return { ...searchAnswer(search), doubts };
+  const answer = plainAnswer(result);
+  // A plan counts them among its risks.
+  const told = result.capacity?.plan?.answer.risks.some((risk) => risk.includes('poor')) === true;
+  const poor = told ? [] : poorTexts(result.capacity?.predictions ?? []);
+  const doubts = poor.map((text) => ({ tone: 'warn' as const, text }));
+  const incorrect = result.cells.filter(({ verdict }) => verdict === 'incorrect').length;
+  if (incorrect === 0) return { ...answer, doubts };
+  const wrong = `${plural(incorrect, 'cell')} ${incorrect === 1 ? 'is' : 'are'} INCORRECT: jobs were lost, doubled or disordered. Find out why before anything is built on this answer.`;
+  return { ...answer, tone: 'bad', doubts: [{ tone: 'bad', text: wrong }, ...doubts] };
+}
+
+function plainAnswer(result: RunResult): WithoutDoubts {
+  const { plan, search, cells = [] } = result.capacity ?? {};
+  if (plan !== undefined) return planAnswer(plan);
+  if (search !== undefined) return searchAnswer(search);
   const surface = surfaceOf(result);
-  if (surface !== undefined) return { ...sweepAnswer(surface), doubts };
+  if (surface !== undefined) return sweepAnswer(surface);
   return {
     tone: 'warn',
     badge: 'NO ANSWER YET',
     text: `${plural(cells.length, 'cell')} of the measurement had finished; nothing was concluded from them. Run it again to its end.`,
     facts: [],
-    doubts,
   };
 }
 
@@ -124,6 +137,8 @@ const SEARCH_STATES: Readonly<Record<Search['answer']['state'], { tone: Tone; ba
 function searchAnswer({ answer, probes, slo }: Search): WithoutDoubts {
   const { state, passPerSec, failPerSec, passConfirmed, failConfirmed, limitedBy } = answer;
   const sure = state !== 'bracketed' || (passConfirmed && failConfirmed);
+  const untold = (end: 'pass' | 'fail'): string =>
+    probes.some(({ outcome }) => outcome === end) ? 'the search had not come to it' : `no probe ${end}ed`;
   const by = limitedBy.length === 0 ? '' : `: ${limitedBy.join('; ')}`;
   const end = (
     label: string,
@@ -133,7 +148,7 @@ function searchAnswer({ answer, probes, slo }: Search): WithoutDoubts {
     why = '',
   ): Fact => ({
     label,
-    value: perSec === undefined ? 'none' : rateText(perSec),
+    value: perSec === undefined ? 'not known' : rateText(perSec),
     remark:
       perSec === undefined ? none : `${confirmed ? 'confirmed by a longer load' : 'not confirmed'}${why}`,
     tone: perSec === undefined || confirmed ? 'plain' : 'warn',
@@ -143,8 +158,8 @@ function searchAnswer({ answer, probes, slo }: Search): WithoutDoubts {
     ...(sure ? {} : { tone: 'warn' as const, badge: 'BRACKETED, NOT CONFIRMED' }),
     text: answer.text,
     facts: [
-      end('Highest rate that passed', passPerSec, passConfirmed, 'no probe passed'),
-      end('Lowest rate that failed', failPerSec, failConfirmed, 'no probe failed', by),
+      end('Highest rate that passed', passPerSec, passConfirmed, untold('pass')),
+      end('Lowest rate that failed', failPerSec, failConfirmed, untold('fail'), by),
       {
         label: 'Probes',
         value: formatCount(probes.length),
@@ -161,7 +176,9 @@ function sweepAnswer(surface: Surface): WithoutDoubts {
   if (best === undefined)
     return { tone: 'bad', badge: 'NO POINT MEASURED', text: `Of the grid ${coverage}.`, facts: [] };
   const value =
-    metric === 'us' ? `${formatDuration(best.figure.median)} pickup p99` : rateText(best.figure.median);
+    metric === 'us'
+      ? `${formatDuration(best.figure.median)} pickup ${surface.percentile}`
+      : rateText(best.figure.median);
   const whole = surface.points.every(({ state }) => state === 'measured');
   return {
     tone: whole ? 'good' : 'warn',
@@ -169,7 +186,7 @@ function sweepAnswer(surface: Surface): WithoutDoubts {
     text: `${metric === 'us' ? 'The shortest wait' : 'The most'}: ${value} at ${placeText(surface, best.at)}.`,
     facts: [
       {
-        label: metric === 'us' ? 'Shortest pickup p99' : 'Best throughput',
+        label: metric === 'us' ? `Shortest pickup ${surface.percentile}` : 'Best throughput',
         value: metric === 'us' ? formatDuration(best.figure.median) : rateText(best.figure.median),
         remark: `${best.figure.n === 1 ? 'one repeat' : `median of ${best.figure.n} repeats`}, at ${placeText(surface, best.at)}`,
         tone: 'plain',

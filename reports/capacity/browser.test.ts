@@ -71,6 +71,6 @@ test('the first screen of a plan has the answer and its figures; a chart tells t
     assert.ok(box);
     await tab.mouse.move(box.x + box.width * 0.3, box.y + 14);
     await tab.waitForSelector('.tip:not([hidden])');
-    assert.match((await tab.locator('.tip').textContent()) ?? '', /^Average asked: 400 jobs\/s$/);
+    assert.match((await tab.locator('.tip').textContent()) ?? '', /^Average asked: 400\u202fjobs\/s$/);
   });
 });

@@ -27,11 +27,13 @@ async function rendered(t: TestContext, kind: CapacityKind, name?: string): Prom
   return {
     dir,
     result,
-    html: readFileSync(files.html, 'utf8'),
-    markdown: readFileSync(files.markdown, 'utf8'),
+    html: plain(readFileSync(files.html, 'utf8')),
+    markdown: plain(readFileSync(files.markdown, 'utf8')),
     charts: files.charts.map((file) => path.basename(file, '.svg')),
   };
 }
+
+const plain = (text: string): string => text.replaceAll('\u202f', ' ');
 
 function inOrder(text: string, ...parts: readonly string[]): void {
   let from = 0;
@@ -82,7 +84,7 @@ test('a plan begins with the answer; what is checked follows, and no panels', as
     readFileSync(path.join(dir, 'charts/capacity-scaling.svg'), 'utf8'),
     /Capacity · Settled jobs/,
   );
-  assert.equal(readFileSync((await renderBundle(dir)).html, 'utf8'), html);
+  assert.equal(plain(readFileSync((await renderBundle(dir)).html, 'utf8')), html);
 });
 
 test('a wish that cannot be had is answered with what could be, and nothing is recommended', async (t) => {
@@ -115,7 +117,7 @@ test('a search is answered by its interval, and void probes are expected', async
     '10 of 11 cells valid, 1 void probe',
     'BRACKETED',
     '950 jobs/s',
-    '1\u202f036 jobs/s',
+    '1 036 jobs/s',
   );
   assert.deepEqual(charts, ['capacity-search']);
   for (const word of ['◇ unclear', '✕ fail', '● pass', '· void', 'the generator came 40 ms late'])
@@ -132,6 +134,9 @@ test('an incorrect cell outweighs void probes, and stands above the answer', asy
   const { result, html } = await rendered(t, 'sweep');
   inOrder(html, '1 of 14 cells INCORRECT, 1 invalid', '1 cell is incorrect', 'id="answer"');
   assert.equal(capacityVerdict(result).tone, 'bad');
+  const { tone, doubts } = answerOf(result);
+  assert.equal(tone, 'bad');
+  assert.match(doubts[0]?.text ?? '', /1 cell is INCORRECT/);
   const invalid = result.cells.filter(({ verdict }) => verdict !== 'incorrect');
   assert.equal(capacityVerdict({ ...result, cells: invalid }).tone, 'warn');
 });

@@ -1,6 +1,6 @@
 // How did the backlog of an outage go, and how long was it predicted to last?
 
-import type { Prediction } from '../../harness/result/result.ts';
+import type { Cell, Prediction } from '../../harness/result/result.ts';
 import type { Bundle } from '../bundle.ts';
 import { faultSpans } from '../fault-spans.ts';
 
@@ -20,17 +20,11 @@ export function drainsOf({ result, load }: Pick<Bundle, 'result' | 'load'>): Dra
   const ids = new Set(capacity?.cells.filter(({ purpose }) => purpose === 'outage').map(({ id }) => id));
   return result.cells
     .filter(({ id, verdict }) => ids.has(id) && verdict === 'valid')
-    .flatMap(({ id, window }) => {
+    .flatMap((cell) => {
+      const { id } = cell;
       const samples = load.get(id) ?? [];
       if (samples.length === 0) return [];
-      const spans = faultSpans(window).filter(({ from, to }) => to > from);
-      const outage =
-        spans.length === 0
-          ? undefined
-          : {
-              from: Math.min(...spans.map(({ from }) => from)),
-              to: Math.max(...spans.map(({ to }) => to)),
-            };
+      const outage = outageOf(cell);
       const predicted = capacity?.predictions?.find(
         ({ what, cells }) => what.startsWith('drain') && cells.includes(id),
       );
@@ -38,4 +32,17 @@ export function drainsOf({ result, load }: Pick<Bundle, 'result' | 'load'>): Dra
         { cell: id, backlog: samples.map(({ t, backlog }) => ({ t, jobs: backlog })), outage, predicted },
       ];
     });
+}
+
+/** What the recovery was measured against; else all faults that last, or the phase that is called so. */
+function outageOf({ window, recovery }: Cell): Drain['outage'] {
+  if (recovery !== undefined) return { from: recovery.faultsFromSeconds, to: recovery.faultsToSeconds };
+  const spans = faultSpans(window).filter(({ from, to }) => to > from);
+  if (spans.length > 0)
+    return {
+      from: Math.min(...spans.map(({ from }) => from)),
+      to: Math.max(...spans.map(({ to }) => to)),
+    };
+  const phase = window.phases.find(({ label }) => label.includes('outage'));
+  return phase && { from: phase.fromSeconds, to: phase.toSeconds };
 }

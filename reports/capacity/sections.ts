@@ -40,7 +40,7 @@ export function managerBlocks({ capacity }: RunResult): Block[] {
     { kind: 'charts', id: 'capacity-margin' },
     ...(recommended === undefined ? [] : titled('What to run', table(recommended))),
     ...titled('The three limits', table(limitsTable(plan))),
-    ...titled('The risk', text(`What gives way first: ${answer.breaksFirst}`), list(answer.risks)),
+    ...titled('The risk: what gives way first', text(answer.breaksFirst), list(answer.risks)),
   ];
 }
 
@@ -49,7 +49,7 @@ export function capacitySections(result: RunResult): CapacitySection[] {
   const { capacity } = result;
   if (capacity === undefined) return [];
   return [
-    ...searchSection(capacity),
+    ...searchSection(capacity, result.cells),
     ...scalingSection(capacity),
     ...sweepSection(result),
     ...outageSection(capacity),
@@ -72,7 +72,7 @@ function section(id: string, title: string, ...blocks: Block[]): CapacitySection
   return [{ id, title, blocks }];
 }
 
-function searchSection({ search, plan }: Capacity): CapacitySection[] {
+function searchSection({ search, plan }: Capacity, cells: RunResult['cells']): CapacitySection[] {
   if (search === undefined) return [];
   const held = search.heldXmin
     ? [text('In each probe somebody else held a snapshot, so that VACUUM could remove nothing newer.')]
@@ -87,7 +87,7 @@ function searchSection({ search, plan }: Capacity): CapacitySection[] {
     ),
     ...held,
     { kind: 'charts', id: 'capacity-search' },
-    table(probesTable(search)),
+    table(probesTable(search, cells)),
   );
 }
 
@@ -162,7 +162,7 @@ function predictionsSection({ predictions = [] }: Capacity): CapacitySection[] {
     'predictions',
     'Predictions, checked against measurement',
     text(
-      `What the models said before, beside what was measured after, in ${plural(predictions.length, 'case')} that they had not seen.`,
+      `What the models said, beside what was measured, in ${plural(predictions.length, 'case')}: predicted ÷ measured − 1 is the error.`,
     ),
     table(predictionsTable(predictions)),
   );
@@ -177,12 +177,14 @@ function costsSection({ plan }: Capacity): CapacitySection[] {
   ];
 }
 
-function assumptionsSection({ plan, cells }: Capacity): CapacitySection[] {
+function assumptionsSection({ plan, cells, search, sweep }: Capacity): CapacitySection[] {
   const purposes = [...Map.groupBy(cells, ({ purpose }) => purpose)].map(
     ([purpose, own]) => `${formatCount(own.length)} ${purpose}`,
   );
   const counted = text(`Cells by what they were measured for: ${purposes.join(', ') || 'none'}.`);
-  if (plan === undefined) return cells.length === 0 ? [] : section('cells', 'What was measured', counted);
+  // The cells of a search are its probes, those of a sweep its points.
+  const told = (search !== undefined || sweep !== undefined) && purposes.length < 2;
+  if (plan === undefined) return told ? [] : section('cells', 'What was measured', counted);
   return section(
     'assumptions',
     'What it rests on',

@@ -7,6 +7,11 @@ import { plural } from '../render/format.ts';
 
 type AxisValue = number | string;
 
+const PERCENTILES = ['p99', 'p95', 'p90', 'p50'] as const;
+type Percentile = (typeof PERCENTILES)[number];
+/** The share of the valid cells that must have a percentile for it to be shown. */
+const ENOUGH = 0.8;
+
 /** `missing`: not measured, or too few samples. `void`: no repeat is valid. `incorrect`: a repeat was. */
 export type SurfacePoint = {
   /** In the order of the axes. */
@@ -21,8 +26,10 @@ export type MeasuredPoint = Extract<SurfacePoint, { state: 'measured' }>;
 /** All points of the grid, in the order of its axes: the last one runs fastest. */
 export type Surface = {
   readonly contender: string;
-  /** Of a drain settled jobs/s; at a rate the pickup p99, µs. */
+  /** Of a drain settled jobs/s; at a rate a percentile of pickup, µs. */
   readonly metric: 'jobs/s' | 'us';
+  /** p99, or the highest below it that most cells may quote: short loads have too few jobs for more. */
+  readonly percentile: Percentile;
   readonly axes: Sweep['axes'];
   readonly points: readonly SurfacePoint[];
   /** Most jobs/s, or the shortest wait that is no lower bound; absent where nothing was measured. */
@@ -38,6 +45,9 @@ export function surfaceOf({ capacity, cells }: RunResult): Surface | undefined {
   if (sweep === undefined) return undefined;
   const metric = sweep.load === 'drain' ? 'jobs/s' : 'us';
   const byId = new Map(cells.map((cell) => [cell.id, cell]));
+  const swept = sweep.points.flatMap((point) => point.cells.flatMap((id) => byId.get(id) ?? []));
+  const percentile = percentileOf(swept);
+  const read = metric === 'us' ? waitOf(percentile) : settledOf;
   const placeOf = (point: Sweep['points'][number]) => sweep.axes.map(({ name }) => point.at[name] ?? '');
   const measured = new Map(sweep.points.map((point) => [JSON.stringify(placeOf(point)), point]));
   const size = sweep.axes.reduce((product, { values }) => product * values.length, 1);
@@ -47,10 +57,17 @@ export function surfaceOf({ capacity, cells }: RunResult): Surface | undefined {
     return pointOf(
       at,
       ids.flatMap((id) => byId.get(id) ?? []),
-      metric,
+      read,
     );
   });
-  return { contender: sweep.contender, metric, axes: sweep.axes, points, best: bestOf(points, metric) };
+  return {
+    contender: sweep.contender,
+    metric,
+    percentile,
+    axes: sweep.axes,
+    points,
+    best: bestOf(points, metric),
+  };
 }
 
 function gridOf(axes: Sweep['axes']): AxisValue[][] {
@@ -60,7 +77,30 @@ function gridOf(axes: Sweep['axes']): AxisValue[][] {
   );
 }
 
-function pointOf(at: readonly AxisValue[], cells: readonly Cell[], metric: Surface['metric']): SurfacePoint {
+type Reading = { readonly value: number; readonly bound: boolean };
+type Read = (cell: Cell) => Reading | undefined;
+
+const settledOf: Read = ({ throughput }) =>
+  throughput === undefined ? undefined : { value: throughput.settledPerSec, bound: false };
+
+const waitOf =
+  (percentile: Percentile): Read =>
+  ({ latencyUs }) => {
+    const value = latencyUs?.pickup?.[percentile];
+    return value === undefined ? undefined : { value, bound: isBound(latencyUs?.pickup, value) };
+  };
+
+/** The highest that most valid cells have; where none is had by most, the one that the most have. */
+function percentileOf(cells: readonly Cell[]): Percentile {
+  const valid = cells.filter(({ verdict }) => verdict === 'valid');
+  const countOf = (one: Percentile): number =>
+    valid.filter(({ latencyUs }) => latencyUs?.pickup?.[one] !== undefined).length;
+  const most = Math.max(...PERCENTILES.map(countOf));
+  const found = PERCENTILES.find((one) => countOf(one) >= valid.length * ENOUGH);
+  return found ?? PERCENTILES.find((one) => countOf(one) === most) ?? 'p99';
+}
+
+function pointOf(at: readonly AxisValue[], cells: readonly Cell[], read: Read): SurfacePoint {
   const point = { at, cells: cells.map(({ id }) => id) };
   if (cells.length === 0) return { ...point, state: 'missing', why: 'not measured' };
   const wrong = cells.filter(({ verdict }) => verdict === 'incorrect');
@@ -68,15 +108,10 @@ function pointOf(at: readonly AxisValue[], cells: readonly Cell[], metric: Surfa
     return { ...point, state: 'incorrect', why: reasonsOf(wrong) || 'a repeat is incorrect' };
   const valid = cells.filter(({ verdict }) => verdict === 'valid');
   if (valid.length === 0) return { ...point, state: 'void', why: reasonsOf(cells) || 'no reason given' };
-  const values = valid.flatMap((cell) => figureOf(cell, metric) ?? []);
-  const figure = spread(values);
+  const readings = valid.flatMap((cell) => read(cell) ?? []);
+  const figure = spread(readings.map(({ value }) => value));
   if (figure === undefined) return { ...point, state: 'missing', why: 'too few samples for the percentile' };
-  const bound = valid.some(({ latencyUs }) => metric === 'us' && isBound(latencyUs?.pickup, figure.median));
-  return { ...point, state: 'measured', figure, bound };
-}
-
-function figureOf({ throughput, latencyUs }: Cell, metric: Surface['metric']): number | undefined {
-  return metric === 'us' ? latencyUs?.pickup?.p99 : throughput?.settledPerSec;
+  return { ...point, state: 'measured', figure, bound: readings.some(({ bound }) => bound) };
 }
 
 function reasonsOf(cells: readonly Cell[]): string {
@@ -89,6 +124,11 @@ function bestOf(points: readonly SurfacePoint[], metric: Surface['metric']): Mea
   );
   const sign = metric === 'us' ? 1 : -1;
   return measured.toSorted((a, b) => sign * (a.figure.median - b.figure.median))[0];
+}
+
+/** What stands in the grid: `Settled jobs/s`, `Pickup p95`. */
+export function metricText({ metric, percentile }: Pick<Surface, 'metric' | 'percentile'>): string {
+  return metric === 'us' ? `Pickup ${percentile}` : 'Settled jobs/s';
 }
 
 /** `workers 8, batch 100`. */

@@ -23,7 +23,10 @@ function sorted({ capacity, cells }: RunResult): Sorted {
   };
 }
 
-/** One line on all cells: incorrect ones outweigh all others; void probes are told, and are no fault. */
+/** The share of cells above which void probes are no longer the few that lie above the machine's own limit. */
+const MANY = 0.25;
+
+/** One line on all cells: incorrect ones outweigh all others; void probes are told, and a few are no fault. */
 export function capacityVerdict(result: RunResult): { readonly tone: Tone; readonly text: string } {
   const all = result.cells.length;
   if (all === 0) return { tone: 'warn', text: 'no cell finished' };
@@ -41,7 +44,7 @@ export function capacityVerdict(result: RunResult): { readonly tone: Tone; reado
     };
   if (probes.length > 0)
     return {
-      tone: 'good',
+      tone: voidProbes.length > all * MANY ? 'warn' : 'good',
       text: `${formatCount(all - voidProbes.length)} of ${plural(all, 'cell')} valid, ${probes.join()}`,
     };
   return { tone: 'good', text: all === 1 ? 'the one cell is valid' : `all ${formatCount(all)} cells valid` };
@@ -62,7 +65,7 @@ export function capacityFindings(result: RunResult): Note[] {
       'warn',
       voidProbes,
       voidProbes.length === 1 ? 'void, as a probe may be' : 'void, as probes may be',
-      'A search that goes above what this machine can offer has such; it counts neither as pass nor as fail.',
+      'Void counts neither as pass nor as fail: expected above what this machine can offer; at lower rates something else took its time.',
     ),
     ...mismatchNotes(result),
     ...boundNotes(result),

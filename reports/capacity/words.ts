@@ -18,9 +18,9 @@ export const OUTCOME_SIGNS: Readonly<Record<ProbeOutcome, { readonly sign: strin
 /** The limits of a plan in the order of the page. */
 export const LIMIT_NAMES = { slo: 'SLO', recovery: 'Recovery', bloat: 'Bloat' } as const;
 
-/** `1 240 jobs/s`. */
+/** `1 240 jobs/s`, which never breaks. */
 export function rateText(perSec: number): string {
-  return `${formatNumber(perSec)} jobs/s`;
+  return `${formatNumber(perSec)}\u202fjobs/s`;
 }
 
 /** A number that somebody asked for, as it was asked: `40`, `1.8`, `12 000`. */

@@ -116,18 +116,8 @@ function spec(scaling: Scaling, recommended: number | undefined): TopLevelSpec {
   const end = fit?.saidUpTo ?? most;
   const highest = Math.max(...points.map(({ perSec }) => perSec), ...band.map(({ perSec }) => perSec));
   // A band that runs away is cut: it must not press the points to the floor.
-  const top = niceCeiling(
-    Math.max(
-      highest * 1.12,
-      Math.min(
-        highest * 1.5,
-        ...band
-          .map(({ high }) => high)
-          .toSorted((a, b) => b - a)
-          .slice(0, 1),
-      ),
-    ),
-  );
+  const widest = Math.max(0, ...band.map(({ high }) => high));
+  const top = niceCeiling(Math.max(highest * 1.12, Math.min(highest * 1.5, widest)));
   const x = {
     field: 'handlers',
     type: 'quantitative' as const,

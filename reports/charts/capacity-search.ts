@@ -1,8 +1,9 @@
 // At which rate does the latency pass its limit? Every probe by rate, the SLO's line, and the interval of the answer.
 
 import type { TopLevelSpec } from 'vega-lite';
-import type { LatencySlo, Probe, ProbeOutcome, Search } from '../../harness/result/result.ts';
+import type { Cell, Probe, ProbeOutcome, Search } from '../../harness/result/result.ts';
 import { median } from '../../stats/spread.ts';
+import { type ProbeLatency, probeLatency } from '../capacity/probe-latency.ts';
 import { CAPACITY_PANEL, rateText } from '../capacity/words.ts';
 import { formatDuration, formatSeconds, plural } from '../render/format.ts';
 import type { Colour } from '../series.ts';
@@ -30,27 +31,34 @@ const OUTCOMES = Object.keys(STYLES) as ProbeOutcome[];
 const WIDE = 15;
 
 /** The chart of a search; `undefined` where the SLO names no latency, or no probe was quoted. */
-export function searchChart(search: Search, mark: string): Chart | undefined {
-  const term = search.slo.find((one): one is LatencySlo => one.of !== 'deadTuples');
-  const quoted = search.probes.filter(({ percentileUs }) => (percentileUs ?? 0) > 0);
-  if (term === undefined || quoted.length === 0) return undefined;
+export function searchChart(search: Search, cells: readonly Cell[], mark: string): Chart | undefined {
+  const shown = probeLatency(search, cells);
+  if (shown === undefined) return undefined;
+  const { term, percentile, valuesUs } = shown;
   const present = OUTCOMES.filter((outcome) => search.probes.some((probe) => probe.outcome === outcome));
-  const unquoted = search.probes.length - quoted.length;
+  const unquoted = valuesUs.filter((value) => value === undefined).length;
   const { passPerSec, failPerSec } = search.answer;
-  const ends =
-    passPerSec !== undefined && failPerSec !== undefined
-      ? `; shaded: between ${rateText(passPerSec)}, which passed, and ${rateText(failPerSec)}, which failed`
-      : '';
+  const notes = [
+    `${mark}open loop · ${plural(search.probes.length, 'probe')}, a fresh database each`,
+    ...(percentile === term.percentile
+      ? []
+      : [`too few jobs in a probe for p${term.percentile}, which the SLO names and the outcomes follow`]),
+    ...(passPerSec !== undefined && failPerSec !== undefined
+      ? [`shaded: between ${rateText(passPerSec)}, which passed, and ${rateText(failPerSec)}, which failed`]
+      : []),
+    ...(unquoted === 0 ? [] : [`on the floor: ${plural(unquoted, 'probe')} without this percentile`]),
+  ];
+  const rows = rowsOf(search, shown);
   return {
     id: `${CAPACITY_PANEL}-search`,
     kind: 'capacity',
     panel: CAPACITY_PANEL,
-    title: `${term.of} p${term.percentile} by offered rate: ${search.contender}`,
-    subtitle: `${mark}open loop · ${plural(search.probes.length, 'probe')}, a fresh database each${ends}${unquoted === 0 ? '' : ` · on the floor: ${plural(unquoted, 'probe')} without this percentile`}`,
-    description: `${search.answer.text} ${search.probes.map(tipOf).join('; ')}`.replaceAll('\n', ', '),
+    title: `${term.of} p${percentile} by offered rate: ${search.contender}`,
+    subtitle: notes.join(' · '),
+    description: `${search.answer.text} ${rows.map(({ tip }) => tip).join('; ')}`.replaceAll('\n', ', '),
     legend: present.map(legendEntry),
-    spec: spec(search, term),
-    hover: rowsOf(search, term).map(({ rate, ms, tip }) => ({ rate, ms, tip })),
+    spec: spec(search, shown, rows),
+    hover: rows.map(({ rate, ms, tip }) => ({ rate, ms, tip })),
     fluid: true,
   };
 }
@@ -64,49 +72,46 @@ function legendEntry(outcome: ProbeOutcome): LegendEntry {
   };
 }
 
-function tipOf({ ratePerSec, outcome, percentileUs, seconds, why, purpose }: Probe): string {
-  const wait = percentileUs === undefined ? 'no percentile' : formatDuration(percentileUs);
+function tipOf({ ratePerSec, outcome, seconds, why, purpose }: Probe, us: number | undefined): string {
   return [
-    `${rateText(ratePerSec)}: ${outcome}, ${wait}`,
+    `${rateText(ratePerSec)}: ${outcome}, ${us === undefined ? 'no percentile' : formatDuration(us)}`,
     `${purpose}, ${formatSeconds(seconds)}`,
     ...why.slice(0, 2),
   ].join('\n');
 }
 
-function ticksOf({ probes }: Search, { limitUs }: LatencySlo): number[] {
-  const values = [limitUs, ...probes.flatMap(({ percentileUs }) => percentileUs ?? [])]
-    .filter((value) => value > 0)
-    .map((value) => value / 1e3);
+function ticksOf({ term, valuesUs }: ProbeLatency): number[] {
+  const values = [term.limitUs, ...valuesUs.flatMap((value) => value ?? [])].map((value) => value / 1e3);
   return decades(Math.min(...values), Math.max(...values));
 }
 
-/** Probes without the percentile stand on a floor below all that was quoted. */
-function floorOf(search: Search, term: LatencySlo): number {
-  return (ticksOf(search, term)[0] ?? 1) / 3;
-}
+type Row = { rate: number; ms: number; floored: boolean; outcome: ProbeOutcome; tip: string };
 
-function rowsOf(search: Search, term: LatencySlo) {
-  const floor = floorOf(search, term);
-  return search.probes
-    .filter(({ ratePerSec }) => ratePerSec > 0)
-    .map((probe) => ({
-      rate: probe.ratePerSec,
-      ms: (probe.percentileUs ?? 0) > 0 ? (probe.percentileUs ?? 0) / 1e3 : floor,
-      outcome: probe.outcome,
-      tip: tipOf(probe),
-    }));
+/** Probes without the percentile stand on a floor below all that was quoted. */
+function rowsOf({ probes }: Search, shown: ProbeLatency): Row[] {
+  const floor = (ticksOf(shown)[0] ?? 1) / 3;
+  return probes.flatMap((probe, i) => {
+    const us = shown.valuesUs[i];
+    if (!(probe.ratePerSec > 0)) return [];
+    return [
+      {
+        rate: probe.ratePerSec,
+        ms: us === undefined ? floor : us / 1e3,
+        floored: us === undefined,
+        outcome: probe.outcome,
+        tip: tipOf(probe, us),
+      },
+    ];
+  });
 }
 
 /** The course through the medians at each rate; broken where no probe at a rate has a figure. */
-function courseOf({ probes }: Search): { rate: number; ms: number; part: number }[] {
-  const rates = [...new Set(probes.map(({ ratePerSec }) => ratePerSec))].toSorted((a, b) => a - b);
+function courseOf(rows: readonly Row[]): { rate: number; ms: number; part: number }[] {
+  const rates = [...new Set(rows.map(({ rate }) => rate))].toSorted((a, b) => a - b);
   let part = 0;
   return rates.flatMap((rate) => {
-    const values = probes
-      .filter(({ ratePerSec, outcome }) => ratePerSec === rate && outcome !== 'void')
-      .flatMap(({ percentileUs }) => percentileUs ?? []);
-    const us = median(values);
-    if (us !== undefined && us > 0) return [{ rate, ms: us / 1e3, part }];
+    const ms = median(rows.filter((row) => row.rate === rate && !row.floored).map((row) => row.ms));
+    if (ms !== undefined) return [{ rate, ms, part }];
     part += 1;
     return [];
   });
@@ -138,40 +143,45 @@ function steps(low: number, high: number): number[] {
     .filter((value) => value >= low && value <= high);
 }
 
-function spec(search: Search, term: LatencySlo): TopLevelSpec {
-  const rows = rowsOf(search, term);
-  const ticks = ticksOf(search, term);
-  const floor = floorOf(search, term);
-  const low = rows.some(({ ms }) => ms === floor) ? floor : (ticks[0] ?? 1);
+function spec(search: Search, shown: ProbeLatency, rows: readonly Row[]): TopLevelSpec {
+  const { term, percentile } = shown;
+  const ticks = ticksOf(shown);
+  const floor = rows.find(({ floored }) => floored)?.ms;
   const { passPerSec, failPerSec } = search.answer;
   const x = rateAxis(rows.map(({ rate }) => rate));
   const y = {
     field: 'ms',
     type: 'quantitative' as const,
-    scale: { type: 'log' as const, domain: [low, ticks.at(-1) ?? 10], nice: false },
+    scale: { type: 'log' as const, domain: [floor ?? ticks[0] ?? 1, ticks.at(-1) ?? 10], nice: false },
     axis: {
       title: null,
-      values: low === floor ? [low, ...ticks] : ticks,
+      values: floor === undefined ? ticks : [floor, ...ticks],
       labelExpr: `datum.value < ${ticks[0] ?? 1} ? 'no figure' : ${MS_LABEL}`,
       domain: false,
       ticks: false,
     },
   };
   const between =
-    passPerSec === undefined || failPerSec === undefined || !(failPerSec > passPerSec)
+    passPerSec === undefined || failPerSec === undefined || !(passPerSec > 0 && failPerSec > passPerSec)
       ? []
       : [{ rate: passPerSec, to: failPerSec }];
-  const ends = [passPerSec, failPerSec].flatMap((rate) => (rate === undefined ? [] : [{ rate }]));
+  // Zero has no place on a logarithmic axis.
+  const ends = [passPerSec, failPerSec].flatMap((rate) => ((rate ?? 0) > 0 ? [{ rate }] : []));
   const byOutcome = { field: 'outcome', type: 'nominal' as const, legend: null };
   const range = OUTCOMES.map((outcome) => STYLES[outcome].colour.light);
   const shapes = OUTCOMES.map((outcome) => GLYPHS[STYLES[outcome].glyph]);
   return {
     ...baseSpec({
-      probes: rows.map(({ tip: _tip, ...row }) => row),
-      course: courseOf(search),
+      probes: rows.map(({ rate, ms, outcome }) => ({ rate, ms, outcome })),
+      course: courseOf(rows),
       between,
       ends,
-      limit: [{ ms: term.limitUs / 1e3, label: `SLO ${formatDuration(term.limitUs)}` }],
+      limit: [
+        {
+          ms: term.limitUs / 1e3,
+          label: `SLO${percentile === term.percentile ? '' : ` for p${term.percentile}`} ${formatDuration(term.limitUs)}`,
+        },
+      ],
     }),
     width: 520,
     height: 260,

@@ -1,9 +1,9 @@
 // How does a figure lie over the grid of a sweep? A line over one axis, heat maps over two and more; holes stay holes.
 
 import type { Surface, SurfacePoint } from '../capacity/surface.ts';
-import { coverageText, placeText } from '../capacity/surface.ts';
+import { coverageText, metricText, placeText } from '../capacity/surface.ts';
 import { CAPACITY_PANEL, rateText } from '../capacity/words.ts';
-import { formatDuration } from '../render/format.ts';
+import { formatDuration, plural } from '../render/format.ts';
 import { heatLegend, heatSpec } from './capacity-heat.ts';
 import { lineLegend, lineSpec } from './capacity-line.ts';
 import type { Chart } from './chart.ts';
@@ -18,9 +18,9 @@ export function sweepChart(surface: Surface, mark: string): Chart | undefined {
     id: `${CAPACITY_PANEL}-sweep`,
     kind: 'capacity',
     panel: CAPACITY_PANEL,
-    title: `${waits ? 'Pickup p99' : 'Settled jobs/s'} over ${surface.axes.map(({ name }) => name).join(' × ')}: ${surface.contender}`,
-    subtitle: `${mark}${waits ? 'open loop, ms' : 'drain, closed loop'} · median of the valid repeats · ${coverageText(surface)}`,
-    description: surface.points.map((point) => pointText(surface, point).replaceAll('\n', ', ')).join('; '),
+    title: `${metricText(surface)} over ${surface.axes.map(({ name }) => name).join(' × ')}: ${surface.contender}`,
+    subtitle: `${mark}${waits ? `open loop, ms${surface.percentile === 'p99' ? '' : ', too few jobs for p99'}` : 'drain, closed loop'} · median of the valid repeats · ${coverageText(surface)}`,
+    description: describe(surface),
     legend: heat ? heatLegend(surface) : lineLegend(surface),
     spec: heat ? heatSpec(surface) : lineSpec(surface),
     hover: surface.points.map((point) => ({
@@ -32,6 +32,17 @@ export function sweepChart(surface: Surface, mark: string): Chart | undefined {
     })),
     fluid: !heat,
   };
+}
+
+/** Points that are read out; the table has all. */
+const MOST_TOLD = 40;
+
+function describe(surface: Surface): string {
+  const told = surface.points
+    .slice(0, MOST_TOLD)
+    .map((point) => pointText(surface, point).replaceAll('\n', ', '));
+  const more = surface.points.length - told.length;
+  return [...told, ...(more > 0 ? [`and ${plural(more, 'point')} more in the table`] : [])].join('; ');
 }
 
 function pointText(surface: Surface, point: SurfacePoint): string {

@@ -6,9 +6,11 @@ import { type TestContext, test } from 'node:test';
 import type { RunResult } from '../../harness/result/result.ts';
 import { temporaryFolder } from '../../testing/command.ts';
 import { readBundle } from '../bundle.ts';
+import { probeLatency } from '../capacity/probe-latency.ts';
 import { surfaceOf } from '../capacity/surface.ts';
 import { type CapacityKind, writeCapacityFixture } from '../testing-capacity-fixture.ts';
 import { capacityCharts } from './capacity.ts';
+import { searchChart } from './capacity-search.ts';
 import type { Chart } from './chart.ts';
 
 async function chartsOf(
@@ -79,6 +81,28 @@ test('probes stand by outcome; what has no percentile stands below all that have
   assert.match(chart.subtitle, /on the floor: 2 probes without this percentile/);
 });
 
+test('where probes are too short for the percentile of the SLO, all are shown by a lower one', async (t) => {
+  const { result } = await chartsOf(t, 'search');
+  const search = result.capacity?.search;
+  assert.ok(search);
+  // The fixture's own cells have a median, and too few jobs for more.
+  const probes = search.probes.map(({ percentileUs: _percentile, ...probe }) => probe);
+  const shown = probeLatency({ ...search, probes }, result.cells);
+  assert.equal(shown?.percentile, 90);
+  const byId = new Map(result.cells.map((cell) => [cell.id, cell]));
+  assert.deepEqual(
+    shown?.valuesUs,
+    probes.map(({ cell, outcome }) =>
+      outcome === 'void' ? undefined : byId.get(cell)?.latencyUs?.pickup?.p90,
+    ),
+  );
+  const chart = searchChart({ ...search, probes }, result.cells, '');
+  assert.match(chart?.title ?? '', /^pickup p90 by offered rate/);
+  assert.match(chart?.subtitle ?? '', /too few jobs in a probe for p99/);
+  const invalid = result.cells.map((cell) => ({ ...cell, verdict: 'invalid' as const }));
+  assert.equal(searchChart({ ...search, probes }, invalid, ''), undefined);
+});
+
 test('a point of a sweep that is void, incorrect or missing is a hole, and never zero', async (t) => {
   const { result, of } = await chartsOf(t, 'sweep');
   const fields = rowsOf(of('sweep'), 'fields');
@@ -131,6 +155,15 @@ test('at a rate the shortest wait is the best, but no lower bound is', async (t)
         : cell;
     }),
   };
+  // Without a p99 all points are told by what they can quote.
+  const short = surfaceOf({
+    ...result,
+    cells: result.cells.map((cell) => {
+      const { p99: _p99, ...pickup } = cell.latencyUs?.pickup ?? { count: 0, min: 0, mean: 0, max: 0 };
+      return { ...cell, latencyUs: { ...cell.latencyUs, pickup } };
+    }),
+  });
+  assert.deepEqual([short?.percentile, short?.best?.state], ['p50', 'measured']);
   const surface = surfaceOf(bounded);
   assert.deepEqual(surface?.best?.at, [2, 1_000]);
   assert.ok(surface?.points.some((point) => point.state === 'measured' && point.bound));

@@ -19,7 +19,7 @@ export function capacityCharts(bundle: Bundle, server: string): Chart[] {
   const surface = surfaceOf(result);
   return [
     plan === undefined ? [] : marginChart(plan, mark),
-    search === undefined ? [] : (searchChart(search, mark) ?? []),
+    search === undefined ? [] : (searchChart(search, result.cells, mark) ?? []),
     scaling === undefined ? [] : (scalingChart(scaling, plan?.answer.recommended?.handlers, mark) ?? []),
     surface === undefined ? [] : (sweepChart(surface, mark) ?? []),
     drainCharts(drainsOf(bundle), mark),

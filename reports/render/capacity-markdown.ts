@@ -22,7 +22,7 @@ export function answerBlocks(report: Report): string[] {
           `- **${escapeMarkdown(label)}: ${escapeMarkdown(value)}** (${escapeMarkdown(remark)})`,
       )
       .join('\n'),
-    items(doubts),
+    items(doubts.map((doubt) => doubt.text)),
     ...managerBlocks(result).map((block) => renderBlock(block, report, '###')),
   ];
 }

@@ -1,8 +1,17 @@
 // What does an engineer check of a capacity bundle? Probes, points and predictions, each with the cell that it stands on.
 
-import type { Prediction, Probe, Scaling, Search } from '../../harness/result/result.ts';
-import { coverageText, type Surface, type SurfacePoint } from '../capacity/surface.ts';
-import { isPoor, OUTCOME_SIGNS, poorTexts, predictedText, rateText, signedShare } from '../capacity/words.ts';
+import type { Cell, Prediction, Probe, Scaling, Search } from '../../harness/result/result.ts';
+import { probeLatency } from '../capacity/probe-latency.ts';
+import { coverageText, metricText, type Surface, type SurfacePoint } from '../capacity/surface.ts';
+import {
+  askedText,
+  isPoor,
+  OUTCOME_SIGNS,
+  poorTexts,
+  predictedText,
+  rateText,
+  signedShare,
+} from '../capacity/words.ts';
 import {
   ABSENT,
   formatCount,
@@ -48,17 +57,21 @@ export function predictionsTable(predictions: readonly Prediction[]): Table {
 const NO_FIGURE = 'no figures, or too few samples for it';
 
 /** Every probe in the order of the search. */
-export function probesTable({ probes, slo }: Search): Table {
+export function probesTable(search: Search, cells: readonly Cell[]): Table {
+  const { probes, slo } = search;
+  const shown = probeLatency(search, cells);
+  const lower = shown !== undefined && shown.percentile !== shown.term.percentile ? shown : undefined;
   const latency = slo.find((term) => term.of !== 'deadTuples');
+  const bloat = slo.some(({ of }) => of === 'deadTuples');
   const percentile = latency === undefined ? 'Percentile' : `${latency.of} p${latency.percentile}`;
   return {
     caption: 'Every probe, in the order of the search',
     columns: [
       { label: 'Rate' },
-      { label: 'Load, s', hint: 'length of the load', numeric: true },
-      { label: 'Purpose' },
+      { label: 'Load', hint: 'what for, and for how long' },
       { label: 'Outcome' },
       { label: percentile, numeric: true },
+      ...(lower === undefined ? [] : [{ label: `${lower.term.of} p${lower.percentile}`, numeric: true }]),
       { label: 'Settled ÷ offered', numeric: true },
       { label: 'Backlog grows by, jobs/s', numeric: true, hint: 'interval of its slope' },
       {
@@ -66,34 +79,41 @@ export function probesTable({ probes, slo }: Search): Table {
         numeric: true,
         hint: 'of jobs beyond the limit, in the worst sub-window',
       },
+      ...(bloat
+        ? [{ label: 'Dead tuples grow by, 1/s', numeric: true, hint: 'interval of their growth' }]
+        : []),
       { label: 'Why' },
       { label: 'Cell' },
     ],
-    rows: probes.map((probe) => ({ cells: probeCells(probe) })),
+    rows: probes.map((probe, i) => {
+      const between = lower === undefined ? [] : [valueCell(lower.valuesUs[i], formatDuration, NO_FIGURE)];
+      return { cells: probeCells(probe, between, bloat) };
+    }),
     notes: [
       '● pass, ✕ fail, ◇ unclear: so long a load cannot tell. Void: it could not be offered or measured.',
     ],
   };
 }
 
-function probeCells(probe: Probe): TableCell[] {
+function probeCells(probe: Probe, lower: readonly TableCell[], bloat: boolean): TableCell[] {
   const { sign, tone } = OUTCOME_SIGNS[probe.outcome];
   const beyond = probe.beyondShares?.flat() ?? [];
   return [
     { text: rateText(probe.ratePerSec) },
-    { text: formatNumber(probe.seconds) },
-    { text: probe.purpose },
+    { text: probe.purpose, small: `${askedText(probe.seconds)}\u202fs` },
     { text: `${sign} ${probe.outcome}`, tone, badge: true },
     valueCell(probe.percentileUs, formatDuration, NO_FIGURE),
+    ...lower,
     valueCell(probe.achievedShare, formatShare, NO_FIGURE),
     intervalCell(probe.backlogPerSec),
     valueCell(beyond.length === 0 ? undefined : Math.max(...beyond), formatShare, NO_FIGURE),
+    ...(bloat ? [intervalCell(probe.deadTuplesPerSec)] : []),
     { text: probe.why.join('; ') || ABSENT },
     { text: probe.cell },
   ];
 }
 
-function intervalCell(interval: Probe['backlogPerSec']): TableCell {
+function intervalCell(interval: Probe['backlogPerSec' | 'deadTuplesPerSec']): TableCell {
   if (interval === undefined) return { text: ABSENT, hint: NO_FIGURE };
   return { text: `${formatNumber(interval.low)} … ${formatNumber(interval.high)}` };
 }
@@ -141,7 +161,7 @@ export function surfaceTable(surface: Surface): Table {
     caption: `Every point: ${coverageText(surface)}`,
     columns: [
       ...surface.axes.map(({ name }) => ({ label: name })),
-      { label: surface.metric === 'us' ? 'Pickup p99' : 'Settled jobs/s', numeric: true },
+      { label: metricText(surface), numeric: true },
       { label: 'State' },
       { label: 'Cells' },
     ],

@@ -19,7 +19,10 @@ export function limitsTable({ answer: { limits, limitedBy, peakPerSec } }: Capac
     rows: names.map((by) => {
       const limit = limits.find((one) => one.by === by);
       const perSec = limit?.perSec;
-      const head: TableCell = { text: LIMIT_NAMES[by], ...(by === limitedBy ? { small: 'the least' } : {}) };
+      const head: TableCell = {
+        text: LIMIT_NAMES[by],
+        ...(by === limitedBy ? { small: '(the least)' } : {}),
+      };
       if (limit === undefined)
         return { cells: [head, { text: ABSENT }, { text: ABSENT }, { text: 'not asked' }] };
       if (perSec === undefined)

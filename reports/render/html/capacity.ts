@@ -41,7 +41,7 @@ function renderAnswer(report: Report, live: Live): Html {
   return html`<section class="card answer" id="answer" aria-labelledby="answer-title"><h2 id="answer-title">The answer <span class="badge large ${tone}">${badge}</span></h2>
 <p class="lead">${text}</p>
 ${facts.length === 0 ? '' : html`<ul class="facts">${facts.map(renderFact)}</ul>`}
-${doubts.length === 0 ? '' : html`<ul class="findings" aria-label="What does not hold as predicted">${doubts.map((one) => html`<li class="warn"><span>${one}</span></li>`)}</ul>`}
+${doubts.length === 0 ? '' : html`<ul class="findings" aria-label="What does not hold as predicted">${doubts.map((doubt) => html`<li class="${doubt.tone}"><span>${doubt.text}</span></li>`)}</ul>`}
 ${managerBlocks(result).map((block) => renderBlock(block, report, live))}</section>
 `;
 }
