@@ -208,12 +208,13 @@ const sweep =
       axes: SWEEP_AXES[kind].map(({ name, values }) => ({ name, values: [...values] })),
       repeats: kind === 'line' ? 2 : 1,
       load: kind === 'waits' ? 'open' : 'drain',
-      points: pointsOf(kind)
-        .slice(0, -1)
-        .map(({ at, repeats }, i) => ({
-          at,
-          cells: Array.from({ length: repeats }, (_, repeat) => idOf(`point-${i}-${repeat}`)),
-        })),
+      points: pointsOf(kind).map(({ at, repeats }, i, { length }) => ({
+        at,
+        cells:
+          i === length - 1
+            ? []
+            : Array.from({ length: repeats }, (_, repeat) => idOf(`point-${i}-${repeat}`)),
+      })),
       words: {},
     },
   });

@@ -1,8 +1,8 @@
 // Where did an interrupted sweep stop, and may it go on here?
 
 import { UsageError } from '../../harness/errors.ts';
-import type { Cell, Environment, RunResult } from '../../harness/result/result.ts';
-import { METHOD_VERSION } from '../../harness/result/result.ts';
+import { type Environment, METHOD_VERSION, type RunResult } from '../../harness/result/result.ts';
+import { fellWithServer } from '../../harness/run/run.ts';
 import { withoutPassword } from '../command-line.ts';
 import type { Place } from './grid.ts';
 import { digestOfContender, type SweepWords, sweepWordsSchema } from './sweep-words.ts';
@@ -47,20 +47,10 @@ export async function readEarlier(directory: string, server: string | undefined)
       `the file of the contender ${words.contender} has changed since ${directory} was begun: put it back, or begin anew`,
     );
   return {
-    result: { ...result, cells: result.cells.filter((cell) => !isLost(cell, result)) },
+    result: { ...result, cells: result.cells.filter((cell) => !fellWithServer(cell)) },
     words: server === undefined ? words : { ...words, server },
     points: sweep.points.map(({ at }) => at),
   };
-}
-
-/** A cell that was void because the server had gone says nothing of its point. */
-function isLost(cell: Cell, { lostServers = [] }: RunResult): boolean {
-  return (
-    cell.verdict === 'invalid' &&
-    lostServers.some(({ description }) =>
-      cell.reasons.some((reason) => reason.startsWith(`the server was lost (${description})`)),
-    )
-  );
 }
 
 /**

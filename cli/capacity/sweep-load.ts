@@ -77,6 +77,8 @@ export async function baseOf(
     const jobMs = loadValue(place, 'job-ms') ?? 0;
     return handlers === undefined || jobMs === 0 ? FASTEST_PER_SEC : (handlers * 1_000) / jobMs;
   });
+  // Of a user's file it is known only now whether it takes the axes.
+  for (const place of places.slice(0, 1)) await definitionOf(pointLoad(partial, place).contender);
   return { ...partial, mostPerSec: Math.min(FASTEST_PER_SEC, Math.max(...most)) };
 }
 

@@ -98,9 +98,14 @@ function extentOf(cells: SweepCells, { repeats, refine }: SweepWords): string {
   const whole = seconds.reduce((sum, one) => sum + one * repeats, 0);
   const expected = cells.expected();
   const left = whole * (1 - done / expected);
-  const part = done === 0 ? '' : ` (${done} of them are measured)`;
+  const part = done === 0 ? '' : ` (${done} measured already)`;
   const further = refine === 0 ? '' : `, refined by up to ${refine}`;
-  return `${loads.length} points${further}, ${repeats} repeats: ${expected} cells${part}, about ${minutes(left)}`;
+  const what = `${counted(loads.length, 'point')}${further}, ${counted(repeats, 'repeat')}`;
+  return `${what}: ${counted(expected, 'cell')}${part}, about ${minutes(left)}`;
+}
+
+function counted(n: number, what: string): string {
+  return n === 1 ? `1 ${what}` : `${n} ${what}s`;
 }
 
 function secondsOf(scenario: Scenario): number {

@@ -44,7 +44,7 @@ Examples:
   claimbench sweep --contender skip-locked --axis connections=1..32 --refine 4
   claimbench sweep --contender batch --axis workers=1,2 --axis batch=1..500:6 --axis job-ms=5
   claimbench sweep --axis connections=4,8,16 --rate '0.7 of capacity'
-  claimbench sweep --axis set.shared_buffers=128MB,1GB --axis depth=10000,1000000
+  claimbench sweep --axis set.shared_buffers=128MB,1GB --axis depth=10000,1000000 --axis job-ms=5
   claimbench sweep --resume out/my-sweep
 
 Exit codes: 0 pass, 1 usage, 2 failure, 3 a job was lost, duplicated or reordered, 4 a cell is invalid, 130 interrupted.`;

@@ -215,3 +215,35 @@ test('when nothing came of the run the folder goes again, else it stays', (t) =>
   }
   assert.equal(readFileSync(join(at, 'touched', 'mine.txt'), 'utf8'), 'precious');
 });
+
+test('a bundle that is opened again keeps the cells of its result, and nothing of any other', (t) => {
+  const directory = join(folder(t), 'b');
+  const [one, two, three] = [outcome('one'), outcome('two'), outcome('three')];
+  {
+    using bundle = new BundleWriter(directory);
+    bundle.add(one, result(one));
+    // The kill came before result.json knew of it.
+    bundle.add(two, result(one));
+  }
+  const plan = (cell: string) => `${JSON.stringify({ cell, query: 'SELECT 1' })}\n`;
+  writeFileSync(join(directory, BUNDLE.plans), plan('one') + plan('two') + plan('one').slice(0, 9));
+  writeFileSync(join(directory, `${BUNDLE.result}.part`), '{');
+  const before = readFileSync(join(directory, BUNDLE.result), 'utf8');
+  {
+    using bundle = new BundleWriter(directory, new Set(['one']));
+    assert.equal(readFileSync(join(directory, BUNDLE.result), 'utf8'), before);
+    assert.deepEqual(readdirSync(join(directory, BUNDLE.histograms)), ['one.hlog']);
+    assert.equal(readFileSync(join(directory, BUNDLE.plans), 'utf8'), plan('one'));
+    assert.ok(!existsSync(join(directory, `${BUNDLE.result}.part`)));
+    bundle.add(three, result(one, three));
+  }
+  const samples = readFileSync(join(directory, BUNDLE.samples), 'utf8').trim().split('\n');
+  assert.deepEqual(
+    samples.map((line) => JSON.parse(line).cell),
+    ['one', 'three'],
+  );
+  {
+    using _bundle = new BundleWriter(directory, new Set(['one', 'three']));
+  }
+  assert.equal(saved(directory).cells.length, 2, 'opened and left alone it stays');
+});

@@ -95,6 +95,7 @@ export class BundleWriter implements Disposable {
 function dropOthers(directory: string, kept: ReadonlySet<string>): void {
   const histograms = join(directory, BUNDLE.histograms);
   makeFolders(histograms);
+  rmSync(join(directory, `${BUNDLE.result}.part`), { force: true });
   for (const file of readdirSync(histograms))
     if (!file.endsWith('.hlog') || !kept.has(file.slice(0, -'.hlog'.length)))
       rmSync(join(histograms, file), { force: true });

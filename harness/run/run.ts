@@ -263,8 +263,15 @@ async function measured(
   }
 }
 
+const LOSS = 'the server was lost';
+
 function lossText({ description, reason }: LostServer): string {
-  return `the server was lost (${description}): ${reason}`;
+  return `${LOSS} (${description}): ${reason}`;
+}
+
+/** A cell that is void because its server had gone: it says nothing of what was to be measured. */
+export function fellWithServer({ verdict, reasons }: Cell): boolean {
+  return verdict === 'invalid' && reasons.some((reason) => reason.startsWith(`${LOSS} (`));
 }
 
 /** A smoke test asserts: its figures are of too short a load to be compared with others. */

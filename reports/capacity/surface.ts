@@ -23,7 +23,7 @@ export type SurfacePoint = {
 );
 export type MeasuredPoint = Extract<SurfacePoint, { state: 'measured' }>;
 
-/** All points of the grid, in the order of its axes: the last one runs fastest. */
+/** All points that were to be measured, in the order of the axes: the last one runs fastest. */
 export type Surface = {
   readonly contender: string;
   /** Of a drain settled jobs/s; at a rate a percentile of pickup, µs. */
@@ -51,7 +51,11 @@ export function surfaceOf({ capacity, cells }: RunResult): Surface | undefined {
   const placeOf = (point: Sweep['points'][number]) => sweep.axes.map(({ name }) => point.at[name] ?? '');
   const measured = new Map(sweep.points.map((point) => [JSON.stringify(placeOf(point)), point]));
   const size = sweep.axes.reduce((product, { values }) => product * values.length, 1);
-  const places = size > MOST_POINTS ? sweep.points.map(placeOf) : gridOf(sweep.axes);
+  // A point that refines the grid stands in its line alone: nobody asked for the others at its value.
+  const places =
+    size > MOST_POINTS
+      ? sweep.points.map(placeOf)
+      : gridOf(sweep.axes).filter((at) => measured.has(JSON.stringify(at)));
   const points = places.map((at) => {
     const ids = measured.get(JSON.stringify(at))?.cells ?? [];
     return pointOf(

@@ -122,6 +122,20 @@ test('a point of a sweep that is void, incorrect or missing is a hole, and never
   assert.ok(!of('sweep').hover.some(({ value }) => value === 0));
 });
 
+test('a point that refines a grid stands alone: the rest of its row was never asked for, and is no hole', async (t) => {
+  const { result } = await chartsOf(t, 'sweep');
+  const sweep = result.capacity?.sweep;
+  const [first, ...others] = sweep?.axes ?? [];
+  const [point] = sweep?.points ?? [];
+  assert.ok(result.capacity && sweep && first && point);
+  const axes = [{ ...first, values: [...first.values, 99] }, ...others];
+  const points = [...sweep.points, { at: { ...point.at, [first.name]: 99 }, cells: point.cells }];
+  const refined = { ...result, capacity: { ...result.capacity, sweep: { ...sweep, axes, points } } };
+  const surface = surfaceOf(refined);
+  assert.equal(surface?.points.length, sweep.points.length + 1);
+  assert.equal(surface?.points.filter(({ at }) => at[0] === 99).length, 1);
+});
+
 test('a third axis makes a small map for each of its values, a single one a line with gaps', async (t) => {
   const { of } = await chartsOf(t, 'cube');
   const { spec } = of('sweep');
