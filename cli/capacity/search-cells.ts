@@ -32,8 +32,8 @@ export interface SearchSetup {
 
 /** Below this no rate is looked for, jobs/s. */
 const MIN_PER_SEC = 1;
-/** Of what a closed load settles: the first probe is likely to pass, and not far from the limit. */
-const START_SHARE = 0.7;
+/** Of what a closed load settles: an open load has its producers to carry as well, so the first probe is likely to pass. */
+const START_SHARE = 0.5;
 const START_PER_SEC = 100;
 
 /** Cells out, outcomes in, the search as its answer. The log has what is known so far at any time. */

@@ -61,7 +61,7 @@ export function searchCommand(done: (code: number) => void): Command {
     .option('--sessions <n>', 'connections of each that claim', wholeNumber(1, 64), 8)
     .option(
       '--start <jobs/s>',
-      'where to begin (default: at 0.7 of what a short closed load settles)',
+      'where to begin (default: at half of what a short closed load settles)',
       numberBetween(1, 1_000_000),
     )
     .option('--max <jobs/s>', 'where to stop looking', numberBetween(1, 1_000_000), 100_000)

@@ -28,6 +28,11 @@ export interface ProbeEvidence {
   readonly verdict: Cell['verdict'];
   readonly reasons: readonly string[];
   readonly lost: number;
+  /** Jobs that got in, in the measured window. */
+  readonly enqueued: number;
+  /** Of an invalid load: whether its generator alone is to blame, and for what share of the time its worst agent stood still. */
+  readonly generatorAlone: boolean;
+  readonly stalledShare: number;
   /** Of the SLO's first latency term; absent where it could not be quoted. */
   readonly percentileUs?: number;
 }
@@ -70,6 +75,11 @@ export function evidenceOf({ cell, ratePerSec, load, server, intervals }: ProbeC
     verdict: cell.verdict,
     reasons: cell.reasons,
     lost: cell.audit.lost,
+    enqueued: Math.round((cell.throughput?.enqueuedPerSec ?? 0) * seconds),
+    generatorAlone:
+      cell.verdict === 'invalid' && cell.reasons.every((reason) => reason.startsWith('generator:')),
+    // Where it was not measured, it may have been all of the time.
+    stalledShare: cell.generator.stalledShare ?? 1,
     ...(percentileUs === undefined ? {} : { percentileUs }),
   } satisfies ProbeEvidence;
 }

@@ -31,6 +31,7 @@ function evidence(change: Partial<ProbeEvidence> = {}): ProbeEvidence {
     ...{ ratePerSec: 400, offered: 7_600, settled: 7_590, seconds: 19 },
     ...{ backlog: backlog(0), windows: windows(0, 2, 1, 0, 5, 3), deadTuples: [] },
     ...{ verdict: 'valid' as const, reasons: [], lost: 0 },
+    ...{ enqueued: 7_600, generatorAlone: false, stalledShare: 0 },
     ...change,
   };
 }
@@ -103,6 +104,19 @@ test('what is incorrect or lost fails, whatever the figures; what is invalid is 
   const blind = outcomeOf({ verdict: 'invalid', reasons: ['an event loop stood still'], settled: 0 });
   assert.deepEqual([blind.outcome, blind.why], ['void', ['an event loop stood still']]);
   assert.equal(blind.achievedShare, undefined);
+});
+
+test('an overload that made the generator stand still is a fail where the stalls cannot explain its backlog', () => {
+  const late = { verdict: 'invalid' as const, reasons: ['generator: it stood still'], generatorAlone: true };
+  const growing = { ...late, backlog: backlog(100), settled: 5_700 };
+  const told = outcomeOf({ ...growing, stalledShare: 0.06 });
+  assert.equal(told.outcome, 'fail');
+  assert.match(told.why.join(), /^the backlog grew by .* of which 48\.0 may be due to a generator/);
+  // Twice 0.13 × 400 jobs/s are more than what it grew by.
+  assert.equal(outcomeOf({ ...growing, stalledShare: 0.13 }).outcome, 'void');
+  assert.equal(outcomeOf({ ...growing, stalledShare: 0.06, generatorAlone: false }).outcome, 'void');
+  assert.equal(outcomeOf({ ...growing, stalledShare: 0.06, enqueued: 7_400 }).outcome, 'void');
+  assert.equal(outcomeOf({ ...late, stalledShare: 0.06 }).outcome, 'void');
 });
 
 test('nothing measured is no pass', () => {

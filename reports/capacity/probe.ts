@@ -32,7 +32,7 @@ type Finding = { readonly state: 'held' | 'broken' | 'unclear'; readonly why: st
 
 /**
  * Three outcomes of a load that was carried, `void` for one that was not. **pass**: every condition holds with all of its interval. **fail**: at least one is
- * clearly violated. **unclear**: all else; so short a load cannot tell.
+ * clearly violated. **unclear**: all else; so short a load cannot tell. See `overloaded` for the one fail of a load that was not carried.
  */
 export function judgeProbe(evidence: ProbeEvidence, slo: readonly Slo[]): Judged {
   if (evidence.verdict === 'incorrect' || evidence.lost > 0) {
@@ -40,13 +40,11 @@ export function judgeProbe(evidence: ProbeEvidence, slo: readonly Slo[]): Judged
       evidence.reasons.length > 0 ? [...evidence.reasons] : [`${plural(evidence.lost, 'job')} lost`];
     return { outcome: 'fail', why };
   }
-  if (evidence.verdict === 'invalid') return { outcome: 'void', why: [...evidence.reasons] };
+  if (evidence.verdict === 'invalid')
+    return overloaded(evidence) ?? { outcome: 'void', why: [...evidence.reasons] };
   const terms = latencyTerms(slo);
   const shares = terms.map((_, i) => sharesOf(evidence, i));
-  const backlog = slopeInterval(
-    evidence.backlog.map(({ t }) => t),
-    evidence.backlog.map(({ jobs }) => jobs),
-  );
+  const backlog = backlogSlope(evidence);
   const growth = slo.find((term) => term.of === 'deadTuples');
   const dead =
     growth &&
@@ -69,6 +67,37 @@ export function judgeProbe(evidence: ProbeEvidence, slo: readonly Slo[]): Judged
     ...(evidence.percentileUs === undefined ? {} : { percentileUs: evidence.percentileUs }),
     ...(dead && { deadTuplesPerSec: { low: dead.low, high: dead.high } }),
   };
+}
+
+/** What a stall costs may be more than its own length: connections and caches come back slowly. */
+const STALL_COST = 2;
+
+/**
+ * A server that has more than it can do takes the processors of a generator beside it, which then stands still: no such load would ever be
+ * called a fail. So one is, where its jobs got in and its backlog grew by more than all that the stalls could have cost.
+ */
+function overloaded(evidence: ProbeEvidence): Judged | undefined {
+  const { ratePerSec, offered, enqueued, settled, generatorAlone, stalledShare } = evidence;
+  if (!generatorAlone || offered === 0 || enqueued < ACHIEVED_SHARE * offered) return undefined;
+  const backlog = backlogSlope(evidence);
+  const excused = STALL_COST * stalledShare * ratePerSec;
+  if (backlog === undefined || backlog.low - excused <= GROWTH_SHARE * ratePerSec) return undefined;
+  const [low, high] = [formatNumber(backlog.low), formatNumber(backlog.high)];
+  return {
+    outcome: 'fail',
+    why: [
+      `the backlog grew by ${low} to ${high} jobs/s, of which ${formatNumber(excused)} may be due to a generator that stood still for ${formatShare(stalledShare)} of the time (limit ${formatNumber(GROWTH_SHARE * ratePerSec)})`,
+    ],
+    achievedShare: settled / offered,
+    backlogPerSec: { low: backlog.low, high: backlog.high },
+  };
+}
+
+function backlogSlope({ backlog }: ProbeEvidence): Slope | undefined {
+  return slopeInterval(
+    backlog.map(({ t }) => t),
+    backlog.map(({ jobs }) => jobs),
+  );
 }
 
 function outcomeOf(findings: readonly Finding[]): 'pass' | 'fail' | 'unclear' {

@@ -160,6 +160,7 @@ class Account {
       verdict: 'valid',
       reasons: [],
       lost: 0,
+      ...{ enqueued: this.#offered, generatorAlone: false, stalledShare: 0 },
     };
   }
 }
