@@ -78,6 +78,8 @@ export interface Measurement {
   readonly announcement?: string;
   /** Settings that have a server each. */
   readonly variants?: PlaceOptions['variants'];
+  /** Servers beside that of the options. */
+  readonly others?: readonly string[];
   /** The part that this one goes on from, and what refuses a place where it may not. */
   readonly earlier?: {
     readonly result: RunResult;
@@ -87,7 +89,7 @@ export interface Measurement {
 
 /** Opens what is needed, runs, and shows how it goes. @throws UsageError, RuntimeFailure as `run` and `openPlace` do. */
 export async function measure(
-  { plan, adaptive, announcement = '', variants, earlier }: Measurement,
+  { plan, adaptive, announcement = '', variants, others, earlier }: Measurement,
   options: MeasuringOptions,
   bundle: BundleWriter,
 ): Promise<RunResult> {
@@ -99,6 +101,7 @@ export async function measure(
     pg: options.pg,
     wishes,
     ...(variants === undefined ? {} : { variants }),
+    ...(others === undefined ? {} : { others }),
     pin,
     producerPriority: options.producerPriority,
   });
@@ -130,8 +133,8 @@ export async function measure(
   }
 }
 
-function describe({ server, label, settings }: RunServer): string {
-  return settings === undefined ? server.description : `${server.description} with ${label}`;
+function describe({ server, label, apart }: RunServer): string {
+  return apart === undefined ? server.description : `${server.description} with ${label}`;
 }
 
 /** A server that claimbench starts is given what the scenarios need; one at an address is asked, see harness/run/run.ts. */

@@ -26,6 +26,8 @@ export interface PlaceOptions {
   readonly wishes?: Pick<ServerOptions, 'container' | 'settings' | 'extensions'>;
   /** PostgreSQL majors; several open a server each. */
   readonly pg?: readonly PostgresMajor[] | undefined;
+  /** Further servers of the same kind or at other addresses, beside `server`; absent: none. */
+  readonly others?: readonly string[];
   /** Settings that open a server each, in place of versions. */
   readonly variants?: readonly {
     readonly label: string;
@@ -106,13 +108,13 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
 }
 
 async function openServers(
-  { server, pg, wishes, variants = [] }: PlaceOptions,
+  { server, others: further = [], pg, wishes, variants = [] }: PlaceOptions,
   pinned: Pinning | undefined,
   opening: AsyncDisposableStack,
 ): Promise<Place['servers']> {
-  const open = async (version: Pick<ServerOptions, 'version' | 'settings'>) =>
+  const open = async (version: Pick<ServerOptions, 'version' | 'settings'>, where = server) =>
     opening.use(
-      await openServer(server, {
+      await openServer(where, {
         signal: interruption,
         onFetch: (image) => process.stderr.write(`claimbench: fetching image ${image}\n`),
         ...wishes,
@@ -124,18 +126,31 @@ async function openServers(
   const varied = async ({ label, settings }: (typeof variants)[number]): Promise<RunServer> => {
     const options = {
       settings: { ...wishes?.settings, ...settings },
-      ...(major === undefined ? {} : { version: major }),
+      ...majorOf(major),
     };
     try {
-      return { label, settings, server: await open(options) };
+      return { label, apart: settings, server: await open(options) };
     } catch (error) {
       throw naming(label, error);
     }
   };
-  const [variant, ...further] = variants;
+  if (further.length > 0) {
+    const numbered = async (where: string, i: number): Promise<RunServer> => {
+      const label = serverLabel(i);
+      try {
+        return { label, apart: { server: String(i + 1) }, server: await open(majorOf(major), where) };
+      } catch (error) {
+        throw naming(label, error);
+      }
+    };
+    const servers: [RunServer, ...RunServer[]] = [await numbered(server, 0)];
+    for (const [i, where] of further.entries()) servers.push(await numbered(where, i + 1));
+    return servers;
+  }
+  const [variant, ...otherVariants] = variants;
   if (variant !== undefined) {
     const servers: [RunServer, ...RunServer[]] = [await varied(variant)];
-    for (const one of further) servers.push(await varied(one));
+    for (const one of otherVariants) servers.push(await varied(one));
     return servers;
   }
   if (major === undefined) return [{ server: await open({}) }];
@@ -152,6 +167,15 @@ async function openServers(
   return servers;
 }
 
+function majorOf(major: PostgresMajor | undefined): Pick<ServerOptions, 'version'> {
+  return major === undefined ? {} : { version: major };
+}
+
+/** How one of several servers is told from the others, by its place on the command line from 0. */
+export function serverLabel(place: number): string {
+  return `server-${place + 1}`;
+}
+
 /** The same failure with what names the server before it, unless its message says that already. */
 function naming(which: string, error: unknown): unknown {
   if (!isForUser(error) || error.message.includes(which)) return error;
@@ -161,7 +185,7 @@ function naming(which: string, error: unknown): unknown {
 
 /** What the server says now; of one that answers no more, what it said `before`. */
 async function reading(
-  { label, server, settings }: RunServer,
+  { label, server, apart }: RunServer,
   before: Environment | undefined,
   capture: (connection: ConnectionSettings) => Promise<Environment>,
 ): Promise<Environment> {
@@ -170,7 +194,7 @@ async function reading(
     return await capture(database.connection);
   } catch (error) {
     if (before === undefined || interruption.aborted) throw error;
-    const which = label === undefined ? 'the server' : settings === undefined ? `PostgreSQL ${label}` : label;
+    const which = label === undefined ? 'the server' : apart === undefined ? `PostgreSQL ${label}` : label;
     return { ...before, missing: [...before.missing, `${which} at the end of the run: ${oneLine(error)}`] };
   }
 }

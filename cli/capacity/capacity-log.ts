@@ -3,7 +3,7 @@
 import type { CellOutcome } from '../../harness/cell/result.ts';
 import type { ContenderSpec } from '../../harness/contender.ts';
 import type { Capacity } from '../../harness/result/result.ts';
-import type { CellSequence, PlannedCell } from '../../harness/run/plan.ts';
+import type { CellSequence, PlannedCell, StepOutcome } from '../../harness/run/plan.ts';
 import { type Crew, handlersOf } from '../../reports/planning/crew.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
 import { withConcurrency } from './loads.ts';
@@ -16,8 +16,12 @@ export class CapacityLog {
   readonly #entries: Entry[] = [];
   #found: Omit<Capacity, 'cells'> = {};
 
-  constructor(sequence: CellSequence) {
+  /** The first server's label, where there are several. */
+  readonly #server: string | undefined;
+
+  constructor(sequence: CellSequence, server?: string) {
     this.#sequence = sequence;
+    this.#server = server;
   }
 
   /** Has one cell measured: `yield*` it. */
@@ -27,10 +31,27 @@ export class CapacityLog {
     crew: Crew,
     purpose: Entry['purpose'],
   ): Generator<PlannedCell, CellOutcome, CellOutcome> {
-    const planned = this.#sequence.next(scenario, withConcurrency(contender, crew));
+    const planned = this.#sequence.next(scenario, withConcurrency(contender, crew), this.#server);
     const outcome = yield planned;
     this.#entries.push({ id: planned.plan.id, purpose, handlers: handlersOf(crew) });
     return outcome;
+  }
+
+  /** The same on each of several servers at the same time. */
+  *everywhere(
+    scenario: Scenario,
+    contender: ContenderSpec,
+    crew: Crew,
+    servers: readonly string[],
+  ): Generator<PlannedCell, readonly CellOutcome[], StepOutcome> {
+    const [first, ...beside] = servers.map((server) =>
+      this.#sequence.next(scenario, withConcurrency(contender, crew), server),
+    );
+    if (first === undefined) return [];
+    const outcome = yield { ...first, beside };
+    for (const { plan } of [first, ...beside])
+      this.#entries.push({ id: plan.id, purpose: 'partition', handlers: handlersOf(crew) });
+    return [outcome, ...(outcome.beside ?? [])];
   }
 
   /** Goes over what was found of the same part before. */

@@ -3,13 +3,14 @@
 import type { CellOutcome } from '../../harness/cell/result.ts';
 import type { ContenderSpec } from '../../harness/contender.ts';
 import type { PlanQuestion, Search } from '../../harness/result/result.ts';
-import type { PlannedCell } from '../../harness/run/plan.ts';
-import { type Crew, crewOf, roundHandlers } from '../../reports/planning/crew.ts';
+import type { PlannedCell, StepOutcome } from '../../harness/run/plan.ts';
+import { probeSeconds } from '../../reports/capacity/probe.ts';
+import { type Crew, crewOf, handlersOf, roundHandlers } from '../../reports/planning/crew.ts';
 import { chooseHandlers } from '../../reports/planning/handlers.ts';
 import { type MeasuredCell, measuredNow } from '../../reports/planning/measured.ts';
 import { baseOf } from '../../reports/planning/pickup.ts';
 import { type Law, scalingOf } from '../../reports/planning/scaling.ts';
-import type { Scenario } from '../../scenarios/scenario.ts';
+import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
 import { randomStream, shuffled } from '../../stats/random.ts';
 import { uslAt } from '../../stats/usl.ts';
 import type { CapacityLog } from './capacity-log.ts';
@@ -21,6 +22,8 @@ export interface PlanSetup {
   readonly pattern: Scenario;
   readonly contender: ContenderSpec;
   readonly seed: number;
+  /** Labels of the servers, where there are several: all is measured on the first, and the partitions on all. */
+  readonly servers: readonly string[];
   /** Seconds that are left for all. */
   readonly secondsLeft: () => number;
 }
@@ -36,7 +39,7 @@ export function* planCells(
   setup: PlanSetup,
   log: CapacityLog,
   measured: PlanMeasurements,
-): Generator<PlannedCell, void, CellOutcome> {
+): Generator<PlannedCell, void, StepOutcome> {
   const stage = new Stage(setup, log, measured);
   const law = yield* stage.closedLoads();
   if (law === undefined) return;
@@ -45,16 +48,18 @@ export function* planCells(
   yield* stage.checkLoad(law, handlers);
   if (setup.question.outage !== undefined) yield* stage.outage(law, handlers);
   if (setup.question.bloatSeconds !== undefined) yield* stage.heldXmin(law, handlers);
+  if (setup.servers.length > 1) yield* stage.partitions(handlers);
 }
 
 /** How many cells that will be, before the first. */
-export function expectedCells({ question }: Pick<PlanSetup, 'question'>): number {
+export function expectedCells({ question, servers }: Pick<PlanSetup, 'question' | 'servers'>): number {
   const { closed, heldBack } = levelsFor(question);
   const rest =
     2 +
     SEARCH_PROBES +
     (question.outage === undefined ? 0 : 1) +
-    (question.bloatSeconds === undefined ? 0 : 1);
+    (question.bloatSeconds === undefined ? 0 : 1) +
+    (servers.length > 1 ? servers.length : 0);
   return (closed.length + heldBack.length) * CLOSED_REPEATS + rest;
 }
 
@@ -183,16 +188,31 @@ class Stage {
     yield* this.#cell(closedLoad(pattern, { crew, seconds, backlog, name: 'bloat', fault }), crew, 'bloat');
   }
 
+  /** On every server at once what one of them held. */
+  *partitions(handlers: number): Generator<PlannedCell, void, StepOutcome> {
+    const { pattern, contender, servers } = this.#setup;
+    const ratePerSec = this.#measured.search?.answer.passPerSec;
+    if (ratePerSec === undefined) return;
+    const crew = crewOf(handlers);
+    const seconds = probeSeconds(ratePerSec, false);
+    const scenario = openLoad(pattern, { ratePerSec, seconds, crew, name: 'partition' });
+    for (const outcome of yield* this.#log.everywhere(scenario, contender, crew, servers))
+      this.#measured.cells.push(measuredNow({ purpose: 'partition', handlers }, outcome));
+  }
+
+  /** What was void is tried once more, while there is time: a plan without it knows less. */
   *#cell(
     scenario: Scenario,
     crew: Crew,
     purpose: MeasuredCell['purpose'],
+    again = true,
   ): Generator<PlannedCell, MeasuredCell, CellOutcome> {
     const outcome = yield* this.#log.cell(scenario, this.#setup.contender, crew, purpose);
-    const handlers = crew.agents * crew.sessions * crew.concurrency;
-    const cell = measuredNow({ purpose, handlers }, outcome);
+    const cell = measuredNow({ purpose, handlers: handlersOf(crew) }, outcome);
     this.#measured.cells.push(cell);
-    return cell;
+    if (cell.cell.verdict !== 'invalid' || !again || this.#setup.secondsLeft() < totalSeconds(scenario) * 2)
+      return cell;
+    return yield* this.#cell(scenario, crew, purpose, false);
   }
 }
 

@@ -27,11 +27,13 @@ import { patternOf } from '../capacity/workload.ts';
 import { EXIT } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
 import { bundleFolder, measure, measuringOptions, measuringSchema, present } from '../measuring.ts';
-import { coloured, filled } from '../options.ts';
+import { coloured, filled, repeatable } from '../options.ts';
+import { serverLabel } from '../place.ts';
 import { DEFAULT_CONTENDER } from '../plan-run.ts';
 import { suggestion } from '../suggest.ts';
 
 const optionsSchema = measuringSchema.extend(questionSchema.shape).extend({
+  server: z.array(z.string()),
   contender: z.string(),
   from: z.string().optional(),
   budget: z.number(),
@@ -59,13 +61,21 @@ export function planCommand(done: (code: number) => void): Command {
     .option('--from <bundle>', 'measure nothing: answer from the bundle of an earlier plan', filled)
     .option('--budget <time>', 'for all measurements', durationBetween(60, 86_400), 600);
   questionOptions(command);
-  return measuringOptions(command)
-    .addHelpText('after', HELP)
-    .action(async () => {
-      await withWorkloadFile(command);
-      const options = optionsSchema.parse(command.opts());
-      done(options.from === undefined ? await planAction(options) : await answerFrom(options.from, options));
+  measuringOptions(command);
+  const server = command.options.find((one) => one.attributeName() === 'server');
+  if (server !== undefined) {
+    server.description +=
+      '; given several times, what the queue carries over all of them at once is measured as well';
+    server.default(undefined).argParser(repeatable);
+  }
+  return command.addHelpText('after', HELP).action(async () => {
+    await withWorkloadFile(command);
+    const options = optionsSchema.parse({
+      ...command.opts(),
+      server: command.opts()['server'] ?? ['embedded'],
     });
+    done(options.from === undefined ? await planAction(options) : await answerFrom(options.from, options));
+  });
 }
 
 async function planAction(options: Options): Promise<number> {
@@ -83,12 +93,14 @@ async function planAction(options: Options): Promise<number> {
   const pattern = await patternOf(options);
   const question = questionOf(options, pattern, contender.name);
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
-  const log = new CapacityLog(new CellSequence(seed));
+  const [first = 'embedded', ...others] = options.server;
+  const servers = others.length === 0 ? [] : options.server.map((_, place) => serverLabel(place));
+  const log = new CapacityLog(new CellSequence(seed), servers[0]);
   const measured: PlanMeasurements = { cells: [] };
   const secondsLeft = (): number => options.budget - (performance.now() - startMs) / 1_000;
   handleInterruption();
   using bundle = new BundleWriter(bundleFolder(options));
-  const expected = expectedCells({ question });
+  const expected = expectedCells({ question, servers });
   const result = await measure(
     {
       plan: {
@@ -104,13 +116,14 @@ async function planAction(options: Options): Promise<number> {
         seed,
       },
       adaptive: {
-        cells: planCells({ question, pattern, contender, seed, secondsLeft }, log, measured),
+        cells: planCells({ question, pattern, contender, seed, servers, secondsLeft }, log, measured),
         expected: () => Math.max(expected, log.finished + 1),
         capacity: () => log.value(),
       },
+      ...(others.length === 0 ? {} : { others }),
       announcement: `; about ${expected} cells, ${inWords(options.budget)} at most`,
     },
-    options,
+    { ...options, server: first },
     bundle,
   );
   const capacity = await answered(result, measured, question, handlerMoments(pattern.job.handler).scv, log);

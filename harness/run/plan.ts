@@ -4,6 +4,7 @@ import { mapRates, ratesOf } from '../../scenarios/arrival.ts';
 import { arrivalsOf, type Scenario } from '../../scenarios/scenario.ts';
 import { randomStream, shuffled } from '../../stats/random.ts';
 import type { CellPlan } from '../cell/plan.ts';
+import type { CellOutcome } from '../cell/result.ts';
 import type { ContenderSpec } from '../contender.ts';
 import { UsageError } from '../errors.ts';
 
@@ -45,6 +46,13 @@ export function rowsOf({ contenders, servers }: Pick<RunPlan, 'contenders' | 'se
 export interface PlannedCell {
   readonly plan: CellPlan;
   readonly needs: readonly string[];
+  /** Cells that are run at the same time, each on a server of its own; absent: none. */
+  readonly beside?: readonly PlannedCell[];
+}
+
+/** What became of a cell, and of those that ran at the same time, in their order. */
+export interface StepOutcome extends CellOutcome {
+  readonly beside?: readonly CellOutcome[];
 }
 
 /**

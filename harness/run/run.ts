@@ -26,7 +26,7 @@ import {
 import { requireTopology } from '../topology/topology.ts';
 import type { BundleWriter } from './bundle.ts';
 import { declaredOf } from './definition.ts';
-import { cellsOf, type PlannedCell, type RunPlan, resolveRates, rowsOf } from './plan.ts';
+import { cellsOf, type PlannedCell, type RunPlan, resolveRates, rowsOf, type StepOutcome } from './plan.ts';
 import { openScratch } from './scratch.ts';
 import { requireServerNeeds } from './server-needs.ts';
 import { type LostServer, type RunServer, RunServers } from './servers.ts';
@@ -34,7 +34,7 @@ import { type LostServer, type RunServer, RunServers } from './servers.ts';
 /** Cells that are decided upon while the run goes on. */
 export interface AdaptiveCells {
   /** Gives the next cell, and is sent what became of it; the run ends with it. */
-  readonly cells: Generator<PlannedCell, void, CellOutcome>;
+  readonly cells: Generator<PlannedCell, void, StepOutcome>;
   /** How many cells there will be, as far as can be told now. */
   readonly expected: () => number;
   /** What has been made of the cells so far, for the result. */
@@ -117,24 +117,28 @@ export async function run(options: RunOptions): Promise<RunResult> {
   };
   let step = cells.next();
   while (step.done !== true) {
-    const planned = step.value;
-    const outcome = withMetricsMark(await one(planned, result.cells, measuring), options.metrics?.port);
-    if (outcome === 'aborted') {
+    const group = [step.value, ...(step.value.beside ?? [])];
+    const outcomes = await together(group, result.cells, measuring);
+    const [first, ...beside] = outcomes;
+    if (first === undefined) {
       options.metrics?.live.dropped();
       break;
     }
-    options.metrics?.live.ended(outcome.cell);
-    step = cells.next(outcome);
-    result = {
-      ...result,
-      scenarios: withScenario(result.scenarios, planned.plan.scenario),
-      contenders: withContender(result.contenders, outcome.cell.contender.name),
-      cells: [...result.cells, outcome.cell],
-      ...(adaptive === undefined ? {} : { capacity: adaptive.capacity() }),
-      finishedAt: new Date().toISOString(),
-    };
-    bundle.add(outcome, result);
-    options.onCell(outcome.cell, result.cells.length, expected());
+    step = cells.next({ ...first, ...(beside.length === 0 ? {} : { beside }) });
+    for (const [i, outcome] of outcomes.entries()) {
+      options.metrics?.live.ended(outcome.cell);
+      const planned = group[i];
+      result = {
+        ...result,
+        ...(planned && { scenarios: withScenario(result.scenarios, planned.plan.scenario) }),
+        contenders: withContender(result.contenders, outcome.cell.contender.name),
+        cells: [...result.cells, outcome.cell],
+        ...(adaptive === undefined ? {} : { capacity: adaptive.capacity() }),
+        finishedAt: new Date().toISOString(),
+      };
+      bundle.add(outcome, result);
+      options.onCell(outcome.cell, result.cells.length, expected());
+    }
     if (servers.allLost) break;
   }
   result = {
@@ -212,6 +216,23 @@ interface Measuring {
   readonly expected: () => number;
 }
 
+/** All of a group at the same time; none when the run was aborted. A failure waits for the others: none is left running. */
+async function together(
+  group: readonly PlannedCell[],
+  done: readonly Cell[],
+  measuring: Measuring,
+): Promise<readonly CellOutcome[]> {
+  const ended = await Promise.allSettled(group.map((planned) => one(planned, done, measuring)));
+  const outcomes: CellOutcome[] = [];
+  for (const end of ended) {
+    if (end.status === 'rejected') throw end.reason;
+    const outcome = withMetricsMark(end.value, measuring.options.metrics?.port);
+    if (outcome === 'aborted') return [];
+    outcomes.push(outcome);
+  }
+  return outcomes;
+}
+
 /** One cell on its server, with the server's label and version among its parameters where there are several. */
 async function one(
   planned: PlannedCell,
@@ -221,7 +242,7 @@ async function one(
   const host = measuring.servers.of(planned.plan.server);
   const outcome = withScaleMark(await measured(planned, done, host, measuring), planned.plan.scale);
   if (outcome === 'aborted' || host.label === undefined) return outcome;
-  const where = host.settings ?? { pg: host.label, pgVersion: host.server.version };
+  const where = host.apart ?? { pg: host.label, pgVersion: host.server.version };
   const parameters = { ...where, ...outcome.cell.parameters };
   return { ...outcome, cell: { ...outcome.cell, parameters } };
 }

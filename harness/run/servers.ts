@@ -10,8 +10,8 @@ import type { PostgresServer } from '../server/server.ts';
 export interface RunServer {
   readonly label?: string;
   readonly server: PostgresServer;
-  /** Those that it was given apart from the others; absent where versions tell them apart. */
-  readonly settings?: Readonly<Record<string, string>>;
+  /** What tells it from the others, such as its settings: a parameter of each of its cells. Absent where versions do. */
+  readonly apart?: Readonly<Record<string, string>>;
 }
 
 export type LostServer = NonNullable<RunResult['lostServers']>[number];

@@ -8,18 +8,20 @@ import type { Tone } from '../tables/table.ts';
 
 type Note = { readonly tone: 'bad' | 'warn'; readonly title: string; readonly text: string };
 
-type Sorted = Readonly<Record<'incorrect' | 'voidProbes' | 'invalid', readonly Cell[]>>;
+type Sorted = Readonly<Record<'incorrect' | 'voidProbes' | 'overloads' | 'invalid', readonly Cell[]>>;
 
 /** Cells that are not valid; a search that goes above what the generator can carry has void probes, as it should. */
 function sorted({ capacity, cells }: RunResult): Sorted {
-  const voids = new Set(
-    capacity?.search?.probes.filter(({ outcome }) => outcome === 'void').map(({ cell }) => cell),
-  );
+  const outcomes = new Map(capacity?.search?.probes.map(({ cell, outcome }) => [cell, outcome]));
+  const is = (...wanted: readonly string[]) => {
+    return ({ id }: Cell): boolean => wanted.includes(outcomes.get(id) ?? 'no probe');
+  };
   const invalid = cells.filter(({ verdict }) => verdict === 'invalid');
   return {
     incorrect: cells.filter(({ verdict }) => verdict === 'incorrect'),
-    voidProbes: invalid.filter(({ id }) => voids.has(id)),
-    invalid: invalid.filter(({ id }) => !voids.has(id)),
+    voidProbes: invalid.filter(is('void')),
+    overloads: invalid.filter(is('fail')),
+    invalid: invalid.filter(is('no probe')),
   };
 }
 
@@ -52,7 +54,7 @@ export function capacityVerdict(result: RunResult): { readonly tone: Tone; reado
 
 /** Cells without figures by their reasons, declarations that did not hold, and loads that the generator may have bounded. */
 export function capacityFindings(result: RunResult): Note[] {
-  const { incorrect, invalid, voidProbes } = sorted(result);
+  const { incorrect, invalid, voidProbes, overloads } = sorted(result);
   return [
     ...cellsNote(
       'bad',
@@ -66,6 +68,12 @@ export function capacityFindings(result: RunResult): Note[] {
       voidProbes,
       voidProbes.length === 1 ? 'void, as a probe may be' : 'void, as probes may be',
       'Void counts neither as pass nor as fail: expected above what this machine can offer; at lower rates something else took its time.',
+    ),
+    ...cellsNote(
+      'warn',
+      overloads,
+      overloads.length === 1 ? 'an overload, and failed' : 'overloads, and failed',
+      'Its backlog grew by more than all that the stalls of the generator could have cost; it has no other figure.',
     ),
     ...mismatchNotes(result),
     ...boundNotes(result),

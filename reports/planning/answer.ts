@@ -79,7 +79,7 @@ function answerOf(
     ...(headroom === undefined ? {} : { headroom }),
     ...usedUpOn(input, headroom),
     ...drainOf(question, choice, peakPerSec),
-    partitions: partitionsOf(least?.perSec),
+    partitions: partitionsOf(least?.perSec, cells),
   };
   return {
     ...answer,
@@ -149,7 +149,22 @@ function drainOf(
   };
 }
 
-function partitionsOf(perSec: number | undefined): PlanAnswer['partitions'] {
+/** By the law of one; what was measured with all at once stands beside it. */
+function partitionsOf(perSec: number | undefined, cells: readonly MeasuredCell[]): PlanAnswer['partitions'] {
   if (perSec === undefined || perSec === 0) return [];
-  return [1, 2, 4, 8].map((databases) => ({ databases, perSec: databases * perSec }));
+  const together = cells.filter(({ purpose }) => purpose === 'partition');
+  const settled = validOf(together, 'partition').flatMap(({ cell }) => cell.throughput?.settledPerSec ?? []);
+  // A cell that is void says nothing of the others' sum.
+  const measured =
+    settled.length > 0 && settled.length === together.length
+      ? { at: together.length, perSec: settled.reduce((sum, one) => sum + one, 0) }
+      : undefined;
+  const counts = [...new Set([1, 2, 4, 8, ...(measured === undefined ? [] : [measured.at])])];
+  return counts
+    .sort((x, y) => x - y)
+    .map((databases) => ({
+      databases,
+      perSec: databases * perSec,
+      ...(measured?.at === databases ? { measuredPerSec: measured.perSec } : {}),
+    }));
 }

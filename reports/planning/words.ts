@@ -73,6 +73,11 @@ export function assumptionsOf({ question, cells }: Pick<PlanInput, 'question' | 
       ? []
       : ['In an outage no worker works while jobs go on arriving; then all workers are back at once.']),
     ...(later === undefined ? [] : ['The rate grows by the same share each month.']),
+    ...(cells.some(({ purpose }) => purpose === 'partition')
+      ? [
+          'What was measured over several databases was offered to each at the same time at the rate that one held: servers on one machine share it.',
+        ]
+      : []),
     'Partitions: each database has a server of its own, jobs spread evenly over them by a hash, and no job needs another database.',
     ...(validOf(cells, 'bloat').length === 0
       ? []
