@@ -1,7 +1,10 @@
-// Do the example files hold what they are examples of: a strategy that keeps the contract, a scenario that is valid?
+// Do the example files hold what they are examples of: a strategy that keeps the contract, a scenario that is valid, a workload?
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { Command } from 'commander';
+import { questionOf, questionOptions, questionSchema, withWorkloadFile } from '../cli/capacity/question.ts';
+import { patternOf } from '../cli/capacity/workload.ts';
 import { loadScenario } from '../cli/scenarios.ts';
 import { describeConformance } from '../queue/conformance/suite.ts';
 import { type Driver, pgDriver } from '../queue/index.ts';
@@ -57,4 +60,27 @@ test('the scenario in YAML is valid, in both forms', async () => {
     smoke.phases.map(({ label }) => label),
   );
   assert(totalSeconds(smoke) <= 10);
+});
+
+test('the workload is a question that a plan takes, with every key read', async () => {
+  const command = new Command('plan');
+  questionOptions(command);
+  command.parse(['--workload', new URL('./workload.yaml', import.meta.url).pathname], { from: 'user' });
+  await withWorkloadFile(command);
+  const words = questionSchema.parse(command.opts());
+  const question = questionOf(words, await patternOf(words), 'skip-locked');
+  const { ratePerSec, peakFactor, later, outage, bloatSeconds, connections, handler, slo } = question;
+  assert.deepEqual(
+    { ratePerSec, peakFactor, later, outage, bloatSeconds, connections },
+    {
+      ...{ ratePerSec: 300, peakFactor: 3, later: { ratePerSec: 900, months: 12 } },
+      ...{ outage: { seconds: 600, recoverSeconds: 1_800 }, bloatSeconds: 600, connections: 40 },
+    },
+  );
+  assert.equal(question.jobMs, 25);
+  assert.equal(handler['p99Ms'], 120);
+  assert.deepEqual(
+    slo.map(({ text }) => text),
+    ['pickup.p99 < 250 ms', 'response.p95 < 1 s'],
+  );
 });
