@@ -1,0 +1,184 @@
+// What does a plan say of a queue whose law is known? Its own loads, each simulated in virtual time.
+
+import { build, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
+import { CapacityLog } from '../../../cli/capacity/capacity-log.ts';
+import { handlerMoments } from '../../../cli/capacity/loads.ts';
+import { type PlanMeasurements, planCells } from '../../../cli/capacity/plan-cells.ts';
+import { questionOf } from '../../../cli/capacity/question.ts';
+import { patternOf } from '../../../cli/capacity/workload.ts';
+import type { CellOutcome } from '../../../harness/cell/result.ts';
+import { parseContender } from '../../../harness/contenders/index.ts';
+import type { Capacity, Cell } from '../../../harness/result/result.ts';
+import { CellSequence, type PlannedCell } from '../../../harness/run/plan.ts';
+import { planOf } from '../../../reports/planning/answer.ts';
+import type { MeasuredCell } from '../../../reports/planning/measured.ts';
+import { cellOf } from '../../../reports/testing-fixture-cell.ts';
+import { STANDARD } from '../../../reports/testing-fixture-data.ts';
+import { randomStream } from '../../../stats/random.ts';
+import { path, waitQuantile } from '../../../testing/synthetic/queue-law.ts';
+
+/** Handlers alike whose times are exponential, and that hinder each other in nothing. */
+export interface SimulatedQuestion {
+  readonly ratePerSec: number;
+  /** Mean time of a handler. */
+  readonly jobMs: number;
+}
+
+/** One p99 of pickup, beside what theory says of the handlers that the plan chose. */
+export interface Foretold {
+  readonly handlers: number;
+  /** Of those handlers, 0 … 1. */
+  readonly utilisation: number;
+  readonly predictedUs: number;
+  readonly trueUs: number;
+}
+
+/**
+ * The predictions of a plan for loads at these shares of the capacity of the handlers that it chose. Where theory says that more than 99 % of
+ * the jobs do not wait there is nothing to foretell, and none for it. The plan's search is left out: the models take nothing from it.
+ */
+export async function simulatedPlan(
+  { ratePerSec, jobMs }: SimulatedQuestion,
+  utilisations: readonly number[],
+  seed: number,
+): Promise<readonly Foretold[]> {
+  const words = { rate: ratePerSec, jobMs, jobTime: { law: 'exponential' as const } };
+  const pattern = await patternOf(words);
+  const contender = parseContender(CONTENDER, () => '');
+  const question = questionOf(words, pattern, contender.name);
+  const measured: PlanMeasurements = { cells: [] };
+  const log = new CapacityLog(new CellSequence(seed));
+  const loads = planCells({ question, pattern, contender, seed, secondsLeft: () => 0 }, log, measured);
+  const servicePerSec = 1_000 / jobMs;
+  let step = loads.next();
+  while (step.done !== true) step = loads.next(simulatedOutcome(step.value, servicePerSec));
+  const check = measured.cells.find(({ purpose }) => purpose === 'check');
+  if (check === undefined) throw new Error(`the plan came to no load to check its models by (seed ${seed})`);
+  const { handlers } = check;
+  const capacityPerSec = handlers * servicePerSec;
+  const trueUs = (rate: number): number =>
+    1e6 * waitQuantile({ servers: handlers, servicePerSec, arrivalPerSec: rate }, 0.99);
+  const rates = utilisations.map((share) => share * capacityPerSec);
+  const cells = [
+    ...measured.cells.filter((cell) => cell !== check),
+    ...rates.map((rate) => checkAt(check, rate, trueUs(rate))),
+  ];
+  const { predictions = [] } = planOf({
+    ...{ question, cells, seed, search: undefined },
+    ...{ serviceScv: handlerMoments(pattern.job.handler).scv, cores: 2, startedAt: STARTED_AT },
+  });
+  return rates.flatMap((rate, i) =>
+    told(predictions, idAt(rate), trueUs(rate), handlers, utilisations[i] ?? 0),
+  );
+}
+
+const CONTENDER = 'skip-locked';
+const STARTED_AT = '2024-01-01T00:00:00.000Z';
+
+function told(
+  predictions: NonNullable<Capacity['predictions']>,
+  cell: string,
+  trueUs: number,
+  handlers: number,
+  utilisation: number,
+): Foretold[] {
+  const found = predictions.find(({ what, cells }) => what === 'pickup p99' && cells.includes(cell));
+  return found === undefined ? [] : [{ handlers, utilisation, predictedUs: found.predicted, trueUs }];
+}
+
+function idAt(ratePerSec: number): string {
+  return `check at ${ratePerSec}`;
+}
+
+/** A load of which the true p99 is taken to have been measured. */
+function checkAt(check: MeasuredCell, ratePerSec: number, p99: number): MeasuredCell {
+  const { cell } = check;
+  const pickup = { count: 10_000, min: 0, mean: p99, max: p99, p99 };
+  return {
+    ...check,
+    cell: {
+      ...cell,
+      id: idAt(ratePerSec),
+      parameters: { ...cell.parameters, ratePerSec },
+      latencyUs: { pickup },
+    },
+  };
+}
+
+/** What a load would have left behind. Deterministic by the cell's seed. */
+function simulatedOutcome({ plan }: PlannedCell, servicePerSec: number): CellOutcome {
+  const { scenario, contender, seed } = plan;
+  const { agents, connections } = scenario.workers;
+  const servers = agents * connections * (contender.axes.concurrency ?? 1);
+  const [phase] = scenario.phases;
+  if (phase === undefined) throw new Error(`${scenario.name} has no phase`);
+  const { seconds, arrival } = phase;
+  const { warmupSeconds } = scenario;
+  const measuredSeconds = seconds - warmupSeconds;
+  if (arrival === undefined) {
+    // Servers that are never idle settle as a Poisson process does.
+    const settled = poissonCount(servers * servicePerSec * measuredSeconds, seed);
+    return outcomeOf(plan, { seconds, warmupSeconds, settled });
+  }
+  if (arrival.model !== 'poisson') throw new Error(`${scenario.name} does not arrive as a Poisson process`);
+  const arrivalPerSec = Number(arrival.ratePerSec);
+  const visits = path({ servers, servicePerSec, arrivalPerSec }, seconds, seed);
+  const measured = visits.filter(({ arrived }) => arrived >= warmupSeconds);
+  const pickup = build({ bitBucketSize: 32, autoResize: true, numberOfSignificantValueDigits: 3 });
+  for (const { arrived, began } of measured) pickup.recordValue(Math.round((began - arrived) * 1e6));
+  return outcomeOf(plan, {
+    ...{ seconds, warmupSeconds, settled: measured.length, pickup },
+    offeredPerSec: arrivalPerSec,
+  });
+}
+
+function poissonCount(mean: number, seed: number): number {
+  const random = randomStream(seed, 'closed');
+  const gap = (): number => -Math.log(1 - random());
+  let count = 0;
+  for (let t = gap(); t < mean; t += gap()) count += 1;
+  return count;
+}
+
+interface Facts {
+  readonly seconds: number;
+  readonly warmupSeconds: number;
+  /** In the measured window. */
+  readonly settled: number;
+  readonly offeredPerSec?: number;
+  readonly pickup?: Histogram;
+}
+
+function outcomeOf(
+  { id, repeat, order, scenario: { name, question } }: PlannedCell['plan'],
+  { seconds, warmupSeconds, settled, offeredPerSec, pickup }: Facts,
+): CellOutcome {
+  const [contender] = STANDARD.contenders;
+  if (contender === undefined) throw new Error('the fixture has no contender');
+  const cell: Cell = cellOf(
+    {
+      ...{
+        name,
+        question,
+        loadModel: 'simulated',
+        seconds,
+        warmupSeconds,
+        preload: 0,
+        phases: [],
+        faults: [],
+      },
+      ...(offeredPerSec === undefined ? {} : { offeredPerSec }),
+    },
+    contender,
+    {
+      ...{ id, repeat, order, rate: settled / (seconds - warmupSeconds), settledTotal: settled, backlog: 0 },
+      latencyUs: { pickup: undefined, response: undefined },
+    },
+    () => 0.5,
+  );
+  const histogramLog =
+    pickup === undefined
+      ? ''
+      : `Tag=pickup,0.000,${seconds},${pickup.maxValue},${encodeIntoCompressedBase64(pickup)}\n`;
+  return { cell, samples: [], plans: [], histogramLog };
+}
