@@ -22,8 +22,8 @@ export interface PlanSetup {
   readonly pattern: Scenario;
   readonly contender: ContenderSpec;
   readonly seed: number;
-  /** Labels of the servers, where there are several: all is measured on the first, and the partitions on all. */
-  readonly servers: readonly string[];
+  /** Labels of the servers, where there are several: all is measured on the first, and the partitions on all. Absent: one. */
+  readonly servers?: readonly string[];
   /** Seconds that are left for all. */
   readonly secondsLeft: () => number;
 }
@@ -48,11 +48,11 @@ export function* planCells(
   yield* stage.checkLoad(law, handlers);
   if (setup.question.outage !== undefined) yield* stage.outage(law, handlers);
   if (setup.question.bloatSeconds !== undefined) yield* stage.heldXmin(law, handlers);
-  if (setup.servers.length > 1) yield* stage.partitions(handlers);
+  if ((setup.servers ?? []).length > 1) yield* stage.partitions(handlers);
 }
 
 /** How many cells that will be, before the first. */
-export function expectedCells({ question, servers }: Pick<PlanSetup, 'question' | 'servers'>): number {
+export function expectedCells({ question, servers = [] }: Pick<PlanSetup, 'question' | 'servers'>): number {
   const { closed, heldBack } = levelsFor(question);
   const rest =
     2 +
@@ -190,7 +190,7 @@ class Stage {
 
   /** On every server at once what one of them held. */
   *partitions(handlers: number): Generator<PlannedCell, void, StepOutcome> {
-    const { pattern, contender, servers } = this.#setup;
+    const { pattern, contender, servers = [] } = this.#setup;
     const ratePerSec = this.#measured.search?.answer.passPerSec;
     if (ratePerSec === undefined) return;
     const crew = crewOf(handlers);
