@@ -27,13 +27,13 @@ import { patternOf } from '../capacity/workload.ts';
 import { EXIT } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
 import { bundleFolder, measure, measuringOptions, measuringSchema, present } from '../measuring.ts';
-import { coloured, filled, repeatable } from '../options.ts';
+import { coloured, filled } from '../options.ts';
 import { serverLabel } from '../place.ts';
 import { DEFAULT_CONTENDER } from '../plan-run.ts';
 import { suggestion } from '../suggest.ts';
 
 const optionsSchema = measuringSchema.extend(questionSchema.shape).extend({
-  server: z.array(z.string()),
+  server: z.union([z.array(z.string()), z.string().transform((one) => [one])]),
   contender: z.string(),
   from: z.string().optional(),
   budget: z.number(),
@@ -66,7 +66,8 @@ export function planCommand(done: (code: number) => void): Command {
   if (server !== undefined) {
     server.description +=
       '; given several times, what the queue carries over all of them at once is measured as well';
-    server.default(undefined).argParser(repeatable);
+    // The first of them takes the place of the default.
+    server.argParser<string[]>((text, before) => [...(Array.isArray(before) ? before : []), filled(text)]);
   }
   return command.addHelpText('after', HELP).action(async () => {
     await withWorkloadFile(command);
