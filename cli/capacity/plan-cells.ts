@@ -116,9 +116,10 @@ class Stage {
         crew,
         'light',
       );
-      if (light.pickup === undefined || light.cell.verdict !== 'valid') return handlers;
+      const base = baseOf(law, light);
+      if (base === undefined || light.cell.verdict !== 'valid') return handlers;
       const { scv } = handlerMoments(pattern.job.handler);
-      const chosen = chooseHandlers(question, law, { base: baseOf(light.pickup), serviceScv: scv });
+      const chosen = chooseHandlers(question, law, { base, serviceScv: scv });
       if (chosen.handlers === handlers) return handlers;
       handlers = chosen.handlers;
     }

@@ -35,9 +35,10 @@ export function planOf(input: PlanInput): Pick<Capacity, 'scaling' | 'prediction
 /** What is known of handlers at work, for each number of them of which there is a light load. */
 function crowdsOf({ cells, serviceScv }: PlanInput, law: Law | undefined): Crowd[] {
   if (law === undefined) return [];
-  return validOf(cells, 'light').flatMap(({ handlers, pickup }) =>
-    pickup === undefined ? [] : [{ law, handlers, base: baseOf(pickup), serviceScv }],
-  );
+  return validOf(cells, 'light').flatMap((cell) => {
+    const base = baseOf(law, cell);
+    return base === undefined ? [] : [{ law, handlers: cell.handlers, base, serviceScv }];
+  });
 }
 
 function answerOf(
@@ -57,9 +58,10 @@ function answerOf(
       assumptions: assumptionsOf(input),
       risks: risksOf(input, predictions),
     };
-  const crowds = crowdsOf(input, law);
-  const choice = chooseHandlers(question, law, crowds[0]);
-  const crowd = crowds[0] === undefined ? undefined : { ...crowds[0], handlers: choice.handlers };
+  // The last light load is the one by which handlers were chosen for all that was measured after it.
+  const last = crowdsOf(input, law).at(-1);
+  const choice = chooseHandlers(question, law, last);
+  const crowd = last && { ...last, handlers: choice.handlers };
   const limits = limitsOf({
     question,
     capacityPerSec: choice.capacityPerSec,

@@ -51,7 +51,7 @@ function judge(handlers: number, question: PlanQuestion, law: Law, claiming?: Cl
     lacks.push('the backlog of the outage would not be gone in time');
   if (claiming !== undefined && lacks.length === 0) {
     for (const slo of question.slo)
-      if (slo.of === 'pickup' && !holds(slo, { law, handlers, ...claiming }, peakPerSec))
+      if (slo.of === 'pickup' && !holds(slo, { ...claiming, law, handlers }, peakPerSec))
         lacks.push(`${slo.text} would not hold`);
   }
   return { handlers, capacityPerSec, lacks };

@@ -46,7 +46,7 @@ function sloLimit({ question, search, crowd, capacityPerSec }: LimitFacts): Limi
   const perSec = modelledRate(crowd, only, capacityPerSec);
   return {
     by: 'slo',
-    ...(perSec === undefined ? {} : { perSec }),
+    perSec: perSec ?? 0,
     text:
       perSec === undefined
         ? `${slo}: longer than that is what claiming alone takes here`

@@ -2,6 +2,7 @@
 
 import type { PlanQuestion } from '../../harness/result/result.ts';
 import { drainSeconds } from '../../stats/queueing.ts';
+import { latencyTerms } from '../capacity/evidence.ts';
 import { formatNumber, formatSeconds, plural } from '../render/format.ts';
 import type { HandlerChoice } from './handlers.ts';
 import type { PlanInput } from './input.ts';
@@ -18,12 +19,7 @@ export function nearestTo(
 ): string[] {
   const peakPerSec = question.ratePerSec * question.peakFactor;
   const nearest: string[] = [];
-  const light = validOf(cells, 'light', 'probe').flatMap(({ cell }) => cell.latencyUs?.pickup?.p99 ?? []);
-  const pickup = question.slo.find(({ of }) => of === 'pickup');
-  if (safePerSec === 0 && pickup?.of === 'pickup' && light.length > 0)
-    nearest.push(
-      `an SLO of pickup.p99 < ${formatNumber((Math.min(...light) * 1.25) / 1_000)} ms: the shortest p99 that was seen here is ${formatNumber(Math.min(...light) / 1_000)} ms, and ${pickup.text} is less than a claim takes`,
-    );
+  if (safePerSec === 0) nearest.push(...longerSlo(question, cells));
   if (safePerSec !== undefined && safePerSec > 0 && safePerSec < peakPerSec) {
     const average = safePerSec / question.peakFactor;
     nearest.push(
@@ -40,6 +36,31 @@ export function nearestTo(
       `${plural(connections, 'connection')} for the workers instead of ${question.connections}; or fewer sessions with more handlers each, which is to be measured anew`,
     );
   return nearest;
+}
+
+const PERCENTILES = [
+  ['p999', 99.9],
+  ['p99', 99],
+  ['p95', 95],
+  ['p90', 90],
+  ['p50', 50],
+] as const;
+
+/** The shortest that was seen of what the SLO asks, with some room: of its percentile, or of the highest below it that a load could tell. */
+function longerSlo({ slo }: PlanQuestion, cells: PlanInput['cells']): string[] {
+  const asked = slo.map(({ text }) => text).join(' and ');
+  const [term] = latencyTerms(slo);
+  const seen = validOf(cells, 'light', 'probe');
+  for (const [name, percentile] of PERCENTILES) {
+    if (term === undefined || percentile > term.percentile) continue;
+    const found = seen.flatMap(({ cell }) => cell.latencyUs?.[term.of]?.[name] ?? []);
+    if (found.length === 0) continue;
+    const shortest = Math.min(...found);
+    return [
+      `an SLO of ${term.of}.${name} < ${formatNumber((shortest * 1.25) / 1_000)} ms: the shortest ${name} that was seen here is ${formatNumber(shortest / 1_000)} ms, and ${asked} held at no rate`,
+    ];
+  }
+  return [`another SLO than ${asked}, which held at no rate; what would hold was not measured`];
 }
 
 function slowerRecovery({ outage }: PlanQuestion, capacityPerSec: number, peakPerSec: number): string[] {

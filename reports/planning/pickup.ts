@@ -1,8 +1,7 @@
 // How long will a job wait to be picked up? What claiming takes by itself, and the queue for a handler.
 
-import type { Histogram } from 'hdr-histogram-js';
 import type { Prediction } from '../../harness/result/result.ts';
-import { littleError, sumQuantile, waitOf } from '../../stats/queueing.ts';
+import { erlangC, littleError, sumQuantile, waitOf } from '../../stats/queueing.ts';
 import { uslAt } from '../../stats/usl.ts';
 import type { MeasuredCell } from './measured.ts';
 import type { Law } from './scaling.ts';
@@ -18,11 +17,22 @@ export interface Crowd {
 
 const BASE_POINTS = 400;
 
-/** A distribution as so many values, each as likely as any other: seconds, ascending. */
-export function baseOf(histogram: Histogram): number[] {
+/**
+ * What claiming takes by itself, of a light load: so many values, each as likely as any other, seconds, ascending. Jobs that waited for a
+ * handler even so are its slowest, as many of them as Erlang C says: they are left out, or their wait would be counted twice.
+ * Absent where nothing was picked up.
+ */
+export function baseOf(
+  law: Law,
+  { handlers, cell, pickup }: Pick<MeasuredCell, 'handlers' | 'cell' | 'pickup'>,
+): number[] | undefined {
+  if (pickup === undefined) return undefined;
+  const servicePerSec = uslAt(law.fit, handlers) / handlers;
+  const arrivalPerSec = cell.throughput?.offeredPerSec ?? 0;
+  const waits = Math.min(0.5, erlangC({ servers: handlers, arrivalPerSec, servicePerSec }));
   return Array.from(
     { length: BASE_POINTS },
-    (_, i) => histogram.getValueAtPercentile(((i + 0.5) / BASE_POINTS) * 100) / 1e6,
+    (_, i) => pickup.getValueAtPercentile(((i + 0.5) / BASE_POINTS) * (1 - waits) * 100) / 1e6,
   );
 }
 
