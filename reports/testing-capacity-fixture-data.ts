@@ -161,6 +161,7 @@ const possible: CapacityPlan['answer'] = {
   possible: true,
   headline:
     'Yes: run 4 workers with 8 handlers each. They carry the peak of 720 jobs/s with 21 % to spare; the outage of 10 min is worked off in 26 min.',
+  undecided: [],
   nearest: [],
   recommended: {
     contender: 'skip-locked',
@@ -218,6 +219,7 @@ export const PLAN: Readonly<Record<'possible' | 'impossible', CapacityPlan>> = {
     answer: {
       possible: false,
       headline: 'Not as asked: no number of workers carried the peak of 7 200 jobs/s on this server.',
+      undecided: [],
       nearest: ['871 jobs/s with the same SLO', '1 036 jobs/s with pickup.p99 < 900 ms'],
       peakPerSec: 7_200,
       limits: [

@@ -183,9 +183,12 @@ export const planQuestionSchema = z.strictObject({
 
 /** The answer to a capacity question. Times in seconds, rates in jobs/s. */
 export const planAnswerSchema = z.strictObject({
+  /** Shown to be: false where it cannot be told as well. */
   possible: z.boolean(),
   /** The answer in a sentence or two, for who reads nothing else. */
   headline: z.string(),
+  /** Why it cannot be told whether it can be had, though nothing says that it cannot; empty where it can be told. */
+  undecided: z.array(z.string()),
   /** What could be had instead; empty where the wish can be had. */
   nearest: z.array(z.string()),
   /** Absent where nothing could be recommended. */

@@ -73,10 +73,8 @@ type WithoutDoubts = Omit<CapacityAnswer, 'doubts'>;
 const NARROW = 0.1;
 
 function planAnswer({ question, answer }: CapacityPlan): WithoutDoubts {
-  const narrow = (answer.headroom ?? 0) < NARROW;
   return {
-    tone: answer.possible ? (narrow ? 'warn' : 'good') : 'bad',
-    badge: answer.possible ? (narrow ? 'POSSIBLE, NARROWLY' : 'POSSIBLE') : 'NOT AS ASKED',
+    ...standing(answer),
     text: answer.headline,
     facts: [
       {
@@ -95,6 +93,18 @@ function planAnswer({ question, answer }: CapacityPlan): WithoutDoubts {
       usedUpFact(question, answer),
     ],
   };
+}
+
+function standing({
+  possible,
+  undecided,
+  headroom,
+}: CapacityPlan['answer']): Pick<CapacityAnswer, 'tone' | 'badge'> {
+  if (undecided.length > 0) return { tone: 'warn', badge: 'NOT SHOWN' };
+  if (!possible) return { tone: 'bad', badge: 'NOT AS ASKED' };
+  return (headroom ?? 0) < NARROW
+    ? { tone: 'warn', badge: 'POSSIBLE, NARROWLY' }
+    : { tone: 'good', badge: 'POSSIBLE' };
 }
 
 function limitedText(by: keyof typeof LIMIT_NAMES): string {

@@ -1,15 +1,15 @@
 // What is the answer to a capacity question? From what was measured: what to run, how much it carries, and what gives way first.
 
-import type { Capacity, PlanAnswer, PlanQuestion, Prediction, Search } from '../../harness/result/result.ts';
+import type { Capacity, PlanAnswer, PlanQuestion, Prediction } from '../../harness/result/result.ts';
 import { drainSeconds } from '../../stats/queueing.ts';
 import { type BloatLaw, bloatLaw } from './bloat.ts';
 import { costsOf } from './costs.ts';
 import { crewOf } from './crew.ts';
 import { chooseHandlers, type HandlerChoice } from './handlers.ts';
 import type { PlanInput } from './input.ts';
-import { limitsOf } from './limits.ts';
+import { limitsOf, searchFor } from './limits.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
-import { nearestTo } from './nearest.ts';
+import { nearestTo, undecidedOf } from './nearest.ts';
 import { baseOf, type Crowd, pickupPredictions } from './pickup.ts';
 import { drainPrediction } from './recovery.ts';
 import { type Law, scalingOf } from './scaling.ts';
@@ -53,6 +53,7 @@ function answerOf(
   if (law === undefined)
     return {
       ...{ possible: false, peakPerSec, limits: [], nearest: [], partitions: [], costs },
+      undecided: [refused ?? 'no closed load could be measured'],
       headline: `No answer: ${refused ?? 'no closed load could be measured'}.`,
       breaksFirst: 'Not known.',
       assumptions: assumptionsOf(input),
@@ -74,9 +75,10 @@ function answerOf(
   const headroom = least === undefined ? undefined : least.perSec / peakPerSec - 1;
   const recommended = recommendation(input, choice);
   const nearest = nearestTo(input, choice, least?.perSec, recommended.connections, law);
-  const possible = nearest.length === 0;
+  const undecided = undecidedOf(input, choice, limits, recommended.connections);
+  const possible = nearest.length === 0 && undecided.length === 0;
   const answer: Omit<PlanAnswer, 'headline' | 'breaksFirst' | 'assumptions' | 'risks'> = {
-    ...{ possible, nearest, recommended, peakPerSec, limits, costs },
+    ...{ possible, undecided, nearest, recommended, peakPerSec, limits, costs },
     ...(least === undefined ? {} : { safePerSec: least.perSec, limitedBy: least.by }),
     ...(headroom === undefined ? {} : { headroom }),
     ...usedUpOn(input, headroom),
@@ -90,14 +92,6 @@ function answerOf(
     assumptions: assumptionsOf(input),
     risks: risksOf(input, predictions, answer),
   };
-}
-
-/** A search says nothing of other handlers, nor of another SLO. */
-function searchFor({ search, cells, question }: PlanInput, { handlers }: HandlerChoice): Search | undefined {
-  const first = cells.find(({ cell }) => cell.id === search?.probes[0]?.cell);
-  const asked = question.slo.map(({ text }) => text).sort();
-  const held = search?.slo.map(({ text }) => text).sort();
-  return first?.handlers === handlers && JSON.stringify(asked) === JSON.stringify(held) ? search : undefined;
 }
 
 function bloatFor(cells: readonly MeasuredCell[], { handlers }: HandlerChoice): BloatLaw | undefined {

@@ -3,7 +3,8 @@
 import type { LatencySlo, PlanAnswer, PlanQuestion, Search } from '../../harness/result/result.ts';
 import { formatCount, formatNumber, formatSeconds } from '../render/format.ts';
 import { type BloatLaw, survivablePerSec } from './bloat.ts';
-import { UTILISATION_MAX } from './handlers.ts';
+import { type HandlerChoice, UTILISATION_MAX } from './handlers.ts';
+import type { PlanInput } from './input.ts';
 import { type Crowd, pickupSeconds } from './pickup.ts';
 import { recoverablePerSec } from './recovery.ts';
 
@@ -18,6 +19,17 @@ export interface LimitFacts {
   readonly search: Search | undefined;
   /** With as many handlers; absent where none was measured. */
   readonly bloat: BloatLaw | undefined;
+}
+
+/** A search says nothing of other handlers, nor of another SLO. */
+export function searchFor(
+  { search, cells, question }: PlanInput,
+  { handlers }: Pick<HandlerChoice, 'handlers'>,
+): Search | undefined {
+  const first = cells.find(({ cell }) => cell.id === search?.probes[0]?.cell);
+  const asked = question.slo.map(({ text }) => text).sort();
+  const held = search?.slo.map(({ text }) => text).sort();
+  return first?.handlers === handlers && JSON.stringify(asked) === JSON.stringify(held) ? search : undefined;
 }
 
 /** Each limit that was asked for, the SLO's first. */

@@ -1,11 +1,12 @@
 // What could be had, where a wish cannot be?
 
-import type { PlanQuestion } from '../../harness/result/result.ts';
+import type { PlanAnswer, PlanQuestion } from '../../harness/result/result.ts';
 import { drainSeconds } from '../../stats/queueing.ts';
 import { latencyTerms } from '../capacity/evidence.ts';
 import { formatNumber, formatSeconds, plural } from '../render/format.ts';
 import type { HandlerChoice } from './handlers.ts';
 import type { PlanInput } from './input.ts';
+import { searchFor } from './limits.ts';
 import { validOf } from './measured.ts';
 import type { Law } from './scaling.ts';
 
@@ -75,4 +76,37 @@ function slowerRecovery({ outage }: PlanQuestion, capacityPerSec: number, peakPe
     : [
         `${formatSeconds(seconds)} to recover from the outage, instead of ${formatSeconds(outage.recoverSeconds)}`,
       ];
+}
+
+/**
+ * Why it cannot be told whether the wish can be had: a limit of which nothing is known, or a peak between what held and what failed.
+ * Empty where something else stands in the way for sure.
+ */
+export function undecidedOf(
+  input: PlanInput,
+  choice: HandlerChoice,
+  limits: PlanAnswer['limits'],
+  connections: number,
+): string[] {
+  const { question } = input;
+  const peakPerSec = question.ratePerSec * question.peakFactor;
+  const answer = searchFor(input, choice)?.answer;
+  const between =
+    answer?.passPerSec !== undefined &&
+    answer.passPerSec < peakPerSec &&
+    (answer.failPerSec === undefined || answer.failPerSec > peakPerSec);
+  const hard = limits.some(
+    ({ by, perSec }) => perSec !== undefined && perSec < peakPerSec && !(by === 'slo' && between),
+  );
+  if (hard || (question.connections !== undefined && connections > question.connections)) return [];
+  const unknown = limits.flatMap(({ perSec, text }) => (perSec === undefined ? [text] : []));
+  const slo = question.slo.map(({ text }) => text).join(' and ');
+  return [
+    ...unknown,
+    ...(between
+      ? [
+          `${slo} held at ${formatNumber(answer.passPerSec ?? 0)} jobs/s; of ${formatNumber(peakPerSec)} it could not be told${answer.failPerSec === undefined ? ', and no rate could be told to fail' : `, and at ${formatNumber(answer.failPerSec)} it failed`}`,
+        ]
+      : []),
+  ];
 }

@@ -11,15 +11,22 @@ import { littleChecks } from './pickup.ts';
 export function headlineOf(
   {
     possible,
+    undecided,
     recommended,
     safePerSec,
     limitedBy,
     headroom,
     peakPerSec,
-  }: Pick<PlanAnswer, 'possible' | 'recommended' | 'safePerSec' | 'limitedBy' | 'headroom' | 'peakPerSec'>,
+  }: Pick<
+    PlanAnswer,
+    'possible' | 'undecided' | 'recommended' | 'safePerSec' | 'limitedBy' | 'headroom' | 'peakPerSec'
+  >,
   { jobMs }: PlanQuestion,
 ): string {
   const wish = `${formatNumber(peakPerSec)} jobs/s of ${formatNumber(jobMs)} ms`;
+  const [why] = undecided;
+  if (why !== undefined)
+    return `Not shown: ${wish}, since it could not be told of everything. ${capital(why)}.`;
   if (!possible || recommended === undefined) {
     const most =
       safePerSec === undefined || safePerSec === 0
@@ -36,6 +43,10 @@ export function headlineOf(
   return `Yes: ${wish} with ${crew} of ${contender}.${margin}`;
 }
 
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 const LIMIT_WORDS = { slo: 'the SLO', recovery: 'recovery', bloat: 'bloat' } as const;
 
 /** What gives way as the rate rises, and by what one would notice. */
@@ -49,6 +60,8 @@ export function breaksFirstOf(
     return `${from} the queue keeps up from day to day, but after an outage the backlog is not gone in time: it shows as jobs that still wait ${formatSeconds(drain?.recoverSeconds ?? 0)} after, and as a drain that ends later each time.`;
   if (limitedBy === 'bloat')
     return `${from} claims do not keep up beside a transaction that stays open: it shows as dead tuples and the age of xmin that rise together, then as a backlog while the server's CPU is busy with claims.`;
+  if (search !== undefined && search.answer.failPerSec === undefined)
+    return `Not known: ${formatNumber(safePerSec)} jobs/s held, and no higher rate could be told to fail.`;
   const why = search?.answer.limitedBy ?? [];
   return why.length === 0
     ? `${from} jobs wait for a free handler: it shows as pickup p99 that rises, and then as a backlog that does not go away.`
