@@ -95,6 +95,7 @@ export function pickupPredictions(crowd: Crowd, cells: readonly MeasuredCell[]):
 
 /** Jobs in the system against rate × time in it: a law that holds for whatever is stable, and so a check of the measuring. */
 const LITTLE_WITHIN = 0.1;
+const LOOKS_ERROR = 4;
 
 /** Little's law for each open load that was stable: which cells do not keep it, and by how much. */
 export function littleChecks(
@@ -119,6 +120,10 @@ export function littleChecks(
       meanSeconds: (response - enqueue) / 1e6,
       meanJobs,
     });
-    return error === undefined ? [] : [{ cell: cell.id, error, kept: Math.abs(error) <= LITTLE_WITHIN }];
+    if (error === undefined) return [];
+    const spread = within.reduce((sum, { backlog }) => sum + (backlog - meanJobs) ** 2, 0) / within.length;
+    // Of so few looks at the backlog: twice the error that they would have if they were independent.
+    const chance = meanJobs === 0 ? 0 : (LOOKS_ERROR * Math.sqrt(spread / within.length)) / meanJobs;
+    return [{ cell: cell.id, error, kept: Math.abs(error) <= Math.max(LITTLE_WITHIN, chance) }];
   });
 }

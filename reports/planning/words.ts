@@ -4,7 +4,7 @@ import type { PlanAnswer, PlanQuestion, Prediction, Search } from '../../harness
 import { formatCount, formatNumber, formatSeconds, formatShare, plural } from '../render/format.ts';
 import { UTILISATION_MAX } from './handlers.ts';
 import type { PlanInput } from './input.ts';
-import { validOf } from './measured.ts';
+import { type MeasuredCell, validOf } from './measured.ts';
 import { littleChecks } from './pickup.ts';
 
 /** The answer in a sentence or two. */
@@ -98,6 +98,14 @@ export function assumptionsOf({ question, cells }: Pick<PlanInput, 'question' | 
   ];
 }
 
+/** Open loads that did not grow: of the probes those that passed. */
+function stableOf({ cells, search }: Pick<PlanInput, 'cells' | 'search'>): MeasuredCell[] {
+  const passed = new Set(search?.probes.filter(({ outcome }) => outcome === 'pass').map(({ cell }) => cell));
+  return validOf(cells, 'light', 'check', 'probe').filter(
+    ({ purpose, cell }) => purpose !== 'probe' || passed.has(cell.id),
+  );
+}
+
 /** Below so much a plan has no room for what nobody thought of. */
 const SLIM = 0.2;
 
@@ -110,7 +118,7 @@ export function risksOf(
   const voids = cells.filter(({ cell }) => cell.verdict === 'invalid').length;
   const incorrect = cells.filter(({ cell }) => cell.verdict === 'incorrect').length;
   const poor = predictions.filter(({ error, goodWithin }) => Math.abs(error) > goodWithin);
-  const little = littleChecks(validOf(cells, 'light', 'check')).filter(({ kept }) => !kept);
+  const little = littleChecks(stableOf({ cells, search })).filter(({ kept }) => !kept);
   const { headroom, possible, costs } = answer ?? {};
   const busy = (costs?.serverCores ?? 0) / cores;
   return [
