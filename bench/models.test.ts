@@ -24,8 +24,8 @@ test('what is simulated gives each of its figures', async () => {
   });
   const figures = stdout
     .split('\n')
-    .filter((line) => /^(ok|MISSED|open|\s{6})\s+(level|collapse|leak|pickup)/.test(line));
-  assert.equal(figures.length, 3 * 3 + 3, stdout);
+    .filter((line) => /^(ok|MISSED|open|\s{6})\s+(level|collapse|leak|pickup|capacity)/.test(line));
+  assert.equal(figures.length, 3 * 3 + 4, stdout);
   for (const line of figures) assert.match(line, /: \d[\d.e-]*( %)?(;| |$)/, line);
 });
 

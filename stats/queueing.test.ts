@@ -8,6 +8,7 @@ import {
   drainSeconds,
   erlangC,
   littleError,
+  sumBeyond,
   sumQuantile,
   type Traffic,
   type Wait,
@@ -122,11 +123,17 @@ test('base and wait together, as drawn together', () => {
     const waited = random() < erlangC(law) ? exponential(random) / 20 : 0;
     return waited + (base[Math.floor(random() * base.length)] ?? 0);
   });
-  for (const share of [0.5, 0.9, 0.99])
-    near(sumQuantile(base, wait, share), quantile(sums, share), 0.02, `${share}`);
+  for (const share of [0.5, 0.9, 0.99]) {
+    const told = sumQuantile(base, wait, share);
+    near(told, quantile(sums, share), 0.02, `${share}`);
+    assert.ok(
+      sumBeyond(base, wait, told) <= 1 - share && sumBeyond(base, wait, told * 0.999_999) > 1 - share,
+    );
+  }
   const idle = stable({ ...law, arrivalPerSec: 1e-6, arrivalScv: 1, serviceScv: 1 });
   near(sumQuantile([0.003], idle, 0.99), 0.003, 1e-6, 'without a queue');
   assert.throws(() => sumQuantile([], wait, 0.5), RangeError);
+  assert.throws(() => sumBeyond([], wait, 0.5), RangeError);
   assert.throws(() => sumQuantile(base, wait, 1), RangeError);
 });
 

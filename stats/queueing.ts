@@ -121,10 +121,18 @@ function decayPerSec({ servers, arrivalPerSec, servicePerSec, arrivalScv, servic
  * @throws {RangeError} without a base, or when the share is not in [0, 1).
  */
 export function sumQuantile(base: readonly number[], wait: Wait, share: number): number {
-  if (base.length === 0) throw new RangeError('a sum of base and wait needs a base');
   const most = base.reduce((a, b) => Math.max(a, b), 0);
-  const beyond = (t: number): number => base.reduce((sum, b) => sum + wait.beyond(t - b), 0) / base.length;
-  return quantileOf(beyond, share, most + wait.meanSeconds);
+  return quantileOf((t) => sumBeyond(base, wait, t), share, most + wait.meanSeconds);
+}
+
+/**
+ * P(base + wait > `seconds`), base and wait as of `sumQuantile`: whether a quantile is within a limit is told by this alone.
+ *
+ * @throws {RangeError} without a base.
+ */
+export function sumBeyond(base: readonly number[], wait: Wait, seconds: number): number {
+  if (base.length === 0) throw new RangeError('a sum of base and wait needs a base');
+  return base.reduce((sum, b) => sum + wait.beyond(seconds - b), 0) / base.length;
 }
 
 /** The least t ≥ 0 with beyond(t) ≤ 1 − share. */

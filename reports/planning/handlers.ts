@@ -1,9 +1,9 @@
 // How many handlers does a rate need? The fewest that keep the SLO and are through with an outage in time.
 
-import type { LatencySlo, PlanQuestion } from '../../harness/result/result.ts';
+import type { PlanQuestion } from '../../harness/result/result.ts';
 import { uslAt } from '../../stats/usl.ts';
 import { roundHandlers } from './crew.ts';
-import { pickupSeconds } from './pickup.ts';
+import { pickupHolds } from './pickup.ts';
 import type { Law } from './scaling.ts';
 
 /** Above this a queue's waiting times depend on what nobody knows beforehand, and the models are not held to be good. */
@@ -25,9 +25,12 @@ export interface Claiming {
 
 /** The fewest handlers that lack nothing; where all lack something, those that settle the most. */
 export function chooseHandlers(question: PlanQuestion, law: Law, claiming?: Claiming): HandlerChoice {
-  const candidates = candidatesUpTo(law.saidUpTo).map((handlers) => judge(handlers, question, law, claiming));
-  const enough = candidates.find(({ lacks }) => lacks.length === 0);
-  if (enough !== undefined) return enough;
+  const candidates: HandlerChoice[] = [];
+  for (const handlers of candidatesUpTo(law.saidUpTo)) {
+    const one = judge(handlers, question, law, claiming);
+    if (one.lacks.length === 0) return one;
+    candidates.push(one);
+  }
   return candidates.reduce((best, one) => (one.capacityPerSec > best.capacityPerSec ? one : best));
 }
 
@@ -51,13 +54,8 @@ function judge(handlers: number, question: PlanQuestion, law: Law, claiming?: Cl
     lacks.push('the backlog of the outage would not be gone in time');
   if (claiming !== undefined && lacks.length === 0) {
     for (const slo of question.slo)
-      if (slo.of === 'pickup' && !holds(slo, { ...claiming, law, handlers }, peakPerSec))
+      if (slo.of === 'pickup' && !pickupHolds({ ...claiming, law, handlers }, peakPerSec, slo))
         lacks.push(`${slo.text} would not hold`);
   }
   return { handlers, capacityPerSec, lacks };
-}
-
-function holds(slo: LatencySlo, crowd: Parameters<typeof pickupSeconds>[0], peakPerSec: number): boolean {
-  const seconds = pickupSeconds(crowd, peakPerSec, slo.percentile);
-  return seconds !== undefined && seconds * 1e6 <= slo.limitUs;
 }

@@ -5,7 +5,7 @@ import { formatCount, formatNumber, formatSeconds } from '../render/format.ts';
 import { type BloatLaw, survivablePerSec } from './bloat.ts';
 import { type HandlerChoice, UTILISATION_MAX } from './handlers.ts';
 import type { PlanInput } from './input.ts';
-import { type Crowd, pickupSeconds } from './pickup.ts';
+import { type Crowd, pickupHolds } from './pickup.ts';
 import { recoverablePerSec } from './recovery.ts';
 
 type Limit = PlanAnswer['limits'][number];
@@ -68,10 +68,7 @@ function sloLimit({ question, search, crowd, capacityPerSec }: LimitFacts): Limi
 
 /** The highest rate at which the model keeps a percentile of pickup, up to where the model is held to be good. */
 function modelledRate(crowd: Crowd, slo: LatencySlo, capacityPerSec: number): number | undefined {
-  const keeps = (perSec: number): boolean => {
-    const seconds = pickupSeconds(crowd, perSec, slo.percentile);
-    return seconds !== undefined && seconds * 1e6 <= slo.limitUs;
-  };
+  const keeps = (perSec: number): boolean => pickupHolds(crowd, perSec, slo);
   let [low, high] = [capacityPerSec / 1_000, capacityPerSec * UTILISATION_MAX];
   if (keeps(high)) return high;
   if (!keeps(low)) return undefined;

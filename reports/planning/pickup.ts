@@ -1,7 +1,15 @@
 // How long will a job wait to be picked up? What claiming takes by itself, and the queue for a handler.
 
-import type { Prediction } from '../../harness/result/result.ts';
-import { erlangC, littleError, sumQuantile, waitOf } from '../../stats/queueing.ts';
+import type { LatencySlo, Prediction } from '../../harness/result/result.ts';
+import {
+  erlangC,
+  littleError,
+  type Saturated,
+  sumBeyond,
+  sumQuantile,
+  type Wait,
+  waitOf,
+} from '../../stats/queueing.ts';
 import { uslAt } from '../../stats/usl.ts';
 import type { MeasuredCell } from './measured.ts';
 import type { Law } from './scaling.ts';
@@ -40,20 +48,24 @@ export function baseOf(
  * A percentile (0 … 100) of pickup at a rate, seconds: base and wait together, the wait by Allen and Cunneen with the service
  * rate that the law gives so many handlers, and Poisson arrivals. Absent where the handlers would not keep up.
  */
-export function pickupSeconds(
-  { law, handlers, base, serviceScv }: Crowd,
+function pickupSeconds(crowd: Crowd, ratePerSec: number, percentile: number): number | undefined {
+  const wait = handlerWait(crowd, ratePerSec);
+  return wait.state === 'saturated' ? undefined : sumQuantile(crowd.base, wait, percentile / 100);
+}
+
+/** Whether that percentile is within its limit: the same without looking for it. */
+export function pickupHolds(
+  crowd: Crowd,
   ratePerSec: number,
-  percentile: number,
-): number | undefined {
-  const wait = waitOf({
-    servers: handlers,
-    arrivalPerSec: ratePerSec,
-    servicePerSec: uslAt(law.fit, handlers) / handlers,
-    arrivalScv: 1,
-    serviceScv,
-  });
-  if (wait.state === 'saturated') return undefined;
-  return sumQuantile(base, wait, percentile / 100);
+  { percentile, limitUs }: Pick<LatencySlo, 'percentile' | 'limitUs'>,
+): boolean {
+  const wait = handlerWait(crowd, ratePerSec);
+  return wait.state === 'stable' && sumBeyond(crowd.base, wait, limitUs / 1e6) <= 1 - percentile / 100;
+}
+
+function handlerWait({ law, handlers, serviceScv }: Crowd, arrivalPerSec: number): Wait | Saturated {
+  const servicePerSec = uslAt(law.fit, handlers) / handlers;
+  return waitOf({ servers: handlers, arrivalPerSec, servicePerSec, arrivalScv: 1, serviceScv });
 }
 
 /** Below so much the model is held to be good. */

@@ -8,13 +8,14 @@ import { questionOf } from '../../../cli/capacity/question.ts';
 import { patternOf } from '../../../cli/capacity/workload.ts';
 import type { CellOutcome } from '../../../harness/cell/result.ts';
 import { parseContender } from '../../../harness/contenders/index.ts';
-import type { Capacity, Cell } from '../../../harness/result/result.ts';
+import type { Cell } from '../../../harness/result/result.ts';
 import { CellSequence, type PlannedCell } from '../../../harness/run/plan.ts';
 import { planOf } from '../../../reports/planning/answer.ts';
 import type { MeasuredCell } from '../../../reports/planning/measured.ts';
 import { cellOf } from '../../../reports/testing-fixture-cell.ts';
 import { STANDARD } from '../../../reports/testing-fixture-data.ts';
 import { randomStream } from '../../../stats/random.ts';
+import { uslAt } from '../../../stats/usl.ts';
 import { path, waitQuantile } from '../../../testing/synthetic/queue-law.ts';
 
 /** Handlers alike whose times are exponential, and that hinder each other in nothing. */
@@ -31,6 +32,8 @@ export interface Foretold {
   readonly utilisation: number;
   readonly predictedUs: number;
   readonly trueUs: number;
+  /** Of the capacity that the law gives those handlers: found ÷ true − 1. */
+  readonly capacityError: number;
 }
 
 /**
@@ -63,28 +66,24 @@ export async function simulatedPlan(
     ...measured.cells.filter((cell) => cell !== check),
     ...rates.map((rate) => checkAt(check, rate, trueUs(rate))),
   ];
-  const { predictions = [] } = planOf({
+  const { predictions = [], scaling } = planOf({
     ...{ question, cells, seed, search: undefined },
     ...{ serviceScv: handlerMoments(pattern.job.handler).scv, cores: 2, startedAt: STARTED_AT },
   });
-  return rates.flatMap((rate, i) =>
-    told(predictions, idAt(rate), trueUs(rate), handlers, utilisations[i] ?? 0),
-  );
+  const capacityError =
+    scaling?.fit === undefined ? Number.NaN : uslAt(scaling.fit, handlers) / capacityPerSec - 1;
+  return rates.flatMap((rate): Foretold[] => {
+    const found = predictions.find(
+      ({ what, cells: ids }) => what === 'pickup p99' && ids.includes(idAt(rate)),
+    );
+    if (found === undefined) return [];
+    const utilisation = rate / capacityPerSec;
+    return [{ handlers, utilisation, capacityError, predictedUs: found.predicted, trueUs: trueUs(rate) }];
+  });
 }
 
 const CONTENDER = 'skip-locked';
 const STARTED_AT = '2024-01-01T00:00:00.000Z';
-
-function told(
-  predictions: NonNullable<Capacity['predictions']>,
-  cell: string,
-  trueUs: number,
-  handlers: number,
-  utilisation: number,
-): Foretold[] {
-  const found = predictions.find(({ what, cells }) => what === 'pickup p99' && cells.includes(cell));
-  return found === undefined ? [] : [{ handlers, utilisation, predictedUs: found.predicted, trueUs }];
-}
 
 function idAt(ratePerSec: number): string {
   return `check at ${ratePerSec}`;

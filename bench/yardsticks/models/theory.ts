@@ -32,6 +32,15 @@ export const theory: Yardstick = {
       { what: 'pickup p99, error: median', value: off(0.5), unit: '%' },
       { what: 'pickup p99, error: 95th percentile', value: off(0.95), unit: '%', target, note },
       { what: 'pickup p99, error: worst', value: off(1), unit: '%', target },
+      {
+        what: "capacity of the plan's handlers, error: 95th percentile",
+        value: quantile(
+          found.map(({ capacityError }) => 100 * Math.abs(capacityError)),
+          0.95,
+        ),
+        unit: '%',
+        note: 'of the law: what an error of p99 is often made of',
+      },
     ];
   },
 };
@@ -40,7 +49,7 @@ function percentOff({ predictedUs, trueUs }: Foretold): number {
   return 100 * Math.abs(predictedUs / trueUs - 1);
 }
 
-function describe({ handlers, utilisation, predictedUs, trueUs }: Foretold): string {
+function describe({ handlers, utilisation, predictedUs, trueUs, capacityError }: Foretold): string {
   const ms = (us: number): string => `${(us / 1_000).toFixed(1)} ms`;
-  return `${handlers} handlers ${Math.round(100 * utilisation)} % busy: ${ms(predictedUs)} foretold, ${ms(trueUs)} true`;
+  return `${handlers} handlers ${Math.round(100 * utilisation)} % busy: ${ms(predictedUs)} foretold, ${ms(trueUs)} true, their capacity ${(100 * capacityError).toFixed(1)} % off`;
 }
