@@ -126,6 +126,21 @@ test('without an outage or a snapshot in the question none is measured; with no 
   assert.equal(log.search?.answer.state, 'interrupted');
 });
 
+test('a small budget: each level once, and no probe', async () => {
+  const log = new CapacityLog(new CellSequence(1));
+  const asked = question();
+  const setup = {
+    ...{ question: asked, contender: CONTENDER, seed: 1 },
+    pattern: await patternFor(),
+    secondsLeft: () => 30,
+  };
+  drive(planCells(setup, log, { cells: [] }), (plan) => simulateCell(LINEAR, plan));
+  const { closed, heldBack } = levelsFor(asked);
+  const loads = log.value().cells.filter(({ purpose }) => purpose === 'closed' || purpose === 'held back');
+  assert.equal(loads.length, closed.length + heldBack.length);
+  assert.equal(log.value().search?.probes.length, 0);
+});
+
 test('where no closed load is valid there is no law, and nothing more is measured', async () => {
   const log = new CapacityLog(new CellSequence(1));
   const measured: PlanMeasurements = { cells: [] };
