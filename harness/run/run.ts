@@ -121,6 +121,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     const outcome = withMetricsMark(await one(planned, result.cells, measuring), options.metrics?.port);
     if (outcome === 'aborted') {
       options.metrics?.live.dropped();
+      cells.return();
       break;
     }
     options.metrics?.live.ended(outcome.cell);
@@ -135,7 +136,10 @@ export async function run(options: RunOptions): Promise<RunResult> {
     };
     bundle.add(outcome, result);
     options.onCell(outcome.cell, result.cells.length, expected());
-    if (servers.allLost) break;
+    if (servers.allLost) {
+      cells.return();
+      break;
+    }
   }
   result = {
     ...result,
