@@ -29,7 +29,8 @@ export type Wait = {
 /** As much comes as can be served, or more: the queue grows without end, and no waiting time is its own. */
 export type Saturated = { readonly state: 'saturated'; readonly utilisation: number };
 
-const BISECTIONS = 100;
+/** To the last binary digit of what is bisected. */
+const BISECTIONS = 60;
 
 /**
  * Erlang C: the probability that a job must wait, 1 from a utilisation of 1 on. Kleinrock, Queueing Systems I (1975), 3.40, by the

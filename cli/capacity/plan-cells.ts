@@ -68,6 +68,8 @@ const CLOSED_REPEATS = 2;
 const SEARCH_PROBES = 9;
 /** Seconds that are kept for what comes after the search. */
 const RESERVE_SECONDS = { check: 35, outage: 75, bloat: 45 } as const;
+/** Repeats of closed loads leave so much for all that comes after them. */
+const REPEATS_RESERVE_SECONDS = 150;
 /** A plan wants to know where the limit is, not to the last percent. */
 const RESOLUTION = 0.1;
 
@@ -82,9 +84,12 @@ class Stage {
     this.#measured = measured;
   }
 
-  /** The law, or nothing where it could not be fitted. Once upwards, since the backlog follows what was seen; then shuffled. */
+  /**
+   * The law, or nothing where it could not be fitted. Once upwards, since the backlog follows what was seen; then shuffled; where a
+   * law can be told already, only while there is time for what comes after.
+   */
   *closedLoads(): Generator<PlannedCell, Law | undefined, CellOutcome> {
-    const { question, pattern, contender, seed } = this.#setup;
+    const { question, pattern, seed, secondsLeft } = this.#setup;
     const { closed, heldBack } = levelsFor(question);
     const upwards = [...closed, ...heldBack].sort((x, y) => x - y);
     const random = randomStream(seed, 'closed loads');
@@ -93,13 +98,19 @@ class Stage {
     );
     const seconds = closedSeconds(question.jobMs);
     let fastest = 0;
-    for (const handlers of rounds.flat()) {
+    for (const [i, handlers] of rounds.flat().entries()) {
+      if (i >= upwards.length && secondsLeft() < REPEATS_RESERVE_SECONDS && this.#law() !== undefined) break;
       const crew = crewOf(handlers);
       const backlog = backlogFor(question.jobMs, handlers, seconds, fastest);
       const purpose = heldBack.includes(handlers) ? 'held back' : 'closed';
       const { cell } = yield* this.#cell(closedLoad(pattern, { crew, seconds, backlog }), crew, purpose);
       fastest = Math.max(fastest, (cell.throughput?.settledPerSec ?? 0) / handlers);
     }
+    return this.#law();
+  }
+
+  #law(): Law | undefined {
+    const { contender, seed } = this.#setup;
     return scalingOf(contender.name, this.#measured.cells, seed).law;
   }
 

@@ -122,6 +122,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     const [first, ...beside] = outcomes;
     if (first === undefined) {
       options.metrics?.live.dropped();
+      cells.return();
       break;
     }
     step = cells.next({ ...first, ...(beside.length === 0 ? {} : { beside }) });
@@ -139,7 +140,10 @@ export async function run(options: RunOptions): Promise<RunResult> {
       bundle.add(outcome, result);
       options.onCell(outcome.cell, result.cells.length, expected());
     }
-    if (servers.allLost) break;
+    if (servers.allLost) {
+      cells.return();
+      break;
+    }
   }
   result = {
     ...result,

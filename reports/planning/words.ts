@@ -113,13 +113,13 @@ const SLIM = 0.2;
 export function risksOf(
   { cells, search, cores }: Pick<PlanInput, 'cells' | 'search' | 'cores'>,
   predictions: readonly Prediction[],
-  answer?: Pick<PlanAnswer, 'headroom' | 'possible' | 'costs'>,
+  answer?: Pick<PlanAnswer, 'headroom' | 'possible' | 'costs' | 'limits'>,
 ): string[] {
   const voids = cells.filter(({ cell }) => cell.verdict === 'invalid').length;
   const incorrect = cells.filter(({ cell }) => cell.verdict === 'incorrect').length;
   const poor = predictions.filter(({ error, goodWithin }) => Math.abs(error) > goodWithin);
   const little = littleChecks(stableOf({ cells, search })).filter(({ kept }) => !kept);
-  const { headroom, possible, costs } = answer ?? {};
+  const { headroom, possible, costs, limits = [] } = answer ?? {};
   const busy = (costs?.serverCores ?? 0) / cores;
   return [
     ...(incorrect === 0
@@ -135,6 +135,7 @@ export function risksOf(
           `At the average rate the queue alone takes ${formatShare(busy)} of the server's ${plural(cores, 'core')}.`,
         ]
       : []),
+    ...limits.flatMap(({ perSec, text }) => (perSec === undefined ? [`A limit is not known: ${text}.`] : [])),
     ...poor.map(
       ({ what, at, error }) =>
         `The model of ${what} is poor: at ${at} it was ${formatShare(Math.abs(error))} too ${error > 0 ? 'high' : 'low'}.`,

@@ -67,7 +67,7 @@ export async function planned(
   const setup = {
     ...{ question: asked, contender: CONTENDER, seed },
     pattern: await patternFor(),
-    secondsLeft: () => (search ? 600 : 0),
+    secondsLeft: () => (search || !measured.cells.some(({ purpose }) => purpose === 'light') ? 600 : 0),
   };
   const { plans } = drive(planCells(setup, log, measured), (plan) => simulateCell(law, plan));
   const input: PlanInput = {

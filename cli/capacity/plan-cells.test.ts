@@ -1,0 +1,170 @@
+// Does a plan measure what its question needs, and no more: levels, a light load, a search, a check, an outage, a snapshot?
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { voidCell } from '../../harness/cell/void.ts';
+import { capacitySchema, type PlanQuestion } from '../../harness/result/capacity.ts';
+import { CellSequence } from '../../harness/run/plan.ts';
+import { scenarioSchema, scheduledFaults } from '../../scenarios/scenario.ts';
+import {
+  CONTENDER,
+  drive,
+  LINEAR,
+  patternFor,
+  planned,
+  question,
+} from '../../testing/synthetic/capacity-world.ts';
+import { handlersIn, simulateCell } from '../../testing/synthetic/simulated-cell.ts';
+import { CapacityLog } from './capacity-log.ts';
+import { expectedCells, levelsFor, type PlanMeasurements, planCells } from './plan-cells.ts';
+
+const questions = fc.record({
+  ratePerSec: fc.double({ min: 0.01, max: 1e6, noNaN: true }),
+  peakFactor: fc.double({ min: 1, max: 1_000, noNaN: true }),
+  jobMs: fc.oneof(fc.constant(0), fc.double({ min: 0.01, max: 600_000, noNaN: true })),
+  outage: fc.option(
+    fc.record({
+      seconds: fc.integer({ min: 1, max: 604_800 }),
+      recoverSeconds: fc.integer({ min: 1, max: 604_800 }),
+    }),
+    { nil: undefined },
+  ),
+});
+
+test('levels: six or more to fit with one handler among them, two held back between the ends, none doubled', () => {
+  fc.assert(
+    fc.property(questions, ({ outage, ...rest }) => {
+      const { closed, heldBack } = levelsFor(
+        question({ ...rest, ...(outage === undefined ? {} : { outage }) }),
+      );
+      const all = [...closed, ...heldBack];
+      const most = Math.max(...closed);
+      assert.ok(closed.length >= 6, `${closed}`);
+      assert.equal(closed[0], 1);
+      assert.deepEqual(
+        closed,
+        closed.toSorted((x, y) => x - y),
+      );
+      assert.equal(new Set(all).size, all.length, `${all}`);
+      assert.equal(heldBack.length, 2);
+      assert.ok(
+        heldBack.every((n) => n > 1 && n < most),
+        `${heldBack} of ${closed}`,
+      );
+      assert.ok(
+        all.every((n) => Number.isInteger(n) && n <= 256),
+        `${all}`,
+      );
+    }),
+    { seed: 3, numRuns: 2_000 },
+  );
+});
+
+/** What every cell is for, in order, each purpose once. */
+function purposes(cells: readonly { readonly purpose: string }[]): string[] {
+  return cells.map(({ purpose }) => purpose).filter((purpose, i, all) => purpose !== all[i - 1]);
+}
+
+const OUTAGE = { seconds: 600, recoverSeconds: 1_800 };
+
+test('a whole plan: every cell fits the schema, and the log says what it was for', async () => {
+  const asked = question({ ratePerSec: 60, outage: OUTAGE, bloatSeconds: 600 });
+  const { plans, log, input } = await planned(asked);
+  const found = capacitySchema.parse(JSON.parse(JSON.stringify(log)));
+  assert.deepEqual(
+    found.cells.map(({ id }) => id),
+    plans.map(({ id }) => id),
+  );
+  assert.deepEqual(
+    found.cells.map(({ handlers }) => handlers),
+    plans.map(handlersIn),
+  );
+  assert.deepEqual(
+    input.cells.map(({ cell }) => cell.id),
+    plans.map(({ id }) => id),
+  );
+  const loads = purposes(found.cells.filter(({ purpose }) => purpose !== 'held back'));
+  assert.deepEqual(loads, ['closed', 'light', 'probe', 'check', 'outage', 'bloat']);
+  for (const { scenario } of plans) scenarioSchema.parse(scenario);
+  const after = found.cells.slice(found.cells.findIndex(({ purpose }) => purpose === 'probe'));
+  assert.equal(
+    new Set(after.map(({ handlers }) => handlers)).size,
+    1,
+    'one number of handlers from the search on',
+  );
+  const faults = plans.flatMap(({ scenario }) => scheduledFaults(scenario).map(({ fault }) => fault));
+  assert.deepEqual(faults, ['stall-worker', 'held-xmin']);
+  assert.equal(found.search?.answer.state, 'bracketed', found.search?.answer.text);
+  const closed = found.cells.filter(({ purpose }) => purpose === 'closed' || purpose === 'held back');
+  assert.ok(closed.length < expectedCells({ question: asked }));
+});
+
+test('closed loads: each level twice, upwards the first time, and no backlog that ends before the load', async () => {
+  const { plans, log } = await planned(question(), { search: false });
+  const closed = plans.filter((_, i) => /closed|held back/.test(log.cells[i]?.purpose ?? ''));
+  const half = closed.length / 2;
+  const levels = closed.map(handlersIn);
+  assert.deepEqual(
+    levels.slice(0, half),
+    levels.slice(0, half).toSorted((x, y) => x - y),
+  );
+  assert.deepEqual(
+    levels.slice(half).toSorted((x, y) => x - y),
+    levels.slice(0, half),
+  );
+  for (const { scenario, ...plan } of closed) {
+    const seconds = scenario.phases[0]?.seconds ?? 0;
+    assert.ok(scenario.preload.ready > (handlersIn({ scenario, ...plan }) / 0.041) * seconds, scenario.name);
+  }
+});
+
+test('without an outage or a snapshot in the question none is measured; with no time left, no probe', async () => {
+  const { log } = await planned(question(), { search: false });
+  const loads = purposes(log.cells.filter(({ purpose }) => purpose !== 'held back'));
+  assert.deepEqual(loads, ['closed', 'light', 'check']);
+  assert.equal(log.search?.answer.state, 'interrupted');
+});
+
+test('a small budget: each level once, and no probe', async () => {
+  const log = new CapacityLog(new CellSequence(1));
+  const asked = question();
+  const setup = {
+    ...{ question: asked, contender: CONTENDER, seed: 1 },
+    pattern: await patternFor(),
+    secondsLeft: () => 30,
+  };
+  drive(planCells(setup, log, { cells: [] }), (plan) => simulateCell(LINEAR, plan));
+  const { closed, heldBack } = levelsFor(asked);
+  const loads = log.value().cells.filter(({ purpose }) => purpose === 'closed' || purpose === 'held back');
+  assert.equal(loads.length, closed.length + heldBack.length);
+  assert.equal(log.value().search?.probes.length, 0);
+});
+
+test('where no closed load is valid there is no law, and nothing more is measured', async () => {
+  const log = new CapacityLog(new CellSequence(1));
+  const measured: PlanMeasurements = { cells: [] };
+  const asked: PlanQuestion = question();
+  const setup = {
+    ...{ question: asked, contender: CONTENDER, seed: 1 },
+    pattern: await patternFor(),
+    secondsLeft: () => 600,
+  };
+  const { plans } = drive(planCells(setup, log, measured), (plan) => voidCell(plan, 'job-queue', 'too busy'));
+  assert.deepEqual(purposes(log.value().cells.filter(({ purpose }) => purpose !== 'held back')), ['closed']);
+  assert.equal(plans.length, measured.cells.length);
+  assert.equal(measured.search, undefined);
+});
+
+test('cut short, what was measured until then is there', async () => {
+  const log = new CapacityLog(new CellSequence(1));
+  const measured: PlanMeasurements = { cells: [] };
+  const setup = {
+    ...{ question: question(), contender: CONTENDER, seed: 1 },
+    pattern: await patternFor(),
+    secondsLeft: () => 600,
+  };
+  drive(planCells(setup, log, measured), (plan) => simulateCell(LINEAR, plan), 5);
+  assert.equal(log.finished, 5);
+  assert.equal(measured.cells.length, 5);
+});

@@ -1,0 +1,181 @@
+// Is every question answered, also those that ask the impossible, and by nothing but what was measured?
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { planSchema, predictionSchema, scalingSchema } from '../../harness/result/capacity.ts';
+import type { PlanAnswer, PlanQuestion, Slo } from '../../harness/result/result.ts';
+import { planned, question } from '../../testing/synthetic/capacity-world.ts';
+import { planOf } from './answer.ts';
+import type { PlanInput } from './input.ts';
+
+const OUTAGE = { seconds: 60, recoverSeconds: 600 };
+const ASKED = question({ ratePerSec: 60, outage: OUTAGE, bloatSeconds: 600, connections: 20 });
+const { input: MEASURED } = await planned(ASKED);
+
+function pickup(limitUs: number): Slo[] {
+  return [{ of: 'pickup', percentile: 99, limitUs, text: `pickup.p99 < ${limitUs} µs` }];
+}
+
+/** Another question to the same measurements; every answer fits the schema of a bundle. */
+function answer(words: Partial<PlanQuestion> = {}, input: PlanInput = MEASURED): PlanAnswer {
+  const found = planOf({ ...input, question: { ...ASKED, ...words } });
+  const kept: unknown = JSON.parse(JSON.stringify(found.plan));
+  if (found.scaling !== undefined) scalingSchema.parse(JSON.parse(JSON.stringify(found.scaling)));
+  for (const prediction of found.predictions ?? []) predictionSchema.parse(prediction);
+  return planSchema.parse(kept).answer;
+}
+
+function limitOf({ limits }: PlanAnswer, by: string): number {
+  const limit = limits.find((one) => one.by === by);
+  assert.ok(limit?.perSec !== undefined, `${by}: ${limit?.text}`);
+  return limit.perSec;
+}
+
+test('a question that can be had: what to run, three limits, the least of them, and what is left', () => {
+  const said = answer();
+  assert.equal(said.possible, true, said.nearest.join('; '));
+  assert.deepEqual(said.nearest, []);
+  const { recommended, safePerSec = 0, headroom = 0, peakPerSec, drain } = said;
+  assert.equal(recommended?.handlers, MEASURED.cells.at(-1)?.handlers);
+  assert.deepEqual(
+    said.limits.map(({ by }) => by),
+    ['slo', 'recovery', 'bloat'],
+  );
+  const perSec = said.limits.map((limit) => limit.perSec ?? Number.NaN);
+  assert.equal(safePerSec, Math.min(...perSec));
+  assert.equal(said.limits.find(({ by }) => by === said.limitedBy)?.perSec, safePerSec);
+  assert.equal(limitOf(said, 'slo'), MEASURED.search?.answer.passPerSec, 'the search goes before the model');
+  assert.ok(Math.abs(headroom - (safePerSec / peakPerSec - 1)) < 1e-9);
+  assert.ok(safePerSec >= peakPerSec);
+  assert.equal(drain?.backlogJobs, 3_600);
+  const { capacityPerSec = 0, drainSeconds = 0 } = drain ?? {};
+  assert.ok(Math.abs(drainSeconds - 3_600 / (capacityPerSec - 60)) < 1e-6);
+  assert.deepEqual(
+    said.partitions.map(({ databases, perSec: of }) => of / databases),
+    [1, 1, 1, 1].map(() => safePerSec),
+  );
+});
+
+test('the same measurements and the same question give the same answer', () => {
+  assert.deepEqual(planOf(MEASURED), planOf({ ...MEASURED, cells: [...MEASURED.cells] }));
+});
+
+test('a peak is planned for, and costs are of the average', () => {
+  const said = answer({ ratePerSec: 30, peakFactor: 2 });
+  assert.equal(said.peakPerSec, 60);
+  assert.equal(said.recommended?.handlers, answer().recommended?.handlers);
+});
+
+test('growth: the day on which the headroom is used up', () => {
+  const { headroom = 0 } = answer();
+  const day = (rateLater: number, months: number, words: Partial<PlanQuestion> = {}): string | undefined =>
+    answer({ later: { ratePerSec: rateLater, months }, ...words }).usedUpOn;
+  const monthsLeft = Math.log(1 + headroom) / (Math.log(2) / 12);
+  const wanted = new Date(Date.UTC(2026, 0, 1) + monthsLeft * 30.4375 * 86_400_000).toISOString();
+  assert.equal(day(120, 12), wanted.slice(0, 10));
+  assert.equal(day(60, 12), undefined, 'the rate does not grow');
+  assert.equal(day(30, 12), undefined, 'the rate falls');
+  assert.equal(day(60.0001, 600), undefined, 'never, as far as a date can say');
+  assert.equal(day(2e5, 1, { ratePerSec: 1e5 }), '2026-01-01', 'there is none to use up');
+  assert.equal(answer().usedUpOn, undefined);
+});
+
+test('a rate above the ceiling: no, with the most that is safe, and over how many databases the whole fits', () => {
+  const said = answer({ ratePerSec: 50_000 });
+  assert.equal(said.possible, false);
+  assert.ok((said.headroom ?? 0) < 0);
+  assert.ok((said.safePerSec ?? 0) > 0);
+  assert.equal(said.recommended?.handlers, 32, 'the most of which anything can be said');
+  assert.match(said.headline, /^No: .* cannot be had as asked\. .* is the most that is safe here\./);
+  assert.match(
+    said.nearest.join('\n'),
+    /at the peak, with 32 handlers, the most of which anything can be said/,
+  );
+  const over = /over (\d+) databases/.exec(said.nearest.join('\n'))?.[1];
+  assert.equal(Number(over), Math.ceil(50_000 / (said.safePerSec ?? 1)));
+});
+
+test('an SLO below what a claim takes: no, with the shortest that was seen', () => {
+  const said = answer({ slo: pickup(500) });
+  assert.equal(said.possible, false, said.headline);
+  assert.equal(said.safePerSec, 0);
+  assert.match(
+    said.nearest.join('\n'),
+    /an SLO of pickup\.p\d+ < [\d.]+ ms: the shortest p\d+ that was seen here/,
+  );
+});
+
+test('the same with measurements of its own: no rate passes, and that is an answer', async () => {
+  const slo = pickup(500);
+  const { input } = await planned(question({ ratePerSec: 60, slo }));
+  assert.equal(input.search?.answer.state, 'no pass', input.search?.answer.text);
+  const said = answer({ slo }, input);
+  assert.equal(said.possible, false);
+  assert.equal(limitOf(said, 'slo'), 0);
+  assert.match(said.nearest.join('\n'), /an SLO of pickup/);
+});
+
+test('an SLO of another latency that holds nowhere is answered by that latency', () => {
+  const slo: Slo[] = [{ of: 'response', percentile: 95, limitUs: 100, text: 'response.p95 < 100 µs' }];
+  const { search } = MEASURED;
+  assert.ok(search !== undefined);
+  const { passPerSec: _pass, ...none } = search.answer;
+  const failed = { ...search, slo, answer: { ...none, state: 'no pass' as const } };
+  const said = answer({ slo }, { ...MEASURED, search: failed });
+  assert.equal(said.possible, false);
+  assert.match(said.nearest.join('\n'), /an SLO of response\.p95 < /);
+});
+
+test('too few connections: no, with how many it takes', () => {
+  const said = answer({ connections: 1 });
+  assert.equal(said.possible, false);
+  assert.match(said.nearest.join('\n'), /^\d+ connections for the workers instead of 1;/);
+  assert.equal(answer({ connections: said.recommended?.connections ?? 0 }).possible, true);
+});
+
+test('too little time to recover: the rate of which it is enough, or the time that it takes', () => {
+  const outage = { seconds: 86_400, recoverSeconds: 60 };
+  const said = answer({ outage });
+  assert.equal(said.possible, false);
+  assert.equal(said.limitedBy, 'recovery');
+  assert.match(said.nearest.join('\n'), /to recover from the outage, instead of 60 s/);
+  assert.ok((said.drain?.drainSeconds ?? 0) > 60);
+});
+
+test('a search of other handlers, or for another SLO, is not taken for this one', () => {
+  const { limits } = answer({ ratePerSec: 150 });
+  assert.match(limits[0]?.text ?? '', /by the model, not measured with these handlers/);
+  assert.match(answer({ slo: pickup(300_000) }).limits[0]?.text ?? '', /by the model/);
+  assert.match(limits.find(({ by }) => by === 'bloat')?.text ?? '', /not measured with these handlers/);
+});
+
+test('a limit of which nothing is known is told as a risk', () => {
+  const slo: Slo[] = [{ of: 'response', percentile: 99, limitUs: 1e6, text: 'response.p99 < 1 s' }];
+  const said = answer({ slo });
+  assert.equal(said.limits[0]?.perSec, undefined);
+  assert.match(said.risks.join('\n'), /A limit is not known: response\.p99 < 1 s: not measured/);
+});
+
+test('nothing measured, nothing said: no figure, and why', () => {
+  for (const cells of [[], MEASURED.cells.slice(0, 3)]) {
+    const said = answer({}, { ...MEASURED, cells, search: undefined });
+    assert.equal(said.possible, false);
+    assert.match(said.headline, /^No answer: /);
+    assert.deepEqual([said.recommended, said.safePerSec, said.headroom], [undefined, undefined, undefined]);
+    assert.deepEqual(said.limits, []);
+  }
+});
+
+test('void and incorrect cells count in nothing but the risks', () => {
+  const [first, ...rest] = MEASURED.cells;
+  assert.ok(first !== undefined);
+  for (const verdict of ['invalid', 'incorrect'] as const) {
+    const bad = { ...first, cell: { ...first.cell, verdict, throughput: { settledPerSec: 1e6 } } };
+    const found = planOf({ ...MEASURED, cells: [bad, ...rest] });
+    assert.ok(!found.scaling?.points.some(({ perSec }) => perSec === 1e6));
+    assert.match(
+      found.plan?.answer.risks.join('\n') ?? '',
+      verdict === 'invalid' ? /1 cell could not/ : /1 cell lost/,
+    );
+  }
+});

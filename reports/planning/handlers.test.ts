@@ -1,0 +1,80 @@
+// Are as few handlers chosen as suffice, and where none suffice those that settle the most?
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { erlangC } from '../../stats/queueing.ts';
+import { uslAt } from '../../stats/usl.ts';
+import { question } from '../../testing/synthetic/capacity-world.ts';
+import { waitQuantile } from '../../testing/synthetic/queue-law.ts';
+import { chooseHandlers } from './handlers.ts';
+import type { Law } from './scaling.ts';
+
+const law = (sigma = 0, kappa = 0): Law => ({
+  fit: { lambdaPerSec: 25, sigma, kappa, relativeError: 0 },
+  saidUpTo: 128,
+});
+const CANDIDATES = [1, 2, 3, 4, 5, 6, 7, ...Array.from({ length: 16 }, (_, i) => 8 * (i + 1))];
+const CLAIMING = { base: [0.001], serviceScv: 1 };
+
+/** The first that is enough. */
+function fewest(enough: (handlers: number) => boolean): number | undefined {
+  return CANDIDATES.find(enough);
+}
+
+test('busy to four fifths at most', () => {
+  for (const ratePerSec of [1, 19, 21, 100, 160, 161, 800, 2_000]) {
+    const { handlers, capacityPerSec, lacks } = chooseHandlers(question({ ratePerSec }), law(0.001));
+    const wanted = fewest((n) => ratePerSec <= 0.8 * uslAt(law(0.001).fit, n));
+    assert.equal(handlers, wanted, `${ratePerSec}`);
+    assert.equal(capacityPerSec, uslAt(law(0.001).fit, handlers));
+    assert.deepEqual(lacks, []);
+  }
+});
+
+test('the peak counts, and not the average', () => {
+  const peak = chooseHandlers(question({ ratePerSec: 20, peakFactor: 5 }), law());
+  assert.equal(peak.handlers, chooseHandlers(question({ ratePerSec: 100 }), law()).handlers);
+});
+
+test('enough to be through with an outage in time', () => {
+  const outage = { seconds: 600, recoverSeconds: 600 };
+  const { handlers, lacks } = chooseHandlers(question({ ratePerSec: 100, outage }), law());
+  assert.equal(
+    handlers,
+    fewest((n) => 25 * n >= 200),
+  );
+  assert.deepEqual(lacks, []);
+});
+
+test('enough for p99 of pickup, each number of handlers by a wait of its own', () => {
+  for (const limitUs of [5_000, 20_000, 60_000, 250_000]) {
+    const slo = [{ of: 'pickup', percentile: 99, limitUs, text: 'pickup.p99' }] as const;
+    for (const ratePerSec of [10, 60, 300]) {
+      const asked = question({ ratePerSec, slo: [...slo] });
+      // As a light load leaves it: with the number of handlers that it had.
+      const crowd = { ...CLAIMING, law: law(), handlers: 1 };
+      const { handlers, lacks } = chooseHandlers(asked, law(), crowd);
+      const wanted = fewest((servers) => {
+        const theory = { servers, servicePerSec: 25, arrivalPerSec: ratePerSec };
+        const busy = ratePerSec / (25 * servers);
+        return (
+          busy <= 0.8 && 0.001 + (erlangC(theory) > 0.01 ? waitQuantile(theory, 0.99) : 0) <= limitUs / 1e6
+        );
+      });
+      assert.equal(handlers, wanted, `${ratePerSec} jobs/s within ${limitUs} µs`);
+      assert.deepEqual(lacks, []);
+    }
+  }
+});
+
+test('where none suffice: the most that can be said, or those at the peak of the law, and what they lack', () => {
+  const most = chooseHandlers(question({ ratePerSec: 100_000 }), law());
+  assert.equal(most.handlers, 128);
+  assert.match(most.lacks.join(), /more than 80 % busy/);
+  const peaked = law(0.05, 0.001);
+  const best = chooseHandlers(question({ ratePerSec: 100_000 }), peaked);
+  for (const n of CANDIDATES) assert.ok(uslAt(peaked.fit, n) <= best.capacityPerSec, `${n}`);
+  const slo = [{ of: 'pickup', percentile: 99, limitUs: 500, text: 'pickup.p99 < 500 µs' }] as const;
+  const never = chooseHandlers(question({ slo: [...slo] }), law(), CLAIMING);
+  assert.match(never.lacks.join(), /pickup\.p99 < 500 µs would not hold/);
+});

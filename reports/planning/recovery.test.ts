@@ -1,0 +1,43 @@
+// Is a drain foretold as it comes, and the rate that is recovered from in time?
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openLoad } from '../../cli/capacity/loads.ts';
+import { CellSequence } from '../../harness/run/plan.ts';
+import { drainSeconds } from '../../stats/queueing.ts';
+import { CONTENDER, LINEAR, patternFor } from '../../testing/synthetic/capacity-world.ts';
+import { simulateCell } from '../../testing/synthetic/simulated-cell.ts';
+import { measuredNow } from './measured.ts';
+import { drainPrediction, recoverablePerSec } from './recovery.ts';
+
+const law = { fit: { ...LINEAR, relativeError: 0 }, saidUpTo: 32 };
+const crew = { agents: 1, sessions: 8, concurrency: 1 };
+
+test('the drain after an outage of 20 s is foretold within 20 %, over 20 seeds', async () => {
+  const pattern = await patternFor();
+  const fault = { fault: 'stall-worker', afterSeconds: 4, forSeconds: 20 } as const;
+  const load = openLoad(pattern, { ratePerSec: 95, seconds: 65, crew, fault });
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const { plan } = new CellSequence(seed).next(load, CONTENDER);
+    const cell = measuredNow({ purpose: 'outage', handlers: 8 }, simulateCell(LINEAR, plan));
+    const [prediction, ...more] = drainPrediction(law, cell);
+    assert.deepEqual(more, []);
+    assert.ok(prediction !== undefined, `seed ${seed}`);
+    assert.ok(
+      Math.abs(prediction.error) <= 0.2,
+      `seed ${seed}: ${prediction.predicted}, not ${prediction.measured}`,
+    );
+    assert.deepEqual(prediction.cells, [cell.cell.id]);
+    const { recovery: _recovery, ...without } = cell.cell;
+    assert.deepEqual(drainPrediction(law, { ...cell, cell: without }), []);
+  }
+});
+
+test('at the highest rate that is recovered from in time, the drain takes just so long', () => {
+  for (const seconds of [1, 60, 3_600])
+    for (const recoverSeconds of [1, 600, 7_200]) {
+      const arrivalPerSec = recoverablePerSec(1_000, { seconds, recoverSeconds });
+      const drain = drainSeconds({ arrivalPerSec, capacityPerSec: 1_000, outageSeconds: seconds }) ?? 0;
+      assert.ok(Math.abs(drain / recoverSeconds - 1) < 1e-9, `${seconds}, ${recoverSeconds}: ${drain}`);
+    }
+});

@@ -1,0 +1,56 @@
+// Is the law fitted to closed loads, tried on those held back, and refused where there are too few?
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { uslAt } from '../../stats/usl.ts';
+import { planned, question } from '../../testing/synthetic/capacity-world.ts';
+import { scalingOf } from './scaling.ts';
+
+const LAW = { lambdaPerSec: 400, sigma: 0.03, kappa: 0.0005, claimSeconds: 0.001 };
+const { input } = await planned(question({ ratePerSec: 900, jobMs: 2 }), { law: LAW, search: false });
+const closed = input.cells.filter(({ purpose }) => purpose === 'closed' || purpose === 'held back');
+
+test('the law of a simulated contender is found again, and holds where it was not fitted', () => {
+  const { scaling, law, predictions } = scalingOf('skip-locked', input.cells, 1);
+  assert.ok(law !== undefined && scaling?.fit !== undefined);
+  const most = Math.max(...closed.map(({ handlers }) => handlers));
+  assert.equal(law.saidUpTo, 2 * most);
+  for (let n = 1; n <= most; n += 1)
+    assert.ok(Math.abs(uslAt(law.fit, n) / uslAt(LAW, n) - 1) < 0.05, `${n} handlers`);
+  assert.equal(scaling.fit.quality, 'good');
+  assert.equal(predictions.length, 2);
+  for (const { what, error, cells } of predictions) {
+    assert.equal(what, 'throughput');
+    assert.ok(Math.abs(error) < 0.1);
+    assert.equal(cells.length, 2);
+  }
+});
+
+test('points held back are told, and no word of them is in the fit', () => {
+  const spoilt = closed.map((one) =>
+    one.purpose === 'held back' ? { ...one, cell: { ...one.cell, throughput: { settledPerSec: 1 } } } : one,
+  );
+  const { scaling, law, predictions } = scalingOf('skip-locked', spoilt, 1);
+  assert.deepEqual(law?.fit, scalingOf('skip-locked', closed, 1).law?.fit);
+  assert.equal(scaling?.points.filter(({ heldBack }) => heldBack).length, 4);
+  assert.equal(scaling?.fit?.quality, 'poor', 'a law that fails where it is tried is said to be poor');
+  assert.ok(predictions.every(({ error, goodWithin }) => error > goodWithin));
+});
+
+test('the band holds the law, and ends where nothing more is said', () => {
+  const { scaling } = scalingOf('skip-locked', closed, 1);
+  const { band = [], saidUpTo } = scaling?.fit ?? {};
+  assert.equal(band[0]?.handlers, 1);
+  assert.equal(band.at(-1)?.handlers, saidUpTo);
+  for (const { low, perSec, high, handlers } of band)
+    assert.ok(low <= perSec && perSec <= high, `${handlers}`);
+  assert.deepEqual(scalingOf('skip-locked', closed, 1).scaling, scaling, 'the same cells give the same band');
+});
+
+test('refused with a reason where there are too few levels, or no single handler; silent where there is nothing', () => {
+  assert.match(scalingOf('x', closed.slice(0, 4), 1).scaling?.refused ?? '', /at least 6 different N/);
+  const several = closed.filter(({ handlers }) => handlers > 1);
+  assert.match(scalingOf('x', several, 1).scaling?.refused ?? '', /N = 1/);
+  assert.equal(scalingOf('x', several, 1).law, undefined);
+  assert.deepEqual(scalingOf('x', [], 1), { predictions: [] });
+});
