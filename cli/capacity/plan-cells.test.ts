@@ -17,7 +17,7 @@ import {
 } from '../../testing/synthetic/capacity-world.ts';
 import { handlersIn, simulateCell } from '../../testing/synthetic/simulated-cell.ts';
 import { CapacityLog } from './capacity-log.ts';
-import { expectedCells, levelsFor, type PlanMeasurements, planCells } from './plan-cells.ts';
+import { closedSeconds, expectedCells, levelsFor, type PlanMeasurements, planCells } from './plan-cells.ts';
 
 const questions = fc.record({
   ratePerSec: fc.double({ min: 0.01, max: 1e6, noNaN: true }),
@@ -167,4 +167,44 @@ test('cut short, what was measured until then is there', async () => {
   drive(planCells(setup, log, measured), (plan) => simulateCell(LINEAR, plan), 5);
   assert.equal(log.finished, 5);
   assert.equal(measured.cells.length, 5);
+});
+
+test('no load prepares more than a disk holds, however large its jobs', async () => {
+  for (const payloadBytes of [100, 1_000_000]) {
+    const asked = question({ ratePerSec: 5_000, jobMs: 1, payloadBytes, bloatSeconds: 60 });
+    const pattern = await patternFor({ jobMs: 1, payload: payloadBytes });
+    const setup = { question: asked, contender: CONTENDER, seed: 1, pattern, secondsLeft: () => 600 };
+    const law = { ...LINEAR, lambdaPerSec: 900 };
+    const { plans } = drive(planCells(setup, new CapacityLog(new CellSequence(1)), { cells: [] }), (plan) =>
+      simulateCell(law, plan),
+    );
+    for (const { scenario } of plans)
+      assert.ok(scenario.preload.ready * payloadBytes <= 8e9, `${scenario.name}: ${scenario.preload.ready}`);
+  }
+});
+
+test('closed loads leave a third of the budget, and end with it', async () => {
+  const asked = question();
+  const { closed, heldBack } = levelsFor(asked);
+  const levels = closed.length + heldBack.length;
+  const closedWithin = async (budget: number, perCell: number): Promise<number> => {
+    const log = new CapacityLog(new CellSequence(1));
+    const setup = {
+      ...{ question: asked, contender: CONTENDER, seed: 1, pattern: await patternFor() },
+      secondsLeft: () => budget - log.finished * perCell,
+    };
+    drive(planCells(setup, log, { cells: [] }), (plan) => simulateCell(LINEAR, plan));
+    return log.value().cells.filter(({ purpose }) => purpose === 'closed' || purpose === 'held back').length;
+  };
+  // Two thirds of 3,000 s are gone after 12 cells of 170 s.
+  assert.equal(await closedWithin(3_000, 170), Math.max(levels, 12));
+  assert.equal(await closedWithin(100, 30), 4);
+});
+
+test('a closed load counts rounds of even jobs, and enough of those that vary', () => {
+  assert.equal(closedSeconds(0, 0, 8), 3);
+  assert.equal(closedSeconds(500, 0, 64), 13);
+  assert.equal(closedSeconds(40, 1, 1), 17);
+  assert.equal(closedSeconds(40, 1, 16), 3);
+  assert.equal(closedSeconds(500, 3, 1), 20);
 });

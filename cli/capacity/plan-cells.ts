@@ -15,6 +15,7 @@ import { randomStream, shuffled } from '../../stats/random.ts';
 import { uslAt } from '../../stats/usl.ts';
 import type { CapacityLog } from './capacity-log.ts';
 import { closedLoad, handlerMoments, openLoad, roundRate } from './loads.ts';
+import { backlogOf, FASTEST_PER_SEC } from './room.ts';
 import { searchCells } from './search-cells.ts';
 
 export interface PlanSetup {
@@ -68,7 +69,7 @@ const CLOSED_REPEATS = 2;
 const SEARCH_PROBES = 9;
 /** Seconds that are kept for what comes after the search. */
 const RESERVE_SECONDS = { check: 35, outage: 75, bloat: 45 } as const;
-/** Repeats of closed loads leave so much for all that comes after them. */
+/** Repeats of closed loads leave so much for all that comes after them, and a third of the budget. */
 const REPEATS_RESERVE_SECONDS = 150;
 /** A plan wants to know where the limit is, not to the last percent. */
 const RESOLUTION = 0.1;
@@ -96,12 +97,21 @@ class Stage {
     const rounds = Array.from({ length: CLOSED_REPEATS }, (_, i) =>
       i === 0 ? upwards : shuffled(upwards, random),
     );
-    const seconds = closedSeconds(question.jobMs);
+    const { scv } = handlerMoments(pattern.job.handler);
+    const budgetSeconds = secondsLeft();
     let fastest = 0;
     for (const [i, handlers] of rounds.flat().entries()) {
-      if (i >= upwards.length && secondsLeft() < REPEATS_RESERVE_SECONDS && this.#law() !== undefined) break;
+      const left = secondsLeft();
+      if (left <= 0 && i > 0) break;
+      const late = left < Math.max(REPEATS_RESERVE_SECONDS, budgetSeconds / 3);
+      if (i >= upwards.length && late && this.#law() !== undefined) break;
       const crew = crewOf(handlers);
-      const backlog = backlogFor(question.jobMs, handlers, seconds, fastest);
+      const seconds = closedSeconds(question.jobMs, scv, handlers);
+      const backlog = backlogOf(
+        seconds,
+        mostPerSec(question.jobMs, handlers, fastest),
+        question.payloadBytes,
+      );
       const purpose = heldBack.includes(handlers) ? 'held back' : 'closed';
       const { cell } = yield* this.#cell(closedLoad(pattern, { crew, seconds, backlog }), crew, purpose);
       fastest = Math.max(fastest, (cell.throughput?.settledPerSec ?? 0) / handlers);
@@ -195,7 +205,7 @@ class Stage {
     const { question, pattern } = this.#setup;
     const crew = crewOf(handlers);
     const seconds = Math.min(BLOAT_SECONDS, Math.max(10, question.bloatSeconds ?? BLOAT_SECONDS));
-    const backlog = Math.ceil(uslAt(law.fit, handlers) * seconds * 1.3) + 1_000;
+    const backlog = backlogOf(seconds, uslAt(law.fit, handlers) * 1.2, question.payloadBytes);
     const fault = { fault: 'held-xmin', afterSeconds: 0 } as const;
     yield* this.#cell(closedLoad(pattern, { crew, seconds, backlog, name: 'bloat', fault }), crew, 'bloat');
   }
@@ -239,17 +249,26 @@ function lightRate({ ratePerSec, peakFactor }: PlanQuestion, capacityPerSec: num
   return 0.5 * Math.min(ratePerSec * peakFactor, capacityPerSec * 0.8);
 }
 
-/** Long enough for each handler to have done several jobs. */
-function closedSeconds(jobMs: number): number {
-  return Math.min(20, Math.max(3, 1 + (jobMs / 1_000) * 12));
+/**
+ * Even jobs come in rounds, of which so many are counted that one more or less matters little; of jobs that vary so many are counted that
+ * their mean is known to some 5 %.
+ */
+export function closedSeconds(jobMs: number, scv: number, handlers: number): number {
+  const counted = (scv === 0 ? ROUNDS : (JOBS_PER_SCV * scv) / handlers) * (jobMs / 1_000);
+  return Math.min(20, Math.max(3, 1 + counted));
 }
 
-/** Jobs that lie ready: more than so many handlers can do, by the time of a job or by what was seen. */
-function backlogFor(jobMs: number, handlers: number, seconds: number, fastestPerHandler: number): number {
-  const unknown = fastestPerHandler === 0 ? 200_000 : fastestPerHandler * handlers * seconds * 2;
-  const most = jobMs === 0 ? unknown : ((handlers * 1_000) / jobMs) * seconds * 1.2;
-  return Math.ceil(Math.min(3_000_000, Math.max(1_000, Math.min(most, jobMs === 0 ? most : 3_000_000))));
+const ROUNDS = 24;
+const JOBS_PER_SCV = 400;
+
+/** What so many handlers cannot settle faster, jobs/s: by the time of a job, or by what one was seen to do. */
+function mostPerSec(jobMs: number, handlers: number, fastestPerHandler: number): number {
+  const seen = fastestPerHandler === 0 ? FIRST_PER_SEC : fastestPerHandler * handlers * 1.8;
+  return Math.min(FASTEST_PER_SEC, jobMs === 0 ? seen : (handlers * 1_100) / jobMs);
 }
+
+/** Of one handler whose jobs take no time. */
+const FIRST_PER_SEC = 70_000;
 
 const HANDLERS_MAX = 256;
 

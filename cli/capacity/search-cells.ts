@@ -13,6 +13,7 @@ import type { Scenario } from '../../scenarios/scenario.ts';
 import { searchRate } from '../../stats/rate-search.ts';
 import type { CapacityLog } from './capacity-log.ts';
 import { closedLoad, handlerMoments, openLoad, roundRate } from './loads.ts';
+import { backlogOf } from './room.ts';
 
 export interface SearchSetup {
   /** Jobs, producers and surroundings of every probe. */
@@ -111,15 +112,15 @@ function underWay(probes: readonly Probe[]): Search['answer'] {
 }
 
 const HINT_SECONDS = 2;
-/** Jobs that lie ready where handlers take no time: the fastest are through with them at once, and told to be fast. */
-const HINT_BACKLOG = 60_000;
+/** So many lie ready for each second where handlers take no time: the fastest are through with them at once, and told to be fast. */
+const HINT_PER_SEC = 30_000;
 
 /** A short closed load: its rate is no figure of the search, it only says where to begin. */
 function* firstRate(setup: SearchSetup, log: CapacityLog): Generator<PlannedCell, number, CellOutcome> {
   const { pattern, contender, crew, maxPerSec } = setup;
   const { meanMs } = handlerMoments(pattern.job.handler);
-  const most = meanMs === 0 ? HINT_BACKLOG : ((handlersOf(crew) * 1_000) / meanMs) * HINT_SECONDS * 1.3;
-  const backlog = Math.ceil(Math.min(HINT_BACKLOG, Math.max(500, most)));
+  const most = meanMs === 0 ? HINT_PER_SEC : Math.min(HINT_PER_SEC, (handlersOf(crew) * 1_200) / meanMs);
+  const backlog = backlogOf(HINT_SECONDS, most, pattern.job.payloadBytes);
   const scenario = closedLoad(pattern, { crew, seconds: HINT_SECONDS, backlog });
   const { cell } = yield* log.cell(scenario, contender, crew, 'closed');
   const settled = cell.throughput?.settledPerSec;
