@@ -17,7 +17,14 @@ import {
 } from '../../testing/synthetic/capacity-world.ts';
 import { handlersIn, simulateCell } from '../../testing/synthetic/simulated-cell.ts';
 import { CapacityLog } from './capacity-log.ts';
-import { closedSeconds, expectedCells, levelsFor, type PlanMeasurements, planCells } from './plan-cells.ts';
+import {
+  closedSeconds,
+  expectedCells,
+  levelsFor,
+  lightRate,
+  type PlanMeasurements,
+  planCells,
+} from './plan-cells.ts';
 
 const questions = fc.record({
   ratePerSec: fc.double({ min: 0.01, max: 1e6, noNaN: true }),
@@ -207,4 +214,26 @@ test('a closed load counts rounds of even jobs, and enough of those that vary', 
   assert.equal(closedSeconds(40, 1, 1), 17);
   assert.equal(closedSeconds(40, 1, 16), 3);
   assert.equal(closedSeconds(500, 3, 1), 20);
+});
+
+test('a light load is as large as it can be while hardly a job waits', () => {
+  const share = (handlers: number, capacity: number): number =>
+    lightRate(question({ ratePerSec: 10_000 }), handlers, capacity) / capacity;
+  assert.ok(Math.abs(share(2, 2_000) - 0.073) < 0.01, `${share(2, 2_000)}`);
+  assert.equal(share(64, 2_000), 0.4);
+  assert.equal(lightRate(question({ ratePerSec: 30 }), 64, 2_000), 15);
+  assert.equal(lightRate(question(), 1, 20), 1);
+});
+
+test('an outage is at half of what was held, after a level stretch, and its load outlasts the drain', async () => {
+  const { plans, log } = await planned(question({ ratePerSec: 60, outage: OUTAGE }));
+  const scenario = plans[log.cells.findIndex(({ purpose }) => purpose === 'outage')]?.scenario;
+  assert.ok(scenario !== undefined);
+  const [phase] = scenario.phases;
+  const rate = phase?.arrival?.model === 'poisson' ? phase.arrival.ratePerSec : undefined;
+  assert.ok(Math.abs(Number(rate) / (log.search?.answer.passPerSec ?? 0) - 0.5) < 0.01, `${rate}`);
+  const [fault] = phase?.faults ?? [];
+  assert.equal(Number(fault?.afterSeconds) - scenario.warmupSeconds, 6);
+  assert.ok(scenario.warmupSeconds >= 2);
+  assert.ok((phase?.seconds ?? 0) >= 6 + 20 + 40, `${phase?.seconds}`);
 });

@@ -11,10 +11,11 @@ import { type MeasuredCell, measuredNow } from '../../reports/planning/measured.
 import { baseOf } from '../../reports/planning/pickup.ts';
 import { type Law, scalingOf } from '../../reports/planning/scaling.ts';
 import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
+import { erlangC } from '../../stats/queueing.ts';
 import { randomStream, shuffled } from '../../stats/random.ts';
 import { uslAt } from '../../stats/usl.ts';
 import type { CapacityLog } from './capacity-log.ts';
-import { closedLoad, handlerMoments, openLoad, roundRate } from './loads.ts';
+import { closedLoad, handlerMoments, openLoad, roundRate, warmUpSeconds } from './loads.ts';
 import { backlogOf, FASTEST_PER_SEC } from './room.ts';
 import { searchCells } from './search-cells.ts';
 
@@ -68,7 +69,7 @@ const CLOSED_REPEATS = 2;
 /** What a search takes on average. */
 const SEARCH_PROBES = 9;
 /** Seconds that are kept for what comes after the search. */
-const RESERVE_SECONDS = { check: 35, outage: 75, bloat: 45 } as const;
+const RESERVE_SECONDS = { check: 35, outage: 105, bloat: 45 } as const;
 /** Repeats of closed loads leave so much for all that comes after them, and a third of the budget. */
 const REPEATS_RESERVE_SECONDS = 150;
 /** A plan wants to know where the limit is, not to the last percent. */
@@ -130,7 +131,7 @@ class Stage {
     let { handlers } = chooseHandlers(question, law);
     for (let tries = 0; tries < 2; tries += 1) {
       const crew = crewOf(handlers);
-      const ratePerSec = roundRate(Math.max(1, lightRate(question, uslAt(law.fit, handlers))));
+      const ratePerSec = roundRate(lightRate(question, handlers, uslAt(law.fit, handlers)));
       const seconds = Math.min(20, Math.max(6, 4_000 / ratePerSec));
       const light = yield* this.#cell(
         openLoad(pattern, { ratePerSec, seconds, crew, name: 'light' }),
@@ -183,18 +184,21 @@ class Stage {
     yield* this.#cell(scenario, crew, 'check');
   }
 
-  /** In miniature: as many seconds without workers as can be made up for in a short while. */
+  /** In miniature, at half of what is held: the backlog of as many seconds without workers as can be made up for in a short while. */
   *outage(law: Law, handlers: number): Generator<PlannedCell, void, CellOutcome> {
     const { question, pattern } = this.#setup;
     const crew = crewOf(handlers);
     const capacity = uslAt(law.fit, handlers);
-    const ratePerSec = roundRate(Math.min(question.ratePerSec * question.peakFactor, capacity * 0.5));
+    const held = this.#measured.search?.answer.passPerSec ?? capacity;
+    const ratePerSec = roundRate(0.5 * Math.min(held, capacity));
     const outageSeconds = Math.min(OUTAGE_SECONDS, question.outage?.seconds ?? OUTAGE_SECONDS);
     const drain = (ratePerSec * outageSeconds) / (capacity - ratePerSec);
+    const warmupSeconds = Math.max(2, warmUpSeconds(pattern.job.handler));
+    const afterSeconds = warmupSeconds + BEFORE_OUTAGE_SECONDS;
     const scenario = openLoad(pattern, {
-      ...{ ratePerSec, crew, name: 'outage' },
-      seconds: BEFORE_OUTAGE_SECONDS + outageSeconds + drain * 1.5 + 3,
-      fault: { fault: 'stall-worker', afterSeconds: BEFORE_OUTAGE_SECONDS, forSeconds: outageSeconds },
+      ...{ ratePerSec, crew, warmupSeconds, name: 'outage' },
+      seconds: BEFORE_OUTAGE_SECONDS + outageSeconds + Math.min(90, drain * 3 + 3),
+      fault: { fault: 'stall-worker', afterSeconds, forSeconds: outageSeconds },
       settleWithinSeconds: 5,
     });
     yield* this.#cell(scenario, crew, 'outage');
@@ -241,13 +245,34 @@ class Stage {
 /** Busy enough for waiting to be seen, and below where the models end. */
 const CHECK_SHARE = 0.75;
 const CHECK_SECONDS_MAX = 30;
-const BEFORE_OUTAGE_SECONDS = 4;
+/** Measured before it, so that what it is held against is level. */
+const BEFORE_OUTAGE_SECONDS = 6;
 const OUTAGE_SECONDS = 20;
 const BLOAT_SECONDS = 20;
 
-function lightRate({ ratePerSec, peakFactor }: PlanQuestion, capacityPerSec: number): number {
-  return 0.5 * Math.min(ratePerSec * peakFactor, capacityPerSec * 0.8);
+/** A rate at which hardly a job waits for a handler, jobs/s: half the peak at most, and 1 at least. */
+export function lightRate(
+  { ratePerSec, peakFactor }: PlanQuestion,
+  handlers: number,
+  capacityPerSec: number,
+): number {
+  const servicePerSec = capacityPerSec / handlers;
+  let low = 0;
+  let high = Math.min(0.5 * ratePerSec * peakFactor, 0.4 * capacityPerSec);
+  const waits = (arrivalPerSec: number): number =>
+    erlangC({ servers: handlers, arrivalPerSec, servicePerSec });
+  if (waits(high) > LIGHT_WAITS)
+    for (let i = 0; i < 30; i += 1) {
+      const middle = (low + high) / 2;
+      if (waits(middle) > LIGHT_WAITS) high = middle;
+      else low = middle;
+    }
+  else low = high;
+  return Math.max(1, low);
 }
+
+/** Share of the jobs that wait, by Erlang C. */
+const LIGHT_WAITS = 0.01;
 
 /**
  * Even jobs come in rounds, of which so many are counted that one more or less matters little; of jobs that vary so many are counted that

@@ -9,7 +9,7 @@ import { judgeProbe, probeSeconds } from '../../reports/capacity/probe.ts';
 import { describeSearch } from '../../reports/capacity/search.ts';
 import { readIntervals } from '../../reports/hlog.ts';
 import { type Crew, handlersOf } from '../../reports/planning/crew.ts';
-import type { Scenario } from '../../scenarios/scenario.ts';
+import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
 import { searchRate } from '../../stats/rate-search.ts';
 import type { CapacityLog } from './capacity-log.ts';
 import { closedLoad, handlerMoments, openLoad, roundRate } from './loads.ts';
@@ -53,8 +53,13 @@ export function* searchCells(
   let step = search.next();
   while (step.done !== true) {
     const { purpose, long, ratePerSec } = step.value;
-    const seconds = Math.max(probeSeconds(ratePerSec, long), setup.heldXminSeconds ?? 0);
-    const outcome = yield* log.cell(probeLoad(setup, ratePerSec, seconds), contender, setup.crew, 'probe');
+    const scenario = probeLoad(
+      setup,
+      ratePerSec,
+      Math.max(probeSeconds(ratePerSec, long), setup.heldXminSeconds ?? 0),
+    );
+    const seconds = totalSeconds(scenario);
+    const outcome = yield* log.cell(scenario, contender, setup.crew, 'probe');
     const judged = judgeProbe(evidenceIn(outcome, ratePerSec, slo), slo);
     probes.push({ cell: outcome.cell.id, purpose, ratePerSec, seconds, ...judged });
     log.found({ search: { ...told(setup, probes), answer: underWay(probes) } });

@@ -21,7 +21,7 @@ const SHORTEST_SECONDS = 6;
 const LONGEST_SECONDS = 20;
 const LONG_FACTOR = 2.5;
 
-/** For how long a rate is tried, warm-up included; `long` for repeats and confirmations. Seconds. */
+/** For how long a rate is tried, the warm-up before it left out; `long` for repeats and confirmations. Seconds. */
 export function probeSeconds(ratePerSec: number, long: boolean): number {
   const seconds = Math.min(LONGEST_SECONDS, Math.max(SHORTEST_SECONDS, JOBS_WANTED / ratePerSec));
   return Math.round(seconds * (long ? LONG_FACTOR : 1));
