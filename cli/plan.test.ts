@@ -49,6 +49,9 @@ test('a plan stopped by Ctrl-C answers by what it has; another rate is answered 
   );
   // By then six levels were measured to fit, and one that is held back: where none was void there is a law.
   await until(first, /\[ ?7\/\d+\]/);
+  // What a kill would leave: the question, and what can be told by then.
+  const meanwhile = resultSchema.parse(JSON.parse(readFileSync(join(out, 'result.json'), 'utf8')));
+  assert.equal(meanwhile.capacity?.plan?.question.ratePerSec, 20);
   first.child.kill('SIGINT');
   const { code, stdout, stderr } = await first.finished;
   assert.equal(code, 130, stderr);

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { voidCell } from '../../harness/cell/void.ts';
 import { capacitySchema, type PlanQuestion } from '../../harness/result/capacity.ts';
 import { CellSequence } from '../../harness/run/plan.ts';
+import { planOf } from '../../reports/planning/answer.ts';
 import { scenarioSchema, scheduledFaults } from '../../scenarios/scenario.ts';
 import {
   CONTENDER,
@@ -236,4 +237,11 @@ test('an outage is at half of what was held, after a level stretch, and its load
   assert.equal(Number(fault?.afterSeconds) - scenario.warmupSeconds, 6);
   assert.ok(scenario.warmupSeconds >= 2);
   assert.ok((phase?.seconds ?? 0) >= 6 + 20 + 40, `${phase?.seconds}`);
+});
+
+test('no load takes more sessions than the question leaves', async () => {
+  const { plans, input } = await planned(question({ connections: 7 }), { search: false });
+  assert.ok(plans.every(({ scenario }) => scenario.workers.agents * (scenario.workers.connections + 3) <= 7));
+  const recommended = planOf(input).plan?.answer.recommended;
+  assert.ok(recommended !== undefined && recommended.connections <= 7, JSON.stringify(recommended));
 });

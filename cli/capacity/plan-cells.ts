@@ -5,7 +5,7 @@ import type { ContenderSpec } from '../../harness/contender.ts';
 import type { PlanQuestion, Search } from '../../harness/result/result.ts';
 import type { PlannedCell, StepOutcome } from '../../harness/run/plan.ts';
 import { probeSeconds } from '../../reports/capacity/probe.ts';
-import { type Crew, crewOf, handlersOf, roundHandlers } from '../../reports/planning/crew.ts';
+import { type Crew, crewOf, handlersOf, roundHandlers, sessionsMaxFor } from '../../reports/planning/crew.ts';
 import { chooseHandlers } from '../../reports/planning/handlers.ts';
 import { type MeasuredCell, measuredNow } from '../../reports/planning/measured.ts';
 import { baseOf } from '../../reports/planning/pickup.ts';
@@ -106,7 +106,7 @@ class Stage {
       if (left <= 0 && i > 0) break;
       const late = left < Math.max(REPEATS_RESERVE_SECONDS, budgetSeconds / 3);
       if (i >= upwards.length && late && this.#law() !== undefined) break;
-      const crew = crewOf(handlers);
+      const crew = this.#crewOf(handlers);
       const seconds = closedSeconds(question.jobMs, scv, handlers);
       const backlog = backlogOf(
         seconds,
@@ -120,6 +120,11 @@ class Stage {
     return this.#law();
   }
 
+  /** As it will be recommended: within the connections that the question leaves. */
+  #crewOf(handlers: number): Crew {
+    return crewOf(handlers, sessionsMaxFor(this.#setup.question.connections));
+  }
+
   #law(): Law | undefined {
     const { contender, seed } = this.#setup;
     return scalingOf(contender.name, this.#measured.cells, seed).law;
@@ -130,7 +135,7 @@ class Stage {
     const { question, pattern } = this.#setup;
     let { handlers } = chooseHandlers(question, law);
     for (let tries = 0; tries < 2; tries += 1) {
-      const crew = crewOf(handlers);
+      const crew = this.#crewOf(handlers);
       const ratePerSec = roundRate(lightRate(question, handlers, uslAt(law.fit, handlers)));
       const seconds = Math.min(20, Math.max(6, 4_000 / ratePerSec));
       const light = yield* this.#cell(
@@ -158,7 +163,7 @@ class Stage {
     const search = searchCells(
       {
         ...{ pattern, contender, slo: question.slo, resolution: RESOLUTION, maxProbes: 16 },
-        crew: crewOf(handlers),
+        crew: this.#crewOf(handlers),
         startPerSec: roundRate(capacity * 0.8),
         maxPerSec: roundRate(capacity * 4),
         outOfTime: () => secondsLeft() < reserve,
@@ -177,7 +182,7 @@ class Stage {
 
   /** An open load that the models know nothing of, long enough for a p99 where that can be had. */
   *checkLoad(law: Law, handlers: number): Generator<PlannedCell, void, CellOutcome> {
-    const crew = crewOf(handlers);
+    const crew = this.#crewOf(handlers);
     const ratePerSec = roundRate(Math.max(1, uslAt(law.fit, handlers) * CHECK_SHARE));
     const seconds = Math.min(CHECK_SECONDS_MAX, Math.max(8, 10_500 / ratePerSec + 1));
     const scenario = openLoad(this.#setup.pattern, { ratePerSec, seconds, crew, name: 'check' });
@@ -187,7 +192,7 @@ class Stage {
   /** In miniature, at half of what is held: the backlog of as many seconds without workers as can be made up for in a short while. */
   *outage(law: Law, handlers: number): Generator<PlannedCell, void, CellOutcome> {
     const { question, pattern } = this.#setup;
-    const crew = crewOf(handlers);
+    const crew = this.#crewOf(handlers);
     const capacity = uslAt(law.fit, handlers);
     const held = this.#measured.search?.answer.passPerSec ?? capacity;
     const ratePerSec = roundRate(0.5 * Math.min(held, capacity));
@@ -207,7 +212,7 @@ class Stage {
   /** Every handler has a job, and nothing that dies may be removed. */
   *heldXmin(law: Law, handlers: number): Generator<PlannedCell, void, CellOutcome> {
     const { question, pattern } = this.#setup;
-    const crew = crewOf(handlers);
+    const crew = this.#crewOf(handlers);
     const seconds = Math.min(BLOAT_SECONDS, Math.max(10, question.bloatSeconds ?? BLOAT_SECONDS));
     const backlog = backlogOf(seconds, uslAt(law.fit, handlers) * 1.2, question.payloadBytes);
     const fault = { fault: 'held-xmin', afterSeconds: 0 } as const;
@@ -219,7 +224,7 @@ class Stage {
     const { pattern, contender, servers = [] } = this.#setup;
     const ratePerSec = this.#measured.search?.answer.passPerSec;
     if (ratePerSec === undefined) return;
-    const crew = crewOf(handlers);
+    const crew = this.#crewOf(handlers);
     const seconds = probeSeconds(ratePerSec, false);
     const scenario = openLoad(pattern, { ratePerSec, seconds, crew, name: 'partition' });
     for (const outcome of yield* this.#log.everywhere(scenario, contender, crew, servers))

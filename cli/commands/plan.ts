@@ -7,7 +7,7 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { definitionOf, parseContender, withDriver } from '../../harness/contenders/index.ts';
 import { UsageError } from '../../harness/errors.ts';
-import type { Capacity, PlanQuestion, RunResult } from '../../harness/result/result.ts';
+import type { Capacity, RunResult } from '../../harness/result/result.ts';
 import { BundleWriter } from '../../harness/run/bundle.ts';
 import { parsePinWish } from '../../harness/run/pinning.ts';
 import { CellSequence } from '../../harness/run/plan.ts';
@@ -99,6 +99,17 @@ async function planAction(options: Options): Promise<number> {
   const log = new CapacityLog(new CellSequence(seed), servers[0]);
   const measured: PlanMeasurements = { cells: [] };
   const secondsLeft = (): number => options.budget - (performance.now() - startMs) / 1_000;
+  const { planOf } = await import('../../reports/planning/answer.ts');
+  const { scv: serviceScv } = handlerMoments(pattern.job.handler);
+  const begunAt = new Date().toISOString();
+  const answered = (startedAt = begunAt): Capacity => {
+    const { cells } = measured;
+    const { search } = log.value();
+    log.found(
+      planOf({ question, cells, search, serviceScv, seed, cores: availableParallelism(), startedAt }),
+    );
+    return log.value();
+  };
   handleInterruption();
   using bundle = new BundleWriter(bundleFolder(options));
   const expected = expectedCells({ question, servers });
@@ -119,7 +130,8 @@ async function planAction(options: Options): Promise<number> {
       adaptive: {
         cells: planCells({ question, pattern, contender, seed, servers, secondsLeft }, log, measured),
         expected: () => Math.max(expected, log.finished + 1),
-        capacity: () => log.value(),
+        // After each cell: a plan that is killed keeps an answer, and its question.
+        capacity: () => answered(),
       },
       ...(others.length === 0 ? {} : { others }),
       announcement: `; about ${expected} cells, ${inWords(options.budget)} at most`,
@@ -127,27 +139,9 @@ async function planAction(options: Options): Promise<number> {
     { ...options, server: first },
     bundle,
   );
-  const capacity = await answered(result, measured, question, handlerMoments(pattern.job.handler).scv, log);
+  const capacity = answered(result.startedAt);
   await present(result.cells.length === 0 ? result : { ...result, capacity }, bundle, options);
   return interruption.aborted ? EXIT.interrupted : exitCodeOfPlan(result, capacity);
-}
-
-async function answered(
-  result: RunResult,
-  measured: PlanMeasurements,
-  question: PlanQuestion,
-  serviceScv: number,
-  log: CapacityLog,
-): Promise<Capacity> {
-  const { planOf } = await import('../../reports/planning/answer.ts');
-  const { cells, search } = measured;
-  log.found(
-    planOf({
-      ...{ question, cells, search, serviceScv },
-      ...{ seed: result.seed, cores: availableParallelism(), startedAt: result.startedAt },
-    }),
-  );
-  return log.value();
 }
 
 /** Another question to what an earlier plan measured. */
