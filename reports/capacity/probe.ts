@@ -129,13 +129,14 @@ function achieved({ offered, settled }: ProbeEvidence): Finding {
 
 /**
  * The interval of a slope shrinks faster than its load grows. So does what is asked of a load that is longer than a first try: a backlog that still
- * wanders is no steady one, and its late jobs may yet come. The power of two is by simulation.
+ * wanders is no steady one, and its late jobs may yet come. The power of two is by simulation, and so it ends at the length of a long load.
  */
 function steady(slope: Slope | undefined, { ratePerSec, seconds }: ProbeEvidence): Finding {
   const limit = GROWTH_SHARE * ratePerSec;
   const finding = level('the backlog', 'jobs/s', slope, limit);
   if (slope === undefined || finding.state !== 'held') return finding;
-  const sure = limit * Math.min(1, probeSeconds(ratePerSec, false) / seconds) ** 2;
+  const shorter = probeSeconds(ratePerSec, false) / seconds;
+  const sure = limit * Math.max(1 / LONG_FACTOR, Math.min(1, shorter)) ** 2;
   if (slope.high < sure) return finding;
   return { state: 'unclear', why: `${finding.why}, but wandered too slowly for so short a load` };
 }
