@@ -191,7 +191,7 @@ test('no load prepares more than a disk holds, however large its jobs', async ()
   }
 });
 
-test('closed loads leave a third of the budget, and end with it', async () => {
+test('repeats of closed loads leave a third of the budget', async () => {
   const asked = question();
   const { closed, heldBack } = levelsFor(asked);
   const levels = closed.length + heldBack.length;
@@ -206,7 +206,8 @@ test('closed loads leave a third of the budget, and end with it', async () => {
   };
   // Two thirds of 3,000 s are gone after 12 cells of 170 s.
   assert.equal(await closedWithin(3_000, 170), Math.max(levels, 12));
-  assert.equal(await closedWithin(100, 30), 4);
+  // Without each level once there is no law.
+  assert.equal(await closedWithin(100, 30), levels);
 });
 
 test('a closed load counts rounds of even jobs, and enough of those that vary', () => {

@@ -103,9 +103,8 @@ class Stage {
     let fastest = 0;
     for (const [i, handlers] of rounds.flat().entries()) {
       const left = secondsLeft();
-      if (left <= 0 && i > 0) break;
       const late = left < Math.max(REPEATS_RESERVE_SECONDS, budgetSeconds / 3);
-      if (i >= upwards.length && late && this.#law() !== undefined) break;
+      if (i >= upwards.length && (left <= 0 || (late && this.#law() !== undefined))) break;
       const crew = this.#crewOf(handlers);
       const seconds = closedSeconds(question.jobMs, scv, handlers);
       const backlog = backlogOf(

@@ -137,3 +137,9 @@ test('a snapshot is held through every probe, which lasts as long at least', asy
     assert.ok(totalSeconds(scenario) >= 90);
   }
 });
+
+test('where dead tuples are asked for, a probe lasts two naps of autovacuum', async () => {
+  const slo = readSlo(['pickup.p99<250ms', 'deadTuples.growth<500/s']);
+  const { plans } = await searched({ startPerSec: 60, slo, maxProbes: 3 });
+  for (const { scenario } of plans) assert.ok(totalSeconds(scenario) - scenario.warmupSeconds >= 130);
+});

@@ -56,7 +56,7 @@ export function* searchCells(
     const scenario = probeLoad(
       setup,
       ratePerSec,
-      Math.max(probeSeconds(ratePerSec, long), setup.heldXminSeconds ?? 0),
+      Math.max(probeSeconds(ratePerSec, long), leastSeconds(setup)),
     );
     const seconds = totalSeconds(scenario);
     const outcome = yield* log.cell(scenario, contender, setup.crew, 'probe');
@@ -70,6 +70,18 @@ export function* searchCells(
   log.found({ search: found });
   return found;
 }
+
+/** How long a probe lasts at least: as long as a snapshot is held, and as autovacuum needs to show twice what it does, where that is asked. */
+export function leastSeconds({
+  slo,
+  heldXminSeconds = 0,
+}: Pick<SearchSetup, 'slo' | 'heldXminSeconds'>): number {
+  const growth = slo.some(({ of }) => of === 'deadTuples');
+  return Math.max(heldXminSeconds, growth ? GROWTH_SECONDS : 0);
+}
+
+/** Two naps of autovacuum, of a minute each: without a vacuum dead tuples grow by those of a job times the rate. */
+const GROWTH_SECONDS = 130;
 
 /** How a cell that was just measured speaks for its rate. */
 function evidenceIn(
