@@ -46,6 +46,8 @@ test('a short search: one JSON document, each probe a cell of the bundle, and an
     if (cell?.verdict === 'invalid') assert.match(outcome, /void|fail/, id);
     else assert.notEqual(outcome, 'void', id);
   }
+  const [first] = search.probes;
+  assert.match(stderr, new RegExp(`open-1400 × .* → ${first?.outcome}$`, 'm'));
   const { state, passPerSec, failPerSec } = search.answer;
   const rates = (of: string): number[] =>
     search.probes.flatMap(({ outcome, ratePerSec }) => (outcome === of ? [ratePerSec] : []));

@@ -60,6 +60,8 @@ test('begins by a short closed load, then probes by cells of their own, each tol
     assert.deepEqual(scenarioSchema.parse(scenario).phases[0]?.arrival, { model: 'poisson', ratePerSec });
     assert.equal(totalSeconds(scenario), seconds);
   }
+  for (const { cell, outcome } of found.probes) assert.equal(log.outcomeOf(cell), outcome);
+  assert.equal(log.outcomeOf(hint?.id ?? ''), undefined);
   assert.ok(plans.every((plan) => handlersIn(plan) === 4));
   assert.equal(new Set(plans.map(({ seed }) => seed)).size, plans.length, 'arrivals of their own');
   capacitySchema.parse(JSON.parse(JSON.stringify(log.value())));

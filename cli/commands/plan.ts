@@ -137,6 +137,7 @@ async function planAction(options: Options): Promise<number> {
         capacity: () => answered(),
       },
       ...(others.length === 0 ? {} : { others }),
+      outcomeOf: (cell) => log.outcomeOf(cell),
       announcement: `; about ${expected} cells, ${inWords(options.budget)} at most`,
     },
     { ...options, server: first },

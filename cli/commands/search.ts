@@ -154,6 +154,7 @@ async function searchAction(options: Options): Promise<number> {
         expected: () => Math.max(USUAL_PROBES, log.finished + 2),
         capacity: () => log.value(),
       },
+      outcomeOf: (cell) => log.outcomeOf(cell),
       announcement: `; ${setup.slo.map(({ text }) => text).join(', ')}; about ${inWords(usualSeconds(setup))}, ${inWords(budget)} at most`,
     },
     options,
