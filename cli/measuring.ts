@@ -76,6 +76,8 @@ export interface Measurement {
   readonly adaptive?: AdaptiveCells;
   /** Told before the first cell, behind where and what: `; about 4 min`. */
   readonly announcement?: string;
+  /** What a cell says of its rate, by its id; told behind its line. */
+  readonly outcomeOf?: (cell: string) => string | undefined;
   /** Settings that have a server each. */
   readonly variants?: PlaceOptions['variants'];
   /** Servers beside that of the options. */
@@ -89,7 +91,7 @@ export interface Measurement {
 
 /** Opens what is needed, runs, and shows how it goes. @throws UsageError, RuntimeFailure as `run` and `openPlace` do. */
 export async function measure(
-  { plan, adaptive, announcement = '', variants, others, earlier }: Measurement,
+  { plan, adaptive, announcement = '', outcomeOf, variants, others, earlier }: Measurement,
   options: MeasuringOptions,
   bundle: BundleWriter,
 ): Promise<RunResult> {
@@ -126,7 +128,7 @@ export async function measure(
       sampling: options.sampling,
       ...(metrics === undefined ? {} : { metrics }),
       onProgress: (progress) => view.progress(progress),
-      onCell: (cell, finished, of) => view.cell(cell, finished, of),
+      onCell: (cell, finished, of) => view.cell(cell, finished, of, outcomeOf?.(cell.id)),
     });
   } finally {
     view.end();

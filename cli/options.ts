@@ -36,6 +36,15 @@ export function filled(text: string): string {
   return text;
 }
 
+/** The first option of the command line that is none of these, by the names of their attributes. */
+export function givenBeside(command: Command, allowed: readonly string[]): Option | undefined {
+  return command.options.find(
+    (option) =>
+      !allowed.includes(option.attributeName()) &&
+      command.getOptionValueSource(option.attributeName()) === 'cli',
+  );
+}
+
 /** Adds to what an option was given before: for options that may be repeated, and are not empty. */
 export function repeatable(text: string, previous: readonly string[] | undefined): string[] {
   return [...(previous ?? []), filled(text)];

@@ -7,7 +7,8 @@ import type { RunProgress } from '../harness/run/run.ts';
 /** Shows a run's progress on stderr. */
 export interface ProgressView {
   progress(progress: RunProgress): void;
-  cell(cell: Cell, done: number, of: number): void;
+  /** `outcome`: what the cell says of its rate, where it is a probe. */
+  cell(cell: Cell, done: number, of: number, outcome?: string): void;
   /** Leaves the terminal clean. */
   end(): void;
 }
@@ -23,10 +24,10 @@ function liveView(stream: NodeJS.WriteStream): ProgressView {
   const pace = new PaceMeter();
   return {
     progress: (p) => update(cut(liveLine(p, pace.secondsLeft(p.done, p.of)), stream.columns)),
-    cell(cell, done, of) {
+    cell(cell, done, of, outcome) {
       pace.finished();
       update.clear();
-      stream.write(`${cellLine(cell, done, of)}\n`);
+      stream.write(`${cellLine(cell, done, of, outcome)}\n`);
     },
     end: () => update.clear(),
   };
@@ -35,7 +36,7 @@ function liveView(stream: NodeJS.WriteStream): ProgressView {
 function plainView(stream: NodeJS.WriteStream): ProgressView {
   return {
     progress: () => undefined,
-    cell: (cell, done, of) => stream.write(`${cellLine(cell, done, of)}\n`),
+    cell: (cell, done, of, outcome) => stream.write(`${cellLine(cell, done, of, outcome)}\n`),
     end: () => undefined,
   };
 }
@@ -71,14 +72,16 @@ function liveLine(p: RunProgress, secondsLeft: number | undefined): string {
   return parts.join(' · ');
 }
 
-function cellLine(cell: Cell, done: number, of: number): string {
+function cellLine(cell: Cell, done: number, of: number, outcome?: string): string {
   const head = `[${String(done).padStart(String(of).length)}/${of}] ${cell.scenario} × ${cell.contender.name}, repeat ${cell.repeat}`;
   // What counts in no figure is not shown as one.
-  if (cell.verdict !== 'valid') return `${head}: ${cell.verdict.toUpperCase()}: ${cell.reasons.join('; ')}`;
+  const end = outcome === undefined ? '' : ` → ${outcome}`;
+  if (cell.verdict !== 'valid')
+    return `${head}: ${cell.verdict.toUpperCase()}: ${cell.reasons.join('; ')}${end}`;
   const settled = cell.throughput === undefined ? [] : [`${thousands(cell.throughput.settledPerSec)} jobs/s`];
   const pickup = cell.latencyUs?.pickup?.p50;
   const latency = pickup === undefined ? [] : [`pickup p50 ${milliseconds(pickup)}`];
-  return `${head}: ${[...settled, ...latency].join(' · ')}`;
+  return `${head}: ${[...settled, ...latency].join(' · ')}${end}`;
 }
 
 function thousands(value: number): string {

@@ -120,6 +120,17 @@ test('all void: nothing is claimed', () => {
   assert.deepEqual(interval.unmeasurablePerSec, [10, 12.5, 25, 50, 100]);
 });
 
+test('all unclear, or unclear and void: nothing is claimed either', () => {
+  for (const outcomeOf of [
+    () => 'unclear' as const,
+    (_: ProbeWish, n: number) => (n % 3 ? 'unclear' : 'void'),
+  ] as const) {
+    const { interval } = drive(outcomeOf, { minPerSec: 10 });
+    assert.equal(interval.state, 'unmeasurable');
+    assert.deepEqual([interval.passPerSec, interval.failPerSec], [undefined, undefined]);
+  }
+});
+
 test('one void load does not spoil a rate', () => {
   const { interval } = drive((wish, number) => (number % 3 === 0 ? 'void' : below(333)(wish)));
   assert.equal(interval.state, 'bracketed');

@@ -191,7 +191,7 @@ function stateOf(
   fail: Tried | undefined,
 ): RateInterval['state'] {
   if (pass !== undefined && fail !== undefined) return 'bracketed';
-  const measurable = (some: readonly Tried[]): boolean => some.some(({ standing }) => standing !== undefined);
-  if (pass === undefined) return measurable(rates) ? 'no pass' : 'unmeasurable';
+  // What is unclear or void at every rate says nothing of any.
+  if (pass === undefined) return fail === undefined ? 'unmeasurable' : 'no pass';
   return rates.at(-1)?.standing === undefined ? 'unmeasurable' : 'no fail';
 }

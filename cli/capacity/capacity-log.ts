@@ -63,6 +63,11 @@ export class CapacityLog {
     return this.#entries.length;
   }
 
+  /** Pass, fail, unclear or void, of a cell that was a probe. */
+  outcomeOf(cell: string): string | undefined {
+    return this.#found.search?.probes.find((probe) => probe.cell === cell)?.outcome;
+  }
+
   value(): Capacity {
     return { cells: [...this.#entries], ...this.#found };
   }

@@ -11,7 +11,6 @@ const read = durationBetween(1, 604_800);
 test('seconds, minutes, hours and days', () => {
   const cases: readonly (readonly [string, number])[] = [
     ['30s', 30],
-    ['30', 30],
     ['10m', 600],
     ['10 min', 600],
     ['1.5h', 5_400],
@@ -23,6 +22,7 @@ test('seconds, minutes, hours and days', () => {
 test('what is no length of time, or out of range, is refused with what would be right', () => {
   for (const text of ['', 'm', '-5m', '5 weeks', '1e3', 'NaN', '5mm', '0x10', 'constructor', '1constructor'])
     assert.throws(() => read(text), InvalidArgumentError, text);
+  assert.throws(() => read('30'), /give a unit: 30s, 10m/);
   assert.throws(() => read('half an hour'), /give a length of time, such as 30s, 10m or 1.5h/);
   assert.throws(() => read('0.5s'), /from 1 s to 7 d/);
   assert.throws(() => read('8d'), /from 1 s to 7 d/);

@@ -4,12 +4,13 @@ import { InvalidArgumentError } from 'commander';
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, min: 60, h: 3_600, d: 86_400 };
 
-/** Seconds out of `30s`, `10m`, `1.5h`, `2d` or a bare number of seconds, as an option's value. */
+/** Seconds out of `30s`, `10m`, `1.5h` or `2d`, as an option's value. */
 export function durationBetween(min: number, max: number): (text: string) => number {
   return (text) => {
     const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/.exec(text.trim()) ?? [];
-    const factor = unit === '' ? 1 : UNITS[unit ?? ''];
+    const factor = UNITS[unit ?? ''];
     const seconds = Number(number) * (factor ?? Number.NaN);
+    if (unit === '') throw new InvalidArgumentError('give a unit: 30s, 10m.');
     if (number === undefined || factor === undefined)
       throw new InvalidArgumentError('give a length of time, such as 30s, 10m or 1.5h.');
     if (!(seconds >= min && seconds <= max))

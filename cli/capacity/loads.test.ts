@@ -8,6 +8,7 @@ import { scenarioSchema, totalSeconds } from '../../scenarios/scenario.ts';
 import { seeded } from '../../stats/random.ts';
 import { CONTENDER, patternFor } from '../../testing/synthetic/capacity-world.ts';
 import { closedLoad, handlerMoments, openLoad, roundRate, withConcurrency } from './loads.ts';
+import type { WorkloadWords } from './workload.ts';
 
 const crew = { agents: 2, sessions: 3, concurrency: 4 };
 const pattern = await patternFor();
@@ -23,12 +24,30 @@ test('an open load has Poisson arrivals at its rate, and fits the schema of a sc
         const { name, phases } = scenarioSchema.parse(load);
         assert.equal(name, `open-${String(ratePerSec).replaceAll('.', '-')}`);
         assert.deepEqual(phases[0]?.arrival, { model: 'poisson', ratePerSec });
-        assert.equal(totalSeconds(load), seconds);
-        assert.ok(load.warmupSeconds <= seconds / 4);
+        assert.equal(totalSeconds(load), seconds + load.warmupSeconds);
       },
     ),
     { seed: 1 },
   );
+});
+
+test('the warm-up lasts until the handlers are full, and comes before what is measured', async () => {
+  const loadOf = async (words: WorkloadWords) =>
+    openLoad(await patternFor(words), { ratePerSec: 5, seconds: 20, crew });
+  assert.equal((await loadOf({ jobMs: 0 })).warmupSeconds, 1);
+  const long = await loadOf({ jobMs: 3_000 });
+  assert.deepEqual([long.warmupSeconds, totalSeconds(long)], [4, 24]);
+  assert.ok(
+    Math.abs((await loadOf({ jobMs: 1_000, jobTime: { law: 'exponential' } })).warmupSeconds - 5.605) < 1e-3,
+  );
+});
+
+test('each load says how many connections it needs', () => {
+  const { agents, connections } = pattern.producers;
+  const needed = 2 * (3 + 3) + agents * (connections + 3) + 20;
+  const open = openLoad(pattern, { ratePerSec: 10, seconds: 10, crew });
+  const closed = closedLoad(pattern, { crew, seconds: 3, backlog: 5_000 });
+  for (const { serverNeeds } of [open, closed]) assert.equal(serverNeeds.max_connections, needed);
 });
 
 test('a closed load has a backlog and no arrivals, and so it fits the schema', () => {

@@ -5,6 +5,7 @@ import { type Crew, handlersOf } from '../../reports/planning/crew.ts';
 import { type FaultInput, faultSchema } from '../../scenarios/fault.ts';
 import type { HandlerTime } from '../../scenarios/job.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
+import { connectionsNeeded } from './room.ts';
 
 /** The contender with so many handlers in each session; its name stays, as the bundle tells handlers by cell. */
 export function withConcurrency(contender: ContenderSpec, { concurrency }: Crew): ContenderSpec {
@@ -13,16 +14,18 @@ export function withConcurrency(contender: ContenderSpec, { concurrency }: Crew)
     : { ...contender, axes: { ...contender.axes, concurrency } };
 }
 
-/** Left out at the head of each load: connections, caches and the first wake-ups. */
+/** Left out at the head of each load, at least: connections, caches and the first wake-ups. */
 const WARM_UP_SECONDS = 1;
 /** A load that is over may take so long to be settled: a job that is late is then known to be. */
 const SETTLE_SECONDS = 2;
 
 export interface OpenLoad {
   readonly ratePerSec: number;
-  /** Of all phases together, warm-up and faults included. */
+  /** What is measured, faults included; the warm-up comes before. */
   readonly seconds: number;
   readonly crew: Crew;
+  /** Longer than jobs need to fill the handlers; absent: as long as `warmUpSeconds` says. */
+  readonly warmupSeconds?: number;
   /** Begins the scenario's name: `open` where absent. */
   readonly name?: string;
   /** What breaks, and when, in seconds from the start of the load. */
@@ -32,8 +35,9 @@ export interface OpenLoad {
 
 /** Poisson arrivals at one rate, with the pattern's jobs, producers and surroundings. */
 export function openLoad(pattern: Scenario, load: OpenLoad): Scenario {
-  const { ratePerSec, seconds, crew, fault } = load;
-  const warmupSeconds = Math.min(WARM_UP_SECONDS, seconds / 4);
+  const { ratePerSec, crew, fault } = load;
+  const warmupSeconds = load.warmupSeconds ?? warmUpSeconds(pattern.job.handler);
+  const seconds = load.seconds + warmupSeconds;
   return {
     ...pattern,
     ...bare(pattern, crew),
@@ -52,6 +56,11 @@ export function openLoad(pattern: Scenario, load: OpenLoad): Scenario {
     ],
     settleWithinSeconds: load.settleWithinSeconds ?? SETTLE_SECONDS,
   };
+}
+
+/** Until as many jobs are in hand as will be: before that each of them looks like a backlog that grows. */
+export function warmUpSeconds(handler: HandlerTime): number {
+  return WARM_UP_SECONDS + handlerMoments(handler).p99Ms / 1_000;
 }
 
 export interface ClosedLoad {
@@ -91,28 +100,42 @@ export function closedLoad(pattern: Scenario, load: ClosedLoad): Scenario {
 
 /** Without what belongs to the pattern's own story. */
 function bare(pattern: Scenario, { agents, sessions }: Crew): Partial<Scenario> {
+  const workers = { agents, connections: sessions };
+  const connections = connectionsNeeded(workers, pattern.producers);
   return {
     group: 'own',
     preload: { ...pattern.preload, ready: 0 },
-    workers: { agents, connections: sessions },
+    workers,
+    serverNeeds: {
+      ...pattern.serverNeeds,
+      max_connections: Math.max(connections, pattern.serverNeeds.max_connections ?? 0),
+    },
     expect: [],
   };
 }
 
-/** Mean of a handler's time, ms, and its squared coefficient of variation. */
-export function handlerMoments(handler: HandlerTime): { readonly meanMs: number; readonly scv: number } {
+/** Mean and 99th percentile of a handler's time, ms, and its squared coefficient of variation. */
+export function handlerMoments(handler: HandlerTime): {
+  readonly meanMs: number;
+  readonly p99Ms: number;
+  readonly scv: number;
+} {
   switch (handler.time) {
     case 'none':
-      return { meanMs: 0, scv: 0 };
+      return { meanMs: 0, p99Ms: 0, scv: 0 };
     case 'constant':
     case 'cpu':
-      return { meanMs: handler.ms, scv: 0 };
+      return { meanMs: handler.ms, p99Ms: handler.ms, scv: 0 };
     case 'exponential':
-      return { meanMs: handler.meanMs, scv: 1 };
+      return { meanMs: handler.meanMs, p99Ms: handler.meanMs * Math.log(100), scv: 1 };
     case 'lognormal': {
       // 2.3263…: the 99th percentile of the standard normal law.
       const sigma = Math.log(handler.p99Ms / handler.medianMs) / 2.326_347_874;
-      return { meanMs: handler.medianMs * Math.exp(sigma ** 2 / 2), scv: Math.exp(sigma ** 2) - 1 };
+      return {
+        meanMs: handler.medianMs * Math.exp(sigma ** 2 / 2),
+        p99Ms: handler.p99Ms,
+        scv: Math.exp(sigma ** 2) - 1,
+      };
     }
   }
 }

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { voidCell } from '../../harness/cell/void.ts';
 import { capacitySchema, type PlanQuestion } from '../../harness/result/capacity.ts';
 import { CellSequence } from '../../harness/run/plan.ts';
+import { planOf } from '../../reports/planning/answer.ts';
 import { scenarioSchema, scheduledFaults } from '../../scenarios/scenario.ts';
 import {
   CONTENDER,
@@ -17,7 +18,14 @@ import {
 } from '../../testing/synthetic/capacity-world.ts';
 import { handlersIn, simulateCell } from '../../testing/synthetic/simulated-cell.ts';
 import { CapacityLog } from './capacity-log.ts';
-import { expectedCells, levelsFor, type PlanMeasurements, planCells } from './plan-cells.ts';
+import {
+  closedSeconds,
+  expectedCells,
+  levelsFor,
+  lightRate,
+  type PlanMeasurements,
+  planCells,
+} from './plan-cells.ts';
 
 const questions = fc.record({
   ratePerSec: fc.double({ min: 0.01, max: 1e6, noNaN: true }),
@@ -167,4 +175,74 @@ test('cut short, what was measured until then is there', async () => {
   drive(planCells(setup, log, measured), (plan) => simulateCell(LINEAR, plan), 5);
   assert.equal(log.finished, 5);
   assert.equal(measured.cells.length, 5);
+});
+
+test('no load prepares more than a disk holds, however large its jobs', async () => {
+  for (const payloadBytes of [100, 1_000_000]) {
+    const asked = question({ ratePerSec: 5_000, jobMs: 1, payloadBytes, bloatSeconds: 60 });
+    const pattern = await patternFor({ jobMs: 1, payload: payloadBytes });
+    const setup = { question: asked, contender: CONTENDER, seed: 1, pattern, secondsLeft: () => 600 };
+    const law = { ...LINEAR, lambdaPerSec: 900 };
+    const { plans } = drive(planCells(setup, new CapacityLog(new CellSequence(1)), { cells: [] }), (plan) =>
+      simulateCell(law, plan),
+    );
+    for (const { scenario } of plans)
+      assert.ok(scenario.preload.ready * payloadBytes <= 8e9, `${scenario.name}: ${scenario.preload.ready}`);
+  }
+});
+
+test('repeats of closed loads leave a third of the budget', async () => {
+  const asked = question();
+  const { closed, heldBack } = levelsFor(asked);
+  const levels = closed.length + heldBack.length;
+  const closedWithin = async (budget: number, perCell: number): Promise<number> => {
+    const log = new CapacityLog(new CellSequence(1));
+    const setup = {
+      ...{ question: asked, contender: CONTENDER, seed: 1, pattern: await patternFor() },
+      secondsLeft: () => budget - log.finished * perCell,
+    };
+    drive(planCells(setup, log, { cells: [] }), (plan) => simulateCell(LINEAR, plan));
+    return log.value().cells.filter(({ purpose }) => purpose === 'closed' || purpose === 'held back').length;
+  };
+  // Two thirds of 3,000 s are gone after 12 cells of 170 s.
+  assert.equal(await closedWithin(3_000, 170), Math.max(levels, 12));
+  // Without each level once there is no law.
+  assert.equal(await closedWithin(100, 30), levels);
+});
+
+test('a closed load counts rounds of even jobs, and enough of those that vary', () => {
+  assert.equal(closedSeconds(0, 0, 8), 3);
+  assert.equal(closedSeconds(500, 0, 64), 13);
+  assert.equal(closedSeconds(40, 1, 1), 17);
+  assert.equal(closedSeconds(40, 1, 16), 3);
+  assert.equal(closedSeconds(500, 3, 1), 20);
+});
+
+test('a light load is as large as it can be while hardly a job waits', () => {
+  const share = (handlers: number, capacity: number): number =>
+    lightRate(question({ ratePerSec: 10_000 }), handlers, capacity) / capacity;
+  assert.ok(Math.abs(share(2, 2_000) - 0.073) < 0.01, `${share(2, 2_000)}`);
+  assert.equal(share(64, 2_000), 0.4);
+  assert.equal(lightRate(question({ ratePerSec: 30 }), 64, 2_000), 15);
+  assert.equal(lightRate(question(), 1, 20), 1);
+});
+
+test('an outage is at half of what was held, after a level stretch, and its load outlasts the drain', async () => {
+  const { plans, log } = await planned(question({ ratePerSec: 60, outage: OUTAGE }));
+  const scenario = plans[log.cells.findIndex(({ purpose }) => purpose === 'outage')]?.scenario;
+  assert.ok(scenario !== undefined);
+  const [phase] = scenario.phases;
+  const rate = phase?.arrival?.model === 'poisson' ? phase.arrival.ratePerSec : undefined;
+  assert.ok(Math.abs(Number(rate) / (log.search?.answer.passPerSec ?? 0) - 0.5) < 0.01, `${rate}`);
+  const [fault] = phase?.faults ?? [];
+  assert.equal(Number(fault?.afterSeconds) - scenario.warmupSeconds, 6);
+  assert.ok(scenario.warmupSeconds >= 2);
+  assert.ok((phase?.seconds ?? 0) >= 6 + 20 + 40, `${phase?.seconds}`);
+});
+
+test('no load takes more sessions than the question leaves', async () => {
+  const { plans, input } = await planned(question({ connections: 7 }), { search: false });
+  assert.ok(plans.every(({ scenario }) => scenario.workers.agents * (scenario.workers.connections + 3) <= 7));
+  const recommended = planOf(input).plan?.answer.recommended;
+  assert.ok(recommended !== undefined && recommended.connections <= 7, JSON.stringify(recommended));
 });

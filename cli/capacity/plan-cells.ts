@@ -5,16 +5,18 @@ import type { ContenderSpec } from '../../harness/contender.ts';
 import type { PlanQuestion, Search } from '../../harness/result/result.ts';
 import type { PlannedCell, StepOutcome } from '../../harness/run/plan.ts';
 import { probeSeconds } from '../../reports/capacity/probe.ts';
-import { type Crew, crewOf, handlersOf, roundHandlers } from '../../reports/planning/crew.ts';
+import { type Crew, crewOf, handlersOf, roundHandlers, sessionsMaxFor } from '../../reports/planning/crew.ts';
 import { chooseHandlers } from '../../reports/planning/handlers.ts';
 import { type MeasuredCell, measuredNow } from '../../reports/planning/measured.ts';
 import { baseOf } from '../../reports/planning/pickup.ts';
 import { type Law, scalingOf } from '../../reports/planning/scaling.ts';
 import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
+import { erlangC } from '../../stats/queueing.ts';
 import { randomStream, shuffled } from '../../stats/random.ts';
 import { uslAt } from '../../stats/usl.ts';
 import type { CapacityLog } from './capacity-log.ts';
-import { closedLoad, handlerMoments, openLoad, roundRate } from './loads.ts';
+import { closedLoad, handlerMoments, openLoad, roundRate, warmUpSeconds } from './loads.ts';
+import { backlogOf, FASTEST_PER_SEC } from './room.ts';
 import { searchCells } from './search-cells.ts';
 
 export interface PlanSetup {
@@ -67,8 +69,8 @@ const CLOSED_REPEATS = 2;
 /** What a search takes on average. */
 const SEARCH_PROBES = 9;
 /** Seconds that are kept for what comes after the search. */
-const RESERVE_SECONDS = { check: 35, outage: 75, bloat: 45 } as const;
-/** Repeats of closed loads leave so much for all that comes after them. */
+const RESERVE_SECONDS = { check: 35, outage: 105, bloat: 45 } as const;
+/** Repeats of closed loads leave so much for all that comes after them, and a third of the budget. */
 const REPEATS_RESERVE_SECONDS = 150;
 /** A plan wants to know where the limit is, not to the last percent. */
 const RESOLUTION = 0.1;
@@ -96,17 +98,30 @@ class Stage {
     const rounds = Array.from({ length: CLOSED_REPEATS }, (_, i) =>
       i === 0 ? upwards : shuffled(upwards, random),
     );
-    const seconds = closedSeconds(question.jobMs);
+    const { scv } = handlerMoments(pattern.job.handler);
+    const budgetSeconds = secondsLeft();
     let fastest = 0;
     for (const [i, handlers] of rounds.flat().entries()) {
-      if (i >= upwards.length && secondsLeft() < REPEATS_RESERVE_SECONDS && this.#law() !== undefined) break;
-      const crew = crewOf(handlers);
-      const backlog = backlogFor(question.jobMs, handlers, seconds, fastest);
+      const left = secondsLeft();
+      const late = left < Math.max(REPEATS_RESERVE_SECONDS, budgetSeconds / 3);
+      if (i >= upwards.length && (left <= 0 || (late && this.#law() !== undefined))) break;
+      const crew = this.#crewOf(handlers);
+      const seconds = closedSeconds(question.jobMs, scv, handlers);
+      const backlog = backlogOf(
+        seconds,
+        mostPerSec(question.jobMs, handlers, fastest),
+        question.payloadBytes,
+      );
       const purpose = heldBack.includes(handlers) ? 'held back' : 'closed';
       const { cell } = yield* this.#cell(closedLoad(pattern, { crew, seconds, backlog }), crew, purpose);
       fastest = Math.max(fastest, (cell.throughput?.settledPerSec ?? 0) / handlers);
     }
     return this.#law();
+  }
+
+  /** As it will be recommended: within the connections that the question leaves. */
+  #crewOf(handlers: number): Crew {
+    return crewOf(handlers, sessionsMaxFor(this.#setup.question.connections));
   }
 
   #law(): Law | undefined {
@@ -119,8 +134,8 @@ class Stage {
     const { question, pattern } = this.#setup;
     let { handlers } = chooseHandlers(question, law);
     for (let tries = 0; tries < 2; tries += 1) {
-      const crew = crewOf(handlers);
-      const ratePerSec = roundRate(Math.max(1, lightRate(question, uslAt(law.fit, handlers))));
+      const crew = this.#crewOf(handlers);
+      const ratePerSec = roundRate(lightRate(question, handlers, uslAt(law.fit, handlers)));
       const seconds = Math.min(20, Math.max(6, 4_000 / ratePerSec));
       const light = yield* this.#cell(
         openLoad(pattern, { ratePerSec, seconds, crew, name: 'light' }),
@@ -147,7 +162,7 @@ class Stage {
     const search = searchCells(
       {
         ...{ pattern, contender, slo: question.slo, resolution: RESOLUTION, maxProbes: 16 },
-        crew: crewOf(handlers),
+        crew: this.#crewOf(handlers),
         startPerSec: roundRate(capacity * 0.8),
         maxPerSec: roundRate(capacity * 4),
         outOfTime: () => secondsLeft() < reserve,
@@ -166,25 +181,28 @@ class Stage {
 
   /** An open load that the models know nothing of, long enough for a p99 where that can be had. */
   *checkLoad(law: Law, handlers: number): Generator<PlannedCell, void, CellOutcome> {
-    const crew = crewOf(handlers);
+    const crew = this.#crewOf(handlers);
     const ratePerSec = roundRate(Math.max(1, uslAt(law.fit, handlers) * CHECK_SHARE));
     const seconds = Math.min(CHECK_SECONDS_MAX, Math.max(8, 10_500 / ratePerSec + 1));
     const scenario = openLoad(this.#setup.pattern, { ratePerSec, seconds, crew, name: 'check' });
     yield* this.#cell(scenario, crew, 'check');
   }
 
-  /** In miniature: as many seconds without workers as can be made up for in a short while. */
+  /** In miniature, at half of what is held: the backlog of as many seconds without workers as can be made up for in a short while. */
   *outage(law: Law, handlers: number): Generator<PlannedCell, void, CellOutcome> {
     const { question, pattern } = this.#setup;
-    const crew = crewOf(handlers);
+    const crew = this.#crewOf(handlers);
     const capacity = uslAt(law.fit, handlers);
-    const ratePerSec = roundRate(Math.min(question.ratePerSec * question.peakFactor, capacity * 0.5));
+    const held = this.#measured.search?.answer.passPerSec ?? capacity;
+    const ratePerSec = roundRate(0.5 * Math.min(held, capacity));
     const outageSeconds = Math.min(OUTAGE_SECONDS, question.outage?.seconds ?? OUTAGE_SECONDS);
     const drain = (ratePerSec * outageSeconds) / (capacity - ratePerSec);
+    const warmupSeconds = Math.max(2, warmUpSeconds(pattern.job.handler));
+    const afterSeconds = warmupSeconds + BEFORE_OUTAGE_SECONDS;
     const scenario = openLoad(pattern, {
-      ...{ ratePerSec, crew, name: 'outage' },
-      seconds: BEFORE_OUTAGE_SECONDS + outageSeconds + drain * 1.5 + 3,
-      fault: { fault: 'stall-worker', afterSeconds: BEFORE_OUTAGE_SECONDS, forSeconds: outageSeconds },
+      ...{ ratePerSec, crew, warmupSeconds, name: 'outage' },
+      seconds: BEFORE_OUTAGE_SECONDS + outageSeconds + Math.min(90, drain * 3 + 3),
+      fault: { fault: 'stall-worker', afterSeconds, forSeconds: outageSeconds },
       settleWithinSeconds: 5,
     });
     yield* this.#cell(scenario, crew, 'outage');
@@ -193,9 +211,9 @@ class Stage {
   /** Every handler has a job, and nothing that dies may be removed. */
   *heldXmin(law: Law, handlers: number): Generator<PlannedCell, void, CellOutcome> {
     const { question, pattern } = this.#setup;
-    const crew = crewOf(handlers);
+    const crew = this.#crewOf(handlers);
     const seconds = Math.min(BLOAT_SECONDS, Math.max(10, question.bloatSeconds ?? BLOAT_SECONDS));
-    const backlog = Math.ceil(uslAt(law.fit, handlers) * seconds * 1.3) + 1_000;
+    const backlog = backlogOf(seconds, uslAt(law.fit, handlers) * 1.2, question.payloadBytes);
     const fault = { fault: 'held-xmin', afterSeconds: 0 } as const;
     yield* this.#cell(closedLoad(pattern, { crew, seconds, backlog, name: 'bloat', fault }), crew, 'bloat');
   }
@@ -205,7 +223,7 @@ class Stage {
     const { pattern, contender, servers = [] } = this.#setup;
     const ratePerSec = this.#measured.search?.answer.passPerSec;
     if (ratePerSec === undefined) return;
-    const crew = crewOf(handlers);
+    const crew = this.#crewOf(handlers);
     const seconds = probeSeconds(ratePerSec, false);
     const scenario = openLoad(pattern, { ratePerSec, seconds, crew, name: 'partition' });
     for (const outcome of yield* this.#log.everywhere(scenario, contender, crew, servers))
@@ -231,25 +249,55 @@ class Stage {
 /** Busy enough for waiting to be seen, and below where the models end. */
 const CHECK_SHARE = 0.75;
 const CHECK_SECONDS_MAX = 30;
-const BEFORE_OUTAGE_SECONDS = 4;
+/** Measured before it, so that what it is held against is level. */
+const BEFORE_OUTAGE_SECONDS = 6;
 const OUTAGE_SECONDS = 20;
 const BLOAT_SECONDS = 20;
 
-function lightRate({ ratePerSec, peakFactor }: PlanQuestion, capacityPerSec: number): number {
-  return 0.5 * Math.min(ratePerSec * peakFactor, capacityPerSec * 0.8);
+/** A rate at which hardly a job waits for a handler, jobs/s: half the peak at most, and 1 at least. */
+export function lightRate(
+  { ratePerSec, peakFactor }: PlanQuestion,
+  handlers: number,
+  capacityPerSec: number,
+): number {
+  const servicePerSec = capacityPerSec / handlers;
+  let low = 0;
+  let high = Math.min(0.5 * ratePerSec * peakFactor, 0.4 * capacityPerSec);
+  const waits = (arrivalPerSec: number): number =>
+    erlangC({ servers: handlers, arrivalPerSec, servicePerSec });
+  if (waits(high) > LIGHT_WAITS)
+    for (let i = 0; i < 30; i += 1) {
+      const middle = (low + high) / 2;
+      if (waits(middle) > LIGHT_WAITS) high = middle;
+      else low = middle;
+    }
+  else low = high;
+  return Math.max(1, low);
 }
 
-/** Long enough for each handler to have done several jobs. */
-function closedSeconds(jobMs: number): number {
-  return Math.min(20, Math.max(3, 1 + (jobMs / 1_000) * 12));
+/** Share of the jobs that wait, by Erlang C. */
+const LIGHT_WAITS = 0.01;
+
+/**
+ * Even jobs come in rounds, of which so many are counted that one more or less matters little; of jobs that vary so many are counted that
+ * their mean is known to some 5 %.
+ */
+export function closedSeconds(jobMs: number, scv: number, handlers: number): number {
+  const counted = (scv === 0 ? ROUNDS : (JOBS_PER_SCV * scv) / handlers) * (jobMs / 1_000);
+  return Math.min(20, Math.max(3, 1 + counted));
 }
 
-/** Jobs that lie ready: more than so many handlers can do, by the time of a job or by what was seen. */
-function backlogFor(jobMs: number, handlers: number, seconds: number, fastestPerHandler: number): number {
-  const unknown = fastestPerHandler === 0 ? 200_000 : fastestPerHandler * handlers * seconds * 2;
-  const most = jobMs === 0 ? unknown : ((handlers * 1_000) / jobMs) * seconds * 1.2;
-  return Math.ceil(Math.min(3_000_000, Math.max(1_000, Math.min(most, jobMs === 0 ? most : 3_000_000))));
+const ROUNDS = 24;
+const JOBS_PER_SCV = 400;
+
+/** What so many handlers cannot settle faster, jobs/s: by the time of a job, or by what one was seen to do. */
+function mostPerSec(jobMs: number, handlers: number, fastestPerHandler: number): number {
+  const seen = fastestPerHandler === 0 ? FIRST_PER_SEC : fastestPerHandler * handlers * 1.8;
+  return Math.min(FASTEST_PER_SEC, jobMs === 0 ? seen : (handlers * 1_100) / jobMs);
 }
+
+/** Of one handler whose jobs take no time. */
+const FIRST_PER_SEC = 70_000;
 
 const HANDLERS_MAX = 256;
 

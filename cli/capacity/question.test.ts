@@ -76,7 +76,7 @@ test('a workload file says the same as the command line, which goes over it', as
   writeFileSync(
     yaml,
     `rate: 300\npeak: 3\nrate-later: 900\nmonths: 12\njob-ms: 25\njobTime: lognormal:100\npayload: 500
-slo: ['pickup.p99<100ms', 'response.p95<1s']\noutage: 10m\nrecover: 0.5h\nbloat: 600\nconnections: 40\nother-load: 20\n`,
+slo: ['pickup.p99<100ms', 'response.p95<1s']\noutage: 10m\nrecover: 0.5h\nbloat: 10m\nconnections: 40\nother-load: 20\n`,
   );
   const question = await asked(...ALL);
   assert.deepEqual(question.outage, { seconds: 600, recoverSeconds: 1_800 });

@@ -60,6 +60,8 @@ test('begins by a short closed load, then probes by cells of their own, each tol
     assert.deepEqual(scenarioSchema.parse(scenario).phases[0]?.arrival, { model: 'poisson', ratePerSec });
     assert.equal(totalSeconds(scenario), seconds);
   }
+  for (const { cell, outcome } of found.probes) assert.equal(log.outcomeOf(cell), outcome);
+  assert.equal(log.outcomeOf(hint?.id ?? ''), undefined);
   assert.ok(plans.every((plan) => handlersIn(plan) === 4));
   assert.equal(new Set(plans.map(({ seed }) => seed)).size, plans.length, 'arrivals of their own');
   capacitySchema.parse(JSON.parse(JSON.stringify(log.value())));
@@ -136,4 +138,10 @@ test('a snapshot is held through every probe, which lasts as long at least', asy
     );
     assert.ok(totalSeconds(scenario) >= 90);
   }
+});
+
+test('where dead tuples are asked for, a probe lasts two naps of autovacuum', async () => {
+  const slo = readSlo(['pickup.p99<250ms', 'deadTuples.growth<500/s']);
+  const { plans } = await searched({ startPerSec: 60, slo, maxProbes: 3 });
+  for (const { scenario } of plans) assert.ok(totalSeconds(scenario) - scenario.warmupSeconds >= 130);
 });

@@ -9,10 +9,11 @@ import { judgeProbe, probeSeconds } from '../../reports/capacity/probe.ts';
 import { describeSearch } from '../../reports/capacity/search.ts';
 import { readIntervals } from '../../reports/hlog.ts';
 import { type Crew, handlersOf } from '../../reports/planning/crew.ts';
-import type { Scenario } from '../../scenarios/scenario.ts';
+import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
 import { searchRate } from '../../stats/rate-search.ts';
 import type { CapacityLog } from './capacity-log.ts';
 import { closedLoad, handlerMoments, openLoad, roundRate } from './loads.ts';
+import { backlogOf } from './room.ts';
 
 export interface SearchSetup {
   /** Jobs, producers and surroundings of every probe. */
@@ -52,8 +53,13 @@ export function* searchCells(
   let step = search.next();
   while (step.done !== true) {
     const { purpose, long, ratePerSec } = step.value;
-    const seconds = Math.max(probeSeconds(ratePerSec, long), setup.heldXminSeconds ?? 0);
-    const outcome = yield* log.cell(probeLoad(setup, ratePerSec, seconds), contender, setup.crew, 'probe');
+    const scenario = probeLoad(
+      setup,
+      ratePerSec,
+      Math.max(probeSeconds(ratePerSec, long), leastSeconds(setup)),
+    );
+    const seconds = totalSeconds(scenario);
+    const outcome = yield* log.cell(scenario, contender, setup.crew, 'probe');
     const judged = judgeProbe(evidenceIn(outcome, ratePerSec, slo), slo);
     probes.push({ cell: outcome.cell.id, purpose, ratePerSec, seconds, ...judged });
     log.found({ search: { ...told(setup, probes), answer: underWay(probes) } });
@@ -64,6 +70,18 @@ export function* searchCells(
   log.found({ search: found });
   return found;
 }
+
+/** How long a probe lasts at least: as long as a snapshot is held, and as autovacuum needs to show twice what it does, where that is asked. */
+export function leastSeconds({
+  slo,
+  heldXminSeconds = 0,
+}: Pick<SearchSetup, 'slo' | 'heldXminSeconds'>): number {
+  const growth = slo.some(({ of }) => of === 'deadTuples');
+  return Math.max(heldXminSeconds, growth ? GROWTH_SECONDS : 0);
+}
+
+/** Two naps of autovacuum, of a minute each: without a vacuum dead tuples grow by those of a job times the rate. */
+const GROWTH_SECONDS = 130;
 
 /** How a cell that was just measured speaks for its rate. */
 function evidenceIn(
@@ -111,15 +129,15 @@ function underWay(probes: readonly Probe[]): Search['answer'] {
 }
 
 const HINT_SECONDS = 2;
-/** Jobs that lie ready where handlers take no time: the fastest are through with them at once, and told to be fast. */
-const HINT_BACKLOG = 60_000;
+/** So many lie ready for each second where handlers take no time: the fastest are through with them at once, and told to be fast. */
+const HINT_PER_SEC = 30_000;
 
 /** A short closed load: its rate is no figure of the search, it only says where to begin. */
 function* firstRate(setup: SearchSetup, log: CapacityLog): Generator<PlannedCell, number, CellOutcome> {
   const { pattern, contender, crew, maxPerSec } = setup;
   const { meanMs } = handlerMoments(pattern.job.handler);
-  const most = meanMs === 0 ? HINT_BACKLOG : ((handlersOf(crew) * 1_000) / meanMs) * HINT_SECONDS * 1.3;
-  const backlog = Math.ceil(Math.min(HINT_BACKLOG, Math.max(500, most)));
+  const most = meanMs === 0 ? HINT_PER_SEC : Math.min(HINT_PER_SEC, (handlersOf(crew) * 1_200) / meanMs);
+  const backlog = backlogOf(HINT_SECONDS, most, pattern.job.payloadBytes);
   const scenario = closedLoad(pattern, { crew, seconds: HINT_SECONDS, backlog });
   const { cell } = yield* log.cell(scenario, contender, crew, 'closed');
   const settled = cell.throughput?.settledPerSec;

@@ -45,6 +45,8 @@ test('a wrong one is answered in one line, with what would be right', () => {
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [['pickp.p99<250ms'], /did you mean pickup/],
     [['pickup.p98<250ms'], /did you mean pickup\.p90/],
+    [['deadTuples.grwth<5'], /did you mean deadTuples\.growth/],
+    [['elephants<5'], /; there are: enqueue\.p50, [^:]*, deadTuples\.growth$/],
     [['pickup.p99'], /missing behind the figure/],
     [['pickup.p99>250ms'], /upper limit/],
     [['pickup.p99<0ms'], /limit above 0/],

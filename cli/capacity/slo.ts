@@ -9,6 +9,13 @@ import { suggestion } from '../suggest.ts';
 export const DEFAULT_SLO = 'pickup.p99<250ms';
 
 const LATENCY = /^latencyUs\.(enqueue|pickup|service|response)\.p(50|90|95|99|999)$/;
+/** All that may be asked of a rate. */
+const FIGURES = [
+  ...['enqueue', 'pickup', 'service', 'response'].flatMap((of) =>
+    ['p50', 'p90', 'p95', 'p99', 'p999'].map((percentile) => `${of}.${percentile}`),
+  ),
+  'deadTuples.growth',
+];
 const GROWTH = /^deadTuples\.growth\s*<=?\s*(\d+(?:\.\d+)?)\s*(?:\/s)?$/;
 const EXAMPLES = "'pickup.p99<250ms', 'response.p95<1s' or 'deadTuples.growth<500/s'";
 
@@ -32,7 +39,7 @@ function readTerm(text: string): Slo {
   const read = readExpectation(text, []);
   if ('misreading' in read) {
     const { problem, unknown, known } = read.misreading;
-    const nearest = unknown === undefined || known === undefined ? '' : suggestion(unknown, known);
+    const nearest = unknown === undefined || known === undefined ? '' : suggestion(unknown, FIGURES);
     throw new UsageError(`--slo ${problem}${nearest}`);
   }
   const [, of, percent] = LATENCY.exec(read.figure.path) ?? [];

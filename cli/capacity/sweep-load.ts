@@ -14,6 +14,7 @@ import {
   SETTING_PREFIX,
 } from './axes.ts';
 import type { Place } from './grid.ts';
+import { backlogOf, connectionsNeeded, FASTEST_PER_SEC } from './room.ts';
 import type { SweepRate, SweepWords } from './sweep-words.ts';
 
 /** What all points of a sweep share. */
@@ -48,13 +49,7 @@ const DEFAULTS: Readonly<Record<Exclude<LoadAxis, 'rate' | 'depth'>, number>> = 
   'job-ms': 0,
 };
 
-/** Jobs per second above which nothing was seen to settle for long. */
-const FASTEST_PER_SEC = 240_000;
-/** What a server cannot hand out faster, whatever the size of its jobs. */
-const FASTEST_BYTES_PER_SEC = 400e6;
-/** A backlog costs little up to here. */
-const BACKLOG_MIN = 20_000;
-const BACKLOG_MIN_BYTES = 200e6;
+const PRODUCERS = { agents: 1, connections: 16 };
 
 /** @throws UsageError for a contender, an axis or a value that there is not. */
 export async function baseOf(
@@ -160,25 +155,15 @@ function scenarioAt(base: SweepBase, place: Place, rate: SweepRate | undefined, 
     question: open
       ? 'How soon is a job picked up and done at this point of a sweep?'
       : 'How many jobs per second are settled at this point of a sweep when the backlog never ends?',
-    preload: { ready: depth ?? (open ? 0 : backlogOf(base, payloadBytes)) },
+    preload: { ready: depth ?? (open ? 0 : backlogOf(seconds, base.mostPerSec, payloadBytes)) },
     job: { payloadBytes, handler: ms === 0 ? { time: 'none' } : { time: 'constant', ms } },
-    producers: { agents: 1, connections: 16 },
+    producers: PRODUCERS,
     workers: { agents, connections },
     warmupSeconds: Math.min(0.5, seconds / 4),
     phases: [{ label: open ? 'open' : 'drain', seconds, ...arrival }],
     settleWithinSeconds: open ? 10 : 0,
-    serverNeeds: { max_connections: agents * (connections + 3) + 19 + SPARE_CONNECTIONS },
+    serverNeeds: { max_connections: connectionsNeeded({ agents, connections }, PRODUCERS) },
   });
-}
-
-/** For the harness's own questions, and those that a server keeps for superusers. */
-const SPARE_CONNECTIONS = 20;
-
-/** As deep at every point with jobs of a size, so that no point differs in its backlog too. It outlasts the fastest. */
-function backlogOf({ seconds, mostPerSec }: SweepBase, payloadBytes: number): number {
-  const wanted = Math.min(mostPerSec * 1.1, FASTEST_BYTES_PER_SEC / payloadBytes) * seconds;
-  const least = Math.min(BACKLOG_MIN, BACKLOG_MIN_BYTES / payloadBytes);
-  return Math.ceil(Math.max(wanted, least));
 }
 
 const NAME_MAX = 40;

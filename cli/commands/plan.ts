@@ -3,16 +3,18 @@
 import { cpSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { z } from 'zod';
-import { definitionOf, parseContender, withDriver } from '../../harness/contenders/index.ts';
+import { parseContender, withDriver } from '../../harness/contenders/index.ts';
 import { UsageError } from '../../harness/errors.ts';
 import type { Capacity, PlanQuestion, RunResult } from '../../harness/result/result.ts';
 import { BundleWriter } from '../../harness/run/bundle.ts';
 import { parsePinWish } from '../../harness/run/pinning.ts';
 import { CellSequence } from '../../harness/run/plan.ts';
+import { sessionsMaxFor } from '../../reports/planning/crew.ts';
 import { handlerSchema } from '../../scenarios/job.ts';
 import { CapacityLog } from '../capacity/capacity-log.ts';
+import { contenderOption, requireOpenConcurrency } from '../capacity/contender-option.ts';
 import { durationBetween, inWords } from '../capacity/duration.ts';
 import { handlerMoments, openLoad } from '../capacity/loads.ts';
 import { expectedCells, type PlanMeasurements, planCells } from '../capacity/plan-cells.ts';
@@ -27,9 +29,8 @@ import { patternOf } from '../capacity/workload.ts';
 import { EXIT } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
 import { bundleFolder, measure, measuringOptions, measuringSchema, present } from '../measuring.ts';
-import { coloured, filled } from '../options.ts';
+import { coloured, filled, givenBeside } from '../options.ts';
 import { serverLabel } from '../place.ts';
-import { DEFAULT_CONTENDER } from '../plan-run.ts';
 import { suggestion } from '../suggest.ts';
 
 const optionsSchema = measuringSchema.extend(questionSchema.shape).extend({
@@ -57,9 +58,13 @@ as too few loads could be measured; 130 interrupted.`;
 export function planCommand(done: (code: number) => void): Command {
   const command = new Command('plan')
     .description('answer a capacity question: what to run, how much it carries, what breaks first')
-    .option('--contender <name|name?axis=value|file>', 'what to load', filled, DEFAULT_CONTENDER)
     .option('--from <bundle>', 'measure nothing: answer from the bundle of an earlier plan', filled)
-    .option('--budget <time>', 'for all measurements', durationBetween(60, 86_400), 600);
+    .addOption(
+      new Option('--budget <time>', 'for all measurements')
+        .argParser(durationBetween(60, 86_400))
+        .default(600, '10m'),
+    );
+  contenderOption(command, 'what to load');
   questionOptions(command);
   measuringOptions(command);
   const server = command.options.find((one) => one.attributeName() === 'server');
@@ -70,6 +75,7 @@ export function planCommand(done: (code: number) => void): Command {
     server.argParser<string[]>((text, before) => [...(Array.isArray(before) ? before : []), filled(text)]);
   }
   return command.addHelpText('after', HELP).action(async () => {
+    if (command.getOptionValue('from') !== undefined) refuseBesideFrom(command);
     await withWorkloadFile(command);
     const options = optionsSchema.parse({
       ...command.opts(),
@@ -85,20 +91,28 @@ async function planAction(options: Options): Promise<number> {
   if ((options.pg ?? []).length > 1)
     throw new UsageError('--pg: a plan is for one server: give one version, and plan for each by itself');
   const spec = parseContender(options.contender, suggestion);
-  if (spec.axes.concurrency !== undefined)
-    throw new UsageError(
-      `--contender ${spec.name}: how many handlers a session has is what a plan finds: leave concurrency out`,
-    );
   const contender = options.driver === undefined ? spec : await withDriver(spec, options.driver);
-  await definitionOf(contender);
+  await requireOpenConcurrency(contender);
   const pattern = await patternOf(options);
   const question = questionOf(options, pattern, contender.name);
+  requireShortJobs(question);
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
   const [first = 'embedded', ...others] = options.server;
   const servers = others.length === 0 ? [] : options.server.map((_, place) => serverLabel(place));
   const log = new CapacityLog(new CellSequence(seed), servers[0]);
   const measured: PlanMeasurements = { cells: [] };
   const secondsLeft = (): number => options.budget - (performance.now() - startMs) / 1_000;
+  const { planOf } = await import('../../reports/planning/answer.ts');
+  const { scv: serviceScv } = handlerMoments(pattern.job.handler);
+  const begunAt = new Date().toISOString();
+  const answered = (startedAt = begunAt): Capacity => {
+    const { cells } = measured;
+    const { search } = log.value();
+    log.found(
+      planOf({ question, cells, search, serviceScv, seed, cores: availableParallelism(), startedAt }),
+    );
+    return log.value();
+  };
   handleInterruption();
   using bundle = new BundleWriter(bundleFolder(options));
   const expected = expectedCells({ question, servers });
@@ -109,7 +123,7 @@ async function planAction(options: Options): Promise<number> {
           openLoad(pattern, {
             ratePerSec: 100,
             seconds: 10,
-            crew: { agents: 1, sessions: 1, concurrency: 1 },
+            crew: { agents: 1, sessions: sessionsMaxFor(question.connections), concurrency: 1 },
           }),
         ],
         contenders: [contender],
@@ -119,35 +133,41 @@ async function planAction(options: Options): Promise<number> {
       adaptive: {
         cells: planCells({ question, pattern, contender, seed, servers, secondsLeft }, log, measured),
         expected: () => Math.max(expected, log.finished + 1),
-        capacity: () => log.value(),
+        // After each cell: a plan that is killed keeps an answer, and its question.
+        capacity: () => answered(),
       },
       ...(others.length === 0 ? {} : { others }),
+      outcomeOf: (cell) => log.outcomeOf(cell),
       announcement: `; about ${expected} cells, ${inWords(options.budget)} at most`,
     },
     { ...options, server: first },
     bundle,
   );
-  const capacity = await answered(result, measured, question, handlerMoments(pattern.job.handler).scv, log);
+  const capacity = answered(result.startedAt);
   await present(result.cells.length === 0 ? result : { ...result, capacity }, bundle, options);
   return interruption.aborted ? EXIT.interrupted : exitCodeOfPlan(result, capacity);
 }
 
-async function answered(
-  result: RunResult,
-  measured: PlanMeasurements,
-  question: PlanQuestion,
-  serviceScv: number,
-  log: CapacityLog,
-): Promise<Capacity> {
-  const { planOf } = await import('../../reports/planning/answer.ts');
-  const { cells, search } = measured;
-  log.found(
-    planOf({
-      ...{ question, cells, search, serviceScv },
-      ...{ seed: result.seed, cores: availableParallelism(), startedAt: result.startedAt },
-    }),
-  );
-  return log.value();
+/** Longest jobs of a plan, on average. */
+const JOB_MS_MAX = 500;
+
+/** Closed loads count rounds of jobs: of long ones they would take hours, or count too few. */
+function requireShortJobs({ jobMs }: PlanQuestion): void {
+  if (jobMs > JOB_MS_MAX)
+    throw new UsageError(
+      `plan: jobs of ${Math.round(jobMs)} ms are longer than the ${JOB_MS_MAX} ms of which loads of seconds can tell a law: find the rate with claimbench search (shorter jobs at a proportionally higher rate are not the same: each is claimed and settled too)`,
+    );
+}
+
+/** Words that ask another question, and how the answer is shown; all else says how to measure. */
+const WITH_FROM = ['from', 'json', 'color', 'out', ...Object.keys(questionSchema.shape)];
+
+function refuseBesideFrom(command: Command): void {
+  const given = givenBeside(command, WITH_FROM);
+  if (given !== undefined)
+    throw new UsageError(
+      `${given.long} cannot stand beside --from, which measures nothing: leave it out, or leave --from out to measure anew`,
+    );
 }
 
 /** Another question to what an earlier plan measured. */

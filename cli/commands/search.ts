@@ -8,17 +8,19 @@ import type { RunResult } from '../../harness/result/result.ts';
 import { BundleWriter } from '../../harness/run/bundle.ts';
 import { parsePinWish } from '../../harness/run/pinning.ts';
 import { CellSequence } from '../../harness/run/plan.ts';
+import { probeSeconds } from '../../reports/capacity/probe.ts';
+import { handlersOf } from '../../reports/planning/crew.ts';
 import { CapacityLog } from '../capacity/capacity-log.ts';
+import { contenderOption } from '../capacity/contender-option.ts';
 import { durationBetween, inWords } from '../capacity/duration.ts';
-import { openLoad } from '../capacity/loads.ts';
-import { type SearchSetup, searchCells } from '../capacity/search-cells.ts';
+import { handlerMoments, openLoad, warmUpSeconds } from '../capacity/loads.ts';
+import { leastSeconds, type SearchSetup, searchCells } from '../capacity/search-cells.ts';
 import { DEFAULT_SLO, readSlo } from '../capacity/slo.ts';
 import { patternOf, workloadOptions, workloadSchema } from '../capacity/workload.ts';
 import { EXIT } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
 import { bundleFolder, measure, measuringOptions, measuringSchema, present } from '../measuring.ts';
-import { filled, numberBetween, repeatable, wholeNumber } from '../options.ts';
-import { DEFAULT_CONTENDER } from '../plan-run.ts';
+import { numberBetween, repeatable, wholeNumber } from '../options.ts';
 import { suggestion } from '../suggest.ts';
 
 const optionsSchema = measuringSchema.extend(workloadSchema.shape).extend({
@@ -31,7 +33,7 @@ const optionsSchema = measuringSchema.extend(workloadSchema.shape).extend({
   resolution: z.number(),
   holdXmin: z.number().optional(),
   probes: z.number(),
-  budget: z.number(),
+  budget: z.number().optional(),
 });
 type Options = z.infer<typeof optionsSchema>;
 
@@ -39,6 +41,9 @@ const HELP = `
 A probe is an open load at one rate on a fresh database. It passes when 99 % of what was offered was settled, the backlog did not
 grow, every sub-window held the SLO, the generator was valid and no job was lost. The answer is an interval: the highest rate that
 passed and the lowest that failed, each confirmed by a longer load.
+
+A --slo on deadTuples.growth makes each probe last 130 s, which autovacuum needs to show what it does: where it does not come,
+dead tuples grow by those that a job leaves × the rate.
 
 Examples:
   claimbench search --contender skip-locked
@@ -48,10 +53,16 @@ Examples:
 Exit codes: 0 an interval was found, or that no rate passes or none fails; 1 usage; 2 failure; 3 a job was lost, duplicated or
 reordered; 4 no probe could be measured, or the limit lies beyond what the generator can carry; 130 interrupted.`;
 
+/** What a search takes as a rule. */
+const USUAL_PROBES = 14;
+
 export function searchCommand(done: (code: number) => void): Command {
-  const command = new Command('search')
-    .description('find the highest rate that a contender sustains under an SLO, as an interval')
-    .option('--contender <name|name?axis=value|file>', 'what to load', filled, DEFAULT_CONTENDER)
+  const command = contenderOption(
+    new Command('search').description(
+      'find the highest rate that a contender sustains under an SLO, as an interval',
+    ),
+    'what to load',
+  )
     .option(
       '--slo <figure<limit>',
       `what a rate must hold (repeatable; default: ${DEFAULT_SLO}): enqueue, pickup, service or response, p50 to p999, or deadTuples.growth`,
@@ -77,7 +88,11 @@ export function searchCommand(done: (code: number) => void): Command {
       durationBetween(1, 3_600),
     )
     .option('--probes <n>', 'so many at most', wholeNumber(3, 200), 30)
-    .option('--budget <time>', 'begin no probe after this, such as 8m', durationBetween(10, 86_400), 1_200);
+    .option(
+      '--budget <time>',
+      `begin no probe after this, such as 8m (default: 20m, or longer where probes are: ${USUAL_PROBES} of them)`,
+      durationBetween(10, 86_400),
+    );
   workloadOptions(command);
   return measuringOptions(command)
     .addHelpText('after', HELP)
@@ -94,16 +109,21 @@ async function searchAction(options: Options): Promise<number> {
   const contender = options.driver === undefined ? spec : await withDriver(spec, options.driver);
   // A broken file of the user's is to fail here.
   await definitionOf(contender);
-  const endMs = performance.now() + options.budget * 1_000;
+  const pattern = await patternOf(options);
+  const slo = readSlo(options.slo ?? [DEFAULT_SLO]);
+  requireTime(options, handlerMoments(pattern.job.handler).meanMs);
+  const least = leastSeconds({ slo, ...(options.holdXmin && { heldXminSeconds: options.holdXmin }) });
+  const budget = options.budget ?? Math.max(BUDGET_SECONDS, USUAL_PROBES * (least + AROUND_SECONDS));
+  const endMs = performance.now() + budget * 1_000;
   const setup: SearchSetup = {
-    pattern: await patternOf(options),
+    pattern,
     contender,
     crew: {
       agents: options.workers,
       sessions: options.sessions,
       concurrency: contender.axes.concurrency ?? 1,
     },
-    slo: readSlo(options.slo ?? [DEFAULT_SLO]),
+    slo,
     resolution: options.resolution,
     ...(options.start === undefined ? {} : { startPerSec: options.start }),
     maxPerSec: options.max,
@@ -131,10 +151,11 @@ async function searchAction(options: Options): Promise<number> {
         cells: (function* () {
           yield* searchCells(setup, log);
         })(),
-        expected: () => Math.max(14, log.finished + 2),
+        expected: () => Math.max(USUAL_PROBES, log.finished + 2),
         capacity: () => log.value(),
       },
-      announcement: `; ${setup.slo.map(({ text }) => text).join(', ')}; about 3 min, ${inWords(options.budget)} at most`,
+      outcomeOf: (cell) => log.outcomeOf(cell),
+      announcement: `; ${setup.slo.map(({ text }) => text).join(', ')}; about ${inWords(usualSeconds(setup))}, ${inWords(budget)} at most`,
     },
     options,
     bundle,
@@ -145,6 +166,38 @@ async function searchAction(options: Options): Promise<number> {
     options,
   );
   return interruption.aborted ? EXIT.interrupted : exitCodeOfSearch(result, log);
+}
+
+/** @throws UsageError for jobs that no probe is long enough for, and where there is no time for as many probes as an answer takes. */
+function requireTime({ budget, holdXmin }: Options, jobMs: number): void {
+  if (jobMs > JOB_MS_MAX)
+    throw new UsageError(
+      `search: jobs of ${inWords(jobMs / 1_000)} are longer than a probe can tell of (${JOB_MS_MAX / 1_000} s): give shorter ones with --job-ms`,
+    );
+  if (budget !== undefined && holdXmin !== undefined && budget < FEWEST_PROBES * holdXmin)
+    throw new UsageError(
+      `--budget ${inWords(budget)} is under ${FEWEST_PROBES} × --hold-xmin ${inWords(holdXmin)}, as long as the fewest probes that make an answer: give ${inWords(FEWEST_PROBES * holdXmin)} or more, or a shorter --hold-xmin`,
+    );
+}
+
+const JOB_MS_MAX = 30_000;
+const FEWEST_PROBES = 6;
+const BUDGET_SECONDS = 1_200;
+/** Of each probe, what comes before and after its load. */
+const AROUND_SECONDS = 4;
+/** Of the usual number of probes, those that confirm. */
+const USUAL_LONG = 4;
+
+/** How long a search takes as a rule, by the length of its probes near the rate that the handlers' time allows. */
+function usualSeconds(setup: SearchSetup): number {
+  const { meanMs } = handlerMoments(setup.pattern.job.handler);
+  const around = AROUND_SECONDS + warmUpSeconds(setup.pattern.job.handler);
+  const fastest = meanMs === 0 ? setup.maxPerSec : (handlersOf(setup.crew) * 1_000) / meanMs;
+  const rate = setup.startPerSec ?? Math.max(1, Math.min(setup.maxPerSec, fastest));
+  const one = (long: boolean): number => Math.max(leastSeconds(setup), probeSeconds(rate, long)) + around;
+  const probes = Math.min(USUAL_PROBES, setup.maxProbes);
+  const long = Math.min(USUAL_LONG, probes);
+  return (probes - long) * one(false) + long * one(true);
 }
 
 /** A probe that was void is a finding of the search, and no failure of it, unless it is all there is. */

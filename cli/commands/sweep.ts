@@ -7,6 +7,7 @@ import { UsageError } from '../../harness/errors.ts';
 import type { Environment } from '../../harness/result/result.ts';
 import { BundleWriter } from '../../harness/run/bundle.ts';
 import { lockBundle } from '../../harness/run/bundle-lock.ts';
+import { contenderOption } from '../capacity/contender-option.ts';
 import { type EarlierPart, readEarlier, requireSamePlace } from '../capacity/resume.ts';
 import { type PlannedSweep, planSweep } from '../capacity/sweep.ts';
 import { digestOfContender, type SweepWords, sweepWordsSchema } from '../capacity/sweep-words.ts';
@@ -20,8 +21,7 @@ import {
   measuringSchema,
   present,
 } from '../measuring.ts';
-import { filled, numberBetween, repeatable, wholeNumber } from '../options.ts';
-import { DEFAULT_CONTENDER } from '../plan-run.ts';
+import { filled, givenBeside, numberBetween, repeatable, wholeNumber } from '../options.ts';
 
 const optionsSchema = sweepWordsSchema.extend({
   ...measuringSchema.pick({ out: true, metrics: true, json: true, color: true, seed: true }).shape,
@@ -50,9 +50,12 @@ Examples:
 Exit codes: 0 pass, 1 usage, 2 failure, 3 a job was lost, duplicated or reordered, 4 a cell is invalid, 130 interrupted.`;
 
 export function sweepCommand(done: (code: number) => void): Command {
-  const command = new Command('sweep')
-    .description('measure one contender over a grid; an interrupted sweep goes on where it stopped')
-    .option('--contender <name|name?axis=value|file>', 'what is measured', filled, DEFAULT_CONTENDER)
+  const command = contenderOption(
+    new Command('sweep').description(
+      'measure one contender over a grid; an interrupted sweep goes on where it stopped',
+    ),
+    'what is measured',
+  )
     .option('--axis <name=values>', 'an axis of the grid (repeatable); see below', repeatable)
     .option(
       '--rate <jobs/s>',
@@ -84,11 +87,7 @@ async function sweepAction(raw: unknown, command: Command): Promise<number> {
 }
 
 function refuseBesideResume(command: Command): void {
-  const given = command.options.find(
-    (option) =>
-      !WITH_RESUME.includes(option.attributeName()) &&
-      command.getOptionValueSource(option.attributeName()) === 'cli',
-  );
+  const given = givenBeside(command, WITH_RESUME);
   if (given !== undefined)
     throw new UsageError(
       `${given.long} cannot stand beside --resume, which takes every word from the bundle: leave it out, or begin a sweep of its own`,

@@ -134,3 +134,10 @@ test('a probe is as long as its percentiles need, between bounds', () => {
     ],
   );
 });
+
+test('a long load must be steadier than a short one, and one that holds a snapshot no more so than a long one', () => {
+  assert.equal(outcomeOf({ backlog: backlog(1) }).outcome, 'pass');
+  assert.match(outcomeOf({ backlog: backlog(1), seconds: 50 }).why.join(), /wandered too slowly/);
+  assert.equal(outcomeOf({ seconds: 50 }).outcome, 'pass');
+  assert.equal(outcomeOf({ seconds: 1_000 }).outcome, 'pass');
+});

@@ -21,7 +21,7 @@ const SHORTEST_SECONDS = 6;
 const LONGEST_SECONDS = 20;
 const LONG_FACTOR = 2.5;
 
-/** For how long a rate is tried, warm-up included; `long` for repeats and confirmations. Seconds. */
+/** For how long a rate is tried, the warm-up before it left out; `long` for repeats and confirmations. Seconds. */
 export function probeSeconds(ratePerSec: number, long: boolean): number {
   const seconds = Math.min(LONGEST_SECONDS, Math.max(SHORTEST_SECONDS, JOBS_WANTED / ratePerSec));
   return Math.round(seconds * (long ? LONG_FACTOR : 1));
@@ -129,13 +129,14 @@ function achieved({ offered, settled }: ProbeEvidence): Finding {
 
 /**
  * The interval of a slope shrinks faster than its load grows. So does what is asked of a load that is longer than a first try: a backlog that still
- * wanders is no steady one, and its late jobs may yet come. The power of two is by simulation.
+ * wanders is no steady one, and its late jobs may yet come. The power of two is by simulation, and so it ends at the length of a long load.
  */
 function steady(slope: Slope | undefined, { ratePerSec, seconds }: ProbeEvidence): Finding {
   const limit = GROWTH_SHARE * ratePerSec;
   const finding = level('the backlog', 'jobs/s', slope, limit);
   if (slope === undefined || finding.state !== 'held') return finding;
-  const sure = limit * Math.min(1, probeSeconds(ratePerSec, false) / seconds) ** 2;
+  const shorter = probeSeconds(ratePerSec, false) / seconds;
+  const sure = limit * Math.max(1 / LONG_FACTOR, Math.min(1, shorter)) ** 2;
   if (slope.high < sure) return finding;
   return { state: 'unclear', why: `${finding.why}, but wandered too slowly for so short a load` };
 }

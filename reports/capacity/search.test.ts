@@ -53,10 +53,35 @@ test('without one of the ends, or both, it says why', () => {
     told({ ...blind, passPerSec: 300, passConfirmed: true }, probes).text,
     /held .* at 300 jobs\/s; where it fails is unknown: this machine could not carry the load of 400 jobs\/s\.$/,
   );
-  assert.match(told(blind).text, /^nothing could be measured: .* 25\.0 jobs\/s\.$/);
+  assert.match(told(blind).text, /^nothing could be told: .* 25\.0 jobs\/s\.$/);
+  assert.equal(
+    told(blind, [
+      probe(25, 'void', ['the generator stood still']),
+      probe(50, 'unclear', ['too few readings']),
+    ]).text,
+    'nothing could be told: at 50.0 jobs/s too few readings.',
+  );
   assert.equal(told({ state: 'interrupted' }).text, 'the search ended before its answer.');
   assert.match(
     told({ state: 'interrupted', failPerSec: 80 }).text,
     /^the search ended before its answer; so far skip-locked failed at 80\.0 jobs\/s; no longer load/,
+  );
+});
+
+test('a server that failed twice at one rate is named, and once is not', () => {
+  const failed = (ratePerSec: number) => probe(ratePerSec, 'void', ['the server was lost: it is full']);
+  const blind = { state: 'unmeasurable' as const, unmeasurablePerSec: [400] };
+  const held = { ...blind, passPerSec: 300, passConfirmed: true };
+  assert.match(
+    told(held, [probe(300, 'pass'), failed(400), failed(400)]).text,
+    /where it fails is unknown: at 400 jobs\/s the server was lost: it is full\.$/,
+  );
+  assert.match(
+    told(held, [probe(300, 'pass'), failed(400), probe(400, 'void', ['late'])]).text,
+    /this machine could not carry the load of 400 jobs\/s/,
+  );
+  assert.match(
+    told(blind, [failed(400), failed(400)]).text,
+    /^nothing could be told: at 400 jobs\/s the server was lost/,
   );
 });

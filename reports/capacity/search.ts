@@ -46,9 +46,11 @@ function sentence({ contender, slo, interval, probes }: SearchOutcome): string {
       return `${contender} held ${wish} at no rate that was tried, down to ${rate(Math.min(...tried))}`;
     case 'unmeasurable': {
       const [first] = interval.unmeasurablePerSec.filter((one) => pass === undefined || one > pass);
-      const above = `this machine could not carry the load${first === undefined ? '' : ` of ${rate(first)}`}`;
+      const above =
+        serverFailure(probes, first) ??
+        `this machine could not carry the load${first === undefined ? '' : ` of ${rate(first)}`}`;
       return held === ''
-        ? `nothing could be measured: ${above}`
+        ? `nothing could be told: ${serverFailure(probes) ?? lastDoubt(probes) ?? above}`
         : `${held}; where it fails is unknown: ${above}`;
     }
     case 'interrupted': {
@@ -57,6 +59,28 @@ function sentence({ contender, slo, interval, probes }: SearchOutcome): string {
       return `the search ended before its answer${so === '' ? '' : `; so far ${so}`}`;
     }
   }
+}
+
+/** A server that failed twice at one rate is what stood in the way, and no lack of processors. */
+function serverFailure(probes: readonly Probe[], ratePerSec?: number): string | undefined {
+  const failures = probes.flatMap((probe) => {
+    const why = probe.why.find((text) => SERVER_FAILED.test(text));
+    return probe.outcome !== 'void' || why === undefined ? [] : [{ ratePerSec: probe.ratePerSec, why }];
+  });
+  const twice = failures.findLast(
+    (one, i) =>
+      (ratePerSec === undefined || one.ratePerSec === ratePerSec) &&
+      failures.findIndex((other) => other.ratePerSec === one.ratePerSec) < i,
+  );
+  return twice && `at ${rate(twice.ratePerSec)} ${twice.why}`;
+}
+
+const SERVER_FAILED = /^the server (failed|was lost)/;
+
+/** What stood in the way of the last load of which nothing could be told. */
+function lastDoubt(probes: readonly Probe[]): string | undefined {
+  const last = probes.findLast(({ outcome, why }) => /void|unclear/.test(outcome) && why.length > 0);
+  return last && `at ${rate(last.ratePerSec)} ${last.why.join('; ')}`;
 }
 
 function unconfirmed({ passPerSec, passConfirmed, failPerSec, failConfirmed }: RateInterval): string {

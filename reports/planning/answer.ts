@@ -4,7 +4,7 @@ import type { Capacity, PlanAnswer, PlanQuestion, Prediction } from '../../harne
 import { drainSeconds } from '../../stats/queueing.ts';
 import { type BloatLaw, bloatLaw } from './bloat.ts';
 import { costsOf } from './costs.ts';
-import { crewOf } from './crew.ts';
+import { crewOf, sessionsMaxFor } from './crew.ts';
 import { chooseHandlers, type HandlerChoice } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { limitsOf, searchFor } from './limits.ts';
@@ -100,7 +100,7 @@ function bloatFor(cells: readonly MeasuredCell[], { handlers }: HandlerChoice): 
 }
 
 function recommendation({ question, cells }: PlanInput, { handlers }: HandlerChoice) {
-  const { agents: workers, sessions, concurrency } = crewOf(handlers);
+  const { agents: workers, sessions, concurrency } = crewOf(handlers, sessionsMaxFor(question.connections));
   const [one] = cells;
   const beside = Number(one?.cell.contender.effective['otherConnections'] ?? 3);
   return {

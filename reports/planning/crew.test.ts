@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { crewOf, handlersOf, roundHandlers } from './crew.ts';
+import { crewOf, handlersOf, roundHandlers, sessionsMaxFor } from './crew.ts';
 
 test('workers × sessions × handlers of each make up the number, over eight sessions at most', () => {
   for (let handlers = 1; handlers <= 512; handlers += 1) {
@@ -25,4 +25,9 @@ test('a rounded number divides well, is near, and upwards no less than asked', (
       assert.ok(Math.abs(handlers - wanted) < 8);
       if (up) assert.ok(handlers >= wanted, `${handlers} for ${wanted}`);
     }
+});
+
+test('few connections leave fewer sessions, each with more handlers', () => {
+  assert.deepEqual([undefined, 40, 11, 7, 3].map(sessionsMaxFor), [8, 8, 8, 4, 1]);
+  assert.deepEqual(crewOf(16, sessionsMaxFor(7)), { agents: 1, sessions: 4, concurrency: 4 });
 });

@@ -14,6 +14,11 @@ export function handlersOf({ agents, sessions, concurrency }: Crew): number {
 /** Sessions of a worker, where nobody says: each session claims for several handlers where there are more. */
 const SESSIONS_MAX = 8;
 
+/** Sessions that may claim where a worker may take so many connections: three of them are for other things. */
+export function sessionsMaxFor(connections: number | undefined): number {
+  return Math.max(1, Math.min(SESSIONS_MAX, (connections ?? Number.POSITIVE_INFINITY) - 3));
+}
+
 /** One worker with so many handlers, over as many sessions as divide them, `SESSIONS_MAX` at most. */
 export function crewOf(handlers: number, sessionsMax = SESSIONS_MAX): Crew {
   let sessions = Math.min(handlers, sessionsMax);
