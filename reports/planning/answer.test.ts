@@ -149,6 +149,31 @@ test('a search of other handlers, or for another SLO, is not taken for this one'
   assert.match(limits.find(({ by }) => by === 'bloat')?.text ?? '', /not measured with these handlers/);
 });
 
+test('a search that found no pass gives no figure, nor does the model in its place, and the text says what was found', () => {
+  const { search } = MEASURED;
+  assert.ok(search !== undefined);
+  const { passPerSec = 0, failPerSec, ...rest } = search.answer;
+  assert.ok(failPerSec !== undefined && passPerSec > 0);
+  const limit = (found: Partial<typeof search.answer>, outcome?: 'void' | 'unclear') => {
+    const probes = search.probes.map((one) => (outcome === undefined ? one : { ...one, outcome }));
+    return answer({}, { ...MEASURED, search: { ...search, probes, answer: { ...rest, ...found } } })
+      .limits[0];
+  };
+  const cases = [
+    [limit({ state: 'interrupted', failPerSec }), /failed at .*not shown to hold at any lower rate$/],
+    [limit({ state: 'unmeasurable' }, 'void'), /no rate that was tried could be carried/],
+    [limit({ state: 'interrupted' }, 'unclear'), /nothing could be told/],
+  ] as const;
+  for (const [found, text] of cases) {
+    assert.equal(found?.perSec, undefined);
+    assert.match(found?.text ?? '', text);
+  }
+  const early = limit({ state: 'interrupted', passPerSec, failPerSec });
+  assert.equal(early?.perSec, passPerSec);
+  assert.match(early?.text ?? '', /the search ended early/);
+  assert.match(limit({ state: 'unmeasurable', passPerSec })?.text ?? '', /above it nothing could be carried/);
+});
+
 test('a limit of which nothing is known is told as a risk', () => {
   const slo: Slo[] = [{ of: 'response', percentile: 99, limitUs: 1e6, text: 'response.p99 < 1 s' }];
   const said = answer({ slo });

@@ -39,19 +39,7 @@ export function limitsOf(facts: LimitFacts): Limit[] {
 
 function sloLimit({ question, search, crowd, capacityPerSec }: LimitFacts): Limit {
   const slo = question.slo.map(({ text }) => text).join(' and ');
-  if (search !== undefined) {
-    const { passPerSec, failPerSec, state } = search.answer;
-    if (passPerSec !== undefined)
-      return {
-        by: 'slo',
-        perSec: passPerSec,
-        text:
-          failPerSec === undefined
-            ? `${slo} held at ${rate(passPerSec)}; no higher rate could be told to fail`
-            : `${slo} held at ${rate(passPerSec)} and no more at ${rate(failPerSec)}`,
-      };
-    if (state === 'no pass') return { by: 'slo', perSec: 0, text: `${slo} held at no rate that was tried` };
-  }
+  if (search !== undefined) return searchedLimit(slo, search);
   const [only, ...others] = question.slo;
   if (crowd === undefined || only === undefined || only.of !== 'pickup' || others.length > 0)
     return { by: 'slo', text: `${slo}: not measured with these handlers, and no model tells it` };
@@ -65,6 +53,41 @@ function sloLimit({ question, search, crowd, capacityPerSec }: LimitFacts): Limi
         : `${slo} should hold up to ${rate(perSec)}: by the model, not measured with these handlers`,
   };
 }
+
+/** What was searched for goes before any model, also where nothing was found. */
+function searchedLimit(slo: string, { answer, probes }: Search): Limit {
+  const { passPerSec, failPerSec, state } = answer;
+  if (state === 'no pass') return { by: 'slo', perSec: 0, text: `${slo} held at no rate that was tried` };
+  if (passPerSec !== undefined) {
+    const above =
+      failPerSec === undefined
+        ? '; no higher rate could be told to fail'
+        : ` and no more at ${rate(failPerSec)}`;
+    return {
+      by: 'slo',
+      perSec: passPerSec,
+      text: `${slo} held at ${rate(passPerSec)}${above}${ENDED[state] ?? ''}`,
+    };
+  }
+  if (failPerSec !== undefined)
+    return {
+      by: 'slo',
+      text: `${slo} failed at ${rate(failPerSec)}, and was not shown to hold at any lower rate`,
+    };
+  const carried = probes.some(({ outcome }) => outcome !== 'void');
+  return {
+    by: 'slo',
+    text: carried
+      ? `${slo}: nothing could be told at any rate that was tried`
+      : `${slo}: no rate that was tried could be carried by the load generator and its environment`,
+  };
+}
+
+/** Why a search has no narrower answer. */
+const ENDED: Readonly<Partial<Record<Search['answer']['state'], string>>> = {
+  interrupted: '; the search ended early, before both ends were near each other',
+  unmeasurable: '; above it nothing could be carried by the load generator and its environment',
+};
 
 /** The highest rate at which the model keeps a percentile of pickup, up to where the model is held to be good. */
 function modelledRate(crowd: Crowd, slo: LatencySlo, capacityPerSec: number): number | undefined {
