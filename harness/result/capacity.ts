@@ -141,7 +141,8 @@ export const scalingSchema = z.strictObject({
       saidUpTo: z.int().min(1),
       /** Bootstrap, 95 %. */
       band: z.array(z.strictObject({ handlers: z.int().min(1), low: ratio, perSec: ratio, high: ratio })),
-      quality: z.enum(['good', 'poor']),
+      /** `untried`: it fits its own points, and levels that were held back are lacking. */
+      quality: z.enum(['good', 'poor', 'untried']),
     })
     .optional(),
   refused: z.string().optional(),

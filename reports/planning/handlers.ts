@@ -1,7 +1,6 @@
 // How many handlers does a rate need? The fewest that keep the SLO and are through with an outage in time.
 
 import type { PlanQuestion } from '../../harness/result/result.ts';
-import { uslAt } from '../../stats/usl.ts';
 import { roundHandlers } from './crew.ts';
 import { pickupHolds } from './pickup.ts';
 import type { Law } from './scaling.ts';
@@ -11,7 +10,7 @@ export const UTILISATION_MAX = 0.8;
 
 export interface HandlerChoice {
   readonly handlers: number;
-  /** What so many handlers settle when there is always work, jobs/s, by the law. */
+  /** What so many handlers settle when there is always work, jobs/s: by the lower edge of the law's band. */
   readonly capacityPerSec: number;
   /** Why it is not enough, in words; empty where it is. */
   readonly lacks: readonly string[];
@@ -43,7 +42,7 @@ function candidatesUpTo(most: number): number[] {
 
 function judge(handlers: number, question: PlanQuestion, law: Law, claiming?: Claiming): HandlerChoice {
   const peakPerSec = question.ratePerSec * question.peakFactor;
-  const capacityPerSec = uslAt(law.fit, handlers);
+  const capacityPerSec = law.lowPerSec(handlers);
   const lacks: string[] = [];
   if (peakPerSec > UTILISATION_MAX * capacityPerSec)
     lacks.push(
