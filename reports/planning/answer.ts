@@ -9,10 +9,11 @@ import { chooseHandlers, type HandlerChoice } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { limitsOf, searchFor } from './limits.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
-import { nearestTo, undecidedOf } from './nearest.ts';
+import { nearestTo } from './nearest.ts';
 import { baseOf, type Crowd, pickupPredictions } from './pickup.ts';
 import { drainPrediction } from './recovery.ts';
 import { type Law, scalingOf } from './scaling.ts';
+import { verdictOf } from './verdict.ts';
 import { assumptionsOf, breaksFirstOf, headlineOf, risksOf } from './words.ts';
 
 /** All that is told of a plan. The same measurements and the same question give the same answer. */
@@ -52,7 +53,7 @@ function answerOf(
   const costs = costsOf(cells, question.ratePerSec, question.outage && peakPerSec * question.outage.seconds);
   if (law === undefined)
     return {
-      ...{ possible: false, peakPerSec, limits: [], nearest: [], partitions: [], costs },
+      ...{ possible: false, confirmed: false, peakPerSec, limits: [], nearest: [], partitions: [], costs },
       undecided: [refused ?? 'no closed load could be measured'],
       headline: `No answer: ${refused ?? 'no closed load could be measured'}.`,
       breaksFirst: 'Not known.',
@@ -71,24 +72,28 @@ function answerOf(
     bloat: bloatFor(cells, choice),
   });
   const known = limits.flatMap(({ by, perSec }) => (perSec === undefined ? [] : [{ by, perSec }]));
-  const [least] = known.toSorted((x, y) => x.perSec - y.perSec);
+  // The least of limits of which one is not known is not known.
+  const [least] = known.length < limits.length ? [] : known.toSorted((x, y) => x.perSec - y.perSec);
   const headroom = least === undefined ? undefined : least.perSec / peakPerSec - 1;
   const recommended = recommendation(input, choice);
-  const nearest = nearestTo(input, choice, least?.perSec, recommended.connections, law);
-  const undecided = undecidedOf(input, choice, limits, recommended.connections);
-  const possible = nearest.length === 0 && undecided.length === 0;
+  const facts = { input, law, choice, limits, connections: recommended.connections };
+  const { obstacles, undecided } = verdictOf(facts);
+  const nearest = obstacles.length === 0 ? [] : nearestTo(facts);
+  const possible = obstacles.length === 0 && undecided.length === 0;
+  const search = searchFor(input, choice);
   const answer: Omit<PlanAnswer, 'headline' | 'breaksFirst' | 'assumptions' | 'risks'> = {
-    ...{ possible, undecided, nearest, recommended, peakPerSec, limits, costs },
+    ...{ possible, undecided: [...undecided], nearest, recommended, peakPerSec, limits, costs },
     ...(least === undefined ? {} : { safePerSec: least.perSec, limitedBy: least.by }),
     ...(headroom === undefined ? {} : { headroom }),
+    confirmed: search?.answer.passPerSec !== undefined && search.answer.passConfirmed,
     ...usedUpOn(input, headroom),
     ...drainOf(question, choice, peakPerSec),
     partitions: partitionsOf(least?.perSec, cells),
   };
   return {
     ...answer,
-    headline: headlineOf(answer, question),
-    breaksFirst: breaksFirstOf(answer, searchFor(input, choice)),
+    headline: headlineOf(answer, question, obstacles),
+    breaksFirst: breaksFirstOf(answer, search),
     assumptions: assumptionsOf(input),
     risks: risksOf(input, predictions, answer),
   };

@@ -1,6 +1,7 @@
 // How many handlers does a rate need? The fewest that keep the SLO and are through with an outage in time.
 
 import type { PlanQuestion } from '../../harness/result/result.ts';
+import { uslAt } from '../../stats/usl.ts';
 import { roundHandlers } from './crew.ts';
 import { pickupHolds } from './pickup.ts';
 import type { Law } from './scaling.ts';
@@ -31,6 +32,20 @@ export function chooseHandlers(question: PlanQuestion, law: Law, claiming?: Clai
     candidates.push(one);
   }
   return candidates.reduce((best, one) => (one.capacityPerSec > best.capacityPerSec ? one : best));
+}
+
+/** What any number of handlers settles at most, by the law. */
+export interface Ceiling {
+  readonly handlers: number;
+  readonly perSec: number;
+  /** It still rises where no more can be said: more handlers might settle more. */
+  readonly open: boolean;
+}
+
+export function ceilingOf({ fit, saidUpTo }: Law): Ceiling {
+  const candidates = candidatesUpTo(saidUpTo);
+  const handlers = candidates.reduce((best, n) => (uslAt(fit, n) > uslAt(fit, best) ? n : best), 1);
+  return { handlers, perSec: uslAt(fit, handlers), open: handlers === candidates.at(-1) };
 }
 
 /** Every number that divides well over sessions. */
