@@ -197,6 +197,21 @@ test('too little time to recover: the rate of which it is enough, or the time th
   assert.ok((said.drain?.drainSeconds ?? 0) > 60);
 });
 
+test('an outage in miniature whose backlog stayed lowers the limit, and is told', () => {
+  const cells = MEASURED.cells.map((one) => {
+    const { drainSeconds: _drainSeconds, ...recovery } = one.cell.recovery ?? {};
+    return one.purpose === 'outage' && 'baseline' in recovery
+      ? { ...one, cell: { ...one.cell, recovery } }
+      : one;
+  });
+  const came = cells.find(({ purpose }) => purpose === 'outage')?.cell.throughput?.offeredPerSec ?? 0;
+  const said = answer({}, { ...MEASURED, cells });
+  assert.ok(Math.abs(limitOf(said, 'recovery') / (came / 1.1) - 1) < 1e-9);
+  assert.ok(limitOf(said, 'recovery') < limitOf(answer(), 'recovery'));
+  assert.match(said.risks.join('\n'), /was not over after/);
+  assert.match(said.assumptions.join('\n'), /backlog of the outage asked for is [\d.]+ times/);
+});
+
 test('a search of other handlers, or for another SLO, is not taken for this one', () => {
   const { limits } = answer({ ratePerSec: 150 });
   assert.match(limits[0]?.text ?? '', /by the model, not measured with these handlers/);

@@ -6,7 +6,7 @@ import { type BloatLaw, survivablePerSec } from './bloat.ts';
 import { type HandlerChoice, UTILISATION_MAX } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { type Crowd, pickupHolds } from './pickup.ts';
-import { recoverablePerSec } from './recovery.ts';
+import { drainingPerSec, recoverablePerSec, type SeenOutage } from './recovery.ts';
 
 type Limit = PlanAnswer['limits'][number];
 
@@ -19,6 +19,8 @@ export interface LimitFacts {
   readonly search: Search | undefined;
   /** With as many handlers; absent where none was measured. */
   readonly bloat: BloatLaw | undefined;
+  /** The outage in miniature, with as many handlers; absent where none was measured. */
+  readonly seen: SeenOutage | undefined;
 }
 
 /** A search says nothing of other handlers, nor of another SLO. */
@@ -103,14 +105,21 @@ function modelledRate(crowd: Crowd, slo: LatencySlo, capacityPerSec: number): nu
   return low;
 }
 
-function recoveryLimit({ question: { outage }, capacityPerSec }: LimitFacts): Limit[] {
+function recoveryLimit({ question: { outage }, capacityPerSec, seen }: LimitFacts): Limit[] {
   if (outage === undefined) return [];
-  const perSec = recoverablePerSec(capacityPerSec, outage);
+  const draining = drainingPerSec(capacityPerSec, seen);
+  const perSec = recoverablePerSec(draining, outage);
+  const since =
+    seen !== undefined && seen.drainSeconds === undefined
+      ? `since in the outage in miniature more than the ${rate(draining)} that came was not seen to be settled`
+      : draining < capacityPerSec
+        ? `as they settled ${rate(draining)} after the outage in miniature`
+        : `as they settle ${rate(draining)} at most`;
   return [
     {
       by: 'recovery',
       perSec,
-      text: `up to ${rate(perSec)} the backlog of ${formatSeconds(outage.seconds)} without workers is gone ${formatSeconds(outage.recoverSeconds)} after, as they settle ${rate(capacityPerSec)} at most`,
+      text: `up to ${rate(perSec)} the backlog of ${formatSeconds(outage.seconds)} without workers is gone ${formatSeconds(outage.recoverSeconds)} after, ${since}`,
     },
   ];
 }

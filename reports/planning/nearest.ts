@@ -7,6 +7,7 @@ import { formatNumber, formatSeconds, plural } from '../render/format.ts';
 import type { HandlerChoice } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { validOf } from './measured.ts';
+import { drainingPerSec, type SeenOutage } from './recovery.ts';
 import type { Law } from './scaling.ts';
 import { ceilingText, hardCeiling } from './verdict.ts';
 
@@ -15,12 +16,13 @@ export interface NearestFacts {
   readonly law: Law;
   readonly choice: HandlerChoice;
   readonly limits: PlanAnswer['limits'];
+  readonly seen: SeenOutage | undefined;
   /** That the workers need. */
   readonly connections: number;
 }
 
 /** What could be had instead of a wish that cannot be had for sure. */
-export function nearestTo({ input, law, choice, limits, connections }: NearestFacts): string[] {
+export function nearestTo({ input, law, choice, limits, seen, connections }: NearestFacts): string[] {
   const { question, cells } = input;
   const peakPerSec = question.ratePerSec * question.peakFactor;
   const leastPerSec = Math.min(...limits.map(({ perSec = Number.POSITIVE_INFINITY }) => perSec));
@@ -37,7 +39,7 @@ export function nearestTo({ input, law, choice, limits, connections }: NearestFa
         : lowerRate(question, choice, leastPerSec, law)),
     );
     if (question.outage !== undefined)
-      nearest.push(...slowerRecovery(question, choice.capacityPerSec, peakPerSec));
+      nearest.push(...slowerRecovery(question, drainingPerSec(choice.capacityPerSec, seen), peakPerSec));
   }
   if (question.connections !== undefined && connections > question.connections)
     nearest.push(

@@ -6,6 +6,7 @@ import { UTILISATION_MAX } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
 import { littleChecks } from './pickup.ts';
+import { outageAssumption } from './recovery.ts';
 
 type Headlined = Pick<
   PlanAnswer,
@@ -92,6 +93,7 @@ export function assumptionsOf({ question, cells }: Pick<PlanInput, 'question' | 
     ...(outage === undefined
       ? []
       : ['In an outage no worker works while jobs go on arriving; then all workers are back at once.']),
+    ...outageAssumption(question, cells),
     ...(later === undefined ? [] : ['The rate grows by the same share each month.']),
     ...(cells.some(({ purpose }) => purpose === 'partition')
       ? [
