@@ -9,7 +9,7 @@ import { planOf } from './answer.ts';
 import type { PlanInput } from './input.ts';
 
 const OUTAGE = { seconds: 60, recoverSeconds: 600 };
-const ASKED = question({ ratePerSec: 60, outage: OUTAGE, bloatSeconds: 600, connections: 20 });
+const ASKED = question({ ratePerSec: 60, outage: OUTAGE, bloatSeconds: 20, connections: 20 });
 const { input: MEASURED } = await planned(ASKED);
 
 function pickup(limitUs: number): Slo[] {
@@ -210,6 +210,12 @@ test('an outage in miniature whose backlog stayed lowers the limit, and is told'
   assert.ok(limitOf(said, 'recovery') < limitOf(answer(), 'recovery'));
   assert.match(said.risks.join('\n'), /was not over after/);
   assert.match(said.assumptions.join('\n'), /backlog of the outage asked for is [\d.]+ times/);
+});
+
+test('a transaction that stays open for longer than was seen: no figure, and undecided', () => {
+  const said = answer({ bloatSeconds: 600 });
+  assert.deepEqual([said.possible, said.safePerSec], [false, undefined]);
+  assert.match(said.undecided.join(), /not seen far enough .* measure for longer/);
 });
 
 test('a search of other handlers, or for another SLO, is not taken for this one', () => {

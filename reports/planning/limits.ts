@@ -2,7 +2,7 @@
 
 import type { LatencySlo, PlanAnswer, PlanQuestion, Search } from '../../harness/result/result.ts';
 import { formatCount, formatNumber, formatSeconds } from '../render/format.ts';
-import { type BloatLaw, survivablePerSec } from './bloat.ts';
+import { type BloatLaw, survivablePerSec, withinReach } from './bloat.ts';
 import { type HandlerChoice, UTILISATION_MAX } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { type Crowd, pickupHolds } from './pickup.ts';
@@ -124,7 +124,8 @@ function recoveryLimit({ question: { outage }, capacityPerSec, seen }: LimitFact
   ];
 }
 
-function bloatLimit({ question: { bloatSeconds }, bloat }: LimitFacts): Limit[] {
+function bloatLimit({ question, bloat }: LimitFacts): Limit[] {
+  const { bloatSeconds, ratePerSec, peakFactor } = question;
   if (bloatSeconds === undefined) return [];
   if (bloat === undefined)
     return [
@@ -134,19 +135,31 @@ function bloatLimit({ question: { bloatSeconds }, bloat }: LimitFacts): Limit[] 
       },
     ];
   const perSec = survivablePerSec(bloat, bloatSeconds);
-  const beyond = (perSec * bloatSeconds) / bloat.seenJobs;
-  const seen =
-    beyond > 1.05
-      ? `; seen beside ${formatCount(Math.round(bloat.seenJobs))} jobs, which is 1/${formatNumber(beyond)} of that`
-      : '';
+  const open = `a transaction open for ${formatSeconds(bloatSeconds)}`;
+  const seen = `seen beside ${formatCount(Math.round(bloat.seenJobs))} jobs, of ${formatCount(Math.round(perSec * bloatSeconds))}`;
+  if (!withinReach(bloat, perSec, bloatSeconds))
+    return [
+      {
+        by: 'bloat',
+        text: `${open}: not seen far enough to say what it costs (${seen}); ask for a shorter --bloat, or measure for longer`,
+      },
+    ];
+  // What may hide in noise is no proof against a wish.
+  if (!bloat.slows && perSec < ratePerSec * peakFactor)
+    return [
+      {
+        by: 'bloat',
+        text: `${open}: no slowing could be told from noise, but what may hide in it would be too much beyond ${rate(perSec)} (${seen})`,
+      },
+    ];
+  const noise = bloat.slows
+    ? ''
+    : '; no slowing could be told from noise, and as much as may hide in it is counted';
   return [
     {
       by: 'bloat',
       perSec,
-      text:
-        bloat.perDeadSeconds === 0
-          ? `a transaction open for ${formatSeconds(bloatSeconds)} did not slow claims down: ${rate(perSec)} as without it${seen}`
-          : `up to ${rate(perSec)} is still carried when a transaction has been open for ${formatSeconds(bloatSeconds)}${seen}`,
+      text: `up to ${rate(perSec)} is still carried beside ${open}, with handlers ${100 * UTILISATION_MAX} % busy at most${noise}; ${seen}`,
     },
   ];
 }
