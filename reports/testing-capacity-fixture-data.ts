@@ -159,6 +159,7 @@ const question: CapacityPlan['question'] = {
 
 const possible: CapacityPlan['answer'] = {
   possible: true,
+  confirmed: true,
   headline:
     'Yes: run 4 workers with 8 handlers each. They carry the peak of 720 jobs/s with 21 % to spare; the outage of 10 min is worked off in 26 min.',
   undecided: [],
@@ -218,6 +219,7 @@ export const PLAN: Readonly<Record<'possible' | 'impossible', CapacityPlan>> = {
     question: { ...question, ratePerSec: 4_000 },
     answer: {
       possible: false,
+      confirmed: false,
       headline: 'Not as asked: no number of workers carried the peak of 7 200 jobs/s on this server.',
       undecided: [],
       nearest: ['871 jobs/s with the same SLO', '1 036 jobs/s with pickup.p99 < 900 ms'],

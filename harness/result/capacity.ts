@@ -141,7 +141,8 @@ export const scalingSchema = z.strictObject({
       saidUpTo: z.int().min(1),
       /** Bootstrap, 95 %. */
       band: z.array(z.strictObject({ handlers: z.int().min(1), low: ratio, perSec: ratio, high: ratio })),
-      quality: z.enum(['good', 'poor']),
+      /** `untried`: it fits its own points, and levels that were held back are lacking. */
+      quality: z.enum(['good', 'poor', 'untried']),
     })
     .optional(),
   refused: z.string().optional(),
@@ -185,10 +186,12 @@ export const planQuestionSchema = z.strictObject({
 export const planAnswerSchema = z.strictObject({
   /** Shown to be: false where it cannot be told as well. */
   possible: z.boolean(),
+  /** The SLO was seen to hold in a longer load as well, at the rate that is its limit. */
+  confirmed: z.boolean().default(false),
   /** The answer in a sentence or two, for who reads nothing else. */
   headline: z.string(),
   /** Why it cannot be told whether it can be had, though nothing says that it cannot; empty where it can be told. */
-  undecided: z.array(z.string()),
+  undecided: z.array(z.string()).default([]),
   /** What could be had instead; empty where the wish can be had. */
   nearest: z.array(z.string()),
   /** Absent where nothing could be recommended. */

@@ -117,6 +117,13 @@ function lawBlocks({ fit, refused }: Scaling): Block[] {
     ...(quality === 'poor'
       ? [loud('POOR: the law does not describe these points well. Do not plan by it without a margin.')]
       : []),
+    ...(quality === 'untried'
+      ? [
+          loud(
+            'NOT TRIED: too few levels were held back from the fit to try it on. Do not plan by it without a margin.',
+          ),
+        ]
+      : []),
     ...(peakHandlers === undefined
       ? []
       : [text(`Its maximum is at ${formatNumber(peakHandlers)} handlers. An annotation: the SLO decides.`)]),

@@ -26,7 +26,7 @@ export function scalingChart(
     kind: 'capacity',
     panel: CAPACITY_PANEL,
     title: `Settled jobs/s by handlers at work: ${contender}`,
-    subtitle: `${mark}closed loop · ${plural(points.length, 'point')}, ${formatCount(held)} held back${fit === undefined ? ' · NO FIT' : fit.quality === 'poor' ? ' · POOR FIT' : ''}${fit?.peakHandlers === undefined ? '' : ' · the peak is an annotation: the SLO decides'}`,
+    subtitle: `${mark}closed loop · ${plural(points.length, 'point')}, ${formatCount(held)} held back${fit === undefined ? ' · NO FIT' : fit.quality === 'poor' ? ' · POOR FIT' : fit.quality === 'untried' ? ' · FIT NOT TRIED' : ''}${fit?.peakHandlers === undefined ? '' : ' · the peak is an annotation: the SLO decides'}`,
     description: describe(scaling, refused),
     legend: legendOf(scaling, held),
     spec: spec(scaling, recommendedHandlers),

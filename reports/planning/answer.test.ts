@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { planSchema, predictionSchema, scalingSchema } from '../../harness/result/capacity.ts';
 import type { PlanAnswer, PlanQuestion, Slo } from '../../harness/result/result.ts';
-import { planned, question } from '../../testing/synthetic/capacity-world.ts';
+import { LINEAR, planned, question } from '../../testing/synthetic/capacity-world.ts';
 import { planOf } from './answer.ts';
 import type { PlanInput } from './input.ts';
 
 const OUTAGE = { seconds: 60, recoverSeconds: 600 };
-const ASKED = question({ ratePerSec: 60, outage: OUTAGE, bloatSeconds: 600, connections: 20 });
+const ASKED = question({ ratePerSec: 60, outage: OUTAGE, bloatSeconds: 20, connections: 20 });
 const { input: MEASURED } = await planned(ASKED);
 
 function pickup(limitUs: number): Slo[] {
@@ -17,12 +17,22 @@ function pickup(limitUs: number): Slo[] {
 }
 
 /** Another question to the same measurements; every answer fits the schema of a bundle. */
-function answer(words: Partial<PlanQuestion> = {}, input: PlanInput = MEASURED): PlanAnswer {
-  const found = planOf({ ...input, question: { ...ASKED, ...words } });
+function answer(
+  words: Partial<PlanQuestion> = {},
+  input: PlanInput = MEASURED,
+  asked: PlanQuestion = ASKED,
+): PlanAnswer {
+  const found = planOf({ ...input, question: { ...asked, ...words } });
   const kept: unknown = JSON.parse(JSON.stringify(found.plan));
   if (found.scaling !== undefined) scalingSchema.parse(JSON.parse(JSON.stringify(found.scaling)));
   for (const prediction of found.predictions ?? []) predictionSchema.parse(prediction);
   return planSchema.parse(kept).answer;
+}
+
+/** The same where nobody asks for a transaction that stays open, which was measured with one number of handlers only. */
+function unheld(words: Partial<PlanQuestion>): PlanAnswer {
+  const { bloatSeconds: _bloatSeconds, ...asked } = ASKED;
+  return answer(words, MEASURED, asked);
 }
 
 function limitOf({ limits }: PlanAnswer, by: string): number {
@@ -76,27 +86,68 @@ test('growth: the day on which the headroom is used up', () => {
   assert.equal(day(60, 12), undefined, 'the rate does not grow');
   assert.equal(day(30, 12), undefined, 'the rate falls');
   assert.equal(day(60.0001, 600), undefined, 'never, as far as a date can say');
-  assert.equal(day(2e5, 1, { ratePerSec: 1e5 }), '2026-01-01', 'there is none to use up');
+  assert.equal(
+    unheld({ later: { ratePerSec: 2e5, months: 1 }, ratePerSec: 1e5 }).usedUpOn,
+    '2026-01-01',
+    'there is none to use up',
+  );
   assert.equal(answer().usedUpOn, undefined);
 });
 
-test('a rate above the ceiling: no, with the most that is safe, and over how many databases the whole fits', () => {
+test('a rate above what so many handlers settle, where more might: undecided, and no advice', () => {
   const said = answer({ ratePerSec: 50_000 });
   assert.equal(said.possible, false);
-  assert.ok((said.headroom ?? 0) < 0);
-  assert.ok((said.safePerSec ?? 0) > 0);
   assert.equal(said.recommended?.handlers, 32, 'the most of which anything can be said');
-  assert.match(said.headline, /^No: .* cannot be had as asked\. .* is the most that is safe here\./);
   assert.match(
-    said.nearest.join('\n'),
-    /at the peak, with 32 handlers, the most of which anything can be said/,
+    said.undecided[0] ?? '',
+    /^of more than 32 handlers nothing can be said: 16 at most were measured$/,
   );
+  assert.deepEqual(said.nearest, []);
+  assert.match(said.headline, /^Not shown to hold: .* jobs\/s of .* ms; of more than 32 handlers/);
+});
+
+test('a rate above the maximum of the law: no, with that maximum, and over how many databases the whole fits', async () => {
+  const law = { ...LINEAR, sigma: 0.05, kappa: 0.01 };
+  const words = { ratePerSec: 50_000 };
+  const { input } = await planned(question(words), { law });
+  const said = planOf(input).plan?.answer;
+  assert.ok(said !== undefined);
+  assert.deepEqual([said.possible, said.undecided], [false, []]);
+  assert.ok((said.headroom ?? 0) < 0);
+  const most = /^([\d.]+) jobs\/s is the most that any number of handlers settles here, with (\d+)$/.exec(
+    said.nearest[0] ?? '',
+  );
+  assert.ok(Math.abs(Number(most?.[2]) - 10) <= 4, said.nearest[0]);
+  assert.match(said.headline, /^No: .* cannot be had as asked: .* is the most that any number of handlers/);
   const over = /over (\d+) databases/.exec(said.nearest.join('\n'))?.[1];
   assert.equal(Number(over), Math.ceil(50_000 / (said.safePerSec ?? 1)));
 });
 
+test('of limits of which one is not known, the least is not known: no safe rate, no margin, no partitions', () => {
+  const cells = MEASURED.cells.filter(({ purpose }) => purpose !== 'bloat');
+  const later = { ratePerSec: 120, months: 12 };
+  const said = answer({ later }, { ...MEASURED, cells });
+  assert.deepEqual([said.safePerSec, said.limitedBy, said.headroom, said.usedUpOn], Array(4).fill(undefined));
+  assert.deepEqual([said.possible, said.partitions, said.nearest], [false, [], []]);
+  assert.match(said.undecided.join(), /not measured with these handlers/);
+  const hard = answer({ outage: { seconds: 86_400, recoverSeconds: 60 } }, { ...MEASURED, cells });
+  assert.deepEqual([hard.possible, hard.undecided, hard.safePerSec], [false, [], undefined]);
+  assert.match(hard.headline, /^No: .* without workers is gone 60 s after/);
+  assert.match(hard.nearest[0] ?? '', /^no more than .* how much of it is safe cannot be told$/);
+});
+
+test('a yes that no longer load has confirmed says so', () => {
+  const { search } = MEASURED;
+  assert.ok(search !== undefined);
+  const of = (passConfirmed: boolean) =>
+    answer({}, { ...MEASURED, search: { ...search, answer: { ...search.answer, passConfirmed } } });
+  assert.deepEqual([of(true).possible, of(true).confirmed, of(false).confirmed], [true, true, false]);
+  assert.doesNotMatch(of(true).headline, /confirmed/);
+  assert.match(of(false).headline, /^Yes: .* No longer load has confirmed it\.$/);
+});
+
 test('an SLO below what a claim takes: no, with the shortest that was seen', () => {
-  const said = answer({ slo: pickup(500) });
+  const said = unheld({ slo: pickup(500) });
   assert.equal(said.possible, false, said.headline);
   assert.equal(said.safePerSec, 0);
   assert.match(
@@ -130,16 +181,41 @@ test('too few connections: no, with how many it takes', () => {
   const said = answer({ connections: 1 });
   assert.equal(said.possible, false);
   assert.match(said.nearest.join('\n'), /^\d+ connections for the workers instead of 1;/);
+  assert.match(
+    said.headline,
+    /^No: .* cannot be had as asked: it takes \d+ connections for the workers, and the queue may take 1\.$/,
+  );
   assert.equal(answer({ connections: said.recommended?.connections ?? 0 }).possible, true);
 });
 
 test('too little time to recover: the rate of which it is enough, or the time that it takes', () => {
   const outage = { seconds: 86_400, recoverSeconds: 60 };
-  const said = answer({ outage });
+  const said = unheld({ outage });
   assert.equal(said.possible, false);
   assert.equal(said.limitedBy, 'recovery');
   assert.match(said.nearest.join('\n'), /to recover from the outage, instead of 60 s/);
   assert.ok((said.drain?.drainSeconds ?? 0) > 60);
+});
+
+test('an outage in miniature whose backlog stayed lowers the limit, and is told', () => {
+  const cells = MEASURED.cells.map((one) => {
+    const { drainSeconds: _drainSeconds, ...recovery } = one.cell.recovery ?? {};
+    return one.purpose === 'outage' && 'baseline' in recovery
+      ? { ...one, cell: { ...one.cell, recovery } }
+      : one;
+  });
+  const came = cells.find(({ purpose }) => purpose === 'outage')?.cell.throughput?.offeredPerSec ?? 0;
+  const said = answer({}, { ...MEASURED, cells });
+  assert.ok(Math.abs(limitOf(said, 'recovery') / (came / 1.1) - 1) < 1e-9);
+  assert.ok(limitOf(said, 'recovery') < limitOf(answer(), 'recovery'));
+  assert.match(said.risks.join('\n'), /was not over after/);
+  assert.match(said.assumptions.join('\n'), /backlog of the outage asked for is [\d.]+ times/);
+});
+
+test('a transaction that stays open for longer than was seen: no figure, and undecided', () => {
+  const said = answer({ bloatSeconds: 600 });
+  assert.deepEqual([said.possible, said.safePerSec], [false, undefined]);
+  assert.match(said.undecided.join(), /not seen far enough .* measure for longer/);
 });
 
 test('a search of other handlers, or for another SLO, is not taken for this one', () => {
@@ -147,6 +223,31 @@ test('a search of other handlers, or for another SLO, is not taken for this one'
   assert.match(limits[0]?.text ?? '', /by the model, not measured with these handlers/);
   assert.match(answer({ slo: pickup(300_000) }).limits[0]?.text ?? '', /by the model/);
   assert.match(limits.find(({ by }) => by === 'bloat')?.text ?? '', /not measured with these handlers/);
+});
+
+test('a search that found no pass gives no figure, nor does the model in its place, and the text says what was found', () => {
+  const { search } = MEASURED;
+  assert.ok(search !== undefined);
+  const { passPerSec = 0, failPerSec, ...rest } = search.answer;
+  assert.ok(failPerSec !== undefined && passPerSec > 0);
+  const limit = (found: Partial<typeof search.answer>, outcome?: 'void' | 'unclear') => {
+    const probes = search.probes.map((one) => (outcome === undefined ? one : { ...one, outcome }));
+    return answer({}, { ...MEASURED, search: { ...search, probes, answer: { ...rest, ...found } } })
+      .limits[0];
+  };
+  const cases = [
+    [limit({ state: 'interrupted', failPerSec }), /failed at .*not shown to hold at any lower rate$/],
+    [limit({ state: 'unmeasurable' }, 'void'), /no rate that was tried could be carried/],
+    [limit({ state: 'interrupted' }, 'unclear'), /nothing could be told/],
+  ] as const;
+  for (const [found, text] of cases) {
+    assert.equal(found?.perSec, undefined);
+    assert.match(found?.text ?? '', text);
+  }
+  const early = limit({ state: 'interrupted', passPerSec, failPerSec });
+  assert.equal(early?.perSec, passPerSec);
+  assert.match(early?.text ?? '', /the search ended early/);
+  assert.match(limit({ state: 'unmeasurable', passPerSec })?.text ?? '', /above it nothing could be carried/);
 });
 
 test('a limit of which nothing is known is told as a risk', () => {

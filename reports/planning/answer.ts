@@ -1,7 +1,6 @@
 // What is the answer to a capacity question? From what was measured: what to run, how much it carries, and what gives way first.
 
-import type { Capacity, PlanAnswer, PlanQuestion, Prediction } from '../../harness/result/result.ts';
-import { drainSeconds } from '../../stats/queueing.ts';
+import type { Capacity, PlanAnswer, Prediction } from '../../harness/result/result.ts';
 import { type BloatLaw, bloatLaw } from './bloat.ts';
 import { costsOf } from './costs.ts';
 import { crewOf, sessionsMaxFor } from './crew.ts';
@@ -9,10 +8,11 @@ import { chooseHandlers, type HandlerChoice } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { limitsOf, searchFor } from './limits.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
-import { nearestTo, undecidedOf } from './nearest.ts';
+import { nearestTo } from './nearest.ts';
 import { baseOf, type Crowd, pickupPredictions } from './pickup.ts';
-import { drainPrediction } from './recovery.ts';
+import { drainingPerSec, drainOf, drainPrediction, drainRisks, seenOutage } from './recovery.ts';
 import { type Law, scalingOf } from './scaling.ts';
+import { verdictOf } from './verdict.ts';
 import { assumptionsOf, breaksFirstOf, headlineOf, risksOf } from './words.ts';
 
 /** All that is told of a plan. The same measurements and the same question give the same answer. */
@@ -52,7 +52,7 @@ function answerOf(
   const costs = costsOf(cells, question.ratePerSec, question.outage && peakPerSec * question.outage.seconds);
   if (law === undefined)
     return {
-      ...{ possible: false, peakPerSec, limits: [], nearest: [], partitions: [], costs },
+      ...{ possible: false, confirmed: false, peakPerSec, limits: [], nearest: [], partitions: [], costs },
       undecided: [refused ?? 'no closed load could be measured'],
       headline: `No answer: ${refused ?? 'no closed load could be measured'}.`,
       breaksFirst: 'Not known.',
@@ -63,34 +63,40 @@ function answerOf(
   const last = crowdsOf(input, law).at(-1);
   const choice = chooseHandlers(question, law, last);
   const crowd = last && { ...last, handlers: choice.handlers };
+  const seen = seenOutage(cells, choice.handlers);
   const limits = limitsOf({
     question,
     capacityPerSec: choice.capacityPerSec,
     crowd,
     search: searchFor(input, choice),
     bloat: bloatFor(cells, choice),
+    seen,
   });
   const known = limits.flatMap(({ by, perSec }) => (perSec === undefined ? [] : [{ by, perSec }]));
-  const [least] = known.toSorted((x, y) => x.perSec - y.perSec);
+  // The least of limits of which one is not known is not known.
+  const [least] = known.length < limits.length ? [] : known.toSorted((x, y) => x.perSec - y.perSec);
   const headroom = least === undefined ? undefined : least.perSec / peakPerSec - 1;
   const recommended = recommendation(input, choice);
-  const nearest = nearestTo(input, choice, least?.perSec, recommended.connections, law);
-  const undecided = undecidedOf(input, choice, limits, recommended.connections);
-  const possible = nearest.length === 0 && undecided.length === 0;
+  const facts = { input, law, choice, limits, seen, connections: recommended.connections };
+  const { obstacles, undecided } = verdictOf(facts);
+  const nearest = obstacles.length === 0 ? [] : nearestTo(facts);
+  const possible = obstacles.length === 0 && undecided.length === 0;
+  const search = searchFor(input, choice);
   const answer: Omit<PlanAnswer, 'headline' | 'breaksFirst' | 'assumptions' | 'risks'> = {
-    ...{ possible, undecided, nearest, recommended, peakPerSec, limits, costs },
+    ...{ possible, undecided: [...undecided], nearest, recommended, peakPerSec, limits, costs },
     ...(least === undefined ? {} : { safePerSec: least.perSec, limitedBy: least.by }),
     ...(headroom === undefined ? {} : { headroom }),
+    confirmed: search?.answer.passPerSec !== undefined && search.answer.passConfirmed,
     ...usedUpOn(input, headroom),
-    ...drainOf(question, choice, peakPerSec),
+    ...drainOf(question, drainingPerSec(choice.capacityPerSec, seen), peakPerSec),
     partitions: partitionsOf(least?.perSec, cells),
   };
   return {
     ...answer,
-    headline: headlineOf(answer, question),
-    breaksFirst: breaksFirstOf(answer, searchFor(input, choice)),
+    headline: headlineOf(answer, question, obstacles),
+    breaksFirst: breaksFirstOf(answer, search),
     assumptions: assumptionsOf(input),
-    risks: risksOf(input, predictions, answer),
+    risks: [...drainRisks(law, cells, choice.handlers), ...risksOf(input, predictions, answer)],
   };
 }
 
@@ -125,24 +131,6 @@ function usedUpOn(
   if (!(months < 12_000)) return {};
   const day = new Date(Date.parse(startedAt) + months * 30.4375 * 86_400_000);
   return { usedUpOn: day.toISOString().slice(0, 10) };
-}
-
-function drainOf(
-  { outage }: PlanQuestion,
-  { capacityPerSec }: HandlerChoice,
-  arrivalPerSec: number,
-): Pick<PlanAnswer, 'drain'> {
-  if (outage === undefined) return {};
-  const seconds = drainSeconds({ arrivalPerSec, capacityPerSec, outageSeconds: outage.seconds });
-  return {
-    drain: {
-      outageSeconds: outage.seconds,
-      backlogJobs: Math.round(arrivalPerSec * outage.seconds),
-      ...(seconds === undefined ? {} : { drainSeconds: seconds }),
-      recoverSeconds: outage.recoverSeconds,
-      capacityPerSec,
-    },
-  };
 }
 
 /** By the law of one; what was measured with all at once stands beside it. */

@@ -1,12 +1,15 @@
 // What does a transaction that stays open cost? Each job done leaves dead rows, which claims then walk over.
 
+import { UTILISATION_MAX } from './handlers.ts';
 import type { MeasuredCell } from './measured.ts';
 
 /** Seconds per job when `jobs` were done since the snapshot was taken: `perJob` + `perDead` × jobs. */
 export interface BloatLaw {
   readonly perJobSeconds: number;
-  /** 0 where nothing was seen of it. */
+  /** Upper end of what was seen, two standard errors above: 0 only where the load became faster beyond doubt. */
   readonly perDeadSeconds: number;
+  /** Whether any slowing can be told from noise. */
+  readonly slows: boolean;
   /** Done beside the snapshot while it was measured: no more than this is known from having been seen. */
   readonly seenJobs: number;
 }
@@ -30,11 +33,12 @@ export function bloatLaw({ cell, load }: MeasuredCell): BloatLaw | undefined {
   const slope = spread === 0 ? 0 : mean((p) => (p.jobs - jobs) * (p.secondsPerJob - seconds)) / spread;
   const residual = mean((p) => (p.secondsPerJob - seconds - slope * (p.jobs - jobs)) ** 2);
   const error = Math.sqrt(residual / spread / Math.max(1, points.length - 2));
-  // Two standard errors: less than that is no slowing down, but noise.
-  const seen = slope > 2 * error;
+  // Less than two standard errors may be noise; but as much as two more may be there.
+  const slows = slope > 2 * error;
   return {
-    perJobSeconds: seen ? Math.max(1e-9, seconds - slope * jobs) : seconds,
-    perDeadSeconds: seen ? slope : 0,
+    perJobSeconds: slows ? Math.max(1e-9, seconds - slope * jobs) : seconds,
+    perDeadSeconds: Math.max(0, slope + 2 * error),
+    slows,
     seenJobs: before + total,
   };
 }
@@ -65,14 +69,22 @@ function stretches(
 }
 
 /**
- * The highest rate that is still carried when a snapshot has been held for `heldSeconds`: r ≤ 1 ÷ (a + b·r·T), so
- * b·T·r² + a·r − 1 = 0.
+ * The highest rate that is still carried when a snapshot has been held for `heldSeconds`, with handlers no more busy than an SLO allows, since it
+ * is to hold meanwhile: r ≤ u ÷ (a + b·r·T), so b·T·r² + a·r − u = 0.
  */
 export function survivablePerSec(
   { perJobSeconds: a, perDeadSeconds: b }: BloatLaw,
   heldSeconds: number,
 ): number {
   const bt = b * heldSeconds;
-  if (bt === 0) return 1 / a;
-  return (-a + Math.sqrt(a ** 2 + 4 * bt)) / (2 * bt);
+  if (bt === 0) return UTILISATION_MAX / a;
+  return (-a + Math.sqrt(a ** 2 + 4 * bt * UTILISATION_MAX)) / (2 * bt);
+}
+
+/** So many times the jobs beside which it was seen: beyond, a straight line is a guess. */
+const REACH = 5;
+
+/** Whether so many jobs beside one snapshot are near enough to what was seen. */
+export function withinReach({ seenJobs }: BloatLaw, perSec: number, heldSeconds: number): boolean {
+  return perSec * heldSeconds <= REACH * seenJobs;
 }

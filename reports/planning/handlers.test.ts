@@ -9,10 +9,11 @@ import { waitQuantile } from '../../testing/synthetic/queue-law.ts';
 import { chooseHandlers } from './handlers.ts';
 import type { Law } from './scaling.ts';
 
-const law = (sigma = 0, kappa = 0): Law => ({
-  fit: { lambdaPerSec: 25, sigma, kappa, relativeError: 0 },
-  saidUpTo: 128,
-});
+/** `low`: the band's lower edge, as a share of the law. */
+function law(sigma = 0, kappa = 0, low = 1): Law {
+  const fit = { lambdaPerSec: 25, sigma, kappa, relativeError: 0 };
+  return { fit, saidUpTo: 128, lowPerSec: (n) => low * uslAt(fit, n) };
+}
 const CANDIDATES = [1, 2, 3, 4, 5, 6, 7, ...Array.from({ length: 16 }, (_, i) => 8 * (i + 1))];
 const CLAIMING = { base: [0.001], serviceScv: 1 };
 
@@ -28,6 +29,20 @@ test('busy to four fifths at most', () => {
     assert.equal(handlers, wanted, `${ratePerSec}`);
     assert.equal(capacityPerSec, uslAt(law(0.001).fit, handlers));
     assert.deepEqual(lacks, []);
+  }
+});
+
+test('by the lower edge of the band, for the rate, the outage and the wait', () => {
+  const [slo] = [{ of: 'pickup', percentile: 99, limitUs: 20_000, text: 'pickup.p99 < 20 ms' }] as const;
+  for (const more of [{}, { outage: { seconds: 600, recoverSeconds: 600 } }, { slo: [slo] }]) {
+    const unsure = chooseHandlers(question({ ratePerSec: 100, ...more }), law(0, 0, 0.5), CLAIMING);
+    const slower = {
+      ...law(),
+      fit: { ...law().fit, lambdaPerSec: 12.5 },
+      lowPerSec: law(0, 0, 0.5).lowPerSec,
+    };
+    assert.deepEqual(unsure, chooseHandlers(question({ ratePerSec: 100, ...more }), slower, CLAIMING));
+    assert.equal(unsure.capacityPerSec, 12.5 * unsure.handlers);
   }
 });
 

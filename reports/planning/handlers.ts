@@ -11,7 +11,7 @@ export const UTILISATION_MAX = 0.8;
 
 export interface HandlerChoice {
   readonly handlers: number;
-  /** What so many handlers settle when there is always work, jobs/s, by the law. */
+  /** What so many handlers settle when there is always work, jobs/s: by the lower edge of the law's band. */
   readonly capacityPerSec: number;
   /** Why it is not enough, in words; empty where it is. */
   readonly lacks: readonly string[];
@@ -34,6 +34,20 @@ export function chooseHandlers(question: PlanQuestion, law: Law, claiming?: Clai
   return candidates.reduce((best, one) => (one.capacityPerSec > best.capacityPerSec ? one : best));
 }
 
+/** What any number of handlers settles at most, by the law. */
+export interface Ceiling {
+  readonly handlers: number;
+  readonly perSec: number;
+  /** It still rises where no more can be said: more handlers might settle more. */
+  readonly open: boolean;
+}
+
+export function ceilingOf({ fit, saidUpTo }: Law): Ceiling {
+  const candidates = candidatesUpTo(saidUpTo);
+  const handlers = candidates.reduce((best, n) => (uslAt(fit, n) > uslAt(fit, best) ? n : best), 1);
+  return { handlers, perSec: uslAt(fit, handlers), open: handlers === candidates.at(-1) };
+}
+
 /** Every number that divides well over sessions. */
 function candidatesUpTo(most: number): number[] {
   const all = new Set<number>();
@@ -43,7 +57,7 @@ function candidatesUpTo(most: number): number[] {
 
 function judge(handlers: number, question: PlanQuestion, law: Law, claiming?: Claiming): HandlerChoice {
   const peakPerSec = question.ratePerSec * question.peakFactor;
-  const capacityPerSec = uslAt(law.fit, handlers);
+  const capacityPerSec = law.lowPerSec(handlers);
   const lacks: string[] = [];
   if (peakPerSec > UTILISATION_MAX * capacityPerSec)
     lacks.push(

@@ -2,11 +2,11 @@
 
 import type { LatencySlo, PlanAnswer, PlanQuestion, Search } from '../../harness/result/result.ts';
 import { formatCount, formatNumber, formatSeconds } from '../render/format.ts';
-import { type BloatLaw, survivablePerSec } from './bloat.ts';
+import { type BloatLaw, survivablePerSec, withinReach } from './bloat.ts';
 import { type HandlerChoice, UTILISATION_MAX } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { type Crowd, pickupHolds } from './pickup.ts';
-import { recoverablePerSec } from './recovery.ts';
+import { drainingPerSec, recoverablePerSec, type SeenOutage } from './recovery.ts';
 
 type Limit = PlanAnswer['limits'][number];
 
@@ -19,6 +19,8 @@ export interface LimitFacts {
   readonly search: Search | undefined;
   /** With as many handlers; absent where none was measured. */
   readonly bloat: BloatLaw | undefined;
+  /** The outage in miniature, with as many handlers; absent where none was measured. */
+  readonly seen: SeenOutage | undefined;
 }
 
 /** A search says nothing of other handlers, nor of another SLO. */
@@ -39,19 +41,7 @@ export function limitsOf(facts: LimitFacts): Limit[] {
 
 function sloLimit({ question, search, crowd, capacityPerSec }: LimitFacts): Limit {
   const slo = question.slo.map(({ text }) => text).join(' and ');
-  if (search !== undefined) {
-    const { passPerSec, failPerSec, state } = search.answer;
-    if (passPerSec !== undefined)
-      return {
-        by: 'slo',
-        perSec: passPerSec,
-        text:
-          failPerSec === undefined
-            ? `${slo} held at ${rate(passPerSec)}; no higher rate could be told to fail`
-            : `${slo} held at ${rate(passPerSec)} and no more at ${rate(failPerSec)}`,
-      };
-    if (state === 'no pass') return { by: 'slo', perSec: 0, text: `${slo} held at no rate that was tried` };
-  }
+  if (search !== undefined) return searchedLimit(slo, search);
   const [only, ...others] = question.slo;
   if (crowd === undefined || only === undefined || only.of !== 'pickup' || others.length > 0)
     return { by: 'slo', text: `${slo}: not measured with these handlers, and no model tells it` };
@@ -65,6 +55,41 @@ function sloLimit({ question, search, crowd, capacityPerSec }: LimitFacts): Limi
         : `${slo} should hold up to ${rate(perSec)}: by the model, not measured with these handlers`,
   };
 }
+
+/** What was searched for goes before any model, also where nothing was found. */
+function searchedLimit(slo: string, { answer, probes }: Search): Limit {
+  const { passPerSec, failPerSec, state } = answer;
+  if (state === 'no pass') return { by: 'slo', perSec: 0, text: `${slo} held at no rate that was tried` };
+  if (passPerSec !== undefined) {
+    const above =
+      failPerSec === undefined
+        ? '; no higher rate could be told to fail'
+        : ` and no more at ${rate(failPerSec)}`;
+    return {
+      by: 'slo',
+      perSec: passPerSec,
+      text: `${slo} held at ${rate(passPerSec)}${above}${ENDED[state] ?? ''}`,
+    };
+  }
+  if (failPerSec !== undefined)
+    return {
+      by: 'slo',
+      text: `${slo} failed at ${rate(failPerSec)}, and was not shown to hold at any lower rate`,
+    };
+  const carried = probes.some(({ outcome }) => outcome !== 'void');
+  return {
+    by: 'slo',
+    text: carried
+      ? `${slo}: nothing could be told at any rate that was tried`
+      : `${slo}: no rate that was tried could be carried by the load generator and its environment`,
+  };
+}
+
+/** Why a search has no narrower answer. */
+const ENDED: Readonly<Partial<Record<Search['answer']['state'], string>>> = {
+  interrupted: '; the search ended early, before both ends were near each other',
+  unmeasurable: '; above it nothing could be carried by the load generator and its environment',
+};
 
 /** The highest rate at which the model keeps a percentile of pickup, up to where the model is held to be good. */
 function modelledRate(crowd: Crowd, slo: LatencySlo, capacityPerSec: number): number | undefined {
@@ -80,19 +105,27 @@ function modelledRate(crowd: Crowd, slo: LatencySlo, capacityPerSec: number): nu
   return low;
 }
 
-function recoveryLimit({ question: { outage }, capacityPerSec }: LimitFacts): Limit[] {
+function recoveryLimit({ question: { outage }, capacityPerSec, seen }: LimitFacts): Limit[] {
   if (outage === undefined) return [];
-  const perSec = recoverablePerSec(capacityPerSec, outage);
+  const draining = drainingPerSec(capacityPerSec, seen);
+  const perSec = recoverablePerSec(draining, outage);
+  const since =
+    seen !== undefined && seen.drainSeconds === undefined
+      ? `since in the outage in miniature more than the ${rate(draining)} that came was not seen to be settled`
+      : draining < capacityPerSec
+        ? `as they settled ${rate(draining)} after the outage in miniature`
+        : `as they settle ${rate(draining)} at most`;
   return [
     {
       by: 'recovery',
       perSec,
-      text: `up to ${rate(perSec)} the backlog of ${formatSeconds(outage.seconds)} without workers is gone ${formatSeconds(outage.recoverSeconds)} after, as they settle ${rate(capacityPerSec)} at most`,
+      text: `up to ${rate(perSec)} the backlog of ${formatSeconds(outage.seconds)} without workers is gone ${formatSeconds(outage.recoverSeconds)} after, ${since}`,
     },
   ];
 }
 
-function bloatLimit({ question: { bloatSeconds }, bloat }: LimitFacts): Limit[] {
+function bloatLimit({ question, bloat }: LimitFacts): Limit[] {
+  const { bloatSeconds, ratePerSec, peakFactor } = question;
   if (bloatSeconds === undefined) return [];
   if (bloat === undefined)
     return [
@@ -102,19 +135,31 @@ function bloatLimit({ question: { bloatSeconds }, bloat }: LimitFacts): Limit[] 
       },
     ];
   const perSec = survivablePerSec(bloat, bloatSeconds);
-  const beyond = (perSec * bloatSeconds) / bloat.seenJobs;
-  const seen =
-    beyond > 1.05
-      ? `; seen beside ${formatCount(Math.round(bloat.seenJobs))} jobs, which is 1/${formatNumber(beyond)} of that`
-      : '';
+  const open = `a transaction open for ${formatSeconds(bloatSeconds)}`;
+  const seen = `seen beside ${formatCount(Math.round(bloat.seenJobs))} jobs, of ${formatCount(Math.round(perSec * bloatSeconds))}`;
+  if (!withinReach(bloat, perSec, bloatSeconds))
+    return [
+      {
+        by: 'bloat',
+        text: `${open}: not seen far enough to say what it costs (${seen}); ask for a shorter --bloat, or measure for longer`,
+      },
+    ];
+  // What may hide in noise is no proof against a wish.
+  if (!bloat.slows && perSec < ratePerSec * peakFactor)
+    return [
+      {
+        by: 'bloat',
+        text: `${open}: no slowing could be told from noise, but what may hide in it would be too much beyond ${rate(perSec)} (${seen})`,
+      },
+    ];
+  const noise = bloat.slows
+    ? ''
+    : '; no slowing could be told from noise, and as much as may hide in it is counted';
   return [
     {
       by: 'bloat',
       perSec,
-      text:
-        bloat.perDeadSeconds === 0
-          ? `a transaction open for ${formatSeconds(bloatSeconds)} did not slow claims down: ${rate(perSec)} as without it${seen}`
-          : `up to ${rate(perSec)} is still carried when a transaction has been open for ${formatSeconds(bloatSeconds)}${seen}`,
+      text: `up to ${rate(perSec)} is still carried beside ${open}, with handlers ${100 * UTILISATION_MAX} % busy at most${noise}; ${seen}`,
     },
   ];
 }

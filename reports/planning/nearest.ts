@@ -6,37 +6,61 @@ import { latencyTerms } from '../capacity/evidence.ts';
 import { formatNumber, formatSeconds, plural } from '../render/format.ts';
 import type { HandlerChoice } from './handlers.ts';
 import type { PlanInput } from './input.ts';
-import { searchFor } from './limits.ts';
 import { validOf } from './measured.ts';
+import { drainingPerSec, type SeenOutage } from './recovery.ts';
 import type { Law } from './scaling.ts';
+import { ceilingText, hardCeiling } from './verdict.ts';
 
-/** What stands in the way, each with what could be had instead; nothing where nothing does. */
-export function nearestTo(
-  { question, cells }: Pick<PlanInput, 'question' | 'cells'>,
-  choice: HandlerChoice,
-  safePerSec: number | undefined,
-  connections: number,
-  law: Law,
-): string[] {
+export interface NearestFacts {
+  readonly input: Pick<PlanInput, 'question' | 'cells'>;
+  readonly law: Law;
+  readonly choice: HandlerChoice;
+  readonly limits: PlanAnswer['limits'];
+  readonly seen: SeenOutage | undefined;
+  /** That the workers need. */
+  readonly connections: number;
+}
+
+/** What could be had instead of a wish that cannot be had for sure. */
+export function nearestTo({ input, law, choice, limits, seen, connections }: NearestFacts): string[] {
+  const { question, cells } = input;
   const peakPerSec = question.ratePerSec * question.peakFactor;
+  const leastPerSec = Math.min(...limits.map(({ perSec = Number.POSITIVE_INFINITY }) => perSec));
+  const ceiling = hardCeiling(law, limits, peakPerSec);
   const nearest: string[] = [];
-  if (safePerSec === 0) nearest.push(...longerSlo(question, cells));
-  if (safePerSec !== undefined && safePerSec > 0 && safePerSec < peakPerSec) {
-    const average = safePerSec / question.peakFactor;
+  if (leastPerSec === 0) nearest.push(...longerSlo(question, cells));
+  if (ceiling !== undefined) nearest.push(ceilingText(ceiling));
+  if (leastPerSec > 0 && leastPerSec < peakPerSec) {
     nearest.push(
-      `${formatNumber(safePerSec)} jobs/s at the peak${question.peakFactor > 1 ? `, which is ${formatNumber(average)} on average` : ''}, with ${plural(choice.handlers, 'handler')}${choice.handlers >= law.saidUpTo ? ', the most of which anything can be said' : ''}`,
-    );
-    nearest.push(
-      `the whole rate over ${Math.ceil(peakPerSec / safePerSec)} databases on servers of their own, by the law of one`,
+      ...(limits.some(({ perSec }) => perSec === undefined)
+        ? [
+            `no more than ${formatNumber(leastPerSec)} jobs/s at the peak; how much of it is safe cannot be told`,
+          ]
+        : lowerRate(question, choice, leastPerSec, law)),
     );
     if (question.outage !== undefined)
-      nearest.push(...slowerRecovery(question, choice.capacityPerSec, peakPerSec));
+      nearest.push(...slowerRecovery(question, drainingPerSec(choice.capacityPerSec, seen), peakPerSec));
   }
   if (question.connections !== undefined && connections > question.connections)
     nearest.push(
       `${plural(connections, 'connection')} for the workers instead of ${question.connections}; or fewer sessions with more handlers each, which is to be measured anew`,
     );
   return nearest;
+}
+
+/** What is safe, with these handlers or over several databases. */
+function lowerRate(
+  { ratePerSec, peakFactor }: PlanQuestion,
+  { handlers }: HandlerChoice,
+  safePerSec: number,
+  law: Law,
+): string[] {
+  const average = peakFactor > 1 ? `, which is ${formatNumber(safePerSec / peakFactor)} on average` : '';
+  const most = handlers >= law.saidUpTo ? ', the most of which anything can be said' : '';
+  return [
+    `${formatNumber(safePerSec)} jobs/s at the peak${average}, with ${plural(handlers, 'handler')}${most}`,
+    `the whole rate over ${Math.ceil((ratePerSec * peakFactor) / safePerSec)} databases on servers of their own, by the law of one`,
+  ];
 }
 
 const PERCENTILES = [
@@ -76,37 +100,4 @@ function slowerRecovery({ outage }: PlanQuestion, capacityPerSec: number, peakPe
     : [
         `${formatSeconds(seconds)} to recover from the outage, instead of ${formatSeconds(outage.recoverSeconds)}`,
       ];
-}
-
-/**
- * Why it cannot be told whether the wish can be had: a limit of which nothing is known, or a peak between what held and what failed.
- * Empty where something else stands in the way for sure.
- */
-export function undecidedOf(
-  input: PlanInput,
-  choice: HandlerChoice,
-  limits: PlanAnswer['limits'],
-  connections: number,
-): string[] {
-  const { question } = input;
-  const peakPerSec = question.ratePerSec * question.peakFactor;
-  const answer = searchFor(input, choice)?.answer;
-  const between =
-    answer?.passPerSec !== undefined &&
-    answer.passPerSec < peakPerSec &&
-    (answer.failPerSec === undefined || answer.failPerSec > peakPerSec);
-  const hard = limits.some(
-    ({ by, perSec }) => perSec !== undefined && perSec < peakPerSec && !(by === 'slo' && between),
-  );
-  if (hard || (question.connections !== undefined && connections > question.connections)) return [];
-  const unknown = limits.flatMap(({ perSec, text }) => (perSec === undefined ? [text] : []));
-  const slo = question.slo.map(({ text }) => text).join(' and ');
-  return [
-    ...unknown,
-    ...(between
-      ? [
-          `${slo} held at ${formatNumber(answer.passPerSec ?? 0)} jobs/s; of ${formatNumber(peakPerSec)} it could not be told${answer.failPerSec === undefined ? ', and no rate could be told to fail' : `, and at ${formatNumber(answer.failPerSec)} it failed`}`,
-        ]
-      : []),
-  ];
 }

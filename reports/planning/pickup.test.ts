@@ -4,13 +4,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openLoad } from '../../cli/capacity/loads.ts';
 import { CellSequence } from '../../harness/run/plan.ts';
+import { uslAt } from '../../stats/usl.ts';
 import { CONTENDER, LINEAR, patternFor } from '../../testing/synthetic/capacity-world.ts';
 import { waitQuantile } from '../../testing/synthetic/queue-law.ts';
 import { simulateCell } from '../../testing/synthetic/simulated-cell.ts';
 import { measuredNow } from './measured.ts';
 import { baseOf, littleChecks, pickupPredictions, pickupSeconds } from './pickup.ts';
 
-const law = { fit: { ...LINEAR, relativeError: 0 }, saidUpTo: 32 };
+const law = {
+  fit: { ...LINEAR, relativeError: 0 },
+  saidUpTo: 32,
+  lowPerSec: (n: number) => uslAt(LINEAR, n),
+};
 const pattern = await patternFor();
 
 function open(sessions: number, ratePerSec: number, seconds: number, seed = 1) {

@@ -49,22 +49,26 @@ export function baseOf(
  * rate that the law gives so many handlers, and Poisson arrivals. Absent where the handlers would not keep up.
  */
 export function pickupSeconds(crowd: Crowd, ratePerSec: number, percentile: number): number | undefined {
-  const wait = handlerWait(crowd, ratePerSec);
+  const wait = handlerWait(crowd, ratePerSec, uslAt(crowd.law.fit, crowd.handlers));
   return wait.state === 'saturated' ? undefined : sumQuantile(crowd.base, wait, percentile / 100);
 }
 
-/** Whether that percentile is within its limit: the same without looking for it. */
+/** Whether that percentile is within its limit, also where the handlers settle no more than the lower edge of the law's band. */
 export function pickupHolds(
   crowd: Crowd,
   ratePerSec: number,
   { percentile, limitUs }: Pick<LatencySlo, 'percentile' | 'limitUs'>,
 ): boolean {
-  const wait = handlerWait(crowd, ratePerSec);
+  const wait = handlerWait(crowd, ratePerSec, crowd.law.lowPerSec(crowd.handlers));
   return wait.state === 'stable' && sumBeyond(crowd.base, wait, limitUs / 1e6) <= 1 - percentile / 100;
 }
 
-function handlerWait({ law, handlers, serviceScv }: Crowd, arrivalPerSec: number): Wait | Saturated {
-  const servicePerSec = uslAt(law.fit, handlers) / handlers;
+function handlerWait(
+  { handlers, serviceScv }: Crowd,
+  arrivalPerSec: number,
+  capacityPerSec: number,
+): Wait | Saturated {
+  const servicePerSec = capacityPerSec / handlers;
   return waitOf({ servers: handlers, arrivalPerSec, servicePerSec, arrivalScv: 1, serviceScv });
 }
 

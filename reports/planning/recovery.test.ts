@@ -5,12 +5,17 @@ import { test } from 'node:test';
 import { openLoad } from '../../cli/capacity/loads.ts';
 import { CellSequence } from '../../harness/run/plan.ts';
 import { drainSeconds } from '../../stats/queueing.ts';
+import { uslAt } from '../../stats/usl.ts';
 import { CONTENDER, LINEAR, patternFor } from '../../testing/synthetic/capacity-world.ts';
 import { simulateCell } from '../../testing/synthetic/simulated-cell.ts';
 import { measuredNow } from './measured.ts';
-import { drainPrediction, recoverablePerSec } from './recovery.ts';
+import { drainingPerSec, drainPrediction, drainRisks, recoverablePerSec, seenOutage } from './recovery.ts';
 
-const law = { fit: { ...LINEAR, relativeError: 0 }, saidUpTo: 32 };
+const law = {
+  fit: { ...LINEAR, relativeError: 0 },
+  saidUpTo: 32,
+  lowPerSec: (n: number) => uslAt(LINEAR, n),
+};
 const crew = { agents: 1, sessions: 8, concurrency: 1 };
 
 test('the drain after an outage of 20 s is foretold within 20 %, over 20 seeds', async () => {
@@ -40,4 +45,32 @@ test('at the highest rate that is recovered from in time, the drain takes just s
       const drain = drainSeconds({ arrivalPerSec, capacityPerSec: 1_000, outageSeconds: seconds }) ?? 0;
       assert.ok(Math.abs(drain / recoverSeconds - 1) < 1e-9, `${seconds}, ${recoverSeconds}: ${drain}`);
     }
+});
+
+test('a drain is counted on no faster than one was seen, and where none ended on no more than what came', async () => {
+  const pattern = await patternFor();
+  const fault = { fault: 'stall-worker', afterSeconds: 4, forSeconds: 20 } as const;
+  const outageOf = (seconds: number) => {
+    const load = openLoad(pattern, { ratePerSec: 95, seconds, crew, fault });
+    const { plan } = new CellSequence(1).next(load, CONTENDER);
+    return [measuredNow({ purpose: 'outage', handlers: 8 }, simulateCell(LINEAR, plan))];
+  };
+  const ended = outageOf(65);
+  const seen = seenOutage(ended, 8);
+  assert.ok(seen?.drainSeconds !== undefined);
+  const shown = seen.arrivalPerSec * (1 + seen.outageSeconds / seen.drainSeconds);
+  assert.ok(Math.abs(shown / uslAt(LINEAR, 8) - 1) < 0.1, `${shown}`);
+  assert.equal(drainingPerSec(1_000, seen), shown);
+  assert.equal(drainingPerSec(100, seen), 100, 'nor faster than the law has it');
+  assert.equal(drainingPerSec(100, undefined), 100);
+  assert.equal(seenOutage(ended, 4), undefined, 'other handlers');
+  assert.deepEqual(drainRisks(law, ended, 8), []);
+  const cut = outageOf(28);
+  const unended = seenOutage(cut, 8);
+  assert.ok(unended !== undefined && unended.drainSeconds === undefined);
+  assert.equal(drainingPerSec(1_000, unended), unended.arrivalPerSec);
+  assert.match(
+    drainRisks(law, cut, 8).join(),
+    /^The drain after the outage in miniature was not over after 4 s, predicted [\d.]+ s: the model of drain time is poor\.$/,
+  );
 });

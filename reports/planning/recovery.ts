@@ -1,9 +1,10 @@
 // How long does a backlog take to be gone? The drain after an outage of the workers, said and measured.
 
-import type { Prediction } from '../../harness/result/result.ts';
+import type { PlanAnswer, PlanQuestion, Prediction } from '../../harness/result/result.ts';
 import { drainSeconds } from '../../stats/queueing.ts';
 import { uslAt } from '../../stats/usl.ts';
-import type { MeasuredCell } from './measured.ts';
+import { formatNumber, formatSeconds } from '../render/format.ts';
+import { type MeasuredCell, validOf } from './measured.ts';
 import type { Law } from './scaling.ts';
 
 const GOOD_WITHIN = 0.2;
@@ -34,4 +35,88 @@ export function recoverablePerSec(
   { seconds, recoverSeconds }: { readonly seconds: number; readonly recoverSeconds: number },
 ): number {
   return capacityPerSec / (1 + seconds / recoverSeconds);
+}
+
+/** What an outage in miniature showed. */
+export interface SeenOutage {
+  /** What came meanwhile, jobs/s. */
+  readonly arrivalPerSec: number;
+  readonly outageSeconds: number;
+  /** How long the load went on after it. */
+  readonly observedSeconds: number;
+  /** Absent where the backlog was not gone when the load ended. */
+  readonly drainSeconds?: number;
+}
+
+/** Of so many handlers; absent where none was measured. */
+export function seenOutage(cells: readonly MeasuredCell[], handlers: number): SeenOutage | undefined {
+  const measured = validOf(cells, 'outage').filter((one) => one.handlers === handlers);
+  for (const { cell } of measured) {
+    const arrivalPerSec = cell.throughput?.offeredPerSec;
+    const { recovery } = cell;
+    if (arrivalPerSec === undefined || recovery === undefined) continue;
+    return {
+      arrivalPerSec,
+      outageSeconds: recovery.faultsToSeconds - recovery.faultsFromSeconds,
+      observedSeconds: recovery.observedSeconds,
+      ...(recovery.drainSeconds === undefined ? {} : { drainSeconds: recovery.drainSeconds }),
+    };
+  }
+  return undefined;
+}
+
+/**
+ * What is settled while a backlog goes away and jobs still come, jobs/s: no more than closed loads showed, which have no producers, and no more
+ * than the outage in miniature did, λ + λD ÷ (its drain). Where its backlog was not seen to go away: what came.
+ */
+export function drainingPerSec(capacityPerSec: number, seen: SeenOutage | undefined): number {
+  if (seen === undefined) return capacityPerSec;
+  const { arrivalPerSec, outageSeconds, drainSeconds: took } = seen;
+  if (took === undefined) return Math.min(capacityPerSec, arrivalPerSec);
+  return took === 0 ? capacityPerSec : Math.min(capacityPerSec, arrivalPerSec * (1 + outageSeconds / took));
+}
+
+/** The drain after the outage that was asked for, at the peak. */
+export function drainOf(
+  { outage }: PlanQuestion,
+  capacityPerSec: number,
+  arrivalPerSec: number,
+): Pick<PlanAnswer, 'drain'> {
+  if (outage === undefined) return {};
+  const seconds = drainSeconds({ arrivalPerSec, capacityPerSec, outageSeconds: outage.seconds });
+  return {
+    drain: {
+      outageSeconds: outage.seconds,
+      backlogJobs: Math.round(arrivalPerSec * outage.seconds),
+      ...(seconds === undefined ? {} : { drainSeconds: seconds }),
+      recoverSeconds: outage.recoverSeconds,
+      capacityPerSec,
+    },
+  };
+}
+
+/** A drain that did not end within its load, in words. */
+export function drainRisks(law: Law, cells: readonly MeasuredCell[], handlers: number): string[] {
+  const seen = seenOutage(cells, handlers);
+  if (seen === undefined || seen.drainSeconds !== undefined) return [];
+  const { arrivalPerSec, outageSeconds, observedSeconds } = seen;
+  const predicted = drainSeconds({ arrivalPerSec, capacityPerSec: uslAt(law.fit, handlers), outageSeconds });
+  const said = predicted === undefined ? '' : `, predicted ${formatSeconds(predicted)}`;
+  return [
+    `The drain after the outage in miniature was not over after ${formatSeconds(observedSeconds)}${said}: the model of drain time is poor.`,
+  ];
+}
+
+/** By how much the outage asked for goes beyond what was seen. */
+export function outageAssumption(
+  { outage, ratePerSec, peakFactor }: PlanQuestion,
+  cells: readonly MeasuredCell[],
+): string[] {
+  const [cell] = validOf(cells, 'outage');
+  const seen = cell && seenOutage(cells, cell.handlers);
+  if (outage === undefined || seen === undefined) return [];
+  const times = (ratePerSec * peakFactor * outage.seconds) / (seen.arrivalPerSec * seen.outageSeconds);
+  return [
+    `The backlog of the outage asked for is ${formatNumber(times)} times the one that was seen in miniature, and is taken to go away as fast.`,
+  ];
 }

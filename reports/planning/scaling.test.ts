@@ -54,3 +54,23 @@ test('refused with a reason where there are too few levels, or no single handler
   assert.equal(scalingOf('x', several, 1).law, undefined);
   assert.deepEqual(scalingOf('x', [], 1), { predictions: [] });
 });
+
+test('the lower edge is that of the band, also between its points', () => {
+  const { scaling, law } = scalingOf('skip-locked', closed, 1);
+  const { band = [], saidUpTo = 0 } = scaling?.fit ?? {};
+  for (const { handlers, low } of band) assert.equal(law?.lowPerSec(handlers), low);
+  for (let n = 1; n <= saidUpTo; n += 1) {
+    const low = law?.lowPerSec(n) ?? 0;
+    assert.ok(low > 0 && law !== undefined && low <= uslAt(law.fit, n) * 1.001, `${n} handlers: ${low}`);
+  }
+});
+
+test('a law that was not tried at two levels is not said to be good', () => {
+  const fitted = closed.filter(({ purpose }) => purpose === 'closed');
+  assert.equal(scalingOf('skip-locked', fitted, 1).scaling?.fit?.quality, 'untried');
+  const [one] = closed.filter(({ purpose }) => purpose === 'held back');
+  assert.ok(one !== undefined);
+  assert.equal(scalingOf('skip-locked', [...fitted, one], 1).scaling?.fit?.quality, 'untried');
+  const spoilt = { ...one, cell: { ...one.cell, throughput: { settledPerSec: 1 } } };
+  assert.equal(scalingOf('skip-locked', [...fitted, spoilt], 1).scaling?.fit?.quality, 'poor');
+});

@@ -11,10 +11,14 @@ export interface Law {
   readonly fit: UslFit;
   /** No word of more handlers than this. */
   readonly saidUpTo: number;
+  /** Lower edge of the band, jobs/s: what so many handlers settle at least, of 1 to `saidUpTo`. */
+  readonly lowPerSec: (handlers: number) => number;
 }
 
 /** Of a prediction of throughput: what the field calls a good capacity model. */
 const GOOD_WITHIN = 0.1;
+/** A law that was tried at fewer levels is not said to be good. */
+const HELD_BACK_LEVELS = 2;
 const BAND_POINTS = 40;
 const RESAMPLES = 500;
 
@@ -46,7 +50,7 @@ export function scalingOf(
   const good =
     fit.relativeError <= GOOD_WITHIN && predictions.every(({ error }) => Math.abs(error) <= GOOD_WITHIN);
   return {
-    law: { fit, saidUpTo: upTo },
+    law: { fit, saidUpTo: upTo, lowPerSec: lowerEdge(band.band) },
     predictions,
     scaling: {
       contender,
@@ -59,7 +63,7 @@ export function scalingOf(
         ...(peak === undefined || peak > upTo ? {} : { peakHandlers: peak }),
         saidUpTo: upTo,
         band: band.band.map(({ n, low, perSec, high }) => ({ handlers: n, low, perSec, high })),
-        quality: good ? 'good' : 'poor',
+        quality: !good ? 'poor' : predictions.length < HELD_BACK_LEVELS ? 'untried' : 'good',
       },
     },
   };
@@ -69,6 +73,17 @@ export function scalingOf(
 function levels(upTo: number): number[] {
   const even = Array.from({ length: BAND_POINTS }, (_, i) => Math.round(upTo ** (i / (BAND_POINTS - 1))));
   return [...new Set(even)];
+}
+
+/** Between two points of the band on a straight line: it is nowhere far from one, as they lie close. */
+function lowerEdge(band: readonly { readonly n: number; readonly low: number }[]): Law['lowPerSec'] {
+  return (handlers) => {
+    const above = band.find(({ n }) => n >= handlers) ?? band.at(-1);
+    const below = band.findLast(({ n }) => n <= handlers) ?? band[0];
+    if (above === undefined || below === undefined) return 0;
+    if (above.n <= below.n) return below.low;
+    return below.low + ((above.low - below.low) * (handlers - below.n)) / (above.n - below.n);
+  };
 }
 
 function heldBackPredictions(points: Scaling['points'], fit: UslFit): Prediction[] {

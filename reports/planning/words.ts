@@ -6,45 +6,53 @@ import { UTILISATION_MAX } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
 import { littleChecks } from './pickup.ts';
+import { outageAssumption } from './recovery.ts';
 
-/** The answer in a sentence or two. */
-export function headlineOf(
-  {
-    possible,
-    undecided,
-    recommended,
-    safePerSec,
-    limitedBy,
-    headroom,
-    peakPerSec,
-  }: Pick<
-    PlanAnswer,
-    'possible' | 'undecided' | 'recommended' | 'safePerSec' | 'limitedBy' | 'headroom' | 'peakPerSec'
-  >,
-  { jobMs }: PlanQuestion,
-): string {
+type Headlined = Pick<
+  PlanAnswer,
+  | 'possible'
+  | 'confirmed'
+  | 'undecided'
+  | 'recommended'
+  | 'safePerSec'
+  | 'limitedBy'
+  | 'headroom'
+  | 'peakPerSec'
+>;
+
+/** The answer in a sentence or two. `obstacles`: what stands in the way for sure. */
+export function headlineOf(answer: Headlined, { jobMs }: PlanQuestion, obstacles: readonly string[]): string {
+  const { possible, undecided, recommended, safePerSec = 0, peakPerSec } = answer;
   const wish = `${formatNumber(peakPerSec)} jobs/s of ${formatNumber(jobMs)} ms`;
   const [why] = undecided;
-  if (why !== undefined)
-    return `Not shown: ${wish}, since it could not be told of everything. ${capital(why)}.`;
+  if (why !== undefined) return `Not shown to hold: ${wish}; ${why}.`;
   if (!possible || recommended === undefined) {
+    const [first] = obstacles;
     const most =
-      safePerSec === undefined || safePerSec === 0
+      safePerSec === 0 || safePerSec >= peakPerSec
         ? ''
         : ` ${formatNumber(safePerSec)} jobs/s is the most that is safe here.`;
-    return `No: ${wish} cannot be had as asked.${most}`;
+    return `No: ${wish} cannot be had as asked${first === undefined ? '' : `: ${first}`}.${most}`;
   }
-  const { handlers, workers, sessions, concurrency, contender } = recommended;
-  const crew = `${plural(handlers, 'handler')} (${plural(workers, 'worker')} × ${plural(sessions, 'session')} × ${concurrency})`;
+  return `Yes: ${wish} with ${crewText(recommended)}.${marginText(answer)}`;
+}
+
+function crewText({
+  handlers,
+  workers,
+  sessions,
+  concurrency,
+  contender,
+}: NonNullable<PlanAnswer['recommended']>): string {
+  return `${plural(handlers, 'handler')} (${plural(workers, 'worker')} × ${plural(sessions, 'session')} × ${concurrency}) of ${contender}`;
+}
+
+function marginText({ safePerSec, headroom, limitedBy, confirmed }: Headlined): string {
   const margin =
     safePerSec === undefined || headroom === undefined
       ? ' How much more is not known.'
       : ` The highest safe rate is ${formatNumber(safePerSec)} jobs/s, ${formatShare(headroom)} above, limited by ${LIMIT_WORDS[limitedBy ?? 'slo']}.`;
-  return `Yes: ${wish} with ${crew} of ${contender}.${margin}`;
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return confirmed ? margin : `${margin} No longer load has confirmed it.`;
 }
 
 const LIMIT_WORDS = { slo: 'the SLO', recovery: 'recovery', bloat: 'bloat' } as const;
@@ -85,6 +93,7 @@ export function assumptionsOf({ question, cells }: Pick<PlanInput, 'question' | 
     ...(outage === undefined
       ? []
       : ['In an outage no worker works while jobs go on arriving; then all workers are back at once.']),
+    ...outageAssumption(question, cells),
     ...(later === undefined ? [] : ['The rate grows by the same share each month.']),
     ...(cells.some(({ purpose }) => purpose === 'partition')
       ? [

@@ -1,0 +1,100 @@
+// Can a wish be had, can it not, or can it not be told?
+
+import type { PlanAnswer } from '../../harness/result/result.ts';
+import { formatNumber, plural } from '../render/format.ts';
+import { type Ceiling, ceilingOf, type HandlerChoice, UTILISATION_MAX } from './handlers.ts';
+import type { PlanInput } from './input.ts';
+import { searchFor } from './limits.ts';
+import type { Law } from './scaling.ts';
+
+/** Where both are empty it can be had; never is anything in both. */
+export interface Verdict {
+  /** What stands in the way for sure. */
+  readonly obstacles: readonly string[];
+  /** Why it cannot be told. */
+  readonly undecided: readonly string[];
+}
+
+export interface VerdictFacts {
+  readonly input: PlanInput;
+  readonly law: Law;
+  readonly choice: HandlerChoice;
+  readonly limits: PlanAnswer['limits'];
+  /** That the workers need. */
+  readonly connections: number;
+}
+
+export function verdictOf(facts: VerdictFacts): Verdict {
+  const { input, law, choice, limits, connections } = facts;
+  const { question } = input;
+  const peakPerSec = question.ratePerSec * question.peakFactor;
+  const ceiling = hardCeiling(law, limits, peakPerSec);
+  const between = betweenEnds(input, choice, peakPerSec);
+  const more = moreMayDo(law, choice, peakPerSec);
+  const least = limits.filter(({ perSec }) => perSec !== undefined && perSec < peakPerSec);
+  // No number of handlers is of any help where the limit is 0.
+  const hard = least.filter(
+    ({ by, perSec }) => perSec === 0 || !(more || (by === 'slo' && between !== undefined)),
+  );
+  const obstacles = [
+    ...(ceiling === undefined ? [] : [ceilingText(ceiling)]),
+    ...hard.map(({ text }) => text),
+    ...(question.connections !== undefined && connections > question.connections
+      ? [
+          `it takes ${plural(connections, 'connection')} for the workers, and the queue may take ${question.connections}`,
+        ]
+      : []),
+  ];
+  if (obstacles.length > 0) return { obstacles, undecided: [] };
+  return {
+    obstacles,
+    undecided: [
+      ...(more && least.length > 0
+        ? [
+            `of more than ${plural(law.saidUpTo, 'handler')} nothing can be said: ${law.saidUpTo / 2} at most were measured`,
+          ]
+        : []),
+      ...limits.flatMap(({ perSec, text }) => (perSec === undefined ? [text] : [])),
+      ...(between === undefined ? [] : [between]),
+    ],
+  };
+}
+
+/** A law with a maximum below the peak: unless a load has held the peak all the same. */
+export function hardCeiling(law: Law, limits: PlanAnswer['limits'], peakPerSec: number): Ceiling | undefined {
+  const held = limits.some(({ by, perSec = 0 }) => by === 'slo' && perSec >= peakPerSec);
+  const ceiling = ceilingOf(law);
+  return ceiling.open || held || peakPerSec <= ceiling.perSec ? undefined : ceiling;
+}
+
+export function ceilingText({ perSec, handlers }: Ceiling): string {
+  return `${formatNumber(perSec)} jobs/s is the most that any number of handlers settles here, with ${handlers}`;
+}
+
+/** Whether what these handlers do not carry might be carried by more of them than can be told of. */
+function moreMayDo(
+  law: Law,
+  { lacks, handlers, capacityPerSec }: HandlerChoice,
+  peakPerSec: number,
+): boolean {
+  const ceiling = ceilingOf(law);
+  return (
+    lacks.length > 0 &&
+    ceiling.open &&
+    handlers === ceiling.handlers &&
+    peakPerSec > UTILISATION_MAX * capacityPerSec
+  );
+}
+
+/** A peak between what held and what failed. */
+function betweenEnds(input: PlanInput, choice: HandlerChoice, peakPerSec: number): string | undefined {
+  const { passPerSec, failPerSec } = searchFor(input, choice)?.answer ?? {};
+  if (passPerSec === undefined || passPerSec >= peakPerSec) return undefined;
+  if (failPerSec !== undefined && failPerSec <= peakPerSec) return undefined;
+  const slo = input.question.slo.map(({ text }) => text).join(' and ');
+  const above =
+    failPerSec === undefined
+      ? ', and no rate could be told to fail'
+      : `, and at ${formatNumber(failPerSec)} it failed`;
+  return `${slo} held at ${formatNumber(passPerSec)} jobs/s; of ${formatNumber(peakPerSec)} it could not be told${above}`;
+}
