@@ -7,7 +7,10 @@ import { type TestContext, test } from 'node:test';
 import type { RunResult } from '../../harness/result/result.ts';
 import { temporaryFolder } from '../../testing/command.ts';
 import { bundleTable, renderBundle } from '../index.ts';
+import { formatNumber } from '../render/format.ts';
+import { scalingTable } from '../tables/capacity-checks.ts';
 import { type CapacityKind, writeCapacityFixture } from '../testing-capacity-fixture.ts';
+import { law } from '../testing-capacity-fixture-data.ts';
 import { HOSTILE_NAMES } from '../testing-fixture-data.ts';
 import { answerOf } from './answer.ts';
 import { capacityVerdict } from './verdict.ts';
@@ -107,6 +110,19 @@ test('a law that was refused is refused in words, and its points stand', async (
   assert.match(html, /No law was fitted: the fit did not converge in 200 steps\. Nothing is said/);
   assert.ok(!html.includes('Universal Scalability Law: X'));
   assert.ok(charts.includes('capacity-scaling'));
+});
+
+test('every measured number of handlers has the law beside it, though the band knows but a few', async (t) => {
+  const { result } = await rendered(t, 'plan');
+  const scaling = result.capacity?.scaling;
+  assert.ok(scaling?.fit);
+  const { fit, points } = scaling;
+  const { rows } = scalingTable({ ...scaling, fit: { ...fit, band: fit.band.slice(40) } });
+  assert.deepEqual(
+    rows.map(({ cells }) => plain(cells[2]?.text ?? '').replace(' ', '')),
+    points.map(({ handlers }) => `${formatNumber(law(handlers)).replace('\u202f', '')}jobs/s`),
+  );
+  assert.ok(rows.every(({ cells }) => /^[+−±]?[\d.]+.%$/.test(cells[3]?.text ?? '')));
 });
 
 test('a search is answered by its interval, and void probes are expected', async (t) => {

@@ -1,6 +1,7 @@
 // What does an engineer check of a capacity bundle? Probes, points and predictions, each with the cell that it stands on.
 
 import type { Cell, Prediction, Probe, Scaling, Search } from '../../harness/result/result.ts';
+import { uslAt } from '../../stats/usl.ts';
 import { probeLatency } from '../capacity/probe-latency.ts';
 import { coverageText, metricText, type Surface, type SurfacePoint } from '../capacity/surface.ts';
 import {
@@ -131,12 +132,12 @@ export function scalingTable({ points, fit }: Scaling): Table {
       { label: 'Cell' },
     ],
     rows: points.map(({ handlers, perSec, heldBack, cell }) => {
-      const law = fit?.band.find((one) => one.handlers === handlers)?.perSec;
+      const law = fit === undefined ? undefined : uslAt(fit, handlers);
       return {
         cells: [
           { text: formatCount(handlers) },
           { text: rateText(perSec) },
-          valueCell(law, rateText, 'there is no fit here'),
+          valueCell(law, rateText, 'there is no fit'),
           valueCell(law === undefined || perSec === 0 ? undefined : law / perSec - 1, signedShare),
           { text: fit === undefined ? 'no fit' : heldBack ? 'held back, to try it' : 'fitted' },
           { text: cell },
