@@ -1,7 +1,7 @@
 // What is the answer of a capacity bundle in large plain words, whichever command made it?
 
 import type { CapacityPlan, RunResult, Search } from '../../harness/result/result.ts';
-import { formatCount, formatDuration, formatNumber, plural } from '../render/format.ts';
+import { formatCount, formatDuration, formatNumber, formatShare, plural } from '../render/format.ts';
 import type { Tone } from '../tables/table.ts';
 import { coverageText, placeText, type Surface, surfaceOf } from './surface.ts';
 import { askedText, LIMIT_NAMES, poorTexts, rateText, signedShare, sloText } from './words.ts';
@@ -111,10 +111,13 @@ function limitedText(by: keyof typeof LIMIT_NAMES): string {
   return `limited by ${by === 'slo' ? 'the SLO' : LIMIT_NAMES[by].toLowerCase()}`;
 }
 
-function headroomFact({ headroom }: CapacityPlan['answer']): Fact {
+function headroomFact({ headroom, undecided }: CapacityPlan['answer']): Fact {
   const label = 'Headroom at the peak';
   if (headroom === undefined)
-    return { label, value: 'unknown', remark: 'no safe rate is known', tone: 'warn' };
+    return { label, value: 'unknown', remark: 'no safe rate is known', tone: 'plain' };
+  // What was not shown is not short: the safe rate is what was shown so far.
+  if (undecided.length > 0)
+    return { label, value: signedShare(headroom), remark: 'by what could be shown', tone: 'warn' };
   return {
     label,
     value: signedShare(headroom),
@@ -144,7 +147,8 @@ const SEARCH_STATES: Readonly<Record<Search['answer']['state'], { tone: Tone; ba
   interrupted: { tone: 'warn', badge: 'INTERRUPTED' },
 };
 
-function searchAnswer({ answer, probes, slo }: Search): WithoutDoubts {
+function searchAnswer(search: Search): WithoutDoubts {
+  const { answer, probes, slo, resolution } = search;
   const { state, passPerSec, failPerSec, passConfirmed, failConfirmed, limitedBy } = answer;
   const sure = state !== 'bracketed' || (passConfirmed && failConfirmed);
   const untold = (end: 'pass' | 'fail'): string =>
@@ -163,21 +167,36 @@ function searchAnswer({ answer, probes, slo }: Search): WithoutDoubts {
       perSec === undefined ? none : `${confirmed ? 'confirmed by a longer load' : 'not confirmed'}${why}`,
     tone: perSec === undefined || confirmed ? 'plain' : 'warn',
   });
+  const wide = tooFarApart(search);
   return {
     ...SEARCH_STATES[state],
     ...(sure ? {} : { tone: 'warn' as const, badge: 'BRACKETED, NOT CONFIRMED' }),
-    text: answer.text,
+    ...(wide === undefined ? {} : { tone: 'warn' as const, badge: 'BRACKETED, WIDELY' }),
+    text: [answer.text, ...(wide === undefined ? [] : [wide])].join(' '),
     facts: [
       end('Highest rate that passed', passPerSec, passConfirmed, untold('pass')),
       end('Lowest rate that failed', failPerSec, failConfirmed, untold('fail'), by),
       {
         label: 'Probes',
         value: formatCount(probes.length),
-        remark: `against ${sloText(slo)}`,
+        remark: `against ${sloText(slo)}, ends to come within ${formatShare(resolution)}`,
         tone: 'plain',
       },
     ],
   };
+}
+
+/** Ends that lie further apart than so many times the resolution are no close answer. */
+const WIDE = 1.5;
+
+/** How far apart the ends of a bracket are, where that is much more than was asked for. */
+function tooFarApart({ answer, resolution }: Search): string | undefined {
+  const { state, passPerSec = 0, failPerSec = 0, passConfirmed, failConfirmed } = answer;
+  if (state !== 'bracketed' || !(passPerSec > 0)) return undefined;
+  const apart = failPerSec / passPerSec - 1;
+  if (!(apart > WIDE * resolution)) return undefined;
+  const unsure = passConfirmed && failConfirmed ? '' : ' Not both ends are confirmed.';
+  return `The ends lie ${formatShare(apart)} apart, where ${formatShare(resolution)} was asked for: rates between them could not be told.${unsure}`;
 }
 
 function sweepAnswer(surface: Surface): WithoutDoubts {

@@ -144,6 +144,32 @@ test('a search is answered by its interval, and void probes are expected', async
   const unsure = { ...search, answer: { ...search.answer, failConfirmed: false } };
   const { badge, tone } = answerOf({ ...result, capacity: { cells: [], search: unsure } });
   assert.deepEqual({ badge, tone }, { badge: 'BRACKETED, NOT CONFIRMED', tone: 'warn' });
+  assert.match(html, /to come within 10\.0 % of each other/);
+});
+
+test('ends of a search that lie much further apart than asked are no plain bracket', async (t) => {
+  const { result } = await rendered(t, 'search');
+  const search = result.capacity?.search;
+  assert.ok(search);
+  const apart = (share: number) => {
+    const answer = { ...search.answer, passPerSec: 1_000, failPerSec: 1_000 * (1 + share) };
+    return answerOf({ ...result, capacity: { cells: [], search: { ...search, resolution: 0.1, answer } } });
+  };
+  assert.equal(apart(0.149).badge, 'BRACKETED');
+  const { badge, tone, text } = apart(0.4);
+  assert.deepEqual({ badge, tone }, { badge: 'BRACKETED, WIDELY', tone: 'warn' });
+  assert.match(plain(text), /The ends lie 40\.0 % apart, where 10\.0 % was asked for/);
+});
+
+test('what is not shown has no red tile where nothing is known', async (t) => {
+  const { result } = await rendered(t, 'plan');
+  const plan = result.capacity?.plan;
+  assert.ok(plan);
+  const { headroom: _headroom, safePerSec: _safe, limitedBy: _by, ...rest } = plan.answer;
+  const unknown = { ...plan, answer: { ...rest, possible: false, undecided: ['nothing was measured'] } };
+  const { badge, tone, facts } = answerOf({ ...result, capacity: { cells: [], plan: unknown } });
+  assert.deepEqual({ badge, tone }, { badge: 'NOT SHOWN', tone: 'warn' });
+  assert.ok(facts.every((fact) => fact.tone === 'plain'));
 });
 
 test('an incorrect cell outweighs void probes, and stands above the answer', async (t) => {

@@ -83,7 +83,7 @@ function searchSection({ search, plan }: Capacity, cells: RunResult['cells']): C
     // Without a plan it is the answer already.
     ...(plan === undefined ? [] : [text(search.answer.text)]),
     text(
-      'The answer is an interval: at least the highest rate that passed, below the lowest that failed. Where the curve bends is no limit: the SLO decides.',
+      `The answer is an interval: at least the highest rate that passed, below the lowest that failed. They were to come within ${formatShare(search.resolution)} of each other. Where the curve bends is no limit: the SLO decides.`,
     ),
     ...held,
     { kind: 'charts', id: 'capacity-search' },
