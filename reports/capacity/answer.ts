@@ -209,21 +209,31 @@ function sweepAnswer(surface: Surface): WithoutDoubts {
       ? `${formatDuration(best.figure.median)} pickup ${surface.percentile}`
       : rateText(best.figure.median);
   const whole = surface.points.every(({ state }) => state === 'measured');
+  const weak = best.durable ? '' : 'NOT DURABLE, ';
   return {
-    tone: whole ? 'good' : 'warn',
+    tone: whole && best.durable ? 'good' : 'warn',
     badge: whole ? 'WHOLE GRID' : 'GRID WITH HOLES',
-    text: `${metric === 'us' ? 'The shortest wait' : 'The most'}: ${value} at ${placeText(surface, best.at)}.`,
+    text: `${metric === 'us' ? 'The shortest wait' : 'The most'}: ${value} at ${placeText(surface, best.at)}.${durabilityText(surface)}`,
     facts: [
       {
         label: metric === 'us' ? `Shortest pickup ${surface.percentile}` : 'Best throughput',
         value: metric === 'us' ? formatDuration(best.figure.median) : rateText(best.figure.median),
-        remark: `${best.figure.n === 1 ? 'one repeat' : `median of ${best.figure.n} repeats`}, at ${placeText(surface, best.at)}`,
-        tone: 'plain',
+        remark: `${weak}${best.figure.n === 1 ? 'one repeat' : `median of ${best.figure.n} repeats`}, at ${placeText(surface, best.at)}`,
+        tone: best.durable ? 'plain' : 'bad',
       },
       { label: 'Grid', value: plural(surface.points.length, 'point'), remark: coverage, tone: 'plain' },
       spreadFact(surface),
     ],
   };
+}
+
+/** What has no part in the comparison, in a sentence of its own. */
+function durabilityText({ points, best }: Surface): string {
+  const weak = points.filter(({ state, durable }) => state === 'measured' && !durable).length;
+  if (weak === 0) return '';
+  return best?.durable === true
+    ? ` ${plural(weak, 'point')} NOT DURABLE ${weak === 1 ? 'has' : 'have'} no part in that: a crash would have lost settled work.`
+    : ' NOT DURABLE: a crash would have lost settled work.';
 }
 
 /** How much the axes matter at all. */

@@ -171,11 +171,22 @@ export function surfaceTable(surface: Surface): Table {
         ...point.at.map((value) => ({ text: String(value) })),
         figure(point),
         point.state === 'measured'
-          ? { text: point === surface.best ? 'measured, the best' : 'measured' }
+          ? measuredCell(point, surface)
           : { text: `${point.state}: ${point.why}`, tone: point.state === 'incorrect' ? 'bad' : 'warn' },
         { text: point.cells.join(', ') || ABSENT },
       ],
     })),
     notes: ['The median of the valid repeats, and their range.'],
   };
+}
+
+function measuredCell(point: SurfacePoint, { best }: Surface): TableCell {
+  const text = point === best ? 'measured, the best' : 'measured';
+  return point.durable
+    ? { text }
+    : {
+        text: `${text}, NOT DURABLE`,
+        tone: 'bad',
+        hint: 'a crash could cost settled work: no match for durable points',
+      };
 }
