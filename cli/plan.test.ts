@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunResult, resultSchema } from '../harness/result/result.ts';
+import { writeCapacityFixture } from '../reports/testing-capacity-fixture.ts';
 import { writeFixture } from '../reports/testing-fixture.ts';
 import { claimbench, type Running, start, temporaryFolder, testServer } from '../testing/command.ts';
 
@@ -82,11 +83,16 @@ test('a mistake is answered in one line, before a server is started', async (t) 
   writeFileSync(workload, 'rate: 10\nconections: 4\n');
   const run = join(folder, 'run');
   await writeFixture(run);
+  const odd = join(folder, 'odd');
+  const written = await writeCapacityFixture(odd, 'plan');
+  Object.assign(written.capacity?.plan?.question.handler ?? {}, { time: 'guessed' });
+  writeFileSync(join(odd, 'result.json'), JSON.stringify(written));
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [[], /plan: give --rate/],
     [['--rate', '10', '--outage', '10m'], /--outage and --recover go together/],
     [['--rate', '10', '--slo', 'pickp.p99<250ms'], /did you mean pickup/],
     [['--workload', workload], /there is no key conections; did you mean connections\?/],
+    [['--from', odd], /how long its jobs take is not told as it should be/],
     [['--from', run], /holds no (plan|measurements of capacity)/],
   ];
   for (const [words, said] of cases) {

@@ -164,7 +164,12 @@ async function answerFrom(directory: string, options: Options): Promise<number> 
       `--from ${directory}: that bundle holds no plan: give one that claimbench plan wrote`,
     );
   const question = changedQuestion(options, capacity.plan.question);
-  const scv = handlerMoments(handlerSchema.parse(question.handler)).scv;
+  const handler = handlerSchema.safeParse(question.handler);
+  if (!handler.success)
+    throw new UsageError(
+      `--from ${directory}: how long its jobs take is not told as it should be: measure anew with claimbench plan`,
+    );
+  const { scv } = handlerMoments(handler.data);
   const found = planOf({
     ...{ question, cells, search: capacity.search, serviceScv: scv },
     ...{ seed: result.seed, cores: result.environment.cores, startedAt: result.startedAt },

@@ -148,7 +148,7 @@ export const scalingSchema = z.strictObject({
 });
 
 /** What limits the rate, and to what. */
-export const limitSchema = z.strictObject({
+const limitSchema = z.strictObject({
   by: z.enum(['slo', 'recovery', 'bloat']),
   /** Absent where nothing limits it, or nobody asked: `text` says which. */
   perSec: ratio.optional(),
