@@ -100,8 +100,10 @@ test('where probes are too short for the percentile of the SLO, all are shown by
     ),
   );
   const chart = searchChart({ ...search, probes }, result.cells, '');
-  assert.match(chart?.title ?? '', /^pickup p90 by offered rate/);
-  assert.match(chart?.subtitle ?? '', /too few jobs in a probe for p99/);
+  assert.match(chart?.title ?? '', /^pickup p90 \(the SLO is about p99\) by offered rate/);
+  assert.match(chart?.subtitle ?? '', /too few jobs in a probe for p99.*not that of p90/);
+  assert.match(JSON.stringify(chart?.spec), /SLO of p99, not p90: /);
+  assert.match(JSON.stringify(chart?.spec), /"strokeDash":\[2,4\],"opacity":0\.6/);
   const invalid = result.cells.map((cell) => ({ ...cell, verdict: 'invalid' as const }));
   assert.equal(searchChart({ ...search, probes }, invalid, ''), undefined);
 });
