@@ -28,8 +28,9 @@ export type CapacityAnswer = {
 export function capacityHeadline({ capacity, contenders }: RunResult): string {
   const { plan, search, sweep } = capacity ?? {};
   if (plan !== undefined) {
-    const { ratePerSec, jobMs, slo, contender } = plan.question;
-    return `Can ${contender} carry ${rateText(ratePerSec)} of ${askedText(jobMs)} ms each with ${sloText(slo)}?`;
+    const { ratePerSec, peakFactor, jobMs, slo, contender } = plan.question;
+    const peak = peakFactor > 1 ? `, ${rateText(ratePerSec * peakFactor)} at the peak,` : '';
+    return `Can ${contender} carry ${rateText(ratePerSec)} of ${askedText(jobMs)} ms each${peak} with ${sloText(slo)}?`;
   }
   if (search !== undefined) return `What rate can ${search.contender} sustain with ${sloText(search.slo)}?`;
   if (sweep !== undefined)

@@ -6,13 +6,16 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { RunResult } from '../../harness/result/result.ts';
 import { temporaryFolder } from '../../testing/command.ts';
+import { readBundle } from '../bundle.ts';
 import { bundleTable, renderBundle } from '../index.ts';
 import { formatNumber } from '../render/format.ts';
+import { commandLines } from '../report.ts';
+import { limitsTable } from '../tables/capacity.ts';
 import { scalingTable } from '../tables/capacity-checks.ts';
 import { type CapacityKind, writeCapacityFixture } from '../testing-capacity-fixture.ts';
 import { law } from '../testing-capacity-fixture-data.ts';
 import { HOSTILE_NAMES } from '../testing-fixture-data.ts';
-import { answerOf } from './answer.ts';
+import { answerOf, capacityHeadline } from './answer.ts';
 import { capacityVerdict } from './verdict.ts';
 
 type Rendered = {
@@ -98,11 +101,42 @@ test('a wish that cannot be had is answered with what could be, and nothing is r
     'What could be had instead',
     '871 jobs/s with the same SLO',
     'The three limits',
-    'not asked',
+    'not known',
   );
   assert.ok(!html.includes('What to run'));
   const text = await bundleTable(dir, { colour: false, width: 100 });
   inOrder(text, 'NOT AS ASKED', 'Nearest: 871 jobs/s');
+});
+
+test('a question that was asked afterwards is asked again by two commands, and the heading names the peak', async (t) => {
+  const { dir, result } = await rendered(t, 'plan');
+  const { capacity } = result;
+  assert.ok(capacity?.plan);
+  assert.match(
+    plain(capacityHeadline(result)),
+    /carry 400 jobs\/s of .* each, 720 jobs\/s at the peak, with/,
+  );
+  const bundle = await readBundle(dir);
+  const lines = (one: RunResult) => commandLines({ bundle: { ...bundle, result: one } });
+  assert.equal(lines(result).length, 1);
+  const [measuring, asking] = lines({ ...result, capacity: { ...capacity, askedAfter: true } });
+  assert.match(measuring ?? '', / --out out\/measured$/);
+  assert.match(
+    asking ?? '',
+    /-- plan --from out\/measured --rate 400 --peak 1\.8 --rate-later \d+ --months 18 --slo 'pickup\.p99<250ms' --outage \d+s --recover \d+s/,
+  );
+});
+
+test('a limit that was asked for and is not known is not one that nobody asked for', async (t) => {
+  const { result } = await rendered(t, 'plan');
+  const plan = result.capacity?.plan;
+  assert.ok(plan);
+  const { bloatSeconds: _bloat, ...question } = plan.question;
+  const { rows } = limitsTable({ question, answer: { ...plan.answer, limits: [] } });
+  assert.deepEqual(
+    rows.map(({ cells }) => cells[3]?.text),
+    ['not known', 'not known', 'not asked'],
+  );
 });
 
 test('a law that was refused is refused in words, and its points stand', async (t) => {
