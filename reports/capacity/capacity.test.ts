@@ -16,6 +16,8 @@ import { type CapacityKind, writeCapacityFixture } from '../testing-capacity-fix
 import { law } from '../testing-capacity-fixture-data.ts';
 import { HOSTILE_NAMES } from '../testing-fixture-data.ts';
 import { answerOf, capacityHeadline } from './answer.ts';
+import { capacitySections } from './sections.ts';
+import { untriedOf } from './untried.ts';
 import { capacityVerdict } from './verdict.ts';
 
 type Rendered = {
@@ -137,6 +139,24 @@ test('a limit that was asked for and is not known is not one that nobody asked f
     rows.map(({ cells }) => cells[3]?.text),
     ['not known', 'not known', 'not asked'],
   );
+});
+
+test('a model whose load was void is not tried, and says so; one that was measured again is', async (t) => {
+  const { result } = await rendered(t, 'plan');
+  assert.deepEqual(untriedOf(result), []);
+  const { capacity } = result;
+  const outage = capacity?.cells.find(({ purpose }) => purpose === 'outage');
+  assert.ok(capacity && outage);
+  const cells = result.cells.map((cell) =>
+    cell.id === outage.id ? { ...cell, verdict: 'invalid' as const } : cell,
+  );
+  assert.deepEqual(untriedOf({ capacity, cells }), [{ what: 'drain time', at: '', cells: [outage.id] }]);
+  const section = capacitySections({ ...result, cells }).find(({ id }) => id === 'predictions');
+  assert.match(JSON.stringify(section), /not tried: its load was void/);
+  const [other] = capacity.cells;
+  assert.ok(other);
+  const again = { ...capacity, cells: [...capacity.cells, { ...outage, id: other.id }] };
+  assert.deepEqual(untriedOf({ capacity: again, cells }), []);
 });
 
 test('a law that was refused is refused in words, and its points stand', async (t) => {

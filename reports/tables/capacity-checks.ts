@@ -4,6 +4,7 @@ import type { Cell, Prediction, Probe, Scaling, Search } from '../../harness/res
 import { uslAt } from '../../stats/usl.ts';
 import { probeLatency } from '../capacity/probe-latency.ts';
 import { coverageText, metricText, type Surface, type SurfacePoint } from '../capacity/surface.ts';
+import type { Untried } from '../capacity/untried.ts';
 import {
   askedText,
   isPoor,
@@ -23,8 +24,8 @@ import {
 } from '../render/format.ts';
 import { type Table, type TableCell, valueCell } from './table.ts';
 
-/** Every prediction beside what was measured. */
-export function predictionsTable(predictions: readonly Prediction[]): Table {
+/** Every prediction beside what was measured, and the models that could not be tried. */
+export function predictionsTable(predictions: readonly Prediction[], untried: readonly Untried[]): Table {
   return {
     caption: 'Predictions against measurement',
     columns: [
@@ -37,21 +38,37 @@ export function predictionsTable(predictions: readonly Prediction[]): Table {
       { label: 'Model' },
       { label: 'Cells' },
     ],
-    rows: predictions.map((one) => ({
-      cells: [
-        { text: one.what },
-        { text: one.at },
-        { text: predictedText(one, one.predicted) },
-        { text: predictedText(one, one.measured) },
-        { text: signedShare(one.error), tone: isPoor(one) ? 'bad' : 'plain' },
-        { text: `±${formatShare(one.goodWithin)}` },
-        isPoor(one)
-          ? { text: 'POOR', tone: 'bad', badge: true }
-          : { text: 'good', tone: 'good', badge: true },
-        { text: one.cells.join(', ') || ABSENT },
-      ],
-    })),
+    rows: [...predictions.map(predictionRow), ...untried.map(untriedRow)],
     notes: poorTexts(predictions),
+  };
+}
+
+function predictionRow(one: Prediction): Table['rows'][number] {
+  return {
+    cells: [
+      { text: one.what },
+      { text: one.at },
+      { text: predictedText(one, one.predicted) },
+      { text: predictedText(one, one.measured) },
+      { text: signedShare(one.error), tone: isPoor(one) ? 'bad' : 'plain' },
+      { text: `±${formatShare(one.goodWithin)}` },
+      isPoor(one) ? { text: 'POOR', tone: 'bad', badge: true } : { text: 'good', tone: 'good', badge: true },
+      { text: one.cells.join(', ') || ABSENT },
+    ],
+  };
+}
+
+function untriedRow({ what, at, cells }: Untried): Table['rows'][number] {
+  const none = { text: ABSENT };
+  const state: TableCell = { text: 'not tried: its load was void', tone: 'warn' };
+  return {
+    cells: [
+      { text: what },
+      { text: at || ABSENT },
+      ...[none, none, none, none],
+      state,
+      { text: cells.join(', ') },
+    ],
   };
 }
 
