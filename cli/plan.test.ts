@@ -74,6 +74,13 @@ test('a plan stopped by Ctrl-C answers by what it has; another rate is answered 
   assert.deepEqual(other.cells, result.cells);
   assert.equal(readFileSync(join(out, 'result.json'), 'utf8'), kept);
 
+  const asked = await claimbench('plan', '--from', out, '--rate', '30', '--out', join(folder, 'asked'));
+  assert.ok(asked.code === 0 || asked.code === 4, asked.stderr);
+  assert.match(
+    readFileSync(join(folder, 'asked', 'report.md'), 'utf8'),
+    /-- plan --rate .*--out out\/measured\n.*-- plan --from out\/measured --rate 30 --slo/,
+  );
+
   const same = await claimbench('plan', '--from', out, '--json', '--out', join(folder, 'again'));
   assert.equal(same.code, second.code, same.stderr);
   assert.deepEqual(resultSchema.parse(JSON.parse(same.stdout)).capacity, result.capacity, 'the same answer');

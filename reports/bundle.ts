@@ -79,6 +79,8 @@ const UNREADABLE: Readonly<Record<string, string>> = {
   EISDIR: 'a folder, and not a file',
 };
 
+const WRITTEN_BY = 'give the folder that claimbench run, search, sweep or plan wrote with --out';
+
 async function readText(dir: string, file: string, mend: string): Promise<string> {
   try {
     return await readFile(path.join(dir, file), 'utf8');
@@ -105,7 +107,7 @@ export async function readResult(
   options: { readonly anyMethod: boolean } = { anyMethod: false },
 ): Promise<RunResult> {
   const file = path.join(dir, BUNDLE.result);
-  const text = await readText(dir, BUNDLE.result, 'give the folder that `claimbench run --out` wrote');
+  const text = await readText(dir, BUNDLE.result, WRITTEN_BY);
   const json = parseJson(text, file, 'it was cut short or edited; run again');
   const versions = z.looseObject({ schemaVersion: z.number(), methodVersion: z.number() }).safeParse(json);
   if (!versions.success)

@@ -52,7 +52,8 @@ export function findingsOf(result: RunResult, panels: readonly Panel[]): Finding
   for (const { label } of undurable(environment)) {
     found.push({
       tone: 'bad',
-      title: `The server${label === undefined ? '' : ` of PostgreSQL ${label}`} is not durable`,
+      // In a sweep its label is its settings.
+      title: `The server${label === undefined ? '' : ` ${result.capacity === undefined ? 'of PostgreSQL' : 'with'} ${label}`} is not durable`,
       text: 'fsync, synchronous_commit or full_page_writes was off, or its data folder lay in memory: a crash would have lost settled work. These figures are not comparable with those of a durable server.',
     });
   }

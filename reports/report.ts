@@ -1,7 +1,9 @@
 // What is in a report before it is written down? Bundle, panels, findings and drawn charts, for all formats alike.
 
+import type { RunResult } from '../harness/result/result.ts';
 import type { Bundle } from './bundle.ts';
 import { capacityHeadline } from './capacity/answer.ts';
+import { questionWords } from './capacity/question-words.ts';
 import type { Chart } from './charts/chart.ts';
 import { chartsOf } from './charts/index.ts';
 import { type FindingNote, findingsOf, overallVerdict, type Verdict } from './findings.ts';
@@ -60,16 +62,34 @@ export function machineLine({ bundle: { result } }: Report): string {
   return `PostgreSQL ${versionsText(serversOf(e))} (${e.server.kind}) on ${e.cpuModel}, ${formatCount(e.cores)} cores, ${e.os} ${e.arch}${e.container ? ' in a container' : ''}`;
 }
 
-/** The command line that repeats the run, with its seed and without its folder, which is taken by now. */
-export function commandLine({ bundle: { result } }: Pick<Report, 'bundle'>): string {
-  const { command } = result;
+/**
+ * The command lines that repeat the run, with its seed and without its folder, which is taken by now. Where another question was asked of
+ * what had been measured: the one that measures, and the one that asks.
+ */
+export function commandLines({ bundle: { result } }: Pick<Report, 'bundle'>): string[] {
+  const { plan, askedAfter } = result.capacity ?? {};
+  if (plan === undefined || askedAfter !== true) return [measuringLine(result, [])];
+  return [
+    measuringLine(result, ['--out', MEASURED]),
+    programLine('claimbench', ['plan', '--from', MEASURED, ...questionWords(plan.question)]),
+  ];
+}
+
+/** Stands for the folder of a repeated measurement. */
+const MEASURED = 'out/measured';
+
+function measuringLine({ command, seed }: RunResult, further: readonly string[]): string {
   const kept = command.filter(
     (word, i) => !(word === '--out' || word.startsWith('--out=') || command[i - 1] === '--out'),
   );
   const seeded = kept.some((word) => word === '--seed' || word.startsWith('--seed='));
-  const words = [...kept, ...(seeded ? [] : ['--seed', String(result.seed)])];
+  const words = [...kept, ...(seeded ? [] : ['--seed', String(seed)]), ...further];
   const [program, own] = words[0] === 'bench:micro' ? ['bench:micro', words.slice(1)] : ['claimbench', words];
-  return `npm run --silent ${program} -- ${own.map(shellQuote).join(' ')}`;
+  return programLine(program, own);
+}
+
+function programLine(program: string, words: readonly string[]): string {
+  return `npm run --silent ${program} -- ${words.map(shellQuote).join(' ')}`;
 }
 
 /** What a panel is called: its scenario, and its class where there are several. */

@@ -3,6 +3,7 @@
 import { cpSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { parseContender, withDriver } from '../../harness/contenders/index.ts';
@@ -194,7 +195,8 @@ async function answerFrom(directory: string, options: Options): Promise<number> 
     ...{ question, cells, search: capacity.search, serviceScv: scv },
     ...{ seed: result.seed, cores: result.environment.cores, startedAt: result.startedAt },
   });
-  const answeredResult: RunResult = { ...result, capacity: { ...capacity, ...found } };
+  const asked = isDeepStrictEqual(question, capacity.plan.question) ? {} : { askedAfter: true as const };
+  const answeredResult: RunResult = { ...result, capacity: { ...capacity, ...found, ...asked } };
   await show(answeredResult, directory, options);
   return exitCodeOfPlan(answeredResult, answeredResult.capacity);
 }

@@ -286,6 +286,8 @@ export const capacitySchema = z.strictObject({
   scaling: scalingSchema.optional(),
   predictions: z.array(predictionSchema).optional(),
   plan: planSchema.optional(),
+  /** The question is not that of the command that measured: it was asked of that bundle afterwards. */
+  askedAfter: z.literal(true).optional(),
 });
 
 export type Slo = z.infer<typeof sloSchema>;

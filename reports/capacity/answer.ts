@@ -1,7 +1,7 @@
 // What is the answer of a capacity bundle in large plain words, whichever command made it?
 
 import type { CapacityPlan, RunResult, Search } from '../../harness/result/result.ts';
-import { formatCount, formatDuration, formatNumber, plural } from '../render/format.ts';
+import { formatCount, formatDuration, formatNumber, formatShare, plural } from '../render/format.ts';
 import type { Tone } from '../tables/table.ts';
 import { coverageText, placeText, type Surface, surfaceOf } from './surface.ts';
 import { askedText, LIMIT_NAMES, poorTexts, rateText, signedShare, sloText } from './words.ts';
@@ -28,8 +28,9 @@ export type CapacityAnswer = {
 export function capacityHeadline({ capacity, contenders }: RunResult): string {
   const { plan, search, sweep } = capacity ?? {};
   if (plan !== undefined) {
-    const { ratePerSec, jobMs, slo, contender } = plan.question;
-    return `Can ${contender} carry ${rateText(ratePerSec)} of ${askedText(jobMs)} ms each with ${sloText(slo)}?`;
+    const { ratePerSec, peakFactor, jobMs, slo, contender } = plan.question;
+    const peak = peakFactor > 1 ? `, ${rateText(ratePerSec * peakFactor)} at the peak,` : '';
+    return `Can ${contender} carry ${rateText(ratePerSec)} of ${askedText(jobMs)} ms each${peak} with ${sloText(slo)}?`;
   }
   if (search !== undefined) return `What rate can ${search.contender} sustain with ${sloText(search.slo)}?`;
   if (sweep !== undefined)
@@ -111,10 +112,13 @@ function limitedText(by: keyof typeof LIMIT_NAMES): string {
   return `limited by ${by === 'slo' ? 'the SLO' : LIMIT_NAMES[by].toLowerCase()}`;
 }
 
-function headroomFact({ headroom }: CapacityPlan['answer']): Fact {
+function headroomFact({ headroom, undecided }: CapacityPlan['answer']): Fact {
   const label = 'Headroom at the peak';
   if (headroom === undefined)
-    return { label, value: 'unknown', remark: 'no safe rate is known', tone: 'warn' };
+    return { label, value: 'unknown', remark: 'no safe rate is known', tone: 'plain' };
+  // What was not shown is not short: the safe rate is what was shown so far.
+  if (undecided.length > 0)
+    return { label, value: signedShare(headroom), remark: 'by what could be shown', tone: 'warn' };
   return {
     label,
     value: signedShare(headroom),
@@ -144,7 +148,8 @@ const SEARCH_STATES: Readonly<Record<Search['answer']['state'], { tone: Tone; ba
   interrupted: { tone: 'warn', badge: 'INTERRUPTED' },
 };
 
-function searchAnswer({ answer, probes, slo }: Search): WithoutDoubts {
+function searchAnswer(search: Search): WithoutDoubts {
+  const { answer, probes, slo, resolution } = search;
   const { state, passPerSec, failPerSec, passConfirmed, failConfirmed, limitedBy } = answer;
   const sure = state !== 'bracketed' || (passConfirmed && failConfirmed);
   const untold = (end: 'pass' | 'fail'): string =>
@@ -163,21 +168,36 @@ function searchAnswer({ answer, probes, slo }: Search): WithoutDoubts {
       perSec === undefined ? none : `${confirmed ? 'confirmed by a longer load' : 'not confirmed'}${why}`,
     tone: perSec === undefined || confirmed ? 'plain' : 'warn',
   });
+  const wide = tooFarApart(search);
   return {
     ...SEARCH_STATES[state],
     ...(sure ? {} : { tone: 'warn' as const, badge: 'BRACKETED, NOT CONFIRMED' }),
-    text: answer.text,
+    ...(wide === undefined ? {} : { tone: 'warn' as const, badge: 'BRACKETED, WIDELY' }),
+    text: [answer.text, ...(wide === undefined ? [] : [wide])].join(' '),
     facts: [
       end('Highest rate that passed', passPerSec, passConfirmed, untold('pass')),
       end('Lowest rate that failed', failPerSec, failConfirmed, untold('fail'), by),
       {
         label: 'Probes',
         value: formatCount(probes.length),
-        remark: `against ${sloText(slo)}`,
+        remark: `against ${sloText(slo)}, ends to come within ${formatShare(resolution)}`,
         tone: 'plain',
       },
     ],
   };
+}
+
+/** Ends that lie further apart than so many times the resolution are no close answer. */
+const WIDE = 1.5;
+
+/** How far apart the ends of a bracket are, where that is much more than was asked for. */
+function tooFarApart({ answer, resolution }: Search): string | undefined {
+  const { state, passPerSec = 0, failPerSec = 0, passConfirmed, failConfirmed } = answer;
+  if (state !== 'bracketed' || !(passPerSec > 0)) return undefined;
+  const apart = failPerSec / passPerSec - 1;
+  if (!(apart > WIDE * resolution)) return undefined;
+  const unsure = passConfirmed && failConfirmed ? '' : ' Not both ends are confirmed.';
+  return `The ends lie ${formatShare(apart)} apart, where ${formatShare(resolution)} was asked for: rates between them could not be told.${unsure}`;
 }
 
 function sweepAnswer(surface: Surface): WithoutDoubts {
@@ -190,21 +210,31 @@ function sweepAnswer(surface: Surface): WithoutDoubts {
       ? `${formatDuration(best.figure.median)} pickup ${surface.percentile}`
       : rateText(best.figure.median);
   const whole = surface.points.every(({ state }) => state === 'measured');
+  const weak = best.durable ? '' : 'NOT DURABLE, ';
   return {
-    tone: whole ? 'good' : 'warn',
+    tone: whole && best.durable ? 'good' : 'warn',
     badge: whole ? 'WHOLE GRID' : 'GRID WITH HOLES',
-    text: `${metric === 'us' ? 'The shortest wait' : 'The most'}: ${value} at ${placeText(surface, best.at)}.`,
+    text: `${metric === 'us' ? 'The shortest wait' : 'The most'}: ${value} at ${placeText(surface, best.at)}.${durabilityText(surface)}`,
     facts: [
       {
         label: metric === 'us' ? `Shortest pickup ${surface.percentile}` : 'Best throughput',
         value: metric === 'us' ? formatDuration(best.figure.median) : rateText(best.figure.median),
-        remark: `${best.figure.n === 1 ? 'one repeat' : `median of ${best.figure.n} repeats`}, at ${placeText(surface, best.at)}`,
-        tone: 'plain',
+        remark: `${weak}${best.figure.n === 1 ? 'one repeat' : `median of ${best.figure.n} repeats`}, at ${placeText(surface, best.at)}`,
+        tone: best.durable ? 'plain' : 'bad',
       },
       { label: 'Grid', value: plural(surface.points.length, 'point'), remark: coverage, tone: 'plain' },
       spreadFact(surface),
     ],
   };
+}
+
+/** What has no part in the comparison, in a sentence of its own. */
+function durabilityText({ points, best }: Surface): string {
+  const weak = points.filter(({ state, durable }) => state === 'measured' && !durable).length;
+  if (weak === 0) return '';
+  return best?.durable === true
+    ? ` ${plural(weak, 'point')} NOT DURABLE ${weak === 1 ? 'has' : 'have'} no part in that: a crash would have lost settled work.`
+    : ' NOT DURABLE: a crash would have lost settled work.';
 }
 
 /** How much the axes matter at all. */

@@ -6,10 +6,18 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { RunResult } from '../../harness/result/result.ts';
 import { temporaryFolder } from '../../testing/command.ts';
+import { readBundle } from '../bundle.ts';
 import { bundleTable, renderBundle } from '../index.ts';
+import { formatNumber } from '../render/format.ts';
+import { commandLines } from '../report.ts';
+import { limitsTable } from '../tables/capacity.ts';
+import { scalingTable } from '../tables/capacity-checks.ts';
 import { type CapacityKind, writeCapacityFixture } from '../testing-capacity-fixture.ts';
+import { law } from '../testing-capacity-fixture-data.ts';
 import { HOSTILE_NAMES } from '../testing-fixture-data.ts';
-import { answerOf } from './answer.ts';
+import { answerOf, capacityHeadline } from './answer.ts';
+import { capacitySections } from './sections.ts';
+import { untriedOf } from './untried.ts';
 import { capacityVerdict } from './verdict.ts';
 
 type Rendered = {
@@ -95,11 +103,60 @@ test('a wish that cannot be had is answered with what could be, and nothing is r
     'What could be had instead',
     '871 jobs/s with the same SLO',
     'The three limits',
-    'not asked',
+    'not known',
   );
   assert.ok(!html.includes('What to run'));
   const text = await bundleTable(dir, { colour: false, width: 100 });
   inOrder(text, 'NOT AS ASKED', 'Nearest: 871 jobs/s');
+});
+
+test('a question that was asked afterwards is asked again by two commands, and the heading names the peak', async (t) => {
+  const { dir, result } = await rendered(t, 'plan');
+  const { capacity } = result;
+  assert.ok(capacity?.plan);
+  assert.match(
+    plain(capacityHeadline(result)),
+    /carry 400 jobs\/s of .* each, 720 jobs\/s at the peak, with/,
+  );
+  const bundle = await readBundle(dir);
+  const lines = (one: RunResult) => commandLines({ bundle: { ...bundle, result: one } });
+  assert.equal(lines(result).length, 1);
+  const [measuring, asking] = lines({ ...result, capacity: { ...capacity, askedAfter: true } });
+  assert.match(measuring ?? '', / --out out\/measured$/);
+  assert.match(
+    asking ?? '',
+    /-- plan --from out\/measured --rate 400 --peak 1\.8 --rate-later \d+ --months 18 --slo 'pickup\.p99<250ms' --outage \d+s --recover \d+s/,
+  );
+});
+
+test('a limit that was asked for and is not known is not one that nobody asked for', async (t) => {
+  const { result } = await rendered(t, 'plan');
+  const plan = result.capacity?.plan;
+  assert.ok(plan);
+  const { bloatSeconds: _bloat, ...question } = plan.question;
+  const { rows } = limitsTable({ question, answer: { ...plan.answer, limits: [] } });
+  assert.deepEqual(
+    rows.map(({ cells }) => cells[3]?.text),
+    ['not known', 'not known', 'not asked'],
+  );
+});
+
+test('a model whose load was void is not tried, and says so; one that was measured again is', async (t) => {
+  const { result } = await rendered(t, 'plan');
+  assert.deepEqual(untriedOf(result), []);
+  const { capacity } = result;
+  const outage = capacity?.cells.find(({ purpose }) => purpose === 'outage');
+  assert.ok(capacity && outage);
+  const cells = result.cells.map((cell) =>
+    cell.id === outage.id ? { ...cell, verdict: 'invalid' as const } : cell,
+  );
+  assert.deepEqual(untriedOf({ capacity, cells }), [{ what: 'drain time', at: '', cells: [outage.id] }]);
+  const section = capacitySections({ ...result, cells }).find(({ id }) => id === 'predictions');
+  assert.match(JSON.stringify(section), /not tried: its load was void/);
+  const [other] = capacity.cells;
+  assert.ok(other);
+  const again = { ...capacity, cells: [...capacity.cells, { ...outage, id: other.id }] };
+  assert.deepEqual(untriedOf({ capacity: again, cells }), []);
 });
 
 test('a law that was refused is refused in words, and its points stand', async (t) => {
@@ -107,6 +164,19 @@ test('a law that was refused is refused in words, and its points stand', async (
   assert.match(html, /No law was fitted: the fit did not converge in 200 steps\. Nothing is said/);
   assert.ok(!html.includes('Universal Scalability Law: X'));
   assert.ok(charts.includes('capacity-scaling'));
+});
+
+test('every measured number of handlers has the law beside it, though the band knows but a few', async (t) => {
+  const { result } = await rendered(t, 'plan');
+  const scaling = result.capacity?.scaling;
+  assert.ok(scaling?.fit);
+  const { fit, points } = scaling;
+  const { rows } = scalingTable({ ...scaling, fit: { ...fit, band: fit.band.slice(40) } });
+  assert.deepEqual(
+    rows.map(({ cells }) => plain(cells[2]?.text ?? '').replace(' ', '')),
+    points.map(({ handlers }) => `${formatNumber(law(handlers)).replace('\u202f', '')}jobs/s`),
+  );
+  assert.ok(rows.every(({ cells }) => /^[+−±]?[\d.]+.%$/.test(cells[3]?.text ?? '')));
 });
 
 test('a search is answered by its interval, and void probes are expected', async (t) => {
@@ -128,6 +198,32 @@ test('a search is answered by its interval, and void probes are expected', async
   const unsure = { ...search, answer: { ...search.answer, failConfirmed: false } };
   const { badge, tone } = answerOf({ ...result, capacity: { cells: [], search: unsure } });
   assert.deepEqual({ badge, tone }, { badge: 'BRACKETED, NOT CONFIRMED', tone: 'warn' });
+  assert.match(html, /to come within 10\.0 % of each other/);
+});
+
+test('ends of a search that lie much further apart than asked are no plain bracket', async (t) => {
+  const { result } = await rendered(t, 'search');
+  const search = result.capacity?.search;
+  assert.ok(search);
+  const apart = (share: number) => {
+    const answer = { ...search.answer, passPerSec: 1_000, failPerSec: 1_000 * (1 + share) };
+    return answerOf({ ...result, capacity: { cells: [], search: { ...search, resolution: 0.1, answer } } });
+  };
+  assert.equal(apart(0.149).badge, 'BRACKETED');
+  const { badge, tone, text } = apart(0.4);
+  assert.deepEqual({ badge, tone }, { badge: 'BRACKETED, WIDELY', tone: 'warn' });
+  assert.match(plain(text), /The ends lie 40\.0 % apart, where 10\.0 % was asked for/);
+});
+
+test('what is not shown has no red tile where nothing is known', async (t) => {
+  const { result } = await rendered(t, 'plan');
+  const plan = result.capacity?.plan;
+  assert.ok(plan);
+  const { headroom: _headroom, safePerSec: _safe, limitedBy: _by, ...rest } = plan.answer;
+  const unknown = { ...plan, answer: { ...rest, possible: false, undecided: ['nothing was measured'] } };
+  const { badge, tone, facts } = answerOf({ ...result, capacity: { cells: [], plan: unknown } });
+  assert.deepEqual({ badge, tone }, { badge: 'NOT SHOWN', tone: 'warn' });
+  assert.ok(facts.every((fact) => fact.tone === 'plain'));
 });
 
 test('an incorrect cell outweighs void probes, and stands above the answer', async (t) => {

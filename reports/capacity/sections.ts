@@ -13,6 +13,7 @@ import {
 import { predictionsTable, probesTable, scalingTable, surfaceTable } from '../tables/capacity-checks.ts';
 import type { Table } from '../tables/table.ts';
 import { surfaceOf } from './surface.ts';
+import { untriedOf } from './untried.ts';
 
 /** A piece of a section. `charts` stands for all whose id begins so; a table that is `folded` opens on a click. */
 export type Block =
@@ -53,7 +54,7 @@ export function capacitySections(result: RunResult): CapacitySection[] {
     ...scalingSection(capacity),
     ...sweepSection(result),
     ...outageSection(capacity),
-    ...predictionsSection(capacity),
+    ...predictionsSection(result, capacity.predictions),
     ...costsSection(capacity),
     ...assumptionsSection(capacity),
   ];
@@ -83,7 +84,7 @@ function searchSection({ search, plan }: Capacity, cells: RunResult['cells']): C
     // Without a plan it is the answer already.
     ...(plan === undefined ? [] : [text(search.answer.text)]),
     text(
-      'The answer is an interval: at least the highest rate that passed, below the lowest that failed. Where the curve bends is no limit: the SLO decides.',
+      `The answer is an interval: at least the highest rate that passed, below the lowest that failed. They were to come within ${formatShare(search.resolution)} of each other. Where the curve bends is no limit: the SLO decides.`,
     ),
     ...held,
     { kind: 'charts', id: 'capacity-search' },
@@ -163,15 +164,19 @@ function outageSection({ plan, cells, predictions = [] }: Capacity): CapacitySec
   );
 }
 
-function predictionsSection({ predictions = [] }: Capacity): CapacitySection[] {
-  if (predictions.length === 0) return [];
+function predictionsSection(
+  result: RunResult,
+  predictions: NonNullable<Capacity['predictions']> = [],
+): CapacitySection[] {
+  const untried = untriedOf(result);
+  if (predictions.length + untried.length === 0) return [];
   return section(
     'predictions',
     'Predictions, checked against measurement',
     text(
       `What the models said, beside what was measured, in ${plural(predictions.length, 'case')}: predicted ÷ measured − 1 is the error.`,
     ),
-    table(predictionsTable(predictions)),
+    table(predictionsTable(predictions, untried)),
   );
 }
 

@@ -1,6 +1,6 @@
 // What did a sweep find at each point of its grid? The median of the valid repeats, or why there is none.
 
-import type { Cell, RunResult, Sweep } from '../../harness/result/result.ts';
+import type { Cell, Environment, RunResult, Sweep } from '../../harness/result/result.ts';
 import { type Spread, spread } from '../../stats/spread.ts';
 import { isBound } from '../bounds.ts';
 import { plural } from '../render/format.ts';
@@ -17,6 +17,8 @@ export type SurfacePoint = {
   /** In the order of the axes. */
   readonly at: readonly AxisValue[];
   readonly cells: readonly string[];
+  /** False where a crash could cost its server, or its contender, settled work: no match for the others. */
+  readonly durable: boolean;
 } & (
   | { readonly state: 'measured'; readonly figure: Spread; readonly bound: boolean }
   | { readonly state: 'missing' | 'void' | 'incorrect'; readonly why: string }
@@ -32,7 +34,10 @@ export type Surface = {
   readonly percentile: Percentile;
   readonly axes: Sweep['axes'];
   readonly points: readonly SurfacePoint[];
-  /** Most jobs/s, or the shortest wait that is no lower bound; absent where nothing was measured. */
+  /**
+   * Most jobs/s, or the shortest wait that is no lower bound; absent where nothing was measured. What is not durable is the best only
+   * where nothing is.
+   */
   readonly best: MeasuredPoint | undefined;
 };
 
@@ -40,7 +45,7 @@ export type Surface = {
 const MOST_POINTS = 4_000;
 
 /** The grid of a sweep with its figures; `undefined` where there was no sweep. */
-export function surfaceOf({ capacity, cells }: RunResult): Surface | undefined {
+export function surfaceOf({ capacity, cells, environment }: RunResult): Surface | undefined {
   const sweep = capacity?.sweep;
   if (sweep === undefined) return undefined;
   const metric = sweep.load === 'drain' ? 'jobs/s' : 'us';
@@ -62,6 +67,7 @@ export function surfaceOf({ capacity, cells }: RunResult): Surface | undefined {
       at,
       ids.flatMap((id) => byId.get(id) ?? []),
       read,
+      serverAt(environment, sweep.axes, at).durable,
     );
   });
   return {
@@ -104,8 +110,33 @@ function percentileOf(cells: readonly Cell[]): Percentile {
   return found ?? PERCENTILES.find((one) => countOf(one) === most) ?? 'p99';
 }
 
-function pointOf(at: readonly AxisValue[], cells: readonly Cell[], read: Read): SurfacePoint {
-  const point = { at, cells: cells.map(({ id }) => id) };
+/** A sweep over settings has a server for each, labelled as `fsync=off, jit=on`. */
+const SETTING_PREFIX = 'set.';
+
+function serverAt(
+  { server, servers }: Environment,
+  axes: Sweep['axes'],
+  at: readonly AxisValue[],
+): Pick<Environment['server'], 'durable'> {
+  const label = axes
+    .flatMap(({ name }, i) =>
+      name.startsWith(SETTING_PREFIX) ? [`${name.slice(SETTING_PREFIX.length)}=${at[i] ?? ''}`] : [],
+    )
+    .join(', ');
+  return servers?.find((one) => one.label === label) ?? server;
+}
+
+const isWeak = ({ fairness = [] }: Cell): boolean =>
+  fairness.some(({ setting, verdict }) => setting === 'durability' && verdict === 'differs');
+
+function pointOf(
+  at: readonly AxisValue[],
+  cells: readonly Cell[],
+  read: Read,
+  durableServer: boolean,
+): SurfacePoint {
+  const durable = durableServer && !cells.some(isWeak);
+  const point = { at, cells: cells.map(({ id }) => id), durable };
   if (cells.length === 0) return { ...point, state: 'missing', why: 'not measured' };
   const wrong = cells.filter(({ verdict }) => verdict === 'incorrect');
   if (wrong.length > 0)
@@ -126,8 +157,11 @@ function bestOf(points: readonly SurfacePoint[], metric: Surface['metric']): Mea
   const measured = points.filter(
     (point): point is MeasuredPoint => point.state === 'measured' && !point.bound,
   );
+  const durable = measured.filter((point) => point.durable);
   const sign = metric === 'us' ? 1 : -1;
-  return measured.toSorted((a, b) => sign * (a.figure.median - b.figure.median))[0];
+  return (durable.length > 0 ? durable : measured).toSorted(
+    (a, b) => sign * (a.figure.median - b.figure.median),
+  )[0];
 }
 
 /** What stands in the grid: `Settled jobs/s`, `Pickup p95`. */
@@ -139,6 +173,17 @@ export function metricText({ metric, percentile }: Pick<Surface, 'metric' | 'per
 export function placeText({ axes }: Pick<Surface, 'axes'>, at: readonly AxisValue[]): string {
   return axes.map(({ name }, i) => `${name} ${at[i] ?? ''}`).join(', ');
 }
+
+/** `NOT DURABLE: set.fsync off · ` before the words of a chart: which points, or all of them; empty where all are durable. */
+export function surfaceDurabilityMark(surface: Surface): string {
+  const weak = surface.points.filter(({ durable }) => !durable);
+  if (weak.length === 0) return '';
+  if (weak.length === surface.points.length) return 'NOT DURABLE · ';
+  return `NOT DURABLE, marked ${WEAK_SIGN}: ${plural(weak.length, 'point')} of ${surface.points.length} · `;
+}
+
+/** Before a figure that is no match for those of durable points. */
+export const WEAK_SIGN = '†';
 
 /** `12 of 16 points measured, 3 void, 1 missing`. */
 export function coverageText({ points }: Surface): string {

@@ -1,7 +1,7 @@
 // How is a grid drawn over two axes? A field for each point, one small map for each value of the axes beyond.
 
 import type { TopLevelSpec } from 'vega-lite';
-import type { Surface, SurfacePoint } from '../capacity/surface.ts';
+import { type Surface, type SurfacePoint, WEAK_SIGN } from '../capacity/surface.ts';
 import { formatNumber } from '../render/format.ts';
 import { baseSpec, type LegendEntry } from './chart.ts';
 import { estimateTextWidth, fitText, HEAT, HEAT_DEEP, HEAT_TEXT, INK } from './theme.ts';
@@ -67,7 +67,11 @@ function fieldsOf(surface: Surface): Field[] {
       facet: point.at.slice(2).map(String).join(' '),
       state: point.state,
       step: measured ? stepOf(surface, value, ends) : -1,
-      text: measured ? `${point.bound ? '≥ ' : ''}${figure}` : point.state === 'missing' ? '–' : point.state,
+      text: measured
+        ? `${point.durable ? '' : `${WEAK_SIGN} `}${point.bound ? '≥ ' : ''}${figure}`
+        : point.state === 'missing'
+          ? '–'
+          : point.state,
       best: point === surface.best,
     };
   });

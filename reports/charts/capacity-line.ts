@@ -1,7 +1,7 @@
 // How is a sweep over one axis drawn? A line through the medians with the range of the repeats; a hole breaks it.
 
 import type { TopLevelSpec } from 'vega-lite';
-import type { Surface } from '../capacity/surface.ts';
+import { type Surface, WEAK_SIGN } from '../capacity/surface.ts';
 import { SERIES_COLOURS } from '../series.ts';
 import { baseSpec, GLYPHS, type Glyph, type LegendEntry, niceCeiling, SI_LABEL } from './chart.ts';
 import { INK } from './theme.ts';
@@ -23,7 +23,15 @@ export function lineLegend({ points }: Surface): LegendEntry[] {
   ];
 }
 
-type Dot = { x: number | string; value: number; low: number; high: number; part: number };
+type Dot = {
+  x: number | string;
+  value: number;
+  low: number;
+  high: number;
+  part: number;
+  /** Of what is not durable. */
+  sign: string;
+};
 
 function dotsOf({ points, metric }: Surface): Dot[] {
   const scale = metric === 'us' ? 1e-3 : 1;
@@ -34,7 +42,16 @@ function dotsOf({ points, metric }: Surface): Dot[] {
       return [];
     }
     const { median, min, max } = point.figure;
-    return [{ x: point.at[0] ?? '', value: median * scale, low: min * scale, high: max * scale, part }];
+    return [
+      {
+        x: point.at[0] ?? '',
+        value: median * scale,
+        low: min * scale,
+        high: max * scale,
+        part,
+        sign: point.durable ? '' : WEAK_SIGN,
+      },
+    ];
   });
 }
 
@@ -94,6 +111,11 @@ export function lineSpec(surface: Surface): TopLevelSpec {
         data: { name: 'dots' },
         mark: { type: 'point', filled: true, size: 55, opacity: 1, color: LINE.light },
         encoding: { x, y },
+      },
+      {
+        data: { name: 'dots' },
+        mark: { type: 'text', dx: 9, dy: -6, fontSize: 12, color: INK.fault.light },
+        encoding: { x, y, text: { field: 'sign', type: 'nominal' } },
       },
       {
         data: { name: 'holes' },

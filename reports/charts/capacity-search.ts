@@ -37,12 +37,15 @@ export function searchChart(search: Search, cells: readonly Cell[], mark: string
   const { term, percentile, valuesUs } = shown;
   const present = OUTCOMES.filter((outcome) => search.probes.some((probe) => probe.outcome === outcome));
   const unquoted = valuesUs.filter((value) => value === undefined).length;
+  const lower = percentile !== term.percentile;
   const { passPerSec, failPerSec } = search.answer;
   const notes = [
     `${mark}open loop · ${plural(search.probes.length, 'probe')}, a fresh database each`,
-    ...(percentile === term.percentile
-      ? []
-      : [`too few jobs in a probe for p${term.percentile}, which the SLO names and the outcomes follow`]),
+    ...(lower
+      ? [
+          `too few jobs in a probe for p${term.percentile}, which the outcomes follow: the faint line is its limit, not that of p${percentile}`,
+        ]
+      : []),
     ...(passPerSec !== undefined && failPerSec !== undefined
       ? [`shaded: between ${rateText(passPerSec)}, which passed, and ${rateText(failPerSec)}, which failed`]
       : []),
@@ -53,7 +56,7 @@ export function searchChart(search: Search, cells: readonly Cell[], mark: string
     id: `${CAPACITY_PANEL}-search`,
     kind: 'capacity',
     panel: CAPACITY_PANEL,
-    title: `${term.of} p${percentile} by offered rate: ${search.contender}`,
+    title: `${term.of} p${percentile}${lower ? ` (the SLO is about p${term.percentile})` : ''} by offered rate: ${search.contender}`,
     subtitle: notes.join(' · '),
     description: `${search.answer.text} ${rows.map(({ tip }) => tip).join('; ')}`.replaceAll('\n', ', '),
     legend: present.map(legendEntry),
@@ -145,6 +148,9 @@ function steps(low: number, high: number): number[] {
 
 function spec(search: Search, shown: ProbeLatency, rows: readonly Row[]): TopLevelSpec {
   const { term, percentile } = shown;
+  const lower = percentile !== term.percentile;
+  // A limit of another percentile than that of the dots: points below it need not hold the SLO.
+  const limitInk = lower ? INK.muted.light : INK.text.light;
   const ticks = ticksOf(shown);
   const floor = rows.find(({ floored }) => floored)?.ms;
   const { passPerSec, failPerSec } = search.answer;
@@ -179,7 +185,7 @@ function spec(search: Search, shown: ProbeLatency, rows: readonly Row[]): TopLev
       limit: [
         {
           ms: term.limitUs / 1e3,
-          label: `SLO${percentile === term.percentile ? '' : ` for p${term.percentile}`} ${formatDuration(term.limitUs)}`,
+          label: `SLO ${lower ? `of p${term.percentile}, not p${percentile}: ` : ''}${formatDuration(term.limitUs)}`,
         },
       ],
     }),
@@ -199,7 +205,9 @@ function spec(search: Search, shown: ProbeLatency, rows: readonly Row[]): TopLev
       },
       {
         data: { name: 'limit' },
-        mark: { type: 'rule', color: INK.text.light, strokeWidth: 1.5, strokeDash: [6, 3] },
+        mark: lower
+          ? { type: 'rule', color: limitInk, strokeWidth: 1, strokeDash: [2, 4], opacity: 0.6 }
+          : { type: 'rule', color: limitInk, strokeWidth: 1.5, strokeDash: [6, 3] },
         encoding: { y },
       },
       {
@@ -210,8 +218,8 @@ function spec(search: Search, shown: ProbeLatency, rows: readonly Row[]): TopLev
           dx: 4,
           dy: -7,
           fontSize: 11,
-          fontWeight: 600,
-          color: INK.text.light,
+          fontWeight: lower ? 400 : 600,
+          color: limitInk,
         },
         encoding: { x: { value: 0 }, y, text: { field: 'label', type: 'nominal' } },
       },

@@ -1,7 +1,13 @@
 // How does a figure lie over the grid of a sweep? A line over one axis, heat maps over two and more; holes stay holes.
 
-import type { Surface, SurfacePoint } from '../capacity/surface.ts';
-import { coverageText, metricText, placeText } from '../capacity/surface.ts';
+import {
+  coverageText,
+  metricText,
+  placeText,
+  type Surface,
+  type SurfacePoint,
+  WEAK_SIGN,
+} from '../capacity/surface.ts';
 import { CAPACITY_PANEL, rateText } from '../capacity/words.ts';
 import { formatDuration, plural } from '../render/format.ts';
 import { heatLegend, heatSpec } from './capacity-heat.ts';
@@ -50,7 +56,8 @@ function pointText(surface: Surface, point: SurfacePoint): string {
   if (point.state !== 'measured') return `${place}\n${point.state}: ${point.why}`;
   const write = surface.metric === 'us' ? formatDuration : rateText;
   const { median, min, max, n } = point.figure;
-  return `${place}\n${point.bound ? 'at least ' : ''}${write(median)}${n > 1 ? `, ${write(min)} to ${write(max)} in ${n} repeats` : ''}`;
+  const weak = point.durable ? '' : `${WEAK_SIGN} NOT DURABLE: `;
+  return `${place}\n${weak}${point.bound ? 'at least ' : ''}${write(median)}${n > 1 ? `, ${write(min)} to ${write(max)} in ${n} repeats` : ''}`;
 }
 
 /** A figure in the unit of the chart: jobs/s, or ms. */

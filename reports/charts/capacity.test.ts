@@ -6,11 +6,14 @@ import { type TestContext, test } from 'node:test';
 import type { RunResult } from '../../harness/result/result.ts';
 import { temporaryFolder } from '../../testing/command.ts';
 import { readBundle } from '../bundle.ts';
+import { answerOf } from '../capacity/answer.ts';
 import { probeLatency } from '../capacity/probe-latency.ts';
-import { surfaceOf } from '../capacity/surface.ts';
+import { surfaceDurabilityMark, surfaceOf } from '../capacity/surface.ts';
+import { surfaceTable } from '../tables/capacity-checks.ts';
 import { type CapacityKind, writeCapacityFixture } from '../testing-capacity-fixture.ts';
 import { capacityCharts } from './capacity.ts';
 import { searchChart } from './capacity-search.ts';
+import { sweepChart } from './capacity-sweep.ts';
 import type { Chart } from './chart.ts';
 
 async function chartsOf(
@@ -97,8 +100,10 @@ test('where probes are too short for the percentile of the SLO, all are shown by
     ),
   );
   const chart = searchChart({ ...search, probes }, result.cells, '');
-  assert.match(chart?.title ?? '', /^pickup p90 by offered rate/);
-  assert.match(chart?.subtitle ?? '', /too few jobs in a probe for p99/);
+  assert.match(chart?.title ?? '', /^pickup p90 \(the SLO is about p99\) by offered rate/);
+  assert.match(chart?.subtitle ?? '', /too few jobs in a probe for p99.*not that of p90/);
+  assert.match(JSON.stringify(chart?.spec), /SLO of p99, not p90: /);
+  assert.match(JSON.stringify(chart?.spec), /"strokeDash":\[2,4\],"opacity":0\.6/);
   const invalid = result.cells.map((cell) => ({ ...cell, verdict: 'invalid' as const }));
   assert.equal(searchChart({ ...search, probes }, invalid, ''), undefined);
 });
@@ -181,6 +186,41 @@ test('at a rate the shortest wait is the best, but no lower bound is', async (t)
   const surface = surfaceOf(bounded);
   assert.deepEqual(surface?.best?.at, [2, 1_000]);
   assert.ok(surface?.points.some((point) => point.state === 'measured' && point.bound));
+});
+
+test('what is not durable is never the best beside what is, and says so', async (t) => {
+  const { result } = await chartsOf(t, 'line');
+  const sweep = result.capacity?.sweep;
+  assert.ok(result.capacity && sweep);
+  const { server } = result.environment;
+  const labelled = (label: string, durable: boolean) => ({ ...server, label, durable });
+  const axes = [{ name: 'set.fsync', values: [...new Array(6).keys()] }];
+  const points = sweep.points.map(({ cells }, i) => ({ at: { 'set.fsync': i }, cells }));
+  const weak = (isWeak: (i: number) => boolean): RunResult => ({
+    ...result,
+    environment: {
+      ...result.environment,
+      servers: points.map((_, i) => labelled(`fsync=${i}`, !isWeak(i))),
+    },
+    capacity: { ...result.capacity, cells: [], sweep: { ...sweep, axes, points } },
+  });
+  assert.deepEqual(surfaceOf(weak(() => false))?.best?.at, [4]);
+  const some = surfaceOf(weak((i) => i === 4));
+  assert.ok(some);
+  assert.deepEqual(some.best?.at, [3]);
+  const states = surfaceTable(some).rows.map(({ cells }) => cells[2]?.text);
+  assert.deepEqual(states.slice(2, 5), ['measured', 'measured, the best', 'measured, NOT DURABLE']);
+  const chart = sweepChart(some, surfaceDurabilityMark(some));
+  assert.ok(chart);
+  assert.match(chart.subtitle, /^NOT DURABLE, marked †: 1 point of 6/);
+  assert.deepEqual(
+    rowsOf(chart, 'dots').map(({ sign }) => sign),
+    ['', '', '', '†'],
+  );
+  const all = weak(() => true);
+  assert.match(answerOf(all).text, /NOT DURABLE/);
+  assert.equal(answerOf(all).facts[0]?.tone, 'bad');
+  assert.match(answerOf(weak((i) => i === 4)).text, /1 point NOT DURABLE has no part in that/);
 });
 
 test('the outage is drawn with the drain that was predicted, from its end to no backlog', async (t) => {

@@ -2,7 +2,7 @@
 
 import type { Bundle } from '../bundle.ts';
 import { drainsOf } from '../capacity/drains.ts';
-import { surfaceOf } from '../capacity/surface.ts';
+import { surfaceDurabilityMark, surfaceOf } from '../capacity/surface.ts';
 import { capacityDurabilityMark } from '../capacity/verdict.ts';
 import { drainCharts } from './capacity-drain.ts';
 import { marginChart } from './capacity-margin.ts';
@@ -21,7 +21,7 @@ export function capacityCharts(bundle: Bundle, server: string): Chart[] {
     plan === undefined ? [] : marginChart(plan, mark),
     search === undefined ? [] : (searchChart(search, result.cells, mark) ?? []),
     scaling === undefined ? [] : (scalingChart(scaling, plan?.answer.recommended?.handlers, mark) ?? []),
-    surface === undefined ? [] : (sweepChart(surface, mark) ?? []),
+    surface === undefined ? [] : (sweepChart(surface, surfaceDurabilityMark(surface)) ?? []),
     drainCharts(drainsOf(bundle), mark),
   ].flat();
 }

@@ -118,7 +118,7 @@ function stableOf({ cells, search }: Pick<PlanInput, 'cells' | 'search'>): Measu
 /** Below so much a plan has no room for what nobody thought of. */
 const SLIM = 0.2;
 
-/** What may make the answer wrong. */
+/** What may make the answer wrong; what is wrong with the answer itself comes first, since a terminal shows but two. */
 export function risksOf(
   { cells, search, cores }: Pick<PlanInput, 'cells' | 'search' | 'cores'>,
   predictions: readonly Prediction[],
@@ -134,6 +134,13 @@ export function risksOf(
     ...(incorrect === 0
       ? []
       : [`${plural(incorrect, 'cell')} lost or doubled jobs: nothing here is to be relied on.`]),
+    ...(search === undefined || search.answer.state === 'no pass' || search.answer.passConfirmed
+      ? []
+      : ['The rate that held the SLO was not confirmed by a longer load.']),
+    ...poor.map(
+      ({ what, at, error }) =>
+        `The model of ${what} is poor: at ${at} it was ${formatShare(Math.abs(error))} too ${error > 0 ? 'high' : 'low'}.`,
+    ),
     ...(possible === true && headroom !== undefined && headroom < SLIM
       ? [
           `The margin is ${formatShare(headroom)}: less than what a busy day, a slower disk or a longer job takes.`,
@@ -145,17 +152,10 @@ export function risksOf(
         ]
       : []),
     ...limits.flatMap(({ perSec, text }) => (perSec === undefined ? [`A limit is not known: ${text}.`] : [])),
-    ...poor.map(
-      ({ what, at, error }) =>
-        `The model of ${what} is poor: at ${at} it was ${formatShare(Math.abs(error))} too ${error > 0 ? 'high' : 'low'}.`,
-    ),
     ...little.map(
       ({ cell, error }) =>
         `${cell} does not keep Little's law (${formatShare(error)} off): it was not stable, or too short.`,
     ),
-    ...(search === undefined || search.answer.state === 'no pass' || search.answer.passConfirmed
-      ? []
-      : ['The rate that held the SLO was not confirmed by a longer load.']),
     ...(voids === 0 ? [] : [`${plural(voids, 'cell')} could not be measured, and count in nothing.`]),
     'All loads were shorter than a checkpoint and an autovacuum pass: hours of the same load may carry less.',
   ];

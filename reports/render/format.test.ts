@@ -48,6 +48,8 @@ test('durations choose their unit, columns choose one for all', () => {
   assert.equal(formatSeconds(1572), '26 min 12 s');
   assert.equal(formatSeconds(2.5), '2.50 s');
   assert.equal(formatSeconds(600), '10 min');
+  assert.equal(formatSeconds(299.6), '5 min');
+  assert.equal(formatSeconds(119.97), '120 s');
   assert.equal(formatBytes(34_359_738_368), '32.0\u202fGiB');
   assert.equal(formatBytes(0), '0\u202fB');
 });

@@ -65,8 +65,10 @@ export function formatDuration(valueUs: number): string {
 /** Seconds as a person says them: `45 s`, `12 min 5 s`. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 120) return `${formatNumber(Math.round(seconds * 10) / 10).replace(/\.0+$/, '')} s`;
-  const minutes = Math.floor(seconds / 60);
-  const rest = Math.round(seconds - minutes * 60);
+  // Rounded before it is split: 299.6 s are 5 min, not 4 min 60 s.
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  const rest = whole % 60;
   return rest === 0 ? `${minutes} min` : `${minutes} min ${rest} s`;
 }
 

@@ -5,7 +5,7 @@ import { MICRO_PANEL } from '../charts/micro.ts';
 import { METHOD_NOTES } from '../method-notes.ts';
 import { isMicroOnly } from '../micro.ts';
 import { plansOf } from '../plans.ts';
-import { commandLine, headline, machineLine, panelName, type Report } from '../report.ts';
+import { commandLines, headline, machineLine, panelName, type Report } from '../report.ts';
 import { undurable } from '../servers.ts';
 import type { Panel } from '../summary.ts';
 import { accountingTable, auditTable, generatorTable } from '../tables/audit.ts';
@@ -51,7 +51,9 @@ export function renderMarkdown(report: Report): string {
     markdownTable(serverTable(result)),
     '## How to run it again',
     // Indented, not fenced: no run of backticks in a name can end it.
-    `    ${commandLine(report).replace(/\s+/g, ' ')}`,
+    commandLines(report)
+      .map((line) => `    ${line.replace(/\s+/g, ' ')}`)
+      .join('\n'),
     ...(isMicroOnly(result) ? [] : [markdownTable(cellsTable(result))]),
     '## Method in short',
     METHOD_NOTES.map(([term, meaning]) => `- **${escapeMarkdown(term)}**: ${escapeMarkdown(meaning)}`).join(

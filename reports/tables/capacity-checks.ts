@@ -1,8 +1,10 @@
 // What does an engineer check of a capacity bundle? Probes, points and predictions, each with the cell that it stands on.
 
 import type { Cell, Prediction, Probe, Scaling, Search } from '../../harness/result/result.ts';
+import { uslAt } from '../../stats/usl.ts';
 import { probeLatency } from '../capacity/probe-latency.ts';
 import { coverageText, metricText, type Surface, type SurfacePoint } from '../capacity/surface.ts';
+import type { Untried } from '../capacity/untried.ts';
 import {
   askedText,
   isPoor,
@@ -22,8 +24,8 @@ import {
 } from '../render/format.ts';
 import { type Table, type TableCell, valueCell } from './table.ts';
 
-/** Every prediction beside what was measured. */
-export function predictionsTable(predictions: readonly Prediction[]): Table {
+/** Every prediction beside what was measured, and the models that could not be tried. */
+export function predictionsTable(predictions: readonly Prediction[], untried: readonly Untried[]): Table {
   return {
     caption: 'Predictions against measurement',
     columns: [
@@ -36,21 +38,37 @@ export function predictionsTable(predictions: readonly Prediction[]): Table {
       { label: 'Model' },
       { label: 'Cells' },
     ],
-    rows: predictions.map((one) => ({
-      cells: [
-        { text: one.what },
-        { text: one.at },
-        { text: predictedText(one, one.predicted) },
-        { text: predictedText(one, one.measured) },
-        { text: signedShare(one.error), tone: isPoor(one) ? 'bad' : 'plain' },
-        { text: `±${formatShare(one.goodWithin)}` },
-        isPoor(one)
-          ? { text: 'POOR', tone: 'bad', badge: true }
-          : { text: 'good', tone: 'good', badge: true },
-        { text: one.cells.join(', ') || ABSENT },
-      ],
-    })),
+    rows: [...predictions.map(predictionRow), ...untried.map(untriedRow)],
     notes: poorTexts(predictions),
+  };
+}
+
+function predictionRow(one: Prediction): Table['rows'][number] {
+  return {
+    cells: [
+      { text: one.what },
+      { text: one.at },
+      { text: predictedText(one, one.predicted) },
+      { text: predictedText(one, one.measured) },
+      { text: signedShare(one.error), tone: isPoor(one) ? 'bad' : 'plain' },
+      { text: `±${formatShare(one.goodWithin)}` },
+      isPoor(one) ? { text: 'POOR', tone: 'bad', badge: true } : { text: 'good', tone: 'good', badge: true },
+      { text: one.cells.join(', ') || ABSENT },
+    ],
+  };
+}
+
+function untriedRow({ what, at, cells }: Untried): Table['rows'][number] {
+  const none = { text: ABSENT };
+  const state: TableCell = { text: 'not tried: its load was void', tone: 'warn' };
+  return {
+    cells: [
+      { text: what },
+      { text: at || ABSENT },
+      ...[none, none, none, none],
+      state,
+      { text: cells.join(', ') },
+    ],
   };
 }
 
@@ -131,12 +149,12 @@ export function scalingTable({ points, fit }: Scaling): Table {
       { label: 'Cell' },
     ],
     rows: points.map(({ handlers, perSec, heldBack, cell }) => {
-      const law = fit?.band.find((one) => one.handlers === handlers)?.perSec;
+      const law = fit === undefined ? undefined : uslAt(fit, handlers);
       return {
         cells: [
           { text: formatCount(handlers) },
           { text: rateText(perSec) },
-          valueCell(law, rateText, 'there is no fit here'),
+          valueCell(law, rateText, 'there is no fit'),
           valueCell(law === undefined || perSec === 0 ? undefined : law / perSec - 1, signedShare),
           { text: fit === undefined ? 'no fit' : heldBack ? 'held back, to try it' : 'fitted' },
           { text: cell },
@@ -170,11 +188,22 @@ export function surfaceTable(surface: Surface): Table {
         ...point.at.map((value) => ({ text: String(value) })),
         figure(point),
         point.state === 'measured'
-          ? { text: point === surface.best ? 'measured, the best' : 'measured' }
+          ? measuredCell(point, surface)
           : { text: `${point.state}: ${point.why}`, tone: point.state === 'incorrect' ? 'bad' : 'warn' },
         { text: point.cells.join(', ') || ABSENT },
       ],
     })),
     notes: ['The median of the valid repeats, and their range.'],
   };
+}
+
+function measuredCell(point: SurfacePoint, { best }: Surface): TableCell {
+  const text = point === best ? 'measured, the best' : 'measured';
+  return point.durable
+    ? { text }
+    : {
+        text: `${text}, NOT DURABLE`,
+        tone: 'bad',
+        hint: 'a crash could cost settled work: no match for durable points',
+      };
 }

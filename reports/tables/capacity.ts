@@ -6,8 +6,13 @@ import { ABSENT, formatBytes, formatCount, formatNumber, formatSeconds } from '.
 import { type Table, type TableCell, valueCell } from './table.ts';
 
 /** The SLO, recovery and bloat side by side; one that nobody asked for says so. */
-export function limitsTable({ answer: { limits, limitedBy, peakPerSec } }: CapacityPlan): Table {
+export function limitsTable({ question, answer: { limits, limitedBy, peakPerSec } }: CapacityPlan): Table {
   const names = ['slo', 'recovery', 'bloat'] as const;
+  const asked = {
+    slo: true,
+    recovery: question.outage !== undefined,
+    bloat: question.bloatSeconds !== undefined,
+  };
   return {
     caption: 'The least of the three is the safe rate',
     columns: [
@@ -24,7 +29,9 @@ export function limitsTable({ answer: { limits, limitedBy, peakPerSec } }: Capac
         ...(by === limitedBy ? { small: '(the least)' } : {}),
       };
       if (limit === undefined)
-        return { cells: [head, { text: ABSENT }, { text: ABSENT }, { text: 'not asked' }] };
+        return {
+          cells: [head, { text: ABSENT }, { text: ABSENT }, { text: asked[by] ? 'not known' : 'not asked' }],
+        };
       if (perSec === undefined)
         return { cells: [head, { text: ABSENT }, { text: ABSENT }, { text: limit.text }] };
       const margin = perSec / peakPerSec - 1;

@@ -2,7 +2,7 @@
 
 import { METHOD_NOTES } from '../../method-notes.ts';
 import { isMicroOnly } from '../../micro.ts';
-import { commandLine, headline, machineLine, panelName, type Report } from '../../report.ts';
+import { commandLines, headline, machineLine, panelName, type Report } from '../../report.ts';
 import { undurable } from '../../servers.ts';
 import { glanceTables } from '../../tables/glance.ts';
 import { serverTable } from '../../tables/server-settings.ts';
@@ -107,7 +107,7 @@ function appendix(report: Report): Html {
   return html`<section class="card" id="environment" aria-labelledby="environment-title"><h2 id="environment-title">Environment</h2>
 <div class="pair"><div>${renderTable(environmentTable(result))}</div><div>${renderTable(serverTable(result))}</div></div></section>
 <section class="card" id="again" aria-labelledby="again-title"><h2 id="again-title">How to run it again</h2>
-<pre class="wrap"><code>${commandLine(report)}</code></pre>
+<pre class="wrap"><code>${commandLines(report).join('\n')}</code></pre>
 <p class="meta">Seed ${result.seed}: it decides arrivals, order of cells and payloads. Passwords were taken out of the command.</p>
 ${isMicroOnly(result) ? '' : html`<details open><summary>All cells in order of execution</summary>${renderTable(cellsTable(result))}</details>`}</section>
 <section class="card" id="method" aria-labelledby="method-title"><h2 id="method-title">Method in short</h2>
