@@ -98,11 +98,13 @@ function planAnswer({ question, answer }: CapacityPlan): WithoutDoubts {
 
 function standing({
   possible,
+  confirmed,
   undecided,
   headroom,
 }: CapacityPlan['answer']): Pick<CapacityAnswer, 'tone' | 'badge'> {
   if (undecided.length > 0) return { tone: 'warn', badge: 'NOT SHOWN' };
   if (!possible) return { tone: 'bad', badge: 'NOT AS ASKED' };
+  if (!confirmed) return { tone: 'warn', badge: 'POSSIBLE, NOT CONFIRMED' };
   return (headroom ?? 0) < NARROW
     ? { tone: 'warn', badge: 'POSSIBLE, NARROWLY' }
     : { tone: 'good', badge: 'POSSIBLE' };
