@@ -9,6 +9,7 @@ import type { PlanInput } from './input.ts';
 import { limitsOf, searchFor } from './limits.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
 import { nearestTo } from './nearest.ts';
+import { heldTogether, partitionsOf } from './partitions.ts';
 import { baseOf, type Crowd, pickupPredictions } from './pickup.ts';
 import { drainingPerSec, drainOf, drainPrediction, drainRisks, seenOutage } from './recovery.ts';
 import { type Law, scalingOf } from './scaling.ts';
@@ -89,7 +90,7 @@ function answerOf(
     confirmed: search?.answer.passPerSec !== undefined && search.answer.passConfirmed,
     ...usedUpOn(input, headroom),
     ...drainOf(question, drainingPerSec(choice.capacityPerSec, seen), peakPerSec),
-    partitions: partitionsOf(least?.perSec, cells),
+    partitions: partitionsOf(least?.perSec, heldTogether(cells, question.slo)),
   };
   return {
     ...answer,
@@ -131,24 +132,4 @@ function usedUpOn(
   if (!(months < 12_000)) return {};
   const day = new Date(Date.parse(startedAt) + months * 30.4375 * 86_400_000);
   return { usedUpOn: day.toISOString().slice(0, 10) };
-}
-
-/** By the law of one; what was measured with all at once stands beside it. */
-function partitionsOf(perSec: number | undefined, cells: readonly MeasuredCell[]): PlanAnswer['partitions'] {
-  if (perSec === undefined || perSec === 0) return [];
-  const together = cells.filter(({ purpose }) => purpose === 'partition');
-  const settled = validOf(together, 'partition').flatMap(({ cell }) => cell.throughput?.settledPerSec ?? []);
-  // A cell that is void says nothing of the others' sum.
-  const measured =
-    settled.length > 0 && settled.length === together.length
-      ? { at: together.length, perSec: settled.reduce((sum, one) => sum + one, 0) }
-      : undefined;
-  const counts = [...new Set([1, 2, 4, 8, ...(measured === undefined ? [] : [measured.at])])];
-  return counts
-    .sort((x, y) => x - y)
-    .map((databases) => ({
-      databases,
-      perSec: databases * perSec,
-      ...(measured?.at === databases ? { measuredPerSec: measured.perSec } : {}),
-    }));
 }

@@ -35,9 +35,10 @@ test('by the open load whose rate is nearest in proportion, void ones left out',
     walBytesPerJob: 600,
     walBytesPerDay: 600 * 100 * 86_400,
     commitsPerSec: 200,
-    serverCpuSecondsPer1000Jobs: 0.3,
-    serverCores: 0.03,
   });
+  // CPU time of a server that idles most of the time tells nothing of a rate four times as high.
+  const near = costsOf(cells, 250, undefined);
+  assert.deepEqual([near.serverCpuSecondsPer1000Jobs, near.serverCores], [0.3, 0.075]);
   assert.equal(costsOf(cells, 20, undefined).walBytesPerJob, 1_000);
 });
 

@@ -4,6 +4,8 @@ import type { PlanAnswer } from '../../harness/result/result.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
 
 const DAY_SECONDS = 86_400;
+/** CPU time per job is told within this factor of a rate that was measured. */
+const CPU_WITHIN = 2;
 
 /** By the open load whose rate was nearest, enqueue, claim and settle together. */
 export function costsOf(
@@ -28,7 +30,10 @@ export function costsOf(
     ...(perJob === undefined || backlogJobs === undefined
       ? {}
       : { diskBytesOfBacklog: perJob * backlogJobs }),
-    ...(cost?.serverCpuUsPerJob === undefined
+    // A server that idles has costs of its own, which a job of few has to bear and one of many has not.
+    ...(nearest === undefined ||
+    cost?.serverCpuUsPerJob === undefined ||
+    distance(nearest) > Math.log(CPU_WITHIN)
       ? {}
       : {
           serverCpuSecondsPer1000Jobs: (cost.serverCpuUsPerJob * 1_000) / 1e6,

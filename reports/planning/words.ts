@@ -5,6 +5,7 @@ import { formatCount, formatNumber, formatSeconds, formatShare, plural } from '.
 import { UTILISATION_MAX } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
+import { heldTogether } from './partitions.ts';
 import { littleChecks } from './pickup.ts';
 import { outageAssumption } from './recovery.ts';
 
@@ -92,19 +93,25 @@ export function assumptionsOf({ question, cells }: Pick<PlanInput, 'question' | 
         ]),
     ...(outage === undefined
       ? []
-      : ['In an outage no worker works while jobs go on arriving; then all workers are back at once.']),
+      : [
+          'In an outage no worker works while jobs go on arriving; then all workers are back at once. The one that was measured was over before a lease ran out: in a longer one each job at hand is handed out again.',
+        ]),
     ...outageAssumption(question, cells),
+    'WAL is that of short loads: no checkpoint began in them and no vacuum ran, both of which write more.',
     ...(later === undefined ? [] : ['The rate grows by the same share each month.']),
-    ...(cells.some(({ purpose }) => purpose === 'partition')
-      ? [
-          'What was measured over several databases was offered to each at the same time at the rate that one held: servers on one machine share it.',
-        ]
-      : []),
+    ...togetherText(question, cells),
     'Partitions: each database has a server of its own, jobs spread evenly over them by a hash, and no job needs another database.',
     ...(validOf(cells, 'bloat').length === 0
       ? []
       : ['Each dead row makes a claim slower by as much as the one before it (linear).']),
   ];
+}
+
+function togetherText(question: PlanQuestion, cells: PlanInput['cells']): string[] {
+  const together = heldTogether(cells, question.slo);
+  if (together === undefined) return [];
+  const text = `What was measured over ${plural(together.databases, 'database')} was offered to each at the same time at the rate that one held; servers on one machine share it`;
+  return ['why' in together ? `${text}. It did not hold: ${together.why}.` : `${text}.`];
 }
 
 /** Open loads that did not grow: of the probes those that passed. */
