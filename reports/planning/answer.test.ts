@@ -94,6 +94,16 @@ test('growth: the day on which the headroom is used up', () => {
   assert.equal(answer().usedUpOn, undefined);
 });
 
+test('a smaller rate than was asked first is answered by the handlers that were searched', () => {
+  const searched = MEASURED.cells.find(({ purpose }) => purpose === 'probe')?.handlers;
+  const said = unheld({ ratePerSec: 20 });
+  assert.equal(said.recommended?.handlers, searched);
+  assert.equal(said.possible, true, said.headline);
+  assert.equal(limitOf(said, 'slo'), MEASURED.search?.answer.passPerSec);
+  // Where the search held another SLO it says nothing of this one.
+  assert.notEqual(unheld({ ratePerSec: 20, slo: pickup(300_000) }).recommended?.handlers, searched);
+});
+
 test('a rate above what so many handlers settle, where more might: undecided, and no advice', () => {
   const said = answer({ ratePerSec: 50_000 });
   assert.equal(said.possible, false);

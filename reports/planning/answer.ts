@@ -4,7 +4,7 @@ import type { Capacity, PlanAnswer, Prediction } from '../../harness/result/resu
 import { type BloatLaw, bloatLaw } from './bloat.ts';
 import { costsOf } from './costs.ts';
 import { crewOf, sessionsMaxFor } from './crew.ts';
-import { chooseHandlers, type HandlerChoice } from './handlers.ts';
+import { type Claiming, chooseHandlers, type HandlerChoice, judgeHandlers } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { limitsOf, searchFor } from './limits.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
@@ -62,7 +62,7 @@ function answerOf(
     };
   // The last light load is the one by which handlers were chosen for all that was measured after it.
   const last = crowdsOf(input, law).at(-1);
-  const choice = chooseHandlers(question, law, last);
+  const choice = searchedOr(chooseHandlers(question, law, last), input, law, last);
   const crowd = last && { ...last, handlers: choice.handlers };
   const seen = seenOutage(cells, choice.handlers);
   const limits = limitsOf({
@@ -99,6 +99,21 @@ function answerOf(
     assumptions: assumptionsOf(input),
     risks: [...drainRisks(law, cells, choice.handlers), ...risksOf(input, predictions, answer)],
   };
+}
+
+/** Fewer handlers might do for a smaller rate; those that were searched were seen to do. */
+function searchedOr(
+  choice: HandlerChoice,
+  input: PlanInput,
+  law: Law,
+  claiming: Claiming | undefined,
+): HandlerChoice {
+  const { question, cells, search } = input;
+  const handlers = cells.find(({ cell }) => cell.id === search?.probes[0]?.cell)?.handlers;
+  if (handlers === undefined || handlers <= choice.handlers) return choice;
+  const searched = judgeHandlers(handlers, question, law, claiming);
+  const held = searchFor(input, searched)?.answer.passPerSec ?? 0;
+  return searched.lacks.length === 0 && held >= question.ratePerSec * question.peakFactor ? searched : choice;
 }
 
 function bloatFor(cells: readonly MeasuredCell[], { handlers }: HandlerChoice): BloatLaw | undefined {

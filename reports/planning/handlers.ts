@@ -27,7 +27,7 @@ export interface Claiming {
 export function chooseHandlers(question: PlanQuestion, law: Law, claiming?: Claiming): HandlerChoice {
   const candidates: HandlerChoice[] = [];
   for (const handlers of candidatesUpTo(law.saidUpTo)) {
-    const one = judge(handlers, question, law, claiming);
+    const one = judgeHandlers(handlers, question, law, claiming);
     if (one.lacks.length === 0) return one;
     candidates.push(one);
   }
@@ -55,7 +55,13 @@ function candidatesUpTo(most: number): number[] {
   return [...all].sort((x, y) => x - y);
 }
 
-function judge(handlers: number, question: PlanQuestion, law: Law, claiming?: Claiming): HandlerChoice {
+/** Whether so many are enough. */
+export function judgeHandlers(
+  handlers: number,
+  question: PlanQuestion,
+  law: Law,
+  claiming?: Claiming,
+): HandlerChoice {
   const peakPerSec = question.ratePerSec * question.peakFactor;
   const capacityPerSec = law.lowPerSec(handlers);
   const lacks: string[] = [];
