@@ -301,7 +301,7 @@ const FIRST_PER_SEC = 70_000;
 
 const HANDLERS_MAX = 256;
 
-/** Levels of the closed loads: from one handler to a third more than the question is likely to need, and two that are kept from the fit. */
+/** Levels of the closed loads: from one handler to nearly twice what the question would need if handlers did not hinder each other, and two that are kept from the fit. */
 export function levelsFor({ ratePerSec, peakFactor, jobMs, outage }: PlanQuestion): {
   readonly closed: readonly number[];
   readonly heldBack: readonly number[];
@@ -309,7 +309,7 @@ export function levelsFor({ ratePerSec, peakFactor, jobMs, outage }: PlanQuestio
   const perHandler = 1_000 / (jobMs + CLAIM_MS);
   const room = Math.max(1 / 0.8, outage === undefined ? 1 : 1 + outage.seconds / outage.recoverSeconds);
   const needed = (ratePerSec * peakFactor * room) / perHandler;
-  const most = roundHandlers(Math.min(HANDLERS_MAX, Math.max(MOST_AT_LEAST, needed * 1.3)), true);
+  const most = roundHandlers(Math.min(HANDLERS_MAX, Math.max(MOST_AT_LEAST, needed * 1.8)), true);
   const even = Array.from({ length: LEVELS }, (_, i) => roundHandlers(most ** (i / (LEVELS - 1))));
   const closed = [...new Set([...even, 1, most])].sort((x, y) => x - y);
   for (let n = 2; closed.length < LEVELS; n += 1) if (!closed.includes(n)) closed.push(n);

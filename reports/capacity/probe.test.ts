@@ -104,6 +104,13 @@ test('what is incorrect or lost fails, whatever the figures; what is invalid is 
   const blind = outcomeOf({ verdict: 'invalid', reasons: ['an event loop stood still'], settled: 0 });
   assert.deepEqual([blind.outcome, blind.why], ['void', ['an event loop stood still']]);
   assert.equal(blind.achievedShare, undefined);
+  const late = outcomeOf({
+    ...{
+      verdict: 'invalid',
+      reasons: ['generator: late: close other programs and run again, or offer less with --rate'],
+    },
+  });
+  assert.deepEqual(late.why, ['generator: late']);
 });
 
 test('an overload that made the generator stand still is a fail where the stalls cannot explain its backlog', () => {

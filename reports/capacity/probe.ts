@@ -41,7 +41,7 @@ export function judgeProbe(evidence: ProbeEvidence, slo: readonly Slo[]): Judged
     return { outcome: 'fail', why };
   }
   if (evidence.verdict === 'invalid')
-    return overloaded(evidence) ?? { outcome: 'void', why: [...evidence.reasons] };
+    return overloaded(evidence) ?? { outcome: 'void', why: evidence.reasons.map(withoutAdvice) };
   const terms = latencyTerms(slo);
   const shares = terms.map((_, i) => sharesOf(evidence, i));
   const backlog = backlogSlope(evidence);
@@ -67,6 +67,11 @@ export function judgeProbe(evidence: ProbeEvidence, slo: readonly Slo[]): Judged
     ...(evidence.percentileUs === undefined ? {} : { percentileUs: evidence.percentileUs }),
     ...(dead && { deadTuplesPerSec: { low: dead.low, high: dead.high } }),
   };
+}
+
+/** What a run of scenarios is advised is no help here: a search tries void rates again, and chooses its rates itself. */
+function withoutAdvice(reason: string): string {
+  return reason.replace(/: close other programs.*$/, '');
 }
 
 /** What a stall costs may be more than its own length: connections and caches come back slowly. */

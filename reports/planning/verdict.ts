@@ -1,6 +1,6 @@
 // Can a wish be had, can it not, or can it not be told?
 
-import type { PlanAnswer } from '../../harness/result/result.ts';
+import type { PlanAnswer, PlanQuestion } from '../../harness/result/result.ts';
 import { formatNumber, plural } from '../render/format.ts';
 import { type Ceiling, ceilingOf, type HandlerChoice, UTILISATION_MAX } from './handlers.ts';
 import type { PlanInput } from './input.ts';
@@ -30,7 +30,7 @@ export function verdictOf(facts: VerdictFacts): Verdict {
   const peakPerSec = question.ratePerSec * question.peakFactor;
   const ceiling = hardCeiling(law, limits, peakPerSec);
   const between = betweenEnds(input, choice, peakPerSec);
-  const more = moreMayDo(law, choice, peakPerSec);
+  const more = moreMayDo(law, choice, question);
   const least = limits.filter(({ perSec }) => perSec !== undefined && perSec < peakPerSec);
   // No number of handlers is of any help where the limit is 0.
   const hard = least.filter(
@@ -71,19 +71,23 @@ export function ceilingText({ perSec, handlers }: Ceiling): string {
   return `${formatNumber(perSec)} jobs/s is the most that any number of handlers settles here, with ${handlers}`;
 }
 
-/** Whether what these handlers do not carry might be carried by more of them than can be told of. */
+/** Below so many times what was said of the most handlers, some more of them may well do. */
+const WITHIN_REACH = 2;
+
+/**
+ * Whether what these handlers do not carry might be carried by more of them than can be told of. A wish for recovery that is far beyond all that
+ * was seen is none that a few more would fulfil.
+ */
 function moreMayDo(
   law: Law,
-  { lacks, handlers, capacityPerSec }: HandlerChoice,
-  peakPerSec: number,
+  { lacks, capacityPerSec }: HandlerChoice,
+  { ratePerSec, peakFactor, outage }: PlanQuestion,
 ): boolean {
   const ceiling = ceilingOf(law);
-  return (
-    lacks.length > 0 &&
-    ceiling.open &&
-    handlers === ceiling.handlers &&
-    peakPerSec > UTILISATION_MAX * capacityPerSec
-  );
+  if (lacks.length === 0 || !ceiling.open) return false;
+  const peakPerSec = ratePerSec * peakFactor;
+  const wanted = peakPerSec * (1 + (outage === undefined ? 0 : outage.seconds / outage.recoverSeconds));
+  return peakPerSec > UTILISATION_MAX * capacityPerSec || wanted <= WITHIN_REACH * ceiling.perSec;
 }
 
 /** A peak between what held and what failed. */
