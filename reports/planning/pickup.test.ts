@@ -71,3 +71,12 @@ test('Little’s law holds in a stable load, and a backlog that was counted wron
   assert.equal(littleChecks([wrong])[0]?.kept, false);
   assert.deepEqual(littleChecks([{ ...cell, load: [] }]), []);
 });
+
+test('where workers claim ahead of their handlers, pickup is no wait for one: there is no base', () => {
+  const cell = open(8, 60, 20);
+  assert.ok(baseOf(law, cell) !== undefined);
+  const ahead = { ...cell.cell, contender: { ...cell.cell.contender, declared: { prefetch: 500 } } };
+  assert.equal(baseOf(law, { ...cell, cell: ahead }), undefined);
+  const idle = { ...ahead, parameters: { ...ahead.parameters, handlerMs: 0 } };
+  assert.ok(baseOf(law, { ...cell, cell: idle }) !== undefined, 'jobs that take no time wait for nobody');
+});

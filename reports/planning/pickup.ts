@@ -1,6 +1,6 @@
 // How long will a job wait to be picked up? What claiming takes by itself, and the queue for a handler.
 
-import type { LatencySlo, Prediction } from '../../harness/result/result.ts';
+import type { Cell, LatencySlo, Prediction } from '../../harness/result/result.ts';
 import {
   erlangC,
   littleError,
@@ -23,18 +23,23 @@ export interface Crowd {
   readonly serviceScv: number;
 }
 
+/** Whether workers claim more than their handlers can begin, of jobs that take time: those wait on after they were picked up. */
+export function claimsAhead({ contender, parameters }: Pick<Cell, 'contender' | 'parameters'>): boolean {
+  return Number(contender.declared?.['prefetch'] ?? 0) > 0 && parameters['handlerMs'] !== 0;
+}
+
 const BASE_POINTS = 400;
 
 /**
  * What claiming takes by itself, of a light load: so many values, each as likely as any other, seconds, ascending. Jobs that waited for a
  * handler even so are its slowest, as many of them as Erlang C says: they are left out, or their wait would be counted twice.
- * Absent where nothing was picked up.
+ * Absent where nothing was picked up, and where workers claim ahead of their handlers: there the wait for a handler is no part of pickup.
  */
 export function baseOf(
   law: Law,
   { handlers, cell, pickup }: Pick<MeasuredCell, 'handlers' | 'cell' | 'pickup'>,
 ): number[] | undefined {
-  if (pickup === undefined) return undefined;
+  if (pickup === undefined || claimsAhead(cell)) return undefined;
   const servicePerSec = uslAt(law.fit, handlers) / handlers;
   const arrivalPerSec = cell.throughput?.offeredPerSec ?? 0;
   const waits = Math.min(0.5, erlangC({ servers: handlers, arrivalPerSec, servicePerSec }));

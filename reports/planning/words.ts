@@ -6,7 +6,7 @@ import { UTILISATION_MAX } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
 import { heldTogether } from './partitions.ts';
-import { littleChecks } from './pickup.ts';
+import { claimsAhead, littleChecks } from './pickup.ts';
 import { outageAssumption } from './recovery.ts';
 
 type Headlined = Pick<
@@ -122,6 +122,14 @@ function stableOf({ cells, search }: Pick<PlanInput, 'cells' | 'search'>): Measu
   );
 }
 
+function aheadRisk(cells: PlanInput['cells']): string[] {
+  const ahead = cells.find(({ cell }) => claimsAhead(cell));
+  if (ahead === undefined) return [];
+  return [
+    `${ahead.cell.contender.name} claims ahead of its handlers: pickup ends before a job's wait for one, and an SLO of pickup says nothing of that wait. Ask for response as well, or give it prefetch=0.`,
+  ];
+}
+
 /** Below so much a plan has no room for what nobody thought of. */
 const SLIM = 0.2;
 
@@ -164,6 +172,7 @@ export function risksOf(
         `${cell} does not keep Little's law (${formatShare(error)} off): it was not stable, or too short.`,
     ),
     ...(voids === 0 ? [] : [`${plural(voids, 'cell')} could not be measured, and count in nothing.`]),
+    ...aheadRisk(cells),
     'All loads were shorter than a checkpoint and an autovacuum pass: hours of the same load may carry less.',
   ];
 }
