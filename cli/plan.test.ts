@@ -110,6 +110,10 @@ test('a mistake is answered in one line, before a server is started', async (t) 
     [['--from', run, '--budget', '5m'], /--budget cannot stand beside --from/],
     [['--from', run, '--contender', 'batch'], /--contender cannot stand beside --from/],
     [['--from', run, '--server', 'docker'], /--server cannot stand beside --from/],
+    [
+      ['--rate', '10', '--server', 'postgres://me@db/x', '--server', 'postgres://me@db/x'],
+      /one address is given twice/,
+    ],
     [['--from', run], /holds no (plan|measurements of capacity)/],
   ];
   for (const [words, said] of cases) {

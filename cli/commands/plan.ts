@@ -12,6 +12,7 @@ import type { Capacity, PlanQuestion, RunResult } from '../../harness/result/res
 import { BundleWriter } from '../../harness/run/bundle.ts';
 import { parsePinWish } from '../../harness/run/pinning.ts';
 import { CellSequence } from '../../harness/run/plan.ts';
+import { isOwnServer } from '../../harness/server/index.ts';
 import { sessionsMaxFor } from '../../reports/planning/crew.ts';
 import { handlerSchema } from '../../scenarios/job.ts';
 import { CapacityLog } from '../capacity/capacity-log.ts';
@@ -99,6 +100,8 @@ async function planAction(options: Options): Promise<number> {
   requireShortJobs(question);
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
   const [first = 'embedded', ...others] = options.server;
+  if (options.server.some((one, i) => !isOwnServer(one) && options.server.indexOf(one) !== i))
+    throw new UsageError('--server: one address is given twice, and is one server: leave one of them out');
   const servers = others.length === 0 ? [] : options.server.map((_, place) => serverLabel(place));
   const log = new CapacityLog(new CellSequence(seed), servers[0]);
   const measured: PlanMeasurements = { cells: [] };

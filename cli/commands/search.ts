@@ -51,7 +51,8 @@ Examples:
   claimbench search --contender ring --slo 'pickup.p99<250ms' --slo 'deadTuples.growth<500/s' --hold-xmin 2m
 
 Exit codes: 0 an interval was found, or that no rate passes or none fails; 1 usage; 2 failure; 3 a job was lost, duplicated or
-reordered; 4 no probe could be measured, or the limit lies beyond what the generator can carry; 130 interrupted.`;
+reordered; 4 no probe could be measured, the limit lies beyond what the generator can carry, or --probes or --budget were used up
+before an answer; 130 interrupted.`;
 
 /** What a search takes as a rule. */
 const USUAL_PROBES = 14;
