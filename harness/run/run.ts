@@ -26,6 +26,7 @@ import {
 import { requireTopology } from '../topology/topology.ts';
 import type { BundleWriter } from './bundle.ts';
 import { declaredOf } from './definition.ts';
+import { continued, inParts } from './earlier.ts';
 import { cellsOf, type PlannedCell, type RunPlan, resolveRates, rowsOf, type StepOutcome } from './plan.ts';
 import { openScratch } from './scratch.ts';
 import { requireServerNeeds } from './server-needs.ts';
@@ -154,26 +155,6 @@ export async function run(options: RunOptions): Promise<RunResult> {
   };
   bundle.save(result);
   return result;
-}
-
-/** The bundle as the earlier part left it, to be gone on with. */
-function continued(earlier: RunResult, environment: Environment): RunResult {
-  const { lostServers: _lost, ...rest } = earlier;
-  return { ...rest, complete: false, environment: inParts(earlier, environment) };
-}
-
-/** What was read in the later part speaks for all where it cannot have changed; what is of one part alone is absent. */
-function inParts(earlier: RunResult | undefined, environment: Environment): Environment {
-  if (earlier === undefined) return environment;
-  const { stealShare: _steal, loadAverageAtStart: _load, ...rest } = environment;
-  const { nullCeilings, missing } = earlier.environment;
-  const note = 'stealShare, loadAverageAtStart: the run was interrupted and went on later';
-  const known = { ...nullCeilings, ...environment.nullCeilings };
-  return {
-    ...rest,
-    ...(Object.keys(known).length === 0 ? {} : { nullCeilings: known }),
-    missing: [...new Set([...missing, ...environment.missing, note])],
-  };
 }
 
 function withContender(known: readonly string[], name: string): string[] {

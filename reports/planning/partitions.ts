@@ -1,7 +1,7 @@
 // What would the queue carry over several databases? By the law of one, and as measured with all of them at once.
 
 import type { PlanAnswer, PlanQuestion } from '../../harness/result/result.ts';
-import { countBeyond, latencyTerms, type ProbeEvidence } from '../capacity/evidence.ts';
+import { evidenceOf, type ProbeEvidence } from '../capacity/evidence.ts';
 import { judgeProbe } from '../capacity/probe.ts';
 import type { MeasuredCell } from './measured.ts';
 
@@ -38,39 +38,18 @@ export function heldTogether(cells: readonly MeasuredCell[], slo: PlanQuestion['
     return { databases, why: 'the SLO is not of pickup alone, and no more is told of them' };
   let perSec = 0;
   for (const one of all) {
-    const { outcome, why } = judgeProbe(evidenceOf(one, slo), slo);
+    const { outcome, why } = judgeProbe(evidenceIn(one, slo), slo);
     if (outcome !== 'pass') return { databases, why: `${one.cell.id}: ${outcome}, ${why[0] ?? 'no reason'}` };
     perSec += one.cell.throughput?.settledPerSec ?? 0;
   }
   return { databases, perSec };
 }
 
-/** All of its pickups are one sub-window: the bundle has no more of them at hand. */
-function evidenceOf({ cell, load, pickup }: MeasuredCell, slo: PlanQuestion['slo']): ProbeEvidence {
-  const { warmupSeconds: from, measuredSeconds: seconds } = cell.window;
-  const { offeredPerSec = 0, enqueuedPerSec = 0, settledPerSec = 0 } = cell.throughput ?? {};
-  const terms = latencyTerms(slo);
-  return {
-    ratePerSec: offeredPerSec,
-    offered: Math.round(offeredPerSec * seconds),
-    enqueued: Math.round(enqueuedPerSec * seconds),
-    settled: Math.round(settledPerSec * seconds),
-    seconds,
-    backlog: load
-      .filter(({ t }) => t >= from && t <= from + seconds)
-      .map(({ t, backlog }) => ({ t, jobs: backlog })),
-    windows:
-      pickup === undefined
-        ? []
-        : [
-            {
-              ...{ fromSeconds: from, toSeconds: from + seconds },
-              jobs: terms.map(() => pickup.totalCount),
-              beyond: terms.map(({ limitUs }) => countBeyond(pickup, limitUs)),
-            },
-          ],
-    deadTuples: [],
-    ...{ verdict: cell.verdict, reasons: cell.reasons, lost: cell.audit.lost },
-    ...{ generatorAlone: false, stalledShare: 0 },
-  };
+/** All of its pickups count as of one second, and so of one sub-window: a bundle has no more of them at hand. */
+function evidenceIn({ cell, load, pickup }: MeasuredCell, slo: PlanQuestion['slo']): ProbeEvidence {
+  const { warmupSeconds: startSeconds, measuredSeconds: lengthSeconds } = cell.window;
+  const ratePerSec = cell.throughput?.offeredPerSec ?? 0;
+  const intervals =
+    pickup === undefined ? [] : [{ tag: 'pickup', startSeconds, lengthSeconds, histogram: pickup }];
+  return evidenceOf({ cell, ratePerSec, load, server: [], intervals }, slo);
 }
