@@ -11,7 +11,7 @@ import { runModel } from './model/run.ts';
 import { strategies } from './strategies/index.ts';
 
 /** Sequences per strategy; more find more, and each run draws others. */
-const SEQUENCES = wholeNumber('CLAIMBENCH_MODEL_SEQUENCES') ?? 300;
+const SEQUENCES = wholeNumber('CLAIMBENCH_MODEL_SEQUENCES') ?? 200;
 /** Anew in each run, and printed when one fails; given, the same sequences are drawn again. */
 const SEED = wholeNumber('CLAIMBENCH_MODEL_SEED') ?? Math.trunc(Math.random() * 2 ** 30);
 /** At once: they mostly wait, for disk and clock. */

@@ -38,7 +38,7 @@ export function start(
   timeoutMs = 120_000,
   env: Readonly<Record<string, string>> = {},
 ): Running {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'cli/main.ts'), ...words], {
+  const child = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), ...words], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, CI: 'true', NO_COLOR: '1', NODE_TEST_CONTEXT: undefined, ...env },

@@ -23,7 +23,7 @@ export function limitedProcess(
   scope: { after(release: () => void): void },
 ): LimitedProcess {
   const program = resolve(import.meta.dirname, 'limited-worker.ts');
-  const child = spawn(process.execPath, ['--import', 'tsx', program, JSON.stringify(work)], {
+  const child = spawn(process.execPath, [program, JSON.stringify(work)], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NODE_TEST_CONTEXT: undefined },
   });

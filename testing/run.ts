@@ -18,6 +18,8 @@ process.exitCode = await main(process.argv.slice(2));
 
 async function main(patterns: readonly string[]): Promise<number> {
   const root = path.resolve(import.meta.dirname, '..');
+  // Node strips types by itself, and keeps what it compiled: tests start processes by the hundred, in half the time.
+  process.env['NODE_COMPILE_CACHE'] ??= path.join(root, 'node_modules/.cache/compiled');
   const files = await testFiles(root, patterns);
   if (files.length === 0) return complain('no test file matches: name files that end in .test.ts', 1);
 
@@ -56,7 +58,6 @@ async function runTests(files: readonly string[], signal: AbortSignal): Promise<
     files: [...files],
     concurrency: FILES_AT_ONCE,
     timeout: TEST_TIMEOUT_MS,
-    execArgv: ['--import', 'tsx'],
     signal,
   });
   // A file without tests is reported as a test of the file's name that passed.

@@ -139,7 +139,7 @@ test('a cut ends what is open and refuses what comes; healed, there are sessions
 });
 
 test('the proxy leaves Ctrl-C to its coordinator, and ends with it', async () => {
-  const words = ['--import', 'tsx', OWNER];
+  const words = [OWNER];
   const owner = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     const [line] = await once(owner.stdout, 'data', { signal: AbortSignal.timeout(30_000) });

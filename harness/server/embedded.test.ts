@@ -67,7 +67,7 @@ function startOwner(
   options: { uid?: number; gid?: number; tmp?: string } = {},
 ): ChildProcess {
   const { tmp = base, ...ids } = options;
-  return spawn(process.execPath, ['--import', import.meta.resolve('tsx'), OWNER, ...args], {
+  return spawn(process.execPath, [OWNER, ...args], {
     env: { PATH: process.env['PATH'], TMPDIR: tmp, HOME: tmp },
     stdio: ['ignore', 'pipe', 'inherit'],
     detached: true,

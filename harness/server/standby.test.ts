@@ -159,15 +159,11 @@ test('on the oldest major', async (context) => {
 test('an owner that is killed leaves neither server nor standby', {
   skip: process.platform !== 'linux' && 'finds processes in /proc',
 }, async () => {
-  const owner: ChildProcess = spawn(
-    process.execPath,
-    ['--import', import.meta.resolve('tsx'), OWNER, 'standby'],
-    {
-      env: { PATH: process.env['PATH'], TMPDIR: base, HOME: base },
-      stdio: ['ignore', 'pipe', 'inherit'],
-      detached: true,
-    },
-  );
+  const owner: ChildProcess = spawn(process.execPath, [OWNER, 'standby'], {
+    env: { PATH: process.env['PATH'], TMPDIR: base, HOME: base },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  });
   const timer = setTimeout(() => owner.kill('SIGKILL'), 60_000);
   const ready = await new Promise<boolean>((resolve) => {
     owner.stdout?.once('data', () => resolve(true));

@@ -34,7 +34,7 @@ async function owned(): Promise<{
   readonly pid: number;
   readonly folder: string;
 }> {
-  const owner = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), OWNER], {
+  const owner = spawn(process.execPath, [OWNER], {
     env: { PATH: process.env['PATH'], TMPDIR: base, HOME: base },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -124,7 +124,7 @@ describe('a server in a container', { skip }, () => {
   });
 
   test('is removed, with its volume, when its owner is killed', async () => {
-    const owner = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), OWNER, testImage()], {
+    const owner = spawn(process.execPath, [OWNER, testImage()], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const [line] = (await once(owner.stdout, 'data', { signal: AbortSignal.timeout(60_000) })) as [Buffer];
