@@ -8,7 +8,7 @@ import { probeSeconds } from '../../reports/capacity/probe.ts';
 import { type Crew, crewOf, handlersOf, roundHandlers, sessionsMaxFor } from '../../reports/planning/crew.ts';
 import { chooseHandlers } from '../../reports/planning/handlers.ts';
 import { type MeasuredCell, measuredNow } from '../../reports/planning/measured.ts';
-import { baseOf } from '../../reports/planning/pickup.ts';
+import { baseOf, claimsAhead } from '../../reports/planning/pickup.ts';
 import { type Law, scalingOf } from '../../reports/planning/scaling.ts';
 import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
 import { erlangC } from '../../stats/queueing.ts';
@@ -145,7 +145,7 @@ class Stage {
       const base = baseOf(law, light);
       if (base === undefined || light.cell.verdict !== 'valid') return handlers;
       const { scv } = handlerMoments(pattern.job.handler);
-      const chosen = chooseHandlers(question, law, { base, serviceScv: scv });
+      const chosen = chooseHandlers(question, law, { base, serviceScv: scv, ahead: claimsAhead(light.cell) });
       if (chosen.handlers === handlers) return handlers;
       handlers = chosen.handlers;
     }

@@ -73,7 +73,7 @@ function generatorProblems(input: VerdictInput): string[] {
   }
   if (late > limits.lateShare) {
     found.push(
-      `generator: ${percent(late)} of the jobs were sent more than 10 ms late (limit ${percent(limits.lateShare)}): close other programs and run again, or offer less with --rate`,
+      `generator: ${percent(late)} of the jobs were sent more than 10 ms late (limit ${percent(limits.lateShare)}): close other programs, or offer less, and run again`,
     );
   }
   for (const agent of input.load.agents) {

@@ -107,7 +107,7 @@ test('what is incorrect or lost fails, whatever the figures; what is invalid is 
   const late = outcomeOf({
     ...{
       verdict: 'invalid',
-      reasons: ['generator: late: close other programs and run again, or offer less with --rate'],
+      reasons: ['generator: late: close other programs, or offer less, and run again'],
     },
   });
   assert.deepEqual(late.why, ['generator: late']);

@@ -4,13 +4,13 @@ import type { Capacity, PlanAnswer, Prediction } from '../../harness/result/resu
 import { type BloatLaw, bloatLaw } from './bloat.ts';
 import { costsOf } from './costs.ts';
 import { crewOf, sessionsMaxFor } from './crew.ts';
-import { type Claiming, chooseHandlers, type HandlerChoice, judgeHandlers } from './handlers.ts';
+import { chooseHandlers, type HandlerChoice, judgeHandlers } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { limitsOf, searchFor } from './limits.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
 import { nearestTo } from './nearest.ts';
 import { heldTogether, partitionsOf } from './partitions.ts';
-import { baseOf, type Crowd, pickupPredictions } from './pickup.ts';
+import { baseOf, type Claiming, type Crowd, claimsAhead, pickupPredictions } from './pickup.ts';
 import { drainingPerSec, drainOf, drainPrediction, drainRisks, seenOutage } from './recovery.ts';
 import { type Law, scalingOf } from './scaling.ts';
 import { verdictOf } from './verdict.ts';
@@ -38,7 +38,9 @@ function crowdsOf({ cells, serviceScv }: PlanInput, law: Law | undefined): Crowd
   if (law === undefined) return [];
   return validOf(cells, 'light').flatMap((cell) => {
     const base = baseOf(law, cell);
-    return base === undefined ? [] : [{ law, handlers: cell.handlers, base, serviceScv }];
+    return base === undefined
+      ? []
+      : [{ law, handlers: cell.handlers, base, serviceScv, ahead: claimsAhead(cell.cell) }];
   });
 }
 

@@ -15,7 +15,7 @@ function law(sigma = 0, kappa = 0, low = 1): Law {
   return { fit, saidUpTo: 128, lowPerSec: (n) => low * uslAt(fit, n) };
 }
 const CANDIDATES = [1, 2, 3, 4, 5, 6, 7, ...Array.from({ length: 16 }, (_, i) => 8 * (i + 1))];
-const CLAIMING = { base: [0.001], serviceScv: 1 };
+const CLAIMING = { base: [0.001], serviceScv: 1, ahead: false };
 
 /** The first that is enough. */
 function fewest(enough: (handlers: number) => boolean): number | undefined {

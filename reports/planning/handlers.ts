@@ -3,7 +3,7 @@
 import type { PlanQuestion } from '../../harness/result/result.ts';
 import { uslAt } from '../../stats/usl.ts';
 import { roundHandlers } from './crew.ts';
-import { pickupHolds } from './pickup.ts';
+import { type Claiming, pickupHolds } from './pickup.ts';
 import type { Law } from './scaling.ts';
 
 /** Above this a queue's waiting times depend on what nobody knows beforehand, and the models are not held to be good. */
@@ -15,12 +15,6 @@ export interface HandlerChoice {
   readonly capacityPerSec: number;
   /** Why it is not enough, in words; empty where it is. */
   readonly lacks: readonly string[];
-}
-
-/** What is known of how long claiming takes by itself. */
-export interface Claiming {
-  readonly base: readonly number[];
-  readonly serviceScv: number;
 }
 
 /** The fewest handlers that lack nothing; where all lack something, those that settle the most. */

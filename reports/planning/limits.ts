@@ -105,16 +105,25 @@ function modelledRate(crowd: Crowd, slo: LatencySlo, capacityPerSec: number): nu
   return low;
 }
 
-function recoveryLimit({ question: { outage }, capacityPerSec, seen }: LimitFacts): Limit[] {
+function recoveryLimit({ question, capacityPerSec, seen }: LimitFacts): Limit[] {
+  const { outage } = question;
   if (outage === undefined) return [];
   const draining = drainingPerSec(capacityPerSec, seen);
   const perSec = recoverablePerSec(draining, outage);
-  const since =
-    seen !== undefined && seen.drainSeconds === undefined
-      ? `since in the outage in miniature more than the ${rate(draining)} that came was not seen to be settled`
-      : draining < capacityPerSec
-        ? `as they settled ${rate(draining)} after the outage in miniature`
-        : `as they settle ${rate(draining)} at most`;
+  const unended = seen !== undefined && seen.drainSeconds === undefined;
+  // What was seen to be settled is the least that they settle: enough for a yes, and for no more than that.
+  if (unended && perSec < question.ratePerSec * question.peakFactor)
+    return [
+      {
+        by: 'recovery',
+        text: `${formatSeconds(outage.seconds)} without workers: the backlog of the outage in miniature was not seen to go away, so that how fast one does cannot be told (the ${rate(draining)} that came were settled)`,
+      },
+    ];
+  const since = unended
+    ? `since in the outage in miniature more than the ${rate(draining)} that came was not seen to be settled`
+    : draining < capacityPerSec
+      ? `as they settled ${rate(draining)} after the outage in miniature`
+      : `as they settle ${rate(draining)} at most`;
   return [
     {
       by: 'recovery',

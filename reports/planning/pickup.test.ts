@@ -9,7 +9,7 @@ import { CONTENDER, LINEAR, patternFor } from '../../testing/synthetic/capacity-
 import { waitQuantile } from '../../testing/synthetic/queue-law.ts';
 import { simulateCell } from '../../testing/synthetic/simulated-cell.ts';
 import { measuredNow } from './measured.ts';
-import { baseOf, littleChecks, pickupPredictions, pickupSeconds } from './pickup.ts';
+import { baseOf, claimsAhead, littleChecks, pickupPredictions, pickupSeconds } from './pickup.ts';
 
 const law = {
   fit: { ...LINEAR, relativeError: 0 },
@@ -45,15 +45,16 @@ test('a percentile of pickup is that of theory behind the claim, and there is no
       const servicePerSec = LINEAR.lambdaPerSec;
       const arrivalPerSec = busy * handlers * servicePerSec;
       const theory = 0.002 + waitQuantile({ servers: handlers, servicePerSec, arrivalPerSec }, 0.99);
-      const said = pickupSeconds({ law, handlers, base: [0.002], serviceScv: 1 }, arrivalPerSec, 99) ?? 0;
+      const said =
+        pickupSeconds({ law, handlers, base: [0.002], serviceScv: 1, ahead: false }, arrivalPerSec, 99) ?? 0;
       assert.ok(Math.abs(said / theory - 1) < 0.01, `${handlers}, ${busy}: ${said}, not ${theory}`);
     }
-  const crowd = { law, handlers: 2, base: [0.002], serviceScv: 1 };
+  const crowd = { law, handlers: 2, base: [0.002], serviceScv: 1, ahead: false };
   assert.equal(pickupSeconds(crowd, 2 * LINEAR.lambdaPerSec, 99), undefined);
 });
 
 test('foretold is the highest percentile that the load could tell, below 80 % busy and of these handlers alone', () => {
-  const crowd = { law, handlers: 8, base: [0.001], serviceScv: 1 };
+  const crowd = { law, handlers: 8, base: [0.001], serviceScv: 1, ahead: false };
   const [long] = pickupPredictions(crowd, [open(8, 140, 90)]);
   assert.equal(long?.what, 'pickup p99');
   assert.ok(long.error === long.predicted / long.measured - 1);
@@ -72,11 +73,18 @@ test('Little’s law holds in a stable load, and a backlog that was counted wron
   assert.deepEqual(littleChecks([{ ...cell, load: [] }]), []);
 });
 
-test('where workers claim ahead of their handlers, pickup is no wait for one: there is no base', () => {
-  const cell = open(8, 60, 20);
-  assert.ok(baseOf(law, cell) !== undefined);
+test('where workers claim ahead of their handlers, pickup is the claim alone: all of the light load is base, and no wait is added', () => {
+  const cell = open(1, 10, 300);
   const ahead = { ...cell.cell, contender: { ...cell.cell.contender, declared: { prefetch: 500 } } };
-  assert.equal(baseOf(law, { ...cell, cell: ahead }), undefined);
+  assert.equal(claimsAhead(cell.cell), false);
+  assert.equal(claimsAhead(ahead), true);
+  const [whole, cut] = [baseOf(law, { ...cell, cell: ahead }), baseOf(law, cell)].map((base) => base?.at(-1));
+  assert.ok((whole ?? 0) > 5 * (cut ?? 1), `${whole}, not ${cut}`);
   const idle = { ...ahead, parameters: { ...ahead.parameters, handlerMs: 0 } };
-  assert.ok(baseOf(law, { ...cell, cell: idle }) !== undefined, 'jobs that take no time wait for nobody');
+  assert.equal(claimsAhead(idle), false, 'jobs that take no time wait for nobody');
+  const crowd = { law, handlers: 8, base: [0.002], serviceScv: 1, ahead: true };
+  assert.equal(pickupSeconds(crowd, 0.75 * 8 * LINEAR.lambdaPerSec, 99), 0.002);
+  assert.equal(pickupSeconds(crowd, 8 * LINEAR.lambdaPerSec, 99), undefined, 'more than the handlers settle');
+  const [foretold] = pickupPredictions(crowd, [open(8, 140, 90)]);
+  assert.equal(foretold?.predicted, 2_000);
 });

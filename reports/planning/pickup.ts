@@ -14,13 +14,19 @@ import { uslAt } from '../../stats/usl.ts';
 import type { MeasuredCell } from './measured.ts';
 import type { Law } from './scaling.ts';
 
-export interface Crowd {
-  readonly law: Law;
-  readonly handlers: number;
-  /** What claiming takes where no job waits for a handler, seconds, ascending: of a light load. */
+/** What is known of how long claiming takes by itself. */
+export interface Claiming {
+  /** Where no job waits for a handler, seconds, ascending: of a light load. */
   readonly base: readonly number[];
   /** Squared coefficient of variation of the handlers' time. */
   readonly serviceScv: number;
+  /** Whether jobs are claimed before a handler is free: they wait for one after pickup, which is then the claim alone. */
+  readonly ahead: boolean;
+}
+
+export interface Crowd extends Claiming {
+  readonly law: Law;
+  readonly handlers: number;
 }
 
 /** Whether workers claim more than their handlers can begin, of jobs that take time: those wait on after they were picked up. */
@@ -32,17 +38,19 @@ const BASE_POINTS = 400;
 
 /**
  * What claiming takes by itself, of a light load: so many values, each as likely as any other, seconds, ascending. Jobs that waited for a
- * handler even so are its slowest, as many of them as Erlang C says: they are left out, or their wait would be counted twice.
- * Absent where nothing was picked up, and where workers claim ahead of their handlers: there the wait for a handler is no part of pickup.
+ * handler even so are its slowest, as many of them as Erlang C says: they are left out, or their wait would be counted twice. None of them
+ * waited so where workers claim ahead. Absent where nothing was picked up.
  */
 export function baseOf(
   law: Law,
   { handlers, cell, pickup }: Pick<MeasuredCell, 'handlers' | 'cell' | 'pickup'>,
 ): number[] | undefined {
-  if (pickup === undefined || claimsAhead(cell)) return undefined;
+  if (pickup === undefined) return undefined;
   const servicePerSec = uslAt(law.fit, handlers) / handlers;
   const arrivalPerSec = cell.throughput?.offeredPerSec ?? 0;
-  const waits = Math.min(0.5, erlangC({ servers: handlers, arrivalPerSec, servicePerSec }));
+  const waits = claimsAhead(cell)
+    ? 0
+    : Math.min(0.5, erlangC({ servers: handlers, arrivalPerSec, servicePerSec }));
   return Array.from(
     { length: BASE_POINTS },
     (_, i) => pickup.getValueAtPercentile(((i + 0.5) / BASE_POINTS) * (1 - waits) * 100) / 1e6,
@@ -51,7 +59,8 @@ export function baseOf(
 
 /**
  * A percentile (0 … 100) of pickup at a rate, seconds: base and wait together, the wait by Allen and Cunneen with the service
- * rate that the law gives so many handlers, and Poisson arrivals. Absent where the handlers would not keep up.
+ * rate that the law gives so many handlers, and Poisson arrivals. Of workers that claim ahead the base alone: what they cannot hold beside what
+ * their handlers run waits for them as a job does in a queue of more handlers, hardly ever. Absent where the handlers would not keep up.
  */
 export function pickupSeconds(crowd: Crowd, ratePerSec: number, percentile: number): number | undefined {
   const wait = handlerWait(crowd, ratePerSec, uslAt(crowd.law.fit, crowd.handlers));
@@ -69,13 +78,21 @@ export function pickupHolds(
 }
 
 function handlerWait(
-  { handlers, serviceScv }: Crowd,
+  { handlers, serviceScv, ahead }: Crowd,
   arrivalPerSec: number,
   capacityPerSec: number,
 ): Wait | Saturated {
   const servicePerSec = capacityPerSec / handlers;
-  return waitOf({ servers: handlers, arrivalPerSec, servicePerSec, arrivalScv: 1, serviceScv });
+  const wait = waitOf({ servers: handlers, arrivalPerSec, servicePerSec, arrivalScv: 1, serviceScv });
+  return ahead && wait.state === 'stable' ? { ...wait, ...NO_WAIT } : wait;
 }
+
+const NO_WAIT = {
+  waits: 0,
+  meanSeconds: 0,
+  beyond: (seconds: number) => (seconds < 0 ? 1 : 0),
+  quantileSeconds: () => 0,
+} as const;
 
 /** Below so much the model is held to be good. */
 const UTILISATION_MAX = 0.8;

@@ -15,6 +15,8 @@ export interface Verdict {
   readonly undecided: readonly string[];
 }
 
+type Limit = PlanAnswer['limits'][number];
+
 export interface VerdictFacts {
   readonly input: PlanInput;
   readonly law: Law;
@@ -32,10 +34,12 @@ export function verdictOf(facts: VerdictFacts): Verdict {
   const between = betweenEnds(input, choice, peakPerSec);
   const more = moreMayDo(law, choice, question);
   const least = limits.filter(({ perSec }) => perSec !== undefined && perSec < peakPerSec);
+  // A snapshot was held beside these handlers alone: more of them may carry more.
+  const others = choice.handlers < ceilingOf(law).handlers;
+  const open = ({ by }: Limit): boolean =>
+    more || (by === 'slo' && between !== undefined) || (by === 'bloat' && others);
   // No number of handlers is of any help where the limit is 0.
-  const hard = least.filter(
-    ({ by, perSec }) => perSec === 0 || !(more || (by === 'slo' && between !== undefined)),
-  );
+  const hard = least.filter((limit) => limit.perSec === 0 || !open(limit));
   const obstacles = [
     ...(ceiling === undefined ? [] : [ceilingText(ceiling)]),
     ...hard.map(({ text }) => text),
@@ -55,6 +59,11 @@ export function verdictOf(facts: VerdictFacts): Verdict {
           ]
         : []),
       ...limits.flatMap(({ perSec, text }) => (perSec === undefined ? [text] : [])),
+      ...least.flatMap(({ by, text }) =>
+        by === 'bloat' && others
+          ? [`${text}; more than ${plural(choice.handlers, 'handler')} may carry more`]
+          : [],
+      ),
       ...(between === undefined ? [] : [between]),
     ],
   };

@@ -126,7 +126,7 @@ function aheadRisk(cells: PlanInput['cells']): string[] {
   const ahead = cells.find(({ cell }) => claimsAhead(cell));
   if (ahead === undefined) return [];
   return [
-    `${ahead.cell.contender.name} claims ahead of its handlers: pickup ends before a job's wait for one, and an SLO of pickup says nothing of that wait. Ask for response as well, or give it prefetch=0.`,
+    `${ahead.cell.contender.name} claims ahead of its handlers: pickup ends before a job's wait for one, and an SLO of pickup says nothing of that wait. Ask for response as well, or give it batch=1 and prefetch=0.`,
   ];
 }
 
