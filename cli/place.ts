@@ -107,6 +107,19 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
   };
 }
 
+/** @throws UsageError where the last is one of those before it, by whatever name or database. */
+function requireOtherCluster(servers: readonly RunServer[]): void {
+  const last = servers.at(-1);
+  const same = servers.find(
+    (one) =>
+      one !== last && one.server.clusterId !== undefined && one.server.clusterId === last?.server.clusterId,
+  );
+  if (same === undefined) return;
+  throw new UsageError(
+    `--server: ${same.label} and ${last?.label} are one and the same server (system identifier ${same.server.clusterId}): leave one of them out`,
+  );
+}
+
 async function openServers(
   { server, others: further = [], pg, wishes, variants = [] }: PlaceOptions,
   pinned: Pinning | undefined,
@@ -144,7 +157,10 @@ async function openServers(
       }
     };
     const servers: [RunServer, ...RunServer[]] = [await numbered(server, 0)];
-    for (const [i, where] of further.entries()) servers.push(await numbered(where, i + 1));
+    for (const [i, where] of further.entries()) {
+      servers.push(await numbered(where, i + 1));
+      requireOtherCluster(servers);
+    }
     return servers;
   }
   const [variant, ...otherVariants] = variants;

@@ -124,3 +124,15 @@ test('a mistake is answered in one line, before a server is started', async (t) 
     assert.equal(ended.stdout, '');
   }
 });
+
+test('one server under two names is refused as one', async () => {
+  const [one, other] = [new URL(testServer()), new URL(testServer())];
+  other.hostname = one.hostname === 'localhost' ? '127.0.0.1' : 'localhost';
+  other.pathname = '/postgres';
+  const ended = await claimbench('plan', '--rate', '10', '--server', one.href, '--server', other.href);
+  assert.equal(ended.code, 1, ended.stderr);
+  assert.match(
+    ended.stderr,
+    /^claimbench: --server: .* are one and the same server .*: leave one of them out\n$/,
+  );
+});

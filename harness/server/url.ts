@@ -39,7 +39,7 @@ export async function connectUrl(url: string, signal?: AbortSignal): Promise<Pos
     const open = facts.mayCreateDatabases
       ? await databasePerCell(keeper, settings)
       : await schemaPerCell(keeper, settings);
-    return serverOf(keeper, settings, facts.version, open);
+    return serverOf(keeper, settings, { ...facts, ...(await clusterOf(keeper)) }, open);
   } catch (error) {
     await keeper.end().catch(() => {});
     throw error;
@@ -109,6 +109,14 @@ async function inspect(keeper: pg.Client, settings: ConnectionSettings): Promise
   return { version: facts.version.split(' ')[0] ?? facts.version, mayCreateDatabases: facts.createdb };
 }
 
+/** Some services keep it to themselves. */
+async function clusterOf(keeper: pg.Client): Promise<Pick<PostgresServer, 'clusterId'>> {
+  const { rows } = await keeper
+    .query<{ id: string }>('SELECT system_identifier::text AS id FROM pg_control_system()')
+    .catch(() => ({ rows: [] }));
+  return rows[0] === undefined ? {} : { clusterId: rows[0].id };
+}
+
 async function databasePerCell(keeper: pg.Client, settings: ConnectionSettings): Promise<OpenCell> {
   const run = drawRunNumber();
   await announceRun(keeper, run);
@@ -142,7 +150,7 @@ async function schemaPerCell(keeper: pg.Client, settings: ConnectionSettings): P
 function serverOf(
   keeper: pg.Client,
   settings: ConnectionSettings,
-  version: string,
+  { version, clusterId }: Pick<Facts, 'version'> & Pick<PostgresServer, 'clusterId'>,
   open: OpenCell,
 ): PostgresServer {
   const cells = new Set<CellDatabase>();
@@ -152,6 +160,7 @@ function serverOf(
     kind: 'url',
     version,
     description: `PostgreSQL ${version} at ${where}`,
+    ...(clusterId === undefined ? {} : { clusterId }),
     async openDatabase(label) {
       assert(!disposed, 'the server was disposed');
       await assertStillAnnounced(keeper, where);
