@@ -35,7 +35,7 @@ export function testServer(): string {
 /** Starts `claimbench …words`. Killed after `timeoutMs`, so that a test never waits for ever. */
 export function start(
   words: readonly string[],
-  timeoutMs = 120_000,
+  timeoutMs = 300_000,
   env: Readonly<Record<string, string>> = {},
 ): Running {
   const child = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), ...words], {

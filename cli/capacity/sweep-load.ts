@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { ContenderSpec } from '../../harness/contender.ts';
 import { definitionOf, parseContender, withDriver } from '../../harness/contenders/index.ts';
+import type { HandlerTime } from '../../scenarios/job.ts';
 import { type Scenario, scenarioSchema } from '../../scenarios/scenario.ts';
 import { suggestion } from '../suggest.ts';
 import {
@@ -14,6 +15,7 @@ import {
   SETTING_PREFIX,
 } from './axes.ts';
 import type { Place } from './grid.ts';
+import { handlerMoments } from './loads.ts';
 import { backlogOf, connectionsNeeded, FASTEST_PER_SEC } from './room.ts';
 import type { SweepRate, SweepWords } from './sweep-words.ts';
 
@@ -48,6 +50,9 @@ const DEFAULTS: Readonly<Record<Exclude<LoadAxis, 'rate' | 'depth'>, number>> = 
   payload: 100,
   'job-ms': 0,
 };
+
+/** Left out at the head of each load, where jobs take no time. */
+const WARM_UP_SECONDS = 0.5;
 
 const PRODUCERS = { agents: 1, connections: 16 };
 
@@ -140,7 +145,11 @@ function scenarioAt(base: SweepBase, place: Place, rate: SweepRate | undefined, 
   ];
   const depth = loadValue(place, 'depth');
   const { seconds } = base;
+  const handler: HandlerTime = ms === 0 ? { time: 'none' } : { time: 'constant', ms };
   const open = rate !== undefined;
+  // Jobs that take long fill the handlers later: a load lasts longer by as much, so that all points count as many seconds.
+  const usual = Math.min(WARM_UP_SECONDS, seconds / 4);
+  const warmupSeconds = usual + handlerMoments(handler).p99Ms / 1_000;
   const arrival =
     rate === undefined
       ? {}
@@ -155,12 +164,12 @@ function scenarioAt(base: SweepBase, place: Place, rate: SweepRate | undefined, 
     question: open
       ? 'How soon is a job picked up and done at this point of a sweep?'
       : 'How many jobs per second are settled at this point of a sweep when the backlog never ends?',
-    preload: { ready: depth ?? (open ? 0 : backlogOf(seconds, base.mostPerSec, payloadBytes)) },
-    job: { payloadBytes, handler: ms === 0 ? { time: 'none' } : { time: 'constant', ms } },
+    preload: { ready: depth ?? (open ? 0 : backlogOf(seconds + warmupSeconds, base.mostPerSec, payloadBytes)) },
+    job: { payloadBytes, handler },
     producers: PRODUCERS,
     workers: { agents, connections },
-    warmupSeconds: Math.min(0.5, seconds / 4),
-    phases: [{ label: open ? 'open' : 'drain', seconds, ...arrival }],
+    warmupSeconds,
+    phases: [{ label: open ? 'open' : 'drain', seconds: seconds + warmupSeconds - usual, ...arrival }],
     settleWithinSeconds: open ? 10 : 0,
     serverNeeds: { max_connections: connectionsNeeded({ agents, connections }, PRODUCERS) },
   });
