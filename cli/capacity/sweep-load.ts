@@ -164,7 +164,9 @@ function scenarioAt(base: SweepBase, place: Place, rate: SweepRate | undefined, 
     question: open
       ? 'How soon is a job picked up and done at this point of a sweep?'
       : 'How many jobs per second are settled at this point of a sweep when the backlog never ends?',
-    preload: { ready: depth ?? (open ? 0 : backlogOf(seconds + warmupSeconds, base.mostPerSec, payloadBytes)) },
+    preload: {
+      ready: depth ?? (open ? 0 : backlogOf(seconds + warmupSeconds, base.mostPerSec, payloadBytes)),
+    },
     job: { payloadBytes, handler },
     producers: PRODUCERS,
     workers: { agents, connections },
