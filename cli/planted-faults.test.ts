@@ -52,7 +52,7 @@ const FAULTS: readonly Planted[] = [
   {
     fault: 'starves-a-priority',
     count: 'starved',
-    least: 100,
+    least: 20,
     said: /jobs were starved: ready for over a s/,
   },
   { fault: 'reorders-a-fifo', count: 'orderViolations', least: 50, said: /against the order enqueue/ },

@@ -18,6 +18,7 @@ import {
 import { handlersIn, simulateCell } from '../../testing/synthetic/simulated-cell.ts';
 import { CapacityLog } from './capacity-log.ts';
 import { expectedCells, type PlanMeasurements, planCells } from './plan-cells.ts';
+import { levelsFor } from './plan-sizes.ts';
 
 /** What every cell is for, in order, each purpose once. */
 function purposes(cells: readonly { readonly purpose: string }[]): string[] {
