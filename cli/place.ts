@@ -108,15 +108,13 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
 }
 
 /** @throws UsageError where the last is one of those before it, by whatever name or database. */
-function requireOtherCluster(servers: readonly RunServer[]): void {
+function requireOtherServer(servers: readonly RunServer[]): void {
   const last = servers.at(-1);
-  const same = servers.find(
-    (one) =>
-      one !== last && one.server.clusterId !== undefined && one.server.clusterId === last?.server.clusterId,
-  );
-  if (same === undefined) return;
+  const startedAt = last?.server.startedAt;
+  const same = servers.find((one) => one !== last && one.server.startedAt === startedAt);
+  if (startedAt === undefined || same === undefined) return;
   throw new UsageError(
-    `--server: ${same.label} and ${last?.label} are one and the same server (system identifier ${same.server.clusterId}): leave one of them out`,
+    `--server: ${same.label} and ${last?.label} are one and the same server (started at ${startedAt}): leave one of them out`,
   );
 }
 
@@ -159,7 +157,7 @@ async function openServers(
     const servers: [RunServer, ...RunServer[]] = [await numbered(server, 0)];
     for (const [i, where] of further.entries()) {
       servers.push(await numbered(where, i + 1));
-      requireOtherCluster(servers);
+      requireOtherServer(servers);
     }
     return servers;
   }

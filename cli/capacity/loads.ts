@@ -76,7 +76,8 @@ export interface ClosedLoad {
 /** Every handler always has a job: a backlog that is not to end. */
 export function closedLoad(pattern: Scenario, load: ClosedLoad): Scenario {
   const { crew, seconds, backlog, fault } = load;
-  const warmupSeconds = Math.min(WARM_UP_SECONDS, seconds / 4);
+  const filling = handlerMoments(pattern.job.handler).p99Ms / 1_000;
+  const warmupSeconds = Math.min(WARM_UP_SECONDS + filling, Math.max(seconds / 4, seconds - 2));
   const handlers = handlersOf(crew);
   return {
     ...pattern,

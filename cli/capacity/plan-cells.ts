@@ -8,7 +8,7 @@ import { probeSeconds } from '../../reports/capacity/probe.ts';
 import { type Crew, crewOf, handlersOf, sessionsMaxFor } from '../../reports/planning/crew.ts';
 import { chooseHandlers } from '../../reports/planning/handlers.ts';
 import { type MeasuredCell, measuredNow } from '../../reports/planning/measured.ts';
-import { baseOf, claimsAhead } from '../../reports/planning/pickup.ts';
+import { aheadJobs, baseOf } from '../../reports/planning/pickup.ts';
 import { type Law, scalingOf } from '../../reports/planning/scaling.ts';
 import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
 import { randomStream, shuffled } from '../../stats/random.ts';
@@ -98,7 +98,7 @@ class Stage {
     const rounds = Array.from({ length: CLOSED_REPEATS }, (_, i) =>
       i === 0 ? upwards : shuffled(upwards, random),
     );
-    const { scv } = handlerMoments(pattern.job.handler);
+    const moments = handlerMoments(pattern.job.handler);
     const budgetSeconds = secondsLeft();
     let fastest = 0;
     for (const [i, handlers] of rounds.flat().entries()) {
@@ -106,7 +106,7 @@ class Stage {
       const late = left < Math.max(REPEATS_RESERVE_SECONDS, budgetSeconds / 3);
       if (i >= upwards.length && (left <= 0 || (late && this.#law() !== undefined))) break;
       const crew = this.#crewOf(handlers);
-      const seconds = closedSeconds(question.jobMs, scv, handlers);
+      const seconds = closedSeconds(question.jobMs, moments, handlers);
       const backlog = backlogOf(
         seconds,
         mostPerSec(question.jobMs, handlers, fastest),
@@ -145,7 +145,11 @@ class Stage {
       const base = baseOf(law, light);
       if (base === undefined || light.cell.verdict !== 'valid') return handlers;
       const { scv } = handlerMoments(pattern.job.handler);
-      const chosen = chooseHandlers(question, law, { base, serviceScv: scv, ahead: claimsAhead(light.cell) });
+      const chosen = chooseHandlers(question, law, {
+        base,
+        serviceScv: scv,
+        aheadJobs: aheadJobs(light.cell),
+      });
       if (chosen.handlers === handlers) return handlers;
       handlers = chosen.handlers;
     }
@@ -198,10 +202,11 @@ class Stage {
     const outageSeconds = Math.min(OUTAGE_SECONDS, question.outage?.seconds ?? OUTAGE_SECONDS);
     const drain = (ratePerSec * outageSeconds) / (capacity - ratePerSec);
     const warmupSeconds = Math.max(2, warmUpSeconds(pattern.job.handler));
-    const afterSeconds = warmupSeconds + BEFORE_OUTAGE_SECONDS;
+    const beforeSeconds = Math.max(BEFORE_OUTAGE_SECONDS, BEFORE_OUTAGE_JOBS / ratePerSec);
+    const afterSeconds = warmupSeconds + beforeSeconds;
     const scenario = openLoad(pattern, {
       ...{ ratePerSec, crew, warmupSeconds, name: 'outage' },
-      seconds: BEFORE_OUTAGE_SECONDS + outageSeconds + Math.min(90, drain * 3 + 3),
+      seconds: beforeSeconds + outageSeconds + Math.min(90, drain * 3 + 3),
       fault: { fault: 'stall-worker', afterSeconds, forSeconds: outageSeconds },
       settleWithinSeconds: 5,
     });
@@ -251,5 +256,7 @@ const CHECK_SHARE = 0.75;
 const CHECK_SECONDS_MAX = 30;
 /** Measured before it, so that what it is held against is level. */
 const BEFORE_OUTAGE_SECONDS = 6;
+/** And so many jobs at least: recovery is told by a level of fifty. */
+const BEFORE_OUTAGE_JOBS = 65;
 const OUTAGE_SECONDS = 20;
 const BLOAT_SECONDS = 20;

@@ -49,11 +49,12 @@ test('levels: six or more to fit with one handler among them, two held back betw
 });
 
 test('a closed load counts rounds of even jobs, and enough of those that vary', () => {
-  assert.equal(closedSeconds(0, 0, 8), 3);
-  assert.equal(closedSeconds(500, 0, 64), 13);
-  assert.equal(closedSeconds(40, 1, 1), 17);
-  assert.equal(closedSeconds(40, 1, 16), 3);
-  assert.equal(closedSeconds(500, 3, 1), 20);
+  assert.equal(closedSeconds(0, { scv: 0, p99Ms: 0 }, 8), 3);
+  assert.equal(closedSeconds(500, { scv: 0, p99Ms: 0 }, 64), 13);
+  assert.equal(closedSeconds(40, { scv: 1, p99Ms: 0 }, 1), 17);
+  assert.equal(closedSeconds(40, { scv: 1, p99Ms: 0 }, 16), 3);
+  assert.equal(closedSeconds(500, { scv: 3, p99Ms: 0 }, 1), 20);
+  assert.equal(closedSeconds(500, { scv: 3, p99Ms: 4_000 }, 1), 24, 'after the handlers have filled up');
 });
 
 test('a light load is as large as it can be while hardly a job waits', () => {

@@ -31,11 +31,15 @@ const LIGHT_WAITS = 0.01;
 
 /**
  * Even jobs come in rounds, of which so many are counted that one more or less matters little; of jobs that vary so many are counted that
- * their mean is known to some 5 %.
+ * their mean is known to some 5 %. Before that the handlers fill up: until then the jobs at hand are shorter than those of a busy queue.
  */
-export function closedSeconds(jobMs: number, scv: number, handlers: number): number {
+export function closedSeconds(
+  jobMs: number,
+  { scv, p99Ms }: { readonly scv: number; readonly p99Ms: number },
+  handlers: number,
+): number {
   const counted = (scv === 0 ? ROUNDS : (JOBS_PER_SCV * scv) / handlers) * (jobMs / 1_000);
-  return Math.min(20, Math.max(3, 1 + counted));
+  return Math.min(20, Math.max(3, 1 + counted)) + p99Ms / 1_000;
 }
 
 const ROUNDS = 24;

@@ -5,7 +5,7 @@ import type { ContenderSpec } from '../../harness/contender.ts';
 import type { Probe, Search, Slo } from '../../harness/result/result.ts';
 import type { PlannedCell } from '../../harness/run/plan.ts';
 import { evidenceOf, latencyTerms, type ProbeEvidence } from '../../reports/capacity/evidence.ts';
-import { judgeProbe, probeSeconds } from '../../reports/capacity/probe.ts';
+import { judgeProbe, LONG_FACTOR, probeSeconds } from '../../reports/capacity/probe.ts';
 import { describeSearch } from '../../reports/capacity/search.ts';
 import { readIntervals } from '../../reports/hlog.ts';
 import { type Crew, handlersOf } from '../../reports/planning/crew.ts';
@@ -56,7 +56,7 @@ export function* searchCells(
     const scenario = probeLoad(
       setup,
       ratePerSec,
-      Math.max(probeSeconds(ratePerSec, long), leastSeconds(setup)),
+      Math.max(probeSeconds(ratePerSec, long), leastSeconds(setup) * (long ? LONG_FACTOR : 1)),
     );
     const seconds = totalSeconds(scenario);
     const outcome = yield* log.cell(scenario, contender, setup.crew, 'probe');
@@ -65,7 +65,10 @@ export function* searchCells(
     log.found({ search: { ...told(setup, probes), answer: underWay(probes) } });
     step = search.next(judged.outcome);
   }
-  const answer = describeSearch({ contender: contender.name, slo: [...slo], probes, interval: step.value });
+  const answer = describeSearch({
+    ...{ contender: contender.name, slo: [...slo], probes, interval: step.value },
+    ...{ handlers: handlersOf(setup.crew), jobMs: handlerMoments(setup.pattern.job.handler).meanMs },
+  });
   const found: Search = { ...told(setup, probes), answer };
   log.found({ search: found });
   return found;

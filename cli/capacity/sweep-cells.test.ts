@@ -149,11 +149,39 @@ test('settings of the server name its cells, and stand apart from the contender'
   assert.ok(plans.every(({ id }) => /^[A-Za-z0-9.-]+$/.test(id)));
 });
 
+test('no point prepares more than a disk holds, whatever its depth, payload and length', async () => {
+  const refused = (words: Parameters<typeof optionsOf>[0]) =>
+    assert.rejects(
+      optionsOf(words),
+      /sweep: .* would lie ready, which is \d+ GB of disk .*: take fewer seconds/,
+    );
+  await refused({ axis: ['depth=1,10000000', 'payload=100,1000000'], repeats: 1 });
+  await refused({ axis: ['payload=100,100000'], seconds: 60, repeats: 1 });
+});
+
+test('a drain counts whole rounds of its jobs, and begins when the handlers are full', async () => {
+  const { plans } = drive(
+    new SweepCells(await optionsOf({ axis: ['job-ms=0,40,1200'], seconds: 2, repeats: 1 })),
+  );
+  const lengths = plans.map(({ scenario }) => {
+    const seconds = scenario.phases[0]?.seconds ?? 0;
+    return [scenario.warmupSeconds, Number((seconds - scenario.warmupSeconds).toFixed(6))];
+  });
+  assert.deepEqual(
+    lengths.toSorted(([x = 0], [y = 0]) => x - y),
+    [
+      [0.5, 1.5],
+      [0.54, 1.52],
+      [1.7, 28.8],
+    ],
+  );
+});
+
 test('scenario names of every point are valid and apart, however many axes there are', async () => {
   const axis = [
     'workers=1,16',
     'connections=2,64',
-    'depth=1,9999999',
+    'depth=1,7777',
     'payload=48,999999',
     'job-ms=0.25,599999.5',
     'rate=0.5,999999.5',

@@ -15,8 +15,7 @@ import {
   SETTING_PREFIX,
 } from './axes.ts';
 import type { Place } from './grid.ts';
-import { handlerMoments } from './loads.ts';
-import { backlogOf, connectionsNeeded, FASTEST_PER_SEC } from './room.ts';
+import { backlogOf, connectionsNeeded, FASTEST_PER_SEC, requireRoom } from './room.ts';
 import type { SweepRate, SweepWords } from './sweep-words.ts';
 
 /** What all points of a sweep share. */
@@ -79,7 +78,13 @@ export async function baseOf(
   });
   // Of a user's file it is known only now whether it takes the axes.
   for (const place of places.slice(0, 1)) await definitionOf(pointLoad(partial, place).contender);
-  return { ...partial, mostPerSec: Math.min(FASTEST_PER_SEC, Math.max(...most)) };
+  const whole = { ...partial, mostPerSec: Math.min(FASTEST_PER_SEC, Math.max(...most)) };
+  for (const place of places) {
+    const { scenario, capacity } = pointLoad(whole, place);
+    for (const { preload, job } of [scenario, ...(capacity === undefined ? [] : [capacity])])
+      requireRoom(preload.ready, job.payloadBytes, 'sweep');
+  }
+  return whole;
 }
 
 /** @throws UsageError as `baseOf` does. */
@@ -147,9 +152,9 @@ function scenarioAt(base: SweepBase, place: Place, rate: SweepRate | undefined, 
   const { seconds } = base;
   const handler: HandlerTime = ms === 0 ? { time: 'none' } : { time: 'constant', ms };
   const open = rate !== undefined;
-  // Jobs that take long fill the handlers later: a load lasts longer by as much, so that all points count as many seconds.
-  const usual = Math.min(WARM_UP_SECONDS, seconds / 4);
-  const warmupSeconds = usual + handlerMoments(handler).p99Ms / 1_000;
+  const measuredSeconds = countedSeconds(seconds, open ? 0 : ms);
+  // Jobs that take long fill the handlers later.
+  const warmupSeconds = Math.min(WARM_UP_SECONDS, seconds / 4) + ms / 1_000;
   const arrival =
     rate === undefined
       ? {}
@@ -165,17 +170,26 @@ function scenarioAt(base: SweepBase, place: Place, rate: SweepRate | undefined, 
       ? 'How soon is a job picked up and done at this point of a sweep?'
       : 'How many jobs per second are settled at this point of a sweep when the backlog never ends?',
     preload: {
-      ready: depth ?? (open ? 0 : backlogOf(seconds + warmupSeconds, base.mostPerSec, payloadBytes)),
+      ready: depth ?? (open ? 0 : backlogOf(warmupSeconds + measuredSeconds, base.mostPerSec, payloadBytes)),
     },
     job: { payloadBytes, handler },
     producers: PRODUCERS,
     workers: { agents, connections },
     warmupSeconds,
-    phases: [{ label: open ? 'open' : 'drain', seconds: seconds + warmupSeconds - usual, ...arrival }],
+    phases: [{ label: open ? 'open' : 'drain', seconds: warmupSeconds + measuredSeconds, ...arrival }],
     settleWithinSeconds: open ? 10 : 0,
     serverNeeds: { max_connections: connectionsNeeded({ agents, connections }, PRODUCERS) },
   });
 }
+
+/** Even jobs of a drain come in rounds: as many whole ones as fit, and enough for one more or less to matter little. */
+function countedSeconds(seconds: number, jobMs: number): number {
+  const usual = seconds - Math.min(WARM_UP_SECONDS, seconds / 4);
+  if (jobMs === 0) return usual;
+  return (Math.max(ROUNDS, Math.round((usual * 1_000) / jobMs)) * jobMs) / 1_000;
+}
+
+const ROUNDS = 24;
 
 const NAME_MAX = 40;
 

@@ -34,7 +34,11 @@ export function workloadOptions(command: Command): Command {
       `the jobs, producers and surroundings of a scenario; its arrivals and phases are not used (default: ${PATTERN})`,
       filled,
     )
-    .option('--job-ms <ms>', 'how long a handler takes, on average (0: no time)', numberBetween(0, 600_000))
+    .option(
+      '--job-ms <ms>',
+      'how long a handler takes, on average (default: as in the scenario, which is no time, 0)',
+      numberBetween(0, 600_000),
+    )
     .option(
       '--job-time <law>',
       'constant (the default), exponential, or lognormal:P99MS, around the mean of --job-ms',

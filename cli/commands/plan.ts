@@ -50,7 +50,7 @@ that can. Models stand beside what was measured, with their errors.
 
 Examples:
   claimbench plan --rate 800 --job-ms 40 --slo 'pickup.p99<250ms' --outage 10m --recover 30m
-  claimbench plan --rate 300 --peak 3 --rate-later 900 --months 12 --job-ms 25 --bloat 10m --connections 40
+  claimbench plan --rate 300 --peak 3 --rate-later 900 --months 12 --job-ms 25 --bloat 2m --connections 40
   claimbench plan --workload workload.yaml --contender batch
   claimbench plan --from out/plan --rate 1200 --peak 2
 

@@ -3,6 +3,7 @@
 import { NETWORK_FAULTS } from '../../scenarios/fault.ts';
 import type { ScheduledFault } from '../../scenarios/scenario.ts';
 import { dropSlot } from '../server/replication-slots.ts';
+import type { ConnectionSettings } from '../server/server.ts';
 import { abandonSlot } from './abandoned-slot.ts';
 import { stormOfCheckpoints } from './checkpoint-storm.ts';
 import { exhaustConnections } from './exhaust-connections.ts';
@@ -29,9 +30,11 @@ type ByName = { [F in HoldingFault as F['fault']]: Untimed<F> };
 type Holders = { readonly [N in keyof ByName]: (fault: ByName[N], held: Held) => Promise<Holder> };
 
 const HOLDERS: Holders = {
-  'held-xmin': ({ kind, eachSeconds }, held) =>
-    kind === 'staggered' ? staggerReaders(databaseOf(held), eachSeconds) : holdXmin(databaseOf(held), kind),
-  'prepared-transaction': (_, held) => leavePrepared(databaseOf(held)),
+  'held-xmin': async ({ kind, eachSeconds }, held) => {
+    const connection = ownDatabaseOf(held);
+    return kind === 'staggered' ? staggerReaders(connection, eachSeconds) : holdXmin(connection, kind);
+  },
+  'prepared-transaction': async (_, held) => leavePrepared(ownDatabaseOf(held)),
   'starved-autovacuum': (_, held) => starve(databaseOf(held), schemaOf(held)),
   'abandon-slot': (_, held) => abandonSlot(databaseOf(held)),
   'standby-query': (_, held) =>
@@ -52,6 +55,15 @@ const HOLDERS: Holders = {
   'cut-network': (fault, held) => breakNetwork(fault, networkOf(held)),
   'checkpoint-storm': ({ everySeconds }, held) => stormOfCheckpoints(databaseOf(held), everySeconds),
 };
+
+/** @throws Error where it is the user's own: what holds its horizon keeps VACUUM from all of his tables. */
+function ownDatabaseOf(held: Held): ConnectionSettings {
+  if (held.shared === 'database')
+    throw new Error(
+      'it would keep VACUUM from all tables of your database: give a role that may create databases, or another server',
+    );
+  return databaseOf(held);
+}
 
 export function isHolding(fault: ScheduledFault): fault is HoldingFault {
   return HOLDING.some((one) => one === fault.fault);

@@ -221,6 +221,8 @@ export const planAnswerSchema = z.strictObject({
   limitedBy: z.enum(['slo', 'recovery', 'bloat']).optional(),
   /** Safe ÷ peak − 1: negative where it is not enough. */
   headroom: z.number().optional(),
+  /** No higher rate could be told to fail: the safe rate is the least that is safe. */
+  openEnded: z.literal(true).optional(),
   /** Day on which the headroom is used up; absent without growth. */
   usedUpOn: z.iso.date().optional(),
   /** Of the peak rate, with the workers that are recommended. */

@@ -100,8 +100,8 @@ export interface PostgresServer extends AsyncDisposable {
   readonly version: string;
   /** For messages and reports: kind, host, port, database; no password. */
   readonly description: string;
-  /** What tells its cluster from every other (`pg_control_system`); absent where it was not asked or the role may not know. */
-  readonly clusterId?: string;
+  /** When its postmaster was started, to the microsecond: the same under whatever name it is reached, and another of a clone. Of one at an address only. */
+  readonly startedAt?: string;
   /** A fresh place. `label` becomes part of a name: lower-case letters, digits, underscores. */
   openDatabase(label: string): Promise<CellDatabase>;
   /**

@@ -39,7 +39,7 @@ export async function connectUrl(url: string, signal?: AbortSignal): Promise<Pos
     const open = facts.mayCreateDatabases
       ? await databasePerCell(keeper, settings)
       : await schemaPerCell(keeper, settings);
-    return serverOf(keeper, settings, { ...facts, ...(await clusterOf(keeper)) }, open);
+    return serverOf(keeper, settings, facts, open);
   } catch (error) {
     await keeper.end().catch(() => {});
     throw error;
@@ -66,6 +66,7 @@ async function connectKeeper(
 
 interface Facts {
   readonly version: string;
+  readonly startedAt: string;
   readonly mayCreateDatabases: boolean;
 }
 
@@ -73,6 +74,7 @@ async function inspect(keeper: pg.Client, settings: ConnectionSettings): Promise
   const { rows } = await keeper.query<{
     version: string;
     number: number;
+    started: string;
     standby: boolean;
     readonly: boolean;
     createdb: boolean;
@@ -80,6 +82,7 @@ async function inspect(keeper: pg.Client, settings: ConnectionSettings): Promise
   }>(
     `SELECT current_setting('server_version') AS version,
             current_setting('server_version_num')::int AS number,
+            pg_postmaster_start_time()::text AS started,
             pg_is_in_recovery() AS standby,
             current_setting('default_transaction_read_only')::bool AS readonly,
             rolcreatedb OR rolsuper AS createdb,
@@ -106,15 +109,11 @@ async function inspect(keeper: pg.Client, settings: ConnectionSettings): Promise
       `role "${settings.user}" may create neither databases nor a schema in ${where}: GRANT CREATE ON DATABASE to it`,
     );
   }
-  return { version: facts.version.split(' ')[0] ?? facts.version, mayCreateDatabases: facts.createdb };
-}
-
-/** Some services keep it to themselves. */
-async function clusterOf(keeper: pg.Client): Promise<Pick<PostgresServer, 'clusterId'>> {
-  const { rows } = await keeper
-    .query<{ id: string }>('SELECT system_identifier::text AS id FROM pg_control_system()')
-    .catch(() => ({ rows: [] }));
-  return rows[0] === undefined ? {} : { clusterId: rows[0].id };
+  return {
+    version: facts.version.split(' ')[0] ?? facts.version,
+    startedAt: facts.started,
+    mayCreateDatabases: facts.createdb,
+  };
 }
 
 async function databasePerCell(keeper: pg.Client, settings: ConnectionSettings): Promise<OpenCell> {
@@ -150,7 +149,7 @@ async function schemaPerCell(keeper: pg.Client, settings: ConnectionSettings): P
 function serverOf(
   keeper: pg.Client,
   settings: ConnectionSettings,
-  { version, clusterId }: Pick<Facts, 'version'> & Pick<PostgresServer, 'clusterId'>,
+  { version, startedAt }: Pick<Facts, 'version' | 'startedAt'>,
   open: OpenCell,
 ): PostgresServer {
   const cells = new Set<CellDatabase>();
@@ -160,7 +159,7 @@ function serverOf(
     kind: 'url',
     version,
     description: `PostgreSQL ${version} at ${where}`,
-    ...(clusterId === undefined ? {} : { clusterId }),
+    startedAt,
     async openDatabase(label) {
       assert(!disposed, 'the server was disposed');
       await assertStillAnnounced(keeper, where);

@@ -87,7 +87,12 @@ function planAnswer({ question, answer }: CapacityPlan): WithoutDoubts {
       {
         label: 'Safe rate',
         value: answer.safePerSec === undefined ? 'unknown' : rateText(answer.safePerSec),
-        remark: answer.limitedBy === undefined ? 'nothing set a limit' : limitedText(answer.limitedBy),
+        remark:
+          answer.openEnded === true
+            ? 'at least: nothing failed above it'
+            : answer.limitedBy === undefined
+              ? 'nothing set a limit'
+              : `${limitedText(answer.limitedBy)}, with these handlers`,
         tone: 'plain',
       },
       headroomFact(answer),
@@ -129,16 +134,22 @@ function headroomFact({ headroom, undecided }: CapacityPlan['answer']): Fact {
   };
 }
 
-function usedUpFact({ later }: CapacityPlan['question'], { usedUpOn }: CapacityPlan['answer']): Fact {
+function usedUpFact(
+  { later, ratePerSec }: CapacityPlan['question'],
+  { usedUpOn, headroom }: CapacityPlan['answer'],
+): Fact {
   const growth =
     later === undefined
       ? 'no growth was asked for'
       : `${rateText(later.ratePerSec)} on average in ${askedText(later.months)} months`;
+  const noDate = later === undefined ? 'no date' : headroom === undefined ? 'unknown' : 'not foreseen';
+  // The growth asked for comes to more than is safe.
+  const short = later !== undefined && headroom !== undefined && later.ratePerSec / ratePerSec > 1 + headroom;
   return {
     label: 'Headroom used up on',
-    value: usedUpOn ?? (later === undefined ? 'no date' : 'not foreseen'),
+    value: usedUpOn ?? noDate,
     remark: growth,
-    tone: 'plain',
+    tone: short ? 'bad' : 'plain',
   };
 }
 

@@ -64,7 +64,7 @@ test('a plan begins with the answer; what is checked follows, and no panels', as
     'POOR: pickup p99 at 800 jobs/s was predicted 41.9',
     'id="chart-capacity-margin"',
     'What to run',
-    'The three limits',
+    'The limits',
     'The risk',
     'id="doubts"',
     'id="search"',
@@ -102,7 +102,7 @@ test('a wish that cannot be had is answered with what could be, and nothing is r
     'NOT AS ASKED',
     'What could be had instead',
     '871 jobs/s with the same SLO',
-    'The three limits',
+    'The limits',
     'not known',
   );
   assert.ok(!html.includes('What to run'));

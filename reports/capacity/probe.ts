@@ -19,7 +19,7 @@ const GROWTH_SHARE = 0.01;
 const JOBS_WANTED = 8_000;
 const SHORTEST_SECONDS = 6;
 const LONGEST_SECONDS = 20;
-const LONG_FACTOR = 2.5;
+export const LONG_FACTOR = 2.5;
 
 /** For how long a rate is tried, the warm-up before it left out; `long` for repeats and confirmations. Seconds. */
 export function probeSeconds(ratePerSec: number, long: boolean): number {

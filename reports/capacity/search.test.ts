@@ -12,9 +12,16 @@ function probe(ratePerSec: number, outcome: Probe['outcome'], why: string[] = []
   return { cell: 'c001', purpose: 'bracket', ratePerSec, seconds: 10, outcome, why };
 }
 
-function told(interval: Partial<RateInterval> & Pick<RateInterval, 'state'>, probes: Probe[] = []) {
+function told(
+  interval: Partial<RateInterval> & Pick<RateInterval, 'state'>,
+  probes: Probe[] = [],
+  jobMs = 0,
+) {
   const none = { passConfirmed: false, failConfirmed: false, unclearPerSec: [], unmeasurablePerSec: [] };
-  const found = { contender: 'skip-locked', slo, probes, interval: { ...none, ...interval } };
+  const found = {
+    ...{ contender: 'skip-locked', slo, probes, handlers: 8, jobMs },
+    interval: { ...none, ...interval },
+  };
   const answer = describeSearch(found);
   searchSchema.shape.answer.parse(answer);
   return answer;
@@ -25,16 +32,28 @@ test('bracketed: both ends, and what the fail failed by, as the last load said',
     { state: 'bracketed', passPerSec: 640, failPerSec: 671, passConfirmed: true, failConfirmed: true },
     [probe(671, 'fail', ['at first']), probe(640, 'pass'), probe(671, 'fail', ['in the end'])],
   );
-  assert.equal(answer.text, 'skip-locked held pickup.p99 < 250 ms at 640 jobs/s and failed at 671 jobs/s.');
+  assert.equal(
+    answer.text,
+    'skip-locked with 8 handlers held pickup.p99 < 250 ms at 640 jobs/s and failed at 671 jobs/s.',
+  );
   assert.deepEqual(answer.limitedBy, ['in the end']);
   assert.deepEqual([answer.passPerSec, answer.failPerSec], [640, 671]);
+});
+
+test('a limit near what the handlers can do at most is said to be theirs', () => {
+  const interval = { state: 'bracketed' as const, passPerSec: 370, failPerSec: 390, passConfirmed: true };
+  assert.match(
+    told(interval, [], 20).text,
+    /8 handlers of 20\.0 ms settle no more than 400 jobs\/s on any queue/,
+  );
+  assert.doesNotMatch(told(interval, [], 2).text, /on any queue/);
 });
 
 test('what is not confirmed, and what could not be told, is said', () => {
   const answer = told({ state: 'bracketed', passPerSec: 600, failPerSec: 700, unclearPerSec: [630, 665] });
   assert.equal(
     answer.text,
-    'skip-locked held pickup.p99 < 250 ms at 600 jobs/s and failed at 700 jobs/s; no longer load confirmed the pass or the fail; 630, 665 jobs/s could not be told.',
+    'skip-locked with 8 handlers held pickup.p99 < 250 ms at 600 jobs/s and failed at 700 jobs/s; no longer load confirmed the pass or the fail; 630, 665 jobs/s could not be told.',
   );
 });
 
@@ -42,7 +61,7 @@ test('without one of the ends, or both, it says why', () => {
   const probes = [probe(100, 'pass'), probe(50, 'fail')];
   assert.match(
     told({ state: 'no fail', passPerSec: 100, passConfirmed: true }, probes).text,
-    /^skip-locked held .* at 100 jobs\/s; no rate that was tried, up to 100 jobs\/s, failed\.$/,
+    /^skip-locked with 8 handlers held .* at 100 jobs\/s; no rate that was tried, up to 100 jobs\/s, failed\.$/,
   );
   assert.match(
     told({ state: 'no pass', failPerSec: 50, failConfirmed: true }, probes).text,
@@ -64,7 +83,7 @@ test('without one of the ends, or both, it says why', () => {
   assert.equal(told({ state: 'interrupted' }).text, 'the search ended before its answer.');
   assert.match(
     told({ state: 'interrupted', failPerSec: 80 }).text,
-    /^the search ended before its answer; so far skip-locked failed at 80\.0 jobs\/s; no longer load/,
+    /^the search ended before its answer; so far skip-locked with 8 handlers failed at 80\.0 jobs\/s; no longer load/,
   );
 });
 

@@ -2,11 +2,15 @@
 
 import type { Probe, Search } from '../../harness/result/result.ts';
 import type { RateInterval } from '../../stats/rate-search.ts';
-import { formatNumber } from '../render/format.ts';
+import { formatNumber, plural } from '../render/format.ts';
 
 /** What was searched for, and what came of it. */
 export type SearchOutcome = Pick<Search, 'contender' | 'slo' | 'probes'> & {
   readonly interval: RateInterval;
+  /** At work at once, in each of its loads. */
+  readonly handlers: number;
+  /** Mean time of a job: what `handlers` settle at most on any queue is told where the search came near it. */
+  readonly jobMs: number;
 };
 
 /** The answer as a bundle has it. */
@@ -19,7 +23,7 @@ export function describeSearch(outcome: SearchOutcome): Search['answer'] {
     passConfirmed: interval.passConfirmed,
     failConfirmed: interval.failConfirmed,
     limitedBy: failedBy(outcome),
-    text: `${[sentence(outcome), unconfirmed(interval), unclear(interval)].filter((part) => part !== '').join('; ')}.`,
+    text: `${[sentence(outcome), unconfirmed(interval), unclear(interval), boundByHandlers(outcome)].filter((part) => part !== '').join('; ')}.`,
   };
 }
 
@@ -31,7 +35,18 @@ function failedBy({ interval, probes }: SearchOutcome): string[] {
   return [...(last?.why ?? [])];
 }
 
-function sentence({ contender, slo, interval, probes }: SearchOutcome): string {
+/** From so much of what the handlers can do at most, it is them that a search has found the limit of. */
+const NEAR_BOUND = 0.7;
+
+function boundByHandlers({ interval: { failPerSec }, handlers, jobMs }: SearchOutcome): string {
+  const most = (handlers * 1_000) / jobMs;
+  return failPerSec === undefined || failPerSec < NEAR_BOUND * most
+    ? ''
+    : `${plural(handlers, 'handler')} of ${formatNumber(jobMs)} ms settle no more than ${rate(most)} on any queue: more of them may carry more`;
+}
+
+function sentence({ contender: name, slo, interval, probes, handlers }: SearchOutcome): string {
+  const contender = `${name} with ${plural(handlers, 'handler')}`;
   const wish = slo.map(({ text }) => text).join(' and ');
   const { state, passPerSec: pass, failPerSec: fail } = interval;
   const held = pass === undefined ? '' : `${contender} held ${wish} at ${rate(pass)}`;
@@ -75,7 +90,7 @@ function serverFailure(probes: readonly Probe[], ratePerSec?: number): string | 
   return twice && `at ${rate(twice.ratePerSec)} ${twice.why}`;
 }
 
-const SERVER_FAILED = /^the server (failed|was lost)/;
+const SERVER_FAILED = /^the server (failed|was lost|crashed|was started again)/;
 
 /** What stood in the way of the last load of which nothing could be told. */
 function lastDoubt(probes: readonly Probe[]): string | undefined {

@@ -40,7 +40,7 @@ export function managerBlocks({ capacity }: RunResult): Block[] {
     ...(answer.nearest.length === 0 ? [] : titled('What could be had instead', list(answer.nearest))),
     { kind: 'charts', id: 'capacity-margin' },
     ...(recommended === undefined ? [] : titled('What to run', table(recommended))),
-    ...titled('The three limits', table(limitsTable(plan))),
+    ...titled('The limits', table(limitsTable(plan))),
     ...titled('The risk: what gives way first', text(answer.breaksFirst), list(answer.risks)),
   ];
 }
@@ -159,7 +159,9 @@ function outageSection({ plan, cells, predictions = [] }: Capacity): CapacitySec
     'The outage, and how long its backlog lasts',
     ...(drain === undefined ? [] : [table(drain)]),
     ...(measured ? [] : [text('No outage was measured: the drain is a prediction alone.')]),
-    ...(measured && !predicted ? [text('The outage was measured; no prediction was made of it.')] : []),
+    ...(measured && !predicted
+      ? [text('An outage was made in miniature; it told nothing that a prediction could be held against.')]
+      : []),
     { kind: 'charts', id: 'capacity-drain' },
   );
 }

@@ -32,8 +32,11 @@ const MANY = 0.25;
 export function capacityVerdict(result: RunResult): { readonly tone: Tone; readonly text: string } {
   const all = result.cells.length;
   if (all === 0) return { tone: 'warn', text: 'no cell finished' };
-  const { incorrect, invalid, voidProbes } = sorted(result);
-  const probes = voidProbes.length === 0 ? [] : [plural(voidProbes.length, 'void probe')];
+  const { incorrect, invalid, voidProbes, overloads } = sorted(result);
+  const probes = [
+    ...(voidProbes.length === 0 ? [] : [plural(voidProbes.length, 'void probe')]),
+    ...(overloads.length === 0 ? [] : [`${plural(overloads.length, 'overload')} that failed`]),
+  ];
   if (incorrect.length > 0) {
     const parts = [`${formatCount(incorrect.length)} of ${plural(all, 'cell')} INCORRECT`];
     if (invalid.length > 0) parts.push(`${formatCount(invalid.length)} invalid`);
@@ -47,7 +50,7 @@ export function capacityVerdict(result: RunResult): { readonly tone: Tone; reado
   if (probes.length > 0)
     return {
       tone: voidProbes.length > all * MANY ? 'warn' : 'good',
-      text: `${formatCount(all - voidProbes.length)} of ${plural(all, 'cell')} valid, ${probes.join()}`,
+      text: `${formatCount(all - voidProbes.length - overloads.length)} of ${plural(all, 'cell')} valid, ${probes.join(', ')}`,
     };
   return { tone: 'good', text: all === 1 ? 'the one cell is valid' : `all ${formatCount(all)} cells valid` };
 }

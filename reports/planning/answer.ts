@@ -1,6 +1,6 @@
 // What is the answer to a capacity question? From what was measured: what to run, how much it carries, and what gives way first.
 
-import type { Capacity, PlanAnswer, Prediction } from '../../harness/result/result.ts';
+import type { Capacity, Cell, PlanAnswer, Prediction } from '../../harness/result/result.ts';
 import { type BloatLaw, bloatLaw } from './bloat.ts';
 import { costsOf } from './costs.ts';
 import { crewOf, sessionsMaxFor } from './crew.ts';
@@ -10,7 +10,7 @@ import { limitsOf, searchFor } from './limits.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
 import { nearestTo } from './nearest.ts';
 import { heldTogether, partitionsOf } from './partitions.ts';
-import { baseOf, type Claiming, type Crowd, claimsAhead, pickupPredictions } from './pickup.ts';
+import { aheadJobs, baseOf, type Claiming, type Crowd, pickupPredictions } from './pickup.ts';
 import { drainingPerSec, drainOf, drainPrediction, drainRisks, seenOutage } from './recovery.ts';
 import { type Law, scalingOf } from './scaling.ts';
 import { verdictOf } from './verdict.ts';
@@ -40,7 +40,7 @@ function crowdsOf({ cells, serviceScv }: PlanInput, law: Law | undefined): Crowd
     const base = baseOf(law, cell);
     return base === undefined
       ? []
-      : [{ law, handlers: cell.handlers, base, serviceScv, ahead: claimsAhead(cell.cell) }];
+      : [{ law, handlers: cell.handlers, base, serviceScv, aheadJobs: aheadJobs(cell.cell) }];
   });
 }
 
@@ -74,6 +74,7 @@ function answerOf(
     search: searchFor(input, choice),
     bloat: bloatFor(cells, choice),
     seen,
+    tried: validOf(cells, 'outage').some(({ cell }) => cell.recovery !== undefined),
   });
   const known = limits.flatMap(({ by, perSec }) => (perSec === undefined ? [] : [{ by, perSec }]));
   // The least of limits of which one is not known is not known.
@@ -88,8 +89,14 @@ function answerOf(
   const answer: Omit<PlanAnswer, 'headline' | 'breaksFirst' | 'assumptions' | 'risks'> = {
     ...{ possible, undecided: [...undecided], nearest, recommended, peakPerSec, limits, costs },
     ...(least === undefined ? {} : { safePerSec: least.perSec, limitedBy: least.by }),
+    ...(least?.by === 'slo' && search !== undefined && search.answer.failPerSec === undefined
+      ? { openEnded: true as const }
+      : {}),
     ...(headroom === undefined ? {} : { headroom }),
-    confirmed: search?.answer.passPerSec !== undefined && search.answer.passConfirmed,
+    confirmed:
+      search?.answer.passPerSec !== undefined &&
+      search.answer.passConfirmed &&
+      crewRisk(cells, recommended).length === 0,
     ...usedUpOn(input, headroom),
     ...drainOf(question, drainingPerSec(choice.capacityPerSec, seen), peakPerSec),
     partitions: partitionsOf(least?.perSec, heldTogether(cells, question.slo)),
@@ -99,7 +106,11 @@ function answerOf(
     headline: headlineOf(answer, question, obstacles),
     breaksFirst: breaksFirstOf(answer, search),
     assumptions: assumptionsOf(input),
-    risks: [...drainRisks(law, cells, choice.handlers), ...risksOf(input, predictions, answer)],
+    risks: [
+      ...crewRisk(cells, recommended),
+      ...drainRisks(law, cells, choice.handlers),
+      ...risksOf(input, predictions, answer),
+    ],
   };
 }
 
@@ -135,6 +146,26 @@ function recommendation({ question, cells }: PlanInput, { handlers }: HandlerCho
     ...{ workers, sessions, concurrency, handlers },
     connections: workers * (sessions + beside),
   };
+}
+
+/** Handlers that were measured over other sessions than those that are recommended. */
+function crewRisk(
+  cells: readonly MeasuredCell[],
+  { handlers, sessions, concurrency }: ReturnType<typeof recommendation>,
+): string[] {
+  const measured = cells
+    .filter((one) => one.handlers === handlers)
+    .flatMap(({ cell }) => sessionsOf(cell) ?? []);
+  const [other] = measured;
+  if (other === undefined || measured.includes(sessions)) return [];
+  return [
+    `These handlers were measured as ${other} sessions × ${handlers / other}, not as ${sessions} × ${concurrency}: measure anew before you rely on it.`,
+  ];
+}
+
+function sessionsOf({ contender: { declared } }: Cell): number | undefined {
+  const sessions = declared?.['workerConnections'];
+  return typeof sessions === 'number' ? sessions : undefined;
 }
 
 /** Growth by the same share each month. */

@@ -84,7 +84,7 @@ export function survivablePerSec(
 /** So many times the jobs beside which it was seen: beyond, a straight line is a guess. */
 const REACH = 5;
 
-/** Whether so many jobs beside one snapshot are near enough to what was seen. */
-export function withinReach({ seenJobs }: BloatLaw, perSec: number, heldSeconds: number): boolean {
-  return perSec * heldSeconds <= REACH * seenJobs;
+/** The highest rate whose jobs beside one snapshot are near enough to what was seen, jobs/s. */
+export function reachPerSec({ seenJobs }: BloatLaw, heldSeconds: number): number {
+  return (REACH * seenJobs) / heldSeconds;
 }

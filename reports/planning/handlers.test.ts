@@ -12,10 +12,16 @@ import type { Law } from './scaling.ts';
 /** `low`: the band's lower edge, as a share of the law. */
 function law(sigma = 0, kappa = 0, low = 1): Law {
   const fit = { lambdaPerSec: 25, sigma, kappa, relativeError: 0 };
-  return { fit, saidUpTo: 128, lowPerSec: (n) => low * uslAt(fit, n) };
+  return {
+    fit,
+    saidUpTo: 128,
+    lowPerSec: (n) => low * uslAt(fit, n),
+    highPerSec: (n) => uslAt(fit, n),
+    quality: 'good',
+  };
 }
 const CANDIDATES = [1, 2, 3, 4, 5, 6, 7, ...Array.from({ length: 16 }, (_, i) => 8 * (i + 1))];
-const CLAIMING = { base: [0.001], serviceScv: 1, ahead: false };
+const CLAIMING = { base: [0.001], serviceScv: 1, aheadJobs: 0 };
 
 /** The first that is enough. */
 function fewest(enough: (handlers: number) => boolean): number | undefined {

@@ -4,39 +4,55 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { uslAt } from '../../stats/usl.ts';
 import { LINEAR, planned, question } from '../../testing/synthetic/capacity-world.ts';
-import { limitsOf } from './limits.ts';
+import { type LimitFacts, limitsOf } from './limits.ts';
 import { verdictOf } from './verdict.ts';
 
 const law = {
   fit: { ...LINEAR, relativeError: 0 },
   saidUpTo: 32,
   lowPerSec: (n: number) => uslAt(LINEAR, n),
+  highPerSec: (n: number) => uslAt(LINEAR, n),
+  quality: 'good' as const,
 };
 const outage = { seconds: 60, recoverSeconds: 60 };
 
-test('a drain that did not end says what is recovered from at least: a figure up to there, and beyond it none', () => {
+test('after an outage in miniature: by what was settled while its backlog fell, and no figure where it did not', () => {
   const seen = { arrivalPerSec: 80, outageSeconds: 20, observedSeconds: 30 };
-  const facts = { capacityPerSec: 160, crowd: undefined, search: undefined, bloat: undefined, seen };
-  const recovery = (ratePerSec: number) =>
-    limitsOf({ ...facts, question: question({ ratePerSec, outage }) }).find(({ by }) => by === 'recovery');
-  assert.equal(recovery(39)?.perSec, 40);
-  assert.equal(recovery(41)?.perSec, undefined);
-  assert.match(recovery(41)?.text ?? '', /was not seen to go away/);
-  const ended = { ...facts, seen: { ...seen, drainSeconds: 40 } };
-  const [, limit] = limitsOf({ ...ended, question: question({ ratePerSec: 70, outage }) });
-  assert.equal(limit?.perSec, 60, 'one that ended says how much is settled, and that is a no');
+  const facts = { capacityPerSec: 160, crowd: undefined, search: undefined, bloat: undefined };
+  const recovery = (found: Pick<LimitFacts, 'seen' | 'tried'>) =>
+    limitsOf({ ...facts, ...found, question: question({ ratePerSec: 30, outage }) })[1];
+  const stayed = recovery({ seen, tried: true });
+  assert.equal(stayed?.perSec, undefined);
+  assert.match(stayed?.text ?? '', /was not seen to go away/);
+  assert.equal(recovery({ seen: { ...seen, settledPerSec: 100 }, tried: true })?.perSec, 50);
+  assert.equal(recovery({ seen: { ...seen, drainSeconds: 40 }, tried: true })?.perSec, 60);
+  const elsewhere = recovery({ seen: undefined, tried: true });
+  assert.equal(elsewhere?.perSec, 80);
+  assert.match(elsewhere?.text ?? '', /tried with other handlers/);
+  assert.equal(recovery({ seen: undefined, tried: false })?.perSec, undefined, 'nor by the law alone');
 });
 
-test('what these handlers do not carry beside a snapshot is a no only where more of them would not help', async () => {
+test('beside a snapshot: as far as was seen, and a figure up to there even where more might be carried', () => {
+  const bloat = { perJobSeconds: 0.001, perDeadSeconds: 0, slows: false, seenJobs: 20_000 };
+  const facts = { capacityPerSec: 800, crowd: undefined, search: undefined, seen: undefined, tried: false };
+  const limit = (ratePerSec: number) =>
+    limitsOf({ ...facts, bloat, question: question({ ratePerSec, bloatSeconds: 600 }) })[1];
+  assert.equal(Math.round(limit(20)?.perSec ?? 0), 167);
+  assert.equal(limit(170)?.perSec, undefined);
+  assert.match(limit(170)?.text ?? '', /not seen far enough/);
+});
+
+test('what these handlers do not carry is a no only where more of them would not help', async () => {
   const { input } = await planned(question({ ratePerSec: 60 }));
   const asked = { ...input, question: question({ ratePerSec: 60, bloatSeconds: 20 }) };
-  const limits = [{ by: 'bloat', perSec: 50, text: 'up to 50 jobs/s' }] as const;
-  const verdict = (handlers: number) =>
+  const limits = (by: 'slo' | 'recovery' | 'bloat') => [{ by, perSec: 50, text: 'up to 50 jobs/s' }];
+  const verdict = (handlers: number, by: 'slo' | 'recovery' | 'bloat' = 'bloat') =>
     verdictOf({
-      ...{ input: asked, law, limits: [...limits], connections: 8 },
+      ...{ input: asked, law, limits: limits(by), connections: 8 },
       choice: { handlers, capacityPerSec: law.lowPerSec(handlers), lacks: [] },
     });
   assert.deepEqual(verdict(32).obstacles, ['up to 50 jobs/s']);
   assert.deepEqual(verdict(8).obstacles, []);
-  assert.match(verdict(8).undecided.join(), /^up to 50 jobs\/s; more than 8 handlers may carry more$/);
+  for (const by of ['slo', 'recovery', 'bloat'] as const)
+    assert.match(verdict(8, by).undecided.join(), /^up to 50 jobs\/s; more than 8 handlers may carry more$/);
 });

@@ -2,7 +2,7 @@
 
 import type { LatencySlo, PlanAnswer, PlanQuestion, Search } from '../../harness/result/result.ts';
 import { formatCount, formatNumber, formatSeconds } from '../render/format.ts';
-import { type BloatLaw, survivablePerSec, withinReach } from './bloat.ts';
+import { type BloatLaw, reachPerSec, survivablePerSec } from './bloat.ts';
 import { type HandlerChoice, UTILISATION_MAX } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { type Crowd, pickupHolds } from './pickup.ts';
@@ -21,6 +21,8 @@ export interface LimitFacts {
   readonly bloat: BloatLaw | undefined;
   /** The outage in miniature, with as many handlers; absent where none was measured. */
   readonly seen: SeenOutage | undefined;
+  /** Whether one was, with however many handlers. */
+  readonly tried: boolean;
 }
 
 /** A search says nothing of other handlers, nor of another SLO. */
@@ -105,32 +107,37 @@ function modelledRate(crowd: Crowd, slo: LatencySlo, capacityPerSec: number): nu
   return low;
 }
 
-function recoveryLimit({ question, capacityPerSec, seen }: LimitFacts): Limit[] {
-  const { outage } = question;
+function recoveryLimit({ question: { outage }, capacityPerSec, seen, tried }: LimitFacts): Limit[] {
   if (outage === undefined) return [];
+  const asked = `${formatSeconds(outage.seconds)} without workers`;
+  if (!tried) return [{ by: 'recovery', text: `${asked}: no outage in miniature could be measured` }];
   const draining = drainingPerSec(capacityPerSec, seen);
-  const perSec = recoverablePerSec(draining, outage);
-  const unended = seen !== undefined && seen.drainSeconds === undefined;
-  // What was seen to be settled is the least that they settle: enough for a yes, and for no more than that.
-  if (unended && perSec < question.ratePerSec * question.peakFactor)
+  if (draining === undefined)
     return [
       {
         by: 'recovery',
-        text: `${formatSeconds(outage.seconds)} without workers: the backlog of the outage in miniature was not seen to go away, so that how fast one does cannot be told (the ${rate(draining)} that came were settled)`,
+        text: `${asked}: after the outage in miniature the backlog was not seen to go away, so that how fast one does cannot be told`,
       },
     ];
-  const since = unended
-    ? `since in the outage in miniature more than the ${rate(draining)} that came was not seen to be settled`
-    : draining < capacityPerSec
-      ? `as they settled ${rate(draining)} after the outage in miniature`
-      : `as they settle ${rate(draining)} at most`;
+  const perSec = recoverablePerSec(draining, outage);
   return [
     {
       by: 'recovery',
       perSec,
-      text: `up to ${rate(perSec)} the backlog of ${formatSeconds(outage.seconds)} without workers is gone ${formatSeconds(outage.recoverSeconds)} after, ${since}`,
+      text: `up to ${rate(perSec)} the backlog of ${asked} is gone ${formatSeconds(outage.recoverSeconds)} after, ${settledText(draining, capacityPerSec, seen)}`,
     },
   ];
+}
+
+/** By what the rate is known at which a backlog goes away. */
+function settledText(draining: number, capacityPerSec: number, seen: SeenOutage | undefined): string {
+  if (seen === undefined)
+    return `as by the law they settle ${rate(draining)} at most; an outage was tried with other handlers`;
+  if (seen.drainSeconds === undefined)
+    return `as they settled ${rate(draining)} after the outage in miniature, whose backlog fell but was not gone`;
+  return draining < capacityPerSec
+    ? `as they settled ${rate(draining)} after the outage in miniature`
+    : `as they settle ${rate(draining)} at most`;
 }
 
 function bloatLimit({ question, bloat }: LimitFacts): Limit[] {
@@ -143,14 +150,17 @@ function bloatLimit({ question, bloat }: LimitFacts): Limit[] {
         text: `a transaction open for ${formatSeconds(bloatSeconds)}: not measured with these handlers`,
       },
     ];
-  const perSec = survivablePerSec(bloat, bloatSeconds);
+  const survived = survivablePerSec(bloat, bloatSeconds);
+  // Beyond what was seen nothing is said; up to there, a wish can be told to be carried.
+  const reach = reachPerSec(bloat, bloatSeconds);
+  const perSec = Math.min(survived, reach);
   const open = `a transaction open for ${formatSeconds(bloatSeconds)}`;
-  const seen = `seen beside ${formatCount(Math.round(bloat.seenJobs))} jobs, of ${formatCount(Math.round(perSec * bloatSeconds))}`;
-  if (!withinReach(bloat, perSec, bloatSeconds))
+  const seen = `seen beside ${formatCount(Math.round(bloat.seenJobs))} jobs, of ${formatCount(Math.round(survived * bloatSeconds))} that it might be`;
+  if (reach < survived && reach < ratePerSec * peakFactor)
     return [
       {
         by: 'bloat',
-        text: `${open}: not seen far enough to say what it costs (${seen}); ask for a shorter --bloat, or measure for longer`,
+        text: `${open}: not seen far enough to say what it costs (${seen}); ask for a shorter --bloat, as a plan watches for 20 s and tells of five times the jobs that it saw: claimbench search --hold-xmin watches for longer`,
       },
     ];
   // What may hide in noise is no proof against a wish.
@@ -161,14 +171,15 @@ function bloatLimit({ question, bloat }: LimitFacts): Limit[] {
         text: `${open}: no slowing could be told from noise, but what may hide in it would be too much beyond ${rate(perSec)} (${seen})`,
       },
     ];
-  const noise = bloat.slows
-    ? ''
-    : '; no slowing could be told from noise, and as much as may hide in it is counted';
+  const noise =
+    bloat.slows || reach < survived
+      ? ''
+      : '; no slowing could be told from noise, and as much as may hide in it is counted';
   return [
     {
       by: 'bloat',
       perSec,
-      text: `up to ${rate(perSec)} is still carried beside ${open}, with handlers ${100 * UTILISATION_MAX} % busy at most${noise}; ${seen}`,
+      text: `up to ${rate(perSec)} is still carried beside ${open}, with handlers ${100 * UTILISATION_MAX} % busy at most${noise}${reach < survived ? '; likely far more, of which too little was seen' : ''}; ${seen}`,
     },
   ];
 }

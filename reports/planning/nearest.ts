@@ -29,7 +29,10 @@ export function nearestTo({ input, law, choice, limits, seen, connections }: Nea
   const ceiling = hardCeiling(law, limits, peakPerSec);
   const nearest: string[] = [];
   if (leastPerSec === 0) nearest.push(...longerSlo(question, cells));
-  if (ceiling !== undefined) nearest.push(ceilingText(ceiling));
+  if (ceiling !== undefined)
+    nearest.push(
+      `less than that with an SLO, by another contender, or over several servers: ${ceilingText(ceiling, question.contender)}`,
+    );
   if (leastPerSec > 0 && leastPerSec < peakPerSec) {
     nearest.push(
       ...(limits.some(({ perSec }) => perSec === undefined)
@@ -88,8 +91,12 @@ function longerSlo({ slo }: PlanQuestion, cells: PlanInput['cells']): string[] {
   return [`another SLO than ${asked}, which held at no rate; what would hold was not measured`];
 }
 
-function slowerRecovery({ outage }: PlanQuestion, capacityPerSec: number, peakPerSec: number): string[] {
-  if (outage === undefined) return [];
+function slowerRecovery(
+  { outage }: PlanQuestion,
+  capacityPerSec: number | undefined,
+  peakPerSec: number,
+): string[] {
+  if (outage === undefined || capacityPerSec === undefined) return [];
   const seconds = drainSeconds({
     arrivalPerSec: peakPerSec,
     capacityPerSec,

@@ -8,7 +8,7 @@ import type { MeasuredCell } from './measured.ts';
 /** What was measured over all databases at once; `why` where it did not hold, or cannot be told to have held. */
 export type Together =
   | { readonly databases: number; readonly perSec: number }
-  | { readonly databases: number; readonly why: string };
+  | { readonly databases: number; readonly why: string; readonly failed: boolean };
 
 const COUNTS = [1, 2, 4, 8];
 
@@ -35,11 +35,16 @@ export function heldTogether(cells: readonly MeasuredCell[], slo: PlanQuestion['
   const databases = all.length;
   if (databases === 0) return undefined;
   if (slo.some(({ of }) => of !== 'pickup'))
-    return { databases, why: 'the SLO is not of pickup alone, and no more is told of them' };
+    return { databases, failed: false, why: 'the SLO is not of pickup alone, and no more is told of them' };
   let perSec = 0;
   for (const one of all) {
     const { outcome, why } = judgeProbe(evidenceIn(one, slo), slo);
-    if (outcome !== 'pass') return { databases, why: `${one.cell.id}: ${outcome}, ${why[0] ?? 'no reason'}` };
+    if (outcome !== 'pass')
+      return {
+        databases,
+        failed: outcome === 'fail',
+        why: `${one.cell.id}: ${outcome}, ${why[0] ?? 'no reason'}`,
+      };
     perSec += one.cell.throughput?.settledPerSec ?? 0;
   }
   return { databases, perSec };

@@ -9,12 +9,14 @@ import { CONTENDER, LINEAR, patternFor } from '../../testing/synthetic/capacity-
 import { waitQuantile } from '../../testing/synthetic/queue-law.ts';
 import { simulateCell } from '../../testing/synthetic/simulated-cell.ts';
 import { measuredNow } from './measured.ts';
-import { baseOf, claimsAhead, littleChecks, pickupPredictions, pickupSeconds } from './pickup.ts';
+import { aheadJobs, baseOf, claimsAhead, littleChecks, pickupPredictions, pickupSeconds } from './pickup.ts';
 
 const law = {
   fit: { ...LINEAR, relativeError: 0 },
   saidUpTo: 32,
   lowPerSec: (n: number) => uslAt(LINEAR, n),
+  highPerSec: (n: number) => uslAt(LINEAR, n),
+  quality: 'good' as const,
 };
 const pattern = await patternFor();
 
@@ -46,15 +48,15 @@ test('a percentile of pickup is that of theory behind the claim, and there is no
       const arrivalPerSec = busy * handlers * servicePerSec;
       const theory = 0.002 + waitQuantile({ servers: handlers, servicePerSec, arrivalPerSec }, 0.99);
       const said =
-        pickupSeconds({ law, handlers, base: [0.002], serviceScv: 1, ahead: false }, arrivalPerSec, 99) ?? 0;
+        pickupSeconds({ law, handlers, base: [0.002], serviceScv: 1, aheadJobs: 0 }, arrivalPerSec, 99) ?? 0;
       assert.ok(Math.abs(said / theory - 1) < 0.01, `${handlers}, ${busy}: ${said}, not ${theory}`);
     }
-  const crowd = { law, handlers: 2, base: [0.002], serviceScv: 1, ahead: false };
+  const crowd = { law, handlers: 2, base: [0.002], serviceScv: 1, aheadJobs: 0 };
   assert.equal(pickupSeconds(crowd, 2 * LINEAR.lambdaPerSec, 99), undefined);
 });
 
 test('foretold is the highest percentile that the load could tell, below 80 % busy and of these handlers alone', () => {
-  const crowd = { law, handlers: 8, base: [0.001], serviceScv: 1, ahead: false };
+  const crowd = { law, handlers: 8, base: [0.001], serviceScv: 1, aheadJobs: 0 };
   const [long] = pickupPredictions(crowd, [open(8, 140, 90)]);
   assert.equal(long?.what, 'pickup p99');
   assert.ok(long.error === long.predicted / long.measured - 1);
@@ -73,18 +75,32 @@ test('Little’s law holds in a stable load, and a backlog that was counted wron
   assert.deepEqual(littleChecks([{ ...cell, load: [] }]), []);
 });
 
-test('where workers claim ahead of their handlers, pickup is the claim alone: all of the light load is base, and no wait is added', () => {
+test('what sessions hold ahead is claimed before a handler is free: fewer jobs wait to be picked up, or hardly any', () => {
   const cell = open(1, 10, 300);
-  const ahead = { ...cell.cell, contender: { ...cell.cell.contender, declared: { prefetch: 500 } } };
-  assert.equal(claimsAhead(cell.cell), false);
-  assert.equal(claimsAhead(ahead), true);
-  const [whole, cut] = [baseOf(law, { ...cell, cell: ahead }), baseOf(law, cell)].map((base) => base?.at(-1));
-  assert.ok((whole ?? 0) > 5 * (cut ?? 1), `${whole}, not ${cut}`);
-  const idle = { ...ahead, parameters: { ...ahead.parameters, handlerMs: 0 } };
+  const declaring = (batch: number, prefetch: number) => ({
+    ...cell.cell,
+    contender: {
+      ...cell.cell.contender,
+      declared: { batch, prefetch, workerConnections: 8, concurrency: 4 },
+    },
+  });
+  const held = [declaring(1, 0), declaring(10, 1), declaring(500, 500), declaring(100, 200)].map(aheadJobs);
+  assert.deepEqual(held, [0, 0, 8, 808]);
+  const told = [declaring(1, 0), declaring(10, 0), declaring(500, 500)].map(claimsAhead);
+  assert.deepEqual(told, [false, true, true]);
+  const idle = { ...declaring(500, 500), parameters: { ...cell.cell.parameters, handlerMs: 0 } };
   assert.equal(claimsAhead(idle), false, 'jobs that take no time wait for nobody');
-  const crowd = { law, handlers: 8, base: [0.002], serviceScv: 1, ahead: true };
-  assert.equal(pickupSeconds(crowd, 0.75 * 8 * LINEAR.lambdaPerSec, 99), 0.002);
-  assert.equal(pickupSeconds(crowd, 8 * LINEAR.lambdaPerSec, 99), undefined, 'more than the handlers settle');
-  const [foretold] = pickupPredictions(crowd, [open(8, 140, 90)]);
-  assert.equal(foretold?.predicted, 2_000);
+  const [whole, cut] = [declaring(100, 200), cell.cell].map((one) =>
+    baseOf(law, { ...cell, cell: one })?.at(-1),
+  );
+  assert.ok((whole ?? 0) > 5 * (cut ?? 1), `${whole}, not ${cut}`);
+  const servicePerSec = LINEAR.lambdaPerSec;
+  const crowd = { law, handlers: 8, base: [0.002], serviceScv: 1, aheadJobs: 3 };
+  const arrivalPerSec = 0.75 * 8 * servicePerSec;
+  // Of M/M/c: as long as beyond its 99th percentile among those that find three more in line.
+  const share = 1 - 0.01 / 0.75 ** 3;
+  const theory = 0.002 + waitQuantile({ servers: 8, servicePerSec, arrivalPerSec }, share);
+  assert.ok(Math.abs((pickupSeconds(crowd, arrivalPerSec, 99) ?? 0) / theory - 1) < 0.01);
+  assert.equal(pickupSeconds({ ...crowd, aheadJobs: 808 }, arrivalPerSec, 99), 0.002);
+  assert.equal(pickupSeconds(crowd, 8 * servicePerSec, 99), undefined, 'more than the handlers settle');
 });

@@ -20,8 +20,8 @@ export interface Claiming {
   readonly base: readonly number[];
   /** Squared coefficient of variation of the handlers' time. */
   readonly serviceScv: number;
-  /** Whether jobs are claimed before a handler is free: they wait for one after pickup, which is then the claim alone. */
-  readonly ahead: boolean;
+  /** Jobs that sessions may hold beside those that their handlers run: they wait for a handler after pickup, and 0 where a handler is free first. */
+  readonly aheadJobs: number;
 }
 
 export interface Crowd extends Claiming {
@@ -29,17 +29,39 @@ export interface Crowd extends Claiming {
   readonly handlers: number;
 }
 
+type Claimed = Pick<Cell, 'contender' | 'parameters'>;
+
 /** Whether workers claim more than their handlers can begin, of jobs that take time: those wait on after they were picked up. */
-export function claimsAhead({ contender, parameters }: Pick<Cell, 'contender' | 'parameters'>): boolean {
-  return Number(contender.declared?.['prefetch'] ?? 0) > 0 && parameters['handlerMs'] !== 0;
+export function claimsAhead(cell: Claimed): boolean {
+  const { batch, prefetch, concurrency } = claiming(cell);
+  return cell.parameters['handlerMs'] !== 0 && (prefetch > 0 || batch > concurrency);
+}
+
+/**
+ * Jobs that all sessions together may hold beside those that run, and still claim more: a session claims a batch where it has room for a whole
+ * one, or where a handler is idle (queue/worker/claim-size.ts). So `prefetch` of one batch leaves room for one more job, and less for none.
+ */
+export function aheadJobs(cell: Claimed): number {
+  const { batch, prefetch, sessions } = claiming(cell);
+  return cell.parameters['handlerMs'] === 0 || prefetch < batch ? 0 : sessions * (prefetch - batch + 1);
+}
+
+function claiming({ contender: { declared = {} } }: Claimed) {
+  const of = (name: string, usual: number): number => Number(declared[name] ?? usual);
+  return {
+    batch: of('batch', 1),
+    prefetch: of('prefetch', 0),
+    concurrency: of('concurrency', 1),
+    sessions: of('workerConnections', 1),
+  };
 }
 
 const BASE_POINTS = 400;
 
 /**
  * What claiming takes by itself, of a light load: so many values, each as likely as any other, seconds, ascending. Jobs that waited for a
- * handler even so are its slowest, as many of them as Erlang C says: they are left out, or their wait would be counted twice. None of them
- * waited so where workers claim ahead. Absent where nothing was picked up.
+ * handler even so are its slowest, as many of them as Erlang C says: they are left out, or their wait would be counted twice. Where
+ * workers claim ahead, hardly any. Absent where nothing was picked up.
  */
 export function baseOf(
   law: Law,
@@ -48,9 +70,9 @@ export function baseOf(
   if (pickup === undefined) return undefined;
   const servicePerSec = uslAt(law.fit, handlers) / handlers;
   const arrivalPerSec = cell.throughput?.offeredPerSec ?? 0;
-  const waits = claimsAhead(cell)
-    ? 0
-    : Math.min(0.5, erlangC({ servers: handlers, arrivalPerSec, servicePerSec }));
+  const busy = arrivalPerSec / (handlers * servicePerSec);
+  const waiting = erlangC({ servers: handlers, arrivalPerSec, servicePerSec }) * busy ** aheadJobs(cell);
+  const waits = Math.min(0.5, waiting);
   return Array.from(
     { length: BASE_POINTS },
     (_, i) => pickup.getValueAtPercentile(((i + 0.5) / BASE_POINTS) * (1 - waits) * 100) / 1e6,
@@ -59,8 +81,8 @@ export function baseOf(
 
 /**
  * A percentile (0 … 100) of pickup at a rate, seconds: base and wait together, the wait by Allen and Cunneen with the service
- * rate that the law gives so many handlers, and Poisson arrivals. Of workers that claim ahead the base alone: what they cannot hold beside what
- * their handlers run waits for them as a job does in a queue of more handlers, hardly ever. Absent where the handlers would not keep up.
+ * rate that the law gives so many handlers, and Poisson arrivals. Absent where the
+ * handlers would not keep up.
  */
 export function pickupSeconds(crowd: Crowd, ratePerSec: number, percentile: number): number | undefined {
   const wait = handlerWait(crowd, ratePerSec, uslAt(crowd.law.fit, crowd.handlers));
@@ -78,21 +100,23 @@ export function pickupHolds(
 }
 
 function handlerWait(
-  { handlers, serviceScv, ahead }: Crowd,
+  { handlers, serviceScv, aheadJobs: ahead }: Crowd,
   arrivalPerSec: number,
   capacityPerSec: number,
 ): Wait | Saturated {
   const servicePerSec = capacityPerSec / handlers;
   const wait = waitOf({ servers: handlers, arrivalPerSec, servicePerSec, arrivalScv: 1, serviceScv });
-  return ahead && wait.state === 'stable' ? { ...wait, ...NO_WAIT } : wait;
+  if (ahead === 0 || wait.state === 'saturated') return wait;
+  // In M/M/c each further job that waits is rarer by the utilisation: only those beyond what is held ahead wait to be claimed.
+  const rarer = wait.utilisation ** ahead;
+  return {
+    ...wait,
+    waits: rarer * wait.waits,
+    meanSeconds: rarer * wait.meanSeconds,
+    beyond: (seconds) => (seconds < 0 ? 1 : rarer * wait.beyond(seconds)),
+    quantileSeconds: (share) => wait.quantileSeconds(Math.max(0, 1 - (1 - share) / rarer)),
+  };
 }
-
-const NO_WAIT = {
-  waits: 0,
-  meanSeconds: 0,
-  beyond: (seconds: number) => (seconds < 0 ? 1 : 0),
-  quantileSeconds: () => 0,
-} as const;
 
 /** Below so much the model is held to be good. */
 const UTILISATION_MAX = 0.8;

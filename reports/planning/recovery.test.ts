@@ -15,6 +15,8 @@ const law = {
   fit: { ...LINEAR, relativeError: 0 },
   saidUpTo: 32,
   lowPerSec: (n: number) => uslAt(LINEAR, n),
+  highPerSec: (n: number) => uslAt(LINEAR, n),
+  quality: 'good' as const,
 };
 const crew = { agents: 1, sessions: 8, concurrency: 1 };
 
@@ -47,7 +49,7 @@ test('at the highest rate that is recovered from in time, the drain takes just s
     }
 });
 
-test('a drain is counted on no faster than one was seen, and where none ended on no more than what came', async () => {
+test('a drain is counted on no faster than one was seen, and where none ended by what was settled while the backlog fell', async () => {
   const pattern = await patternFor();
   const fault = { fault: 'stall-worker', afterSeconds: 4, forSeconds: 20 } as const;
   const outageOf = (seconds: number) => {
@@ -68,7 +70,11 @@ test('a drain is counted on no faster than one was seen, and where none ended on
   const cut = outageOf(28);
   const unended = seenOutage(cut, 8);
   assert.ok(unended !== undefined && unended.drainSeconds === undefined);
-  assert.equal(drainingPerSec(1_000, unended), unended.arrivalPerSec);
+  const fell = drainingPerSec(1_000, unended) ?? 0;
+  assert.ok(Math.abs(fell / uslAt(LINEAR, 8) - 1) < 0.15, `${fell}: every handler had a job`);
+  assert.equal(drainingPerSec(150, unended), 150);
+  const stayed = cut.map((one) => ({ ...one, load: one.load.map((look) => ({ ...look, backlog: 900 })) }));
+  assert.equal(drainingPerSec(1_000, seenOutage(stayed, 8)), undefined);
   assert.match(
     drainRisks(law, cut, 8).join(),
     /^The drain after the outage in miniature was not over after [\d.]+ s, predicted [\d.]+ s: the model of drain time is poor\.$/,

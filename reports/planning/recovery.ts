@@ -46,12 +46,14 @@ export interface SeenOutage {
   readonly observedSeconds: number;
   /** Absent where the backlog was not gone when the load ended. */
   readonly drainSeconds?: number;
+  /** What was settled until then, jobs/s, where the backlog fell without being gone; absent where it was gone, or did not fall. */
+  readonly settledPerSec?: number;
 }
 
 /** Of so many handlers; absent where none was measured. */
 export function seenOutage(cells: readonly MeasuredCell[], handlers: number): SeenOutage | undefined {
   const measured = validOf(cells, 'outage').filter((one) => one.handlers === handlers);
-  for (const { cell } of measured) {
+  for (const { cell, load } of measured) {
     const arrivalPerSec = cell.throughput?.offeredPerSec;
     const { recovery } = cell;
     if (arrivalPerSec === undefined || recovery === undefined) continue;
@@ -59,30 +61,45 @@ export function seenOutage(cells: readonly MeasuredCell[], handlers: number): Se
       arrivalPerSec,
       outageSeconds: recovery.faultsToSeconds - recovery.faultsFromSeconds,
       observedSeconds: recovery.observedSeconds,
-      ...(recovery.drainSeconds === undefined ? {} : { drainSeconds: recovery.drainSeconds }),
+      ...(recovery.drainSeconds === undefined
+        ? settledAfter(load, recovery.faultsToSeconds)
+        : { drainSeconds: recovery.drainSeconds }),
     };
   }
   return undefined;
 }
 
+/** By the looks at the backlog from the end of the outage on. */
+function settledAfter(
+  load: MeasuredCell['load'],
+  faultsToSeconds: number,
+): Pick<SeenOutage, 'settledPerSec'> {
+  const [first, ...after] = load.filter(({ t }) => t >= faultsToSeconds);
+  const last = after.at(-1);
+  if (first === undefined || last === undefined || last.backlog >= first.backlog) return {};
+  const settled = after.reduce((sum, one) => sum + one.settled, 0);
+  const seconds = after.reduce((sum, one) => sum + one.seconds, 0);
+  return seconds > 0 ? { settledPerSec: settled / seconds } : {};
+}
+
 /**
  * What is settled while a backlog goes away and jobs still come, jobs/s: no more than closed loads showed, which have no producers, and no more
- * than the outage in miniature did, λ + λD ÷ (its drain). Where its backlog was not seen to go away: what came.
+ * than the outage in miniature did, λ + λD ÷ (its drain), or what was settled while its backlog fell. Absent where it was not seen to fall.
  */
-export function drainingPerSec(capacityPerSec: number, seen: SeenOutage | undefined): number {
+export function drainingPerSec(capacityPerSec: number, seen: SeenOutage | undefined): number | undefined {
   if (seen === undefined) return capacityPerSec;
-  const { arrivalPerSec, outageSeconds, drainSeconds: took } = seen;
-  if (took === undefined) return Math.min(capacityPerSec, arrivalPerSec);
+  const { arrivalPerSec, outageSeconds, drainSeconds: took, settledPerSec } = seen;
+  if (took === undefined) return settledPerSec && Math.min(capacityPerSec, settledPerSec);
   return took === 0 ? capacityPerSec : Math.min(capacityPerSec, arrivalPerSec * (1 + outageSeconds / took));
 }
 
 /** The drain after the outage that was asked for, at the peak. */
 export function drainOf(
   { outage }: PlanQuestion,
-  capacityPerSec: number,
+  capacityPerSec: number | undefined,
   arrivalPerSec: number,
 ): Pick<PlanAnswer, 'drain'> {
-  if (outage === undefined) return {};
+  if (outage === undefined || capacityPerSec === undefined) return {};
   const seconds = drainSeconds({ arrivalPerSec, capacityPerSec, outageSeconds: outage.seconds });
   return {
     drain: {

@@ -13,6 +13,10 @@ export interface Law {
   readonly saidUpTo: number;
   /** Lower edge of the band, jobs/s: what so many handlers settle at least, of 1 to `saidUpTo`. */
   readonly lowPerSec: (handlers: number) => number;
+  /** Upper edge. */
+  readonly highPerSec: (handlers: number) => number;
+  /** `poor` where its own points or those held back are off it, `untried` where fewer than two were. */
+  readonly quality: 'good' | 'poor' | 'untried';
 }
 
 /** Of a prediction of throughput: what the field calls a good capacity model. */
@@ -49,8 +53,13 @@ export function scalingOf(
   const peak = uslPeak(fit);
   const good =
     fit.relativeError <= GOOD_WITHIN && predictions.every(({ error }) => Math.abs(error) <= GOOD_WITHIN);
+  const quality = !good ? 'poor' : predictions.length < HELD_BACK_LEVELS ? 'untried' : 'good';
   return {
-    law: { fit, saidUpTo: upTo, lowPerSec: lowerEdge(band.band) },
+    law: {
+      ...{ fit, saidUpTo: upTo, quality },
+      lowPerSec: edge(band.band.map(({ n, low }) => ({ n, perSec: low }))),
+      highPerSec: edge(band.band.map(({ n, high }) => ({ n, perSec: high }))),
+    },
     predictions,
     scaling: {
       contender,
@@ -63,7 +72,7 @@ export function scalingOf(
         ...(peak === undefined || peak > upTo ? {} : { peakHandlers: peak }),
         saidUpTo: upTo,
         band: band.band.map(({ n, low, perSec, high }) => ({ handlers: n, low, perSec, high })),
-        quality: !good ? 'poor' : predictions.length < HELD_BACK_LEVELS ? 'untried' : 'good',
+        quality,
       },
     },
   };
@@ -76,13 +85,13 @@ function levels(upTo: number): number[] {
 }
 
 /** Between two points of the band on a straight line: it is nowhere far from one, as they lie close. */
-function lowerEdge(band: readonly { readonly n: number; readonly low: number }[]): Law['lowPerSec'] {
+function edge(band: readonly { readonly n: number; readonly perSec: number }[]): Law['lowPerSec'] {
   return (handlers) => {
     const above = band.find(({ n }) => n >= handlers) ?? band.at(-1);
     const below = band.findLast(({ n }) => n <= handlers) ?? band[0];
     if (above === undefined || below === undefined) return 0;
-    if (above.n <= below.n) return below.low;
-    return below.low + ((above.low - below.low) * (handlers - below.n)) / (above.n - below.n);
+    if (above.n <= below.n) return below.perSec;
+    return below.perSec + ((above.perSec - below.perSec) * (handlers - below.n)) / (above.n - below.n);
   };
 }
 

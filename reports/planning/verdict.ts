@@ -15,8 +15,6 @@ export interface Verdict {
   readonly undecided: readonly string[];
 }
 
-type Limit = PlanAnswer['limits'][number];
-
 export interface VerdictFacts {
   readonly input: PlanInput;
   readonly law: Law;
@@ -34,14 +32,16 @@ export function verdictOf(facts: VerdictFacts): Verdict {
   const between = betweenEnds(input, choice, peakPerSec);
   const more = moreMayDo(law, choice, question);
   const least = limits.filter(({ perSec }) => perSec !== undefined && perSec < peakPerSec);
-  // A snapshot was held beside these handlers alone: more of them may carry more.
+  // Each limit was measured with these handlers alone, the fewest that should do: more of them may carry more.
   const others = choice.handlers < ceilingOf(law).handlers;
-  const open = ({ by }: Limit): boolean =>
-    more || (by === 'slo' && between !== undefined) || (by === 'bloat' && others);
   // No number of handlers is of any help where the limit is 0.
-  const hard = least.filter((limit) => limit.perSec === 0 || !open(limit));
+  const hard = least.filter(
+    ({ by, perSec }) => perSec === 0 || !(more || others || (by === 'slo' && between !== undefined)),
+  );
+  const incorrect = input.cells.filter(({ cell }) => cell.verdict === 'incorrect').length;
   const obstacles = [
-    ...(ceiling === undefined ? [] : [ceilingText(ceiling)]),
+    ...(incorrect === 0 ? [] : [`${plural(incorrect, 'load')} lost, doubled or disordered jobs`]),
+    ...(ceiling === undefined ? [] : [ceilingText(ceiling, question.contender)]),
     ...hard.map(({ text }) => text),
     ...(question.connections !== undefined && connections > question.connections
       ? [
@@ -59,10 +59,8 @@ export function verdictOf(facts: VerdictFacts): Verdict {
           ]
         : []),
       ...limits.flatMap(({ perSec, text }) => (perSec === undefined ? [text] : [])),
-      ...least.flatMap(({ by, text }) =>
-        by === 'bloat' && others
-          ? [`${text}; more than ${plural(choice.handlers, 'handler')} may carry more`]
-          : [],
+      ...least.flatMap(({ text }) =>
+        others ? [`${text}; more than ${plural(choice.handlers, 'handler')} may carry more`] : [],
       ),
       ...(between === undefined ? [] : [between]),
     ],
@@ -73,11 +71,15 @@ export function verdictOf(facts: VerdictFacts): Verdict {
 export function hardCeiling(law: Law, limits: PlanAnswer['limits'], peakPerSec: number): Ceiling | undefined {
   const held = limits.some(({ by, perSec = 0 }) => by === 'slo' && perSec >= peakPerSec);
   const ceiling = ceilingOf(law);
-  return ceiling.open || held || peakPerSec <= ceiling.perSec ? undefined : ceiling;
+  // By no more of the law than was measured, nor by its best guess alone.
+  const sure = law.quality !== 'poor' && 2 * ceiling.handlers <= law.saidUpTo;
+  return ceiling.open || held || !sure || peakPerSec <= law.highPerSec(ceiling.handlers)
+    ? undefined
+    : ceiling;
 }
 
-export function ceilingText({ perSec, handlers }: Ceiling): string {
-  return `${formatNumber(perSec)} jobs/s is the most that any number of handlers settles here, with ${handlers}`;
+export function ceilingText({ perSec, handlers }: Ceiling, contender: string): string {
+  return `${formatNumber(perSec)} jobs/s is the most that a worker of ${contender} settles here however many handlers it has, with ${handlers} that are never idle`;
 }
 
 /** Below so many times what was said of the most handlers, some more of them may well do. */

@@ -18,13 +18,18 @@ type Headlined = Pick<
   | 'safePerSec'
   | 'limitedBy'
   | 'headroom'
+  | 'openEnded'
   | 'peakPerSec'
 >;
 
 /** The answer in a sentence or two. `obstacles`: what stands in the way for sure. */
-export function headlineOf(answer: Headlined, { jobMs }: PlanQuestion, obstacles: readonly string[]): string {
+export function headlineOf(
+  answer: Headlined,
+  { jobMs, peakFactor }: PlanQuestion,
+  obstacles: readonly string[],
+): string {
   const { possible, undecided, recommended, safePerSec = 0, peakPerSec } = answer;
-  const wish = `${formatNumber(peakPerSec)} jobs/s of ${formatNumber(jobMs)} ms`;
+  const wish = `${formatNumber(peakPerSec)} jobs/s${peakFactor > 1 ? ' at the peak' : ''} of ${formatNumber(jobMs)} ms`;
   const [why] = undecided;
   if (why !== undefined) return `Not shown to hold: ${wish}; ${why}.`;
   if (!possible || recommended === undefined) {
@@ -48,12 +53,14 @@ function crewText({
   return `${plural(handlers, 'handler')} (${plural(workers, 'worker')} × ${plural(sessions, 'session')} × ${concurrency}) of ${contender}`;
 }
 
-function marginText({ safePerSec, headroom, limitedBy, confirmed }: Headlined): string {
+function marginText({ safePerSec, headroom, limitedBy, confirmed, openEnded }: Headlined): string {
   const margin =
     safePerSec === undefined || headroom === undefined
       ? ' How much more is not known.'
-      : ` The highest safe rate is ${formatNumber(safePerSec)} jobs/s, ${formatShare(headroom)} above, limited by ${LIMIT_WORDS[limitedBy ?? 'slo']}.`;
-  return confirmed ? margin : `${margin} No longer load has confirmed it.`;
+      : openEnded === true
+        ? ` With these handlers ${formatNumber(safePerSec)} jobs/s are safe at least, ${formatShare(headroom)} above; no higher rate could be told to fail.`
+        : ` With these handlers the highest safe rate is ${formatNumber(safePerSec)} jobs/s, ${formatShare(headroom)} above, limited by ${LIMIT_WORDS[limitedBy ?? 'slo']}.`;
+  return confirmed ? margin : `${margin} It was not confirmed by a longer load.`;
 }
 
 const LIMIT_WORDS = { slo: 'the SLO', recovery: 'recovery', bloat: 'bloat' } as const;
@@ -97,7 +104,7 @@ export function assumptionsOf({ question, cells }: Pick<PlanInput, 'question' | 
           'In an outage no worker works while jobs go on arriving; then all workers are back at once. The one that was measured was over before a lease ran out: in a longer one each job at hand is handed out again.',
         ]),
     ...outageAssumption(question, cells),
-    'WAL is that of short loads: no checkpoint began in them and no vacuum ran, both of which write more.',
+    `WAL is that of short loads: ${checkpointText(cells)}, and after one each page is written whole once more.`,
     ...(later === undefined ? [] : ['The rate grows by the same share each month.']),
     ...togetherText(question, cells),
     'Partitions: each database has a server of its own, jobs spread evenly over them by a hash, and no job needs another database.',
@@ -107,11 +114,22 @@ export function assumptionsOf({ question, cells }: Pick<PlanInput, 'question' | 
   ];
 }
 
+function checkpointText(cells: PlanInput['cells']): string {
+  const seen = cells.filter(({ cell: { telemetry } }) => {
+    const { timed = 0, requested = 0 } = telemetry?.checkpoints ?? {};
+    return timed + requested > 0;
+  }).length;
+  return seen === 0 ? 'no checkpoint began in them' : `in ${plural(seen, 'load')} a checkpoint began`;
+}
+
 function togetherText(question: PlanQuestion, cells: PlanInput['cells']): string[] {
   const together = heldTogether(cells, question.slo);
   if (together === undefined) return [];
   const text = `What was measured over ${plural(together.databases, 'database')} was offered to each at the same time at the rate that one held; servers on one machine share it`;
-  return ['why' in together ? `${text}. It did not hold: ${together.why}.` : `${text}.`];
+  if (!('why' in together)) return [`${text}.`];
+  return [
+    `${text}. ${together.failed ? 'It did not hold' : 'Whether it held could not be told'}: ${together.why}.`,
+  ];
 }
 
 /** Open loads that did not grow: of the probes those that passed. */
@@ -126,7 +144,7 @@ function aheadRisk(cells: PlanInput['cells']): string[] {
   const ahead = cells.find(({ cell }) => claimsAhead(cell));
   if (ahead === undefined) return [];
   return [
-    `${ahead.cell.contender.name} claims ahead of its handlers: pickup ends before a job's wait for one, and an SLO of pickup says nothing of that wait. Ask for response as well, or give it batch=1 and prefetch=0.`,
+    `${ahead.cell.contender.name} claims ahead of its handlers: pickup is the claim, and says nothing of how long a job then waits for one. Ask for response as well, or give it batch=1 and prefetch=0.`,
   ];
 }
 
@@ -139,7 +157,9 @@ export function risksOf(
   predictions: readonly Prediction[],
   answer?: Pick<PlanAnswer, 'headroom' | 'possible' | 'costs' | 'limits'>,
 ): string[] {
-  const voids = cells.filter(({ cell }) => cell.verdict === 'invalid').length;
+  // An overload failed, and counts.
+  const failed = new Set(search?.probes.flatMap((one) => (one.outcome === 'fail' ? [one.cell] : [])));
+  const voids = cells.filter(({ cell }) => cell.verdict === 'invalid' && !failed.has(cell.id)).length;
   const incorrect = cells.filter(({ cell }) => cell.verdict === 'incorrect').length;
   const poor = predictions.filter(({ error, goodWithin }) => Math.abs(error) > goodWithin);
   const little = littleChecks(stableOf({ cells, search })).filter(({ kept }) => !kept);
@@ -149,6 +169,7 @@ export function risksOf(
     ...(incorrect === 0
       ? []
       : [`${plural(incorrect, 'cell')} lost or doubled jobs: nothing here is to be relied on.`]),
+    ...aheadRisk(cells),
     ...(search === undefined || search.answer.state === 'no pass' || search.answer.passConfirmed
       ? []
       : ['The rate that held the SLO was not confirmed by a longer load.']),
@@ -172,7 +193,6 @@ export function risksOf(
         `${cell} does not keep Little's law (${formatShare(error)} off): it was not stable, or too short.`,
     ),
     ...(voids === 0 ? [] : [`${plural(voids, 'cell')} could not be measured, and count in nothing.`]),
-    ...aheadRisk(cells),
-    'All loads were shorter than a checkpoint and an autovacuum pass: hours of the same load may carry less.',
+    'All loads lasted seconds, on a young database: hours of the same load, with checkpoints and autovacuum, may carry less.',
   ];
 }

@@ -14,7 +14,7 @@ export function limitsTable({ question, answer: { limits, limitedBy, peakPerSec 
     bloat: question.bloatSeconds !== undefined,
   };
   return {
-    caption: 'The least of the three is the safe rate',
+    caption: 'The least of those that were asked for is the safe rate',
     columns: [
       { label: 'Limit by' },
       { label: 'Rate', numeric: true },
@@ -164,7 +164,7 @@ export function partitionsTable({ answer: { partitions, peakPerSec } }: Capacity
         { text: formatCount(databases) },
         { text: rateText(perSec) },
         valueCell(measuredPerSec, rateText),
-        { text: (measuredPerSec ?? perSec) >= peakPerSec ? 'yes' : 'no' },
+        { text: Math.min(measuredPerSec ?? perSec, perSec) >= peakPerSec ? 'yes' : 'no' },
       ],
     })),
     notes: [

@@ -10,8 +10,9 @@ import type { CellOutcome } from '../../../harness/cell/result.ts';
 import { parseContender } from '../../../harness/contenders/index.ts';
 import type { Cell } from '../../../harness/result/result.ts';
 import { CellSequence, type PlannedCell } from '../../../harness/run/plan.ts';
-import { planOf } from '../../../reports/planning/answer.ts';
-import type { MeasuredCell } from '../../../reports/planning/measured.ts';
+import { validOf } from '../../../reports/planning/measured.ts';
+import { baseOf, pickupSeconds } from '../../../reports/planning/pickup.ts';
+import { scalingOf } from '../../../reports/planning/scaling.ts';
 import { cellOf } from '../../../reports/testing-fixture-cell.ts';
 import { STANDARD } from '../../../reports/testing-fixture-data.ts';
 import { totalSeconds } from '../../../scenarios/scenario.ts';
@@ -66,27 +67,22 @@ export async function simulatedPlan(
   const check = measured.cells.find(({ purpose }) => purpose === 'check');
   if (check === undefined) throw new Error(`the plan came to no load to check its models by (seed ${seed})`);
   const { handlers } = check;
+  const { law } = scalingOf(contender.name, measured.cells, seed);
+  const light = validOf(measured.cells, 'light').findLast((cell) => cell.handlers === handlers);
+  const base = law && light && baseOf(law, light);
+  if (law === undefined || base === undefined)
+    throw new Error(`the plan has no model of pickup (seed ${seed})`);
+  const { scv: serviceScv } = handlerMoments(pattern.job.handler);
+  const crowd = { law, handlers, base, serviceScv, aheadJobs: 0 };
   const capacityPerSec = handlers * servicePerSec;
-  const trueUs = (rate: number): number =>
-    1e6 * waitQuantile({ servers: handlers, servicePerSec, arrivalPerSec: rate }, 0.99);
-  const rates = utilisations.map((share) => share * capacityPerSec);
-  const cells = [
-    ...measured.cells.filter((cell) => cell !== check),
-    ...rates.map((rate) => checkAt(check, rate, trueUs(rate))),
-  ];
-  const { predictions = [], scaling } = planOf({
-    ...{ question, cells, seed, search: undefined },
-    ...{ serviceScv: handlerMoments(pattern.job.handler).scv, cores: 2, startedAt: STARTED_AT },
-  });
-  const capacityError =
-    scaling?.fit === undefined ? Number.NaN : uslAt(scaling.fit, handlers) / capacityPerSec - 1;
-  return rates.flatMap((rate): Foretold[] => {
-    const found = predictions.find(
-      ({ what, cells: ids }) => what === 'pickup p99' && ids.includes(idAt(rate)),
-    );
-    if (found === undefined) return [];
-    const utilisation = rate / capacityPerSec;
-    return [{ handlers, utilisation, capacityError, predictedUs: found.predicted, trueUs: trueUs(rate) }];
+  const capacityError = uslAt(law.fit, handlers) / capacityPerSec - 1;
+  return utilisations.flatMap((utilisation): Foretold[] => {
+    const rate = utilisation * capacityPerSec;
+    const trueUs = 1e6 * waitQuantile({ servers: handlers, servicePerSec, arrivalPerSec: rate }, 0.99);
+    if (trueUs === 0) return [];
+    // How busy they are is for theory to say here: a law that is wrong about it is not let off.
+    const predictedUs = 1e6 * (pickupSeconds(crowd, rate, 99) ?? Number.POSITIVE_INFINITY);
+    return [{ handlers, utilisation, capacityError, predictedUs, trueUs }];
   });
 }
 
@@ -95,27 +91,6 @@ const CONTENDER = 'skip-locked';
 const BUDGET_SECONDS = 600;
 /** What a cell takes beside its load: a database of its own, the preload, a checkpoint, the audit. */
 const BETWEEN_SECONDS = 4;
-const STARTED_AT = '2024-01-01T00:00:00.000Z';
-
-function idAt(ratePerSec: number): string {
-  return `check at ${ratePerSec}`;
-}
-
-/** A load of which the true p99 is taken to have been measured. */
-function checkAt(check: MeasuredCell, ratePerSec: number, p99: number): MeasuredCell {
-  const { cell } = check;
-  const pickup = { count: 10_000, min: 0, mean: p99, max: p99, p99 };
-  return {
-    ...check,
-    cell: {
-      ...cell,
-      id: idAt(ratePerSec),
-      parameters: { ...cell.parameters, ratePerSec },
-      latencyUs: { pickup },
-    },
-  };
-}
-
 /** What a load would have left behind. Deterministic by the cell's seed. */
 function simulatedOutcome({ plan }: PlannedCell, servicePerSec: number): CellOutcome {
   const { scenario, contender, seed } = plan;
