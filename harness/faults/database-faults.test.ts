@@ -81,6 +81,21 @@ describe('on a server with room for them', () => {
     await nothingLeft();
   });
 
+  test("the horizon of a user's own database is not held, that of a database beside his is", async () => {
+    for (const fault of [
+      { fault: 'held-xmin', kind: 'reader' },
+      { fault: 'prepared-transaction' },
+    ] as const) {
+      await assert.rejects(
+        takeHold(fault, { ...held, shared: 'database' }),
+        /keep VACUUM from all tables of your/,
+      );
+      await nothingLeft();
+      await (await takeHold(fault, { ...held, shared: 'server' }))[Symbol.asyncDispose]();
+    }
+    assert.equal(await number(client, PREPARED), 0);
+  });
+
   test('a prepared transaction holds the horizon without a session, and is rolled back', async () => {
     const holder = await takeHold({ fault: 'prepared-transaction' }, held);
     assert.equal(await number(client, PREPARED), 1);
