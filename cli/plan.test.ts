@@ -105,6 +105,7 @@ test('a mistake is answered in one line, before a server is started', async (t) 
     [['--from', odd], /how long its jobs take is not told as it should be/],
     [['--rate', '10', '--job-ms', '800'], /jobs of 800 ms are longer than the 500 ms .*claimbench search/],
     [['--rate', '10', '--contender', 'skip-locked?adaptive=8'], /leave adaptive out/],
+    [['--rate', '10', '--no-sampling', '--slo', 'deadTuples.growth<5/s'], /leave it out, or their --slo/],
     [['--rate', '10', '--contender', 'null'], /a plan must choose concurrency/],
     [['--rate', '10', '--contender', 'batch', '--contender', 'ring'], /one contender was given already/],
     [['--from', run, '--budget', '5m'], /--budget cannot stand beside --from/],

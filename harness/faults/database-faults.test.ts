@@ -83,7 +83,7 @@ describe('on a server with room for them', () => {
 
   test("the horizon of a user's own database is not held, that of a database beside his is", async () => {
     for (const fault of [
-      { fault: 'held-xmin', kind: 'reader' },
+      { fault: 'held-xmin', kind: 'reader', eachSeconds: 1 },
       { fault: 'prepared-transaction' },
     ] as const) {
       await assert.rejects(

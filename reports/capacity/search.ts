@@ -90,7 +90,8 @@ function serverFailure(probes: readonly Probe[], ratePerSec?: number): string | 
   return twice && `at ${rate(twice.ratePerSec)} ${twice.why}`;
 }
 
-const SERVER_FAILED = /^the server (failed|was lost|crashed|was started again)/;
+/** How a cell begins to say that its server did not last. */
+export const SERVER_FAILED = /^the server (failed|was lost|crashed|was started again)/;
 
 /** What stood in the way of the last load of which nothing could be told. */
 function lastDoubt(probes: readonly Probe[]): string | undefined {

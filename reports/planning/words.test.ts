@@ -73,3 +73,12 @@ test('no text of any answer holds what is none, and what is told for people are 
     }
   assert.ok(seen > 500, `${seen}`);
 });
+
+test('a server that crashed under a load is a risk, before all but lost jobs', () => {
+  const reasons = ['the server crashed and recovered while the load ran: its counters began anew'];
+  const cells = MEASURED.cells.map((one, i) =>
+    i === 3 ? { ...one, cell: { ...one.cell, verdict: 'invalid' as const, reasons } } : one,
+  );
+  const { plan } = planOf({ ...MEASURED, cells });
+  assert.match(plan?.answer.risks[0] ?? '', /crashed or was started again under 1 load: find out why first/);
+});

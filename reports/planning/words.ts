@@ -1,6 +1,7 @@
 // How is a plan said in words: its headline, what gives way first, what it takes for granted, what may be wrong with it?
 
 import type { PlanAnswer, PlanQuestion, Prediction, Search } from '../../harness/result/result.ts';
+import { SERVER_FAILED } from '../capacity/search.ts';
 import { formatCount, formatNumber, formatSeconds, formatShare, plural } from '../render/format.ts';
 import { UTILISATION_MAX } from './handlers.ts';
 import type { PlanInput } from './input.ts';
@@ -161,6 +162,7 @@ export function risksOf(
   const failed = new Set(search?.probes.flatMap((one) => (one.outcome === 'fail' ? [one.cell] : [])));
   const voids = cells.filter(({ cell }) => cell.verdict === 'invalid' && !failed.has(cell.id)).length;
   const incorrect = cells.filter(({ cell }) => cell.verdict === 'incorrect').length;
+  const failures = cells.filter(({ cell }) => cell.reasons.some((why) => SERVER_FAILED.test(why))).length;
   const poor = predictions.filter(({ error, goodWithin }) => Math.abs(error) > goodWithin);
   const little = littleChecks(stableOf({ cells, search })).filter(({ kept }) => !kept);
   const { headroom, possible, costs, limits = [] } = answer ?? {};
@@ -169,6 +171,11 @@ export function risksOf(
     ...(incorrect === 0
       ? []
       : [`${plural(incorrect, 'cell')} lost or doubled jobs: nothing here is to be relied on.`]),
+    ...(failures === 0
+      ? []
+      : [
+          `The server failed, crashed or was started again under ${plural(failures, 'load')}: find out why first.`,
+        ]),
     ...aheadRisk(cells),
     ...(search === undefined || search.answer.state === 'no pass' || search.answer.passConfirmed
       ? []
