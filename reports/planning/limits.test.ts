@@ -2,18 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { uslAt } from '../../stats/usl.ts';
-import { LINEAR, planned, question } from '../../testing/synthetic/capacity-world.ts';
+import { LINEAR_LAW, planned, question } from '../../testing/synthetic/capacity-world.ts';
 import { type LimitFacts, limitsOf } from './limits.ts';
 import { verdictOf } from './verdict.ts';
 
-const law = {
-  fit: { ...LINEAR, relativeError: 0 },
-  saidUpTo: 32,
-  lowPerSec: (n: number) => uslAt(LINEAR, n),
-  highPerSec: (n: number) => uslAt(LINEAR, n),
-  quality: 'good' as const,
-};
+const law = LINEAR_LAW;
 const outage = { seconds: 60, recoverSeconds: 60 };
 
 test('after an outage in miniature: by what was settled while its backlog fell, and no figure where it did not', () => {

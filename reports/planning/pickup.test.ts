@@ -4,20 +4,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openLoad } from '../../cli/capacity/loads.ts';
 import { CellSequence } from '../../harness/run/plan.ts';
-import { uslAt } from '../../stats/usl.ts';
-import { CONTENDER, LINEAR, patternFor } from '../../testing/synthetic/capacity-world.ts';
+import { CONTENDER, LINEAR, LINEAR_LAW, patternFor } from '../../testing/synthetic/capacity-world.ts';
 import { waitQuantile } from '../../testing/synthetic/queue-law.ts';
 import { simulateCell } from '../../testing/synthetic/simulated-cell.ts';
 import { measuredNow } from './measured.ts';
 import { aheadJobs, baseOf, claimsAhead, littleChecks, pickupPredictions, pickupSeconds } from './pickup.ts';
 
-const law = {
-  fit: { ...LINEAR, relativeError: 0 },
-  saidUpTo: 32,
-  lowPerSec: (n: number) => uslAt(LINEAR, n),
-  highPerSec: (n: number) => uslAt(LINEAR, n),
-  quality: 'good' as const,
-};
+const law = LINEAR_LAW;
 const pattern = await patternFor();
 
 function open(sessions: number, ratePerSec: number, seconds: number, seed = 1) {

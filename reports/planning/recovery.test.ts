@@ -6,18 +6,12 @@ import { openLoad } from '../../cli/capacity/loads.ts';
 import { CellSequence } from '../../harness/run/plan.ts';
 import { drainSeconds } from '../../stats/queueing.ts';
 import { uslAt } from '../../stats/usl.ts';
-import { CONTENDER, LINEAR, patternFor } from '../../testing/synthetic/capacity-world.ts';
+import { CONTENDER, LINEAR, LINEAR_LAW, patternFor } from '../../testing/synthetic/capacity-world.ts';
 import { simulateCell } from '../../testing/synthetic/simulated-cell.ts';
 import { measuredNow } from './measured.ts';
 import { drainingPerSec, drainPrediction, drainRisks, recoverablePerSec, seenOutage } from './recovery.ts';
 
-const law = {
-  fit: { ...LINEAR, relativeError: 0 },
-  saidUpTo: 32,
-  lowPerSec: (n: number) => uslAt(LINEAR, n),
-  highPerSec: (n: number) => uslAt(LINEAR, n),
-  quality: 'good' as const,
-};
+const law = LINEAR_LAW;
 const crew = { agents: 1, sessions: 8, concurrency: 1 };
 
 test('the drain after an outage of 20 s is foretold within 20 %, over 20 seeds', async () => {

@@ -9,6 +9,8 @@ import { parseContender } from '../../harness/contenders/index.ts';
 import type { Capacity, PlanQuestion } from '../../harness/result/result.ts';
 import { CellSequence, type PlannedCell } from '../../harness/run/plan.ts';
 import type { PlanInput } from '../../reports/planning/input.ts';
+import type { Law } from '../../reports/planning/scaling.ts';
+import { uslAt } from '../../stats/usl.ts';
 import { type SimulatedContender, simulateCell } from './simulated-cell.ts';
 
 export const CONTENDER = parseContender('skip-locked', () => '');
@@ -54,6 +56,15 @@ export const LINEAR: SimulatedContender = {
   sigma: 0,
   kappa: 0,
   claimSeconds: 0.001,
+};
+
+/** That law, as a plan would find it without an error. */
+export const LINEAR_LAW: Law = {
+  fit: { ...LINEAR, relativeError: 0 },
+  saidUpTo: 32,
+  lowPerSec: (n) => uslAt(LINEAR, n),
+  highPerSec: (n) => uslAt(LINEAR, n),
+  quality: 'good',
 };
 
 /** All that a plan measures, and what it is answered from. `search` false: no probe. */
