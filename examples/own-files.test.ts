@@ -74,7 +74,7 @@ test('the workload is a question that a plan takes, with every key read', async 
     { ratePerSec, peakFactor, later, outage, bloatSeconds, connections },
     {
       ...{ ratePerSec: 300, peakFactor: 3, later: { ratePerSec: 900, months: 12 } },
-      ...{ outage: { seconds: 600, recoverSeconds: 1_800 }, bloatSeconds: 600, connections: 40 },
+      ...{ outage: { seconds: 600, recoverSeconds: 1_800 }, bloatSeconds: 120, connections: 40 },
     },
   );
   assert.equal(question.jobMs, 25);
