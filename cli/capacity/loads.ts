@@ -19,6 +19,9 @@ const WARM_UP_SECONDS = 1;
 /** A load that is over may take so long to be settled: a job that is late is then known to be. */
 const SETTLE_SECONDS = 2;
 
+/** Even jobs of a closed load come in rounds: so many, for one more or less to matter little. */
+export const ROUNDS = 24;
+
 export interface OpenLoad {
   readonly ratePerSec: number;
   /** What is measured, faults included; the warm-up comes before. */

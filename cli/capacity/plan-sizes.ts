@@ -3,6 +3,7 @@
 import type { PlanQuestion } from '../../harness/result/result.ts';
 import { roundHandlers } from '../../reports/planning/crew.ts';
 import { erlangC } from '../../stats/queueing.ts';
+import { ROUNDS } from './loads.ts';
 import { FASTEST_PER_SEC } from './room.ts';
 
 /** A rate at which hardly a job waits for a handler, jobs/s: half the peak at most, and 1 at least. */
@@ -42,7 +43,6 @@ export function closedSeconds(
   return Math.min(20, Math.max(3, 1 + counted)) + p99Ms / 1_000;
 }
 
-const ROUNDS = 24;
 const JOBS_PER_SCV = 400;
 
 /** What so many handlers cannot settle faster, jobs/s: by the time of a job, or by what one was seen to do. */

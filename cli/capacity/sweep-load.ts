@@ -15,6 +15,7 @@ import {
   SETTING_PREFIX,
 } from './axes.ts';
 import type { Place } from './grid.ts';
+import { ROUNDS } from './loads.ts';
 import { backlogOf, connectionsNeeded, FASTEST_PER_SEC, requireRoom } from './room.ts';
 import type { SweepRate, SweepWords } from './sweep-words.ts';
 
@@ -188,8 +189,6 @@ function countedSeconds(seconds: number, jobMs: number): number {
   if (jobMs === 0) return usual;
   return (Math.max(ROUNDS, Math.round((usual * 1_000) / jobMs)) * jobMs) / 1_000;
 }
-
-const ROUNDS = 24;
 
 const NAME_MAX = 40;
 

@@ -86,6 +86,7 @@ function answerOf(
   const nearest = obstacles.length === 0 ? [] : nearestTo(facts);
   const possible = obstacles.length === 0 && undecided.length === 0;
   const search = searchFor(input, choice);
+  const otherCrew = crewRisk(cells, recommended);
   const answer: Omit<PlanAnswer, 'headline' | 'breaksFirst' | 'assumptions' | 'risks'> = {
     ...{ possible, undecided: [...undecided], nearest, recommended, peakPerSec, limits, costs },
     ...(least === undefined ? {} : { safePerSec: least.perSec, limitedBy: least.by }),
@@ -94,9 +95,7 @@ function answerOf(
       : {}),
     ...(headroom === undefined ? {} : { headroom }),
     confirmed:
-      search?.answer.passPerSec !== undefined &&
-      search.answer.passConfirmed &&
-      crewRisk(cells, recommended).length === 0,
+      search?.answer.passPerSec !== undefined && search.answer.passConfirmed && otherCrew.length === 0,
     ...usedUpOn(input, headroom),
     ...drainOf(question, drainingPerSec(choice.capacityPerSec, seen), peakPerSec),
     partitions: partitionsOf(least?.perSec, heldTogether(cells, question.slo)),
@@ -106,11 +105,7 @@ function answerOf(
     headline: headlineOf(answer, question, obstacles),
     breaksFirst: breaksFirstOf(answer, search),
     assumptions: assumptionsOf(input),
-    risks: [
-      ...crewRisk(cells, recommended),
-      ...drainRisks(law, cells, choice.handlers),
-      ...risksOf(input, predictions, answer),
-    ],
+    risks: [...otherCrew, ...drainRisks(law, cells, choice.handlers), ...risksOf(input, predictions, answer)],
   };
 }
 

@@ -179,7 +179,7 @@ function bloatLimit({ question, bloat }: LimitFacts): Limit[] {
     {
       by: 'bloat',
       perSec,
-      text: `up to ${rate(perSec)} is still carried beside ${open}, with handlers ${100 * UTILISATION_MAX} % busy at most${noise}${reach < survived ? '; likely far more, of which too little was seen' : ''}; ${seen}`,
+      text: `up to ${rate(perSec)} is still carried beside ${open}, with handlers ${100 * UTILISATION_MAX} % busy at most${noise}${reach < survived ? '; of more too little was seen' : ''}; ${seen}`,
     },
   ];
 }

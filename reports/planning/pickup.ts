@@ -81,8 +81,7 @@ export function baseOf(
 
 /**
  * A percentile (0 … 100) of pickup at a rate, seconds: base and wait together, the wait by Allen and Cunneen with the service
- * rate that the law gives so many handlers, and Poisson arrivals. Absent where the
- * handlers would not keep up.
+ * rate that the law gives so many handlers, and Poisson arrivals. Absent where the handlers would not keep up.
  */
 export function pickupSeconds(crowd: Crowd, ratePerSec: number, percentile: number): number | undefined {
   const wait = handlerWait(crowd, ratePerSec, uslAt(crowd.law.fit, crowd.handlers));
