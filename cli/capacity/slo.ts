@@ -66,3 +66,9 @@ function timeText(us: number): string {
   if (us >= 1e6) return `${us / 1e6} s`;
   return us >= 1e3 ? `${us / 1e3} ms` : `${us} µs`;
 }
+
+/** @throws UsageError for an SLO of dead tuples where nobody looks at them. */
+export function requireSampling(slo: readonly Slo[], sampling: boolean): void {
+  if (!sampling && slo.some(({ of }) => of === 'deadTuples'))
+    throw new UsageError('--no-sampling: dead tuples are seen by sampling; leave it out, or their --slo');
+}

@@ -27,6 +27,7 @@ import {
   questionSchema,
   withWorkloadFile,
 } from '../capacity/question.ts';
+import { requireSampling } from '../capacity/slo.ts';
 import { patternOf } from '../capacity/workload.ts';
 import { EXIT } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
@@ -98,8 +99,7 @@ async function planAction(options: Options): Promise<number> {
   const pattern = await patternOf(options);
   const question = questionOf(options, pattern, contender.name);
   requireShortJobs(question);
-  if (!options.sampling && question.slo.some(({ of }) => of === 'deadTuples'))
-    throw new UsageError('--no-sampling: dead tuples are seen by sampling; leave it out, or their --slo');
+  requireSampling(question.slo, options.sampling);
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
   const [first = 'embedded', ...others] = options.server;
   if (options.server.some((one, i) => !isOwnServer(one) && options.server.indexOf(one) !== i))

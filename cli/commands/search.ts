@@ -15,7 +15,7 @@ import { contenderOption } from '../capacity/contender-option.ts';
 import { durationBetween, inWords } from '../capacity/duration.ts';
 import { handlerMoments, openLoad, warmUpSeconds } from '../capacity/loads.ts';
 import { leastSeconds, type SearchSetup, searchCells } from '../capacity/search-cells.ts';
-import { DEFAULT_SLO, readSlo } from '../capacity/slo.ts';
+import { DEFAULT_SLO, readSlo, requireSampling } from '../capacity/slo.ts';
 import { patternOf, workloadOptions, workloadSchema } from '../capacity/workload.ts';
 import { EXIT } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
@@ -134,8 +134,7 @@ async function searchAction(options: Options): Promise<number> {
   };
   if (setup.startPerSec !== undefined && setup.startPerSec > setup.maxPerSec)
     throw new UsageError(`--start ${setup.startPerSec} lies above --max ${setup.maxPerSec}`);
-  if (!options.sampling && setup.slo.some(({ of }) => of === 'deadTuples'))
-    throw new UsageError('--no-sampling: dead tuples are seen by sampling; leave it out, or their --slo');
+  requireSampling(slo, options.sampling);
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
   const log = new CapacityLog(new CellSequence(seed));
   handleInterruption();
