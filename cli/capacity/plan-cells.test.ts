@@ -59,19 +59,28 @@ test('a whole plan: every cell fits the schema, and the log says what it was for
   assert.ok(closed.length < expectedCells({ question: asked }));
 });
 
-test('closed loads: each level twice, upwards the first time, and no backlog that ends before the load', async () => {
-  const { plans, log } = await planned(question(), { search: false });
+test('closed loads: each level twice, upwards the first time, a third time where the two are far apart, and no backlog that ends before the load', async () => {
+  const { plans, log, input } = await planned(question(), { search: false });
   const closed = plans.filter((_, i) => /closed|held back/.test(log.cells[i]?.purpose ?? ''));
-  const half = closed.length / 2;
   const levels = closed.map(handlersIn);
+  const once = new Set(levels).size;
   assert.deepEqual(
-    levels.slice(0, half),
-    levels.slice(0, half).toSorted((x, y) => x - y),
+    levels.slice(0, once),
+    levels.slice(0, once).toSorted((x, y) => x - y),
   );
   assert.deepEqual(
-    levels.slice(half).toSorted((x, y) => x - y),
-    levels.slice(0, half),
+    levels.slice(once, 2 * once).toSorted((x, y) => x - y),
+    levels.slice(0, once),
   );
+  const settled = (handlers: number): number[] =>
+    input.cells
+      .slice(0, 2 * once)
+      .flatMap((one) => (one.handlers === handlers ? (one.cell.throughput?.settledPerSec ?? 0) : []));
+  assert.deepEqual(
+    levels.slice(2 * once),
+    levels.slice(0, once).filter((n) => Math.max(...settled(n)) > 1.1 * Math.min(...settled(n))),
+  );
+  assert.ok(levels.length > 2 * once, 'exponential jobs leave some levels in doubt');
   for (const { scenario, ...plan } of closed) {
     const seconds = scenario.phases[0]?.seconds ?? 0;
     assert.ok(scenario.preload.ready > (handlersIn({ scenario, ...plan }) / 0.041) * seconds, scenario.name);

@@ -9,7 +9,7 @@ import { type Crew, crewOf, handlersOf, sessionsMaxFor } from '../../reports/pla
 import { chooseHandlers } from '../../reports/planning/handlers.ts';
 import { type MeasuredCell, measuredNow } from '../../reports/planning/measured.ts';
 import { aheadJobs, baseOf } from '../../reports/planning/pickup.ts';
-import { type Law, scalingOf } from '../../reports/planning/scaling.ts';
+import { handlersInDoubt, type Law, scalingOf } from '../../reports/planning/scaling.ts';
 import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
 import { randomStream, shuffled } from '../../stats/random.ts';
 import { uslAt } from '../../stats/usl.ts';
@@ -79,6 +79,8 @@ class Stage {
   readonly #setup: PlanSetup;
   readonly #log: CapacityLog;
   readonly #measured: PlanMeasurements;
+  /** Seen in closed loads so far, jobs/s. */
+  #fastestPerHandler = 0;
 
   constructor(setup: PlanSetup, log: CapacityLog, measured: PlanMeasurements) {
     this.#setup = setup;
@@ -87,36 +89,43 @@ class Stage {
   }
 
   /**
-   * The law, or nothing where it could not be fitted. Once upwards, since the backlog follows what was seen; then shuffled; where a
-   * law can be told already, only while there is time for what comes after.
+   * The law, or nothing where it could not be fitted. Once upwards, since the backlog follows what was seen; then shuffled; then once more
+   * where two repeats disagree. Where a law can be told already, only while there is time for what comes after.
    */
   *closedLoads(): Generator<PlannedCell, Law | undefined, CellOutcome> {
-    const { question, pattern, seed, secondsLeft } = this.#setup;
+    const { question, seed, secondsLeft } = this.#setup;
     const { closed, heldBack } = levelsFor(question);
     const upwards = [...closed, ...heldBack].sort((x, y) => x - y);
     const random = randomStream(seed, 'closed loads');
     const rounds = Array.from({ length: CLOSED_REPEATS }, (_, i) =>
       i === 0 ? upwards : shuffled(upwards, random),
     );
-    const moments = handlerMoments(pattern.job.handler);
     const budgetSeconds = secondsLeft();
-    let fastest = 0;
-    for (const [i, handlers] of rounds.flat().entries()) {
+    const goesOn = (): boolean => {
       const left = secondsLeft();
       const late = left < Math.max(REPEATS_RESERVE_SECONDS, budgetSeconds / 3);
-      if (i >= upwards.length && (left <= 0 || (late && this.#law() !== undefined))) break;
-      const crew = this.#crewOf(handlers);
-      const seconds = closedSeconds(question.jobMs, moments, handlers);
-      const backlog = backlogOf(
-        seconds,
-        mostPerSec(question.jobMs, handlers, fastest),
-        question.payloadBytes,
-      );
-      const purpose = heldBack.includes(handlers) ? 'held back' : 'closed';
-      const { cell } = yield* this.#cell(closedLoad(pattern, { crew, seconds, backlog }), crew, purpose);
-      fastest = Math.max(fastest, (cell.throughput?.settledPerSec ?? 0) / handlers);
+      return left > 0 && !(late && this.#law() !== undefined);
+    };
+    for (const [i, handlers] of rounds.flat().entries()) {
+      if (i >= upwards.length && !goesOn()) break;
+      yield* this.#closedLoad(handlers, heldBack.includes(handlers) ? 'held back' : 'closed');
+    }
+    for (const handlers of handlersInDoubt(this.#measured.cells)) {
+      if (!goesOn()) break;
+      yield* this.#closedLoad(handlers, heldBack.includes(handlers) ? 'held back' : 'closed');
     }
     return this.#law();
+  }
+
+  *#closedLoad(handlers: number, purpose: 'closed' | 'held back'): Generator<PlannedCell, void, CellOutcome> {
+    const { question, pattern } = this.#setup;
+    const crew = this.#crewOf(handlers);
+    const seconds = closedSeconds(question.jobMs, handlerMoments(pattern.job.handler), handlers);
+    const most = mostPerSec(question.jobMs, handlers, this.#fastestPerHandler);
+    const backlog = backlogOf(seconds, most, question.payloadBytes);
+    const { cell } = yield* this.#cell(closedLoad(pattern, { crew, seconds, backlog }), crew, purpose);
+    const perHandler = (cell.throughput?.settledPerSec ?? 0) / handlers;
+    this.#fastestPerHandler = Math.max(this.#fastestPerHandler, perHandler);
   }
 
   /** As it will be recommended: within the connections that the question leaves. */

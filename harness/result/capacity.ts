@@ -124,6 +124,8 @@ export const scalingSchema = z.strictObject({
       cell: z.string(),
       /** Kept from the fit, to try it. */
       heldBack: z.boolean(),
+      /** Of three repeats that differ by more than a tenth only the middle one is fitted. */
+      setAside: z.literal(true).optional(),
     }),
   ),
   /** Absent where there was none: `refused` says why. */
@@ -133,7 +135,7 @@ export const scalingSchema = z.strictObject({
       lambdaPerSec: ratio,
       sigma: ratio,
       kappa: ratio,
-      /** Root mean square of the residuals ÷ mean of the points. */
+      /** Root mean square of law ÷ measured − 1, over the points that were fitted. */
       relativeError: ratio,
       /** Where the law has its maximum; absent where it has none, or beyond what may be said. An annotation: no limit. */
       peakHandlers: ratio.optional(),

@@ -3,7 +3,7 @@
 import type { PlanQuestion } from '../../harness/result/result.ts';
 import { uslAt } from '../../stats/usl.ts';
 import { roundHandlers } from './crew.ts';
-import { type Claiming, pickupHolds } from './pickup.ts';
+import { type Claiming, claimsWithin, pickupHolds } from './pickup.ts';
 import type { Law } from './scaling.ts';
 
 /** Above this a queue's waiting times depend on what nobody knows beforehand, and the models are not held to be good. */
@@ -13,7 +13,7 @@ export interface HandlerChoice {
   readonly handlers: number;
   /** What so many handlers settle when there is always work, jobs/s: by the lower edge of the law's band. */
   readonly capacityPerSec: number;
-  /** Why it is not enough, in words; empty where it is. */
+  /** Why it is not enough, in words: no word of what more handlers would not mend. */
   readonly lacks: readonly string[];
 }
 
@@ -49,7 +49,7 @@ function candidatesUpTo(most: number): number[] {
   return [...all].sort((x, y) => x - y);
 }
 
-/** Whether so many are enough. */
+/** Whether so many are enough. An SLO that claiming by itself breaks is none that any number of them keeps: it has no part in it. */
 export function judgeHandlers(
   handlers: number,
   question: PlanQuestion,
@@ -68,7 +68,11 @@ export function judgeHandlers(
     lacks.push('the backlog of the outage would not be gone in time');
   if (claiming !== undefined && lacks.length === 0) {
     for (const slo of question.slo)
-      if (slo.of === 'pickup' && !pickupHolds({ ...claiming, law, handlers }, peakPerSec, slo))
+      if (
+        slo.of === 'pickup' &&
+        claimsWithin(claiming, slo) &&
+        !pickupHolds({ ...claiming, law, handlers }, peakPerSec, slo)
+      )
         lacks.push(`${slo.text} would not hold`);
   }
   return { handlers, capacityPerSec, lacks };

@@ -88,6 +88,15 @@ export function pickupSeconds(crowd: Crowd, ratePerSec: number, percentile: numb
   return wait.state === 'saturated' ? undefined : sumQuantile(crowd.base, wait, percentile / 100);
 }
 
+/** Whether a percentile would be within its limit if hardly a job waited for a handler: with room for one that does. */
+export function claimsWithin(
+  { base }: Pick<Claiming, 'base'>,
+  { percentile, limitUs }: Pick<LatencySlo, 'percentile' | 'limitUs'>,
+): boolean {
+  const beyond = base.filter((seconds) => seconds > limitUs / 1e6).length;
+  return beyond === 0 || (beyond + 1) / base.length <= 1 - percentile / 100;
+}
+
 /** Whether that percentile is within its limit, also where the handlers settle no more than the lower edge of the law's band. */
 export function pickupHolds(
   crowd: Crowd,

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { uslAt } from '../../stats/usl.ts';
 import { planned, question } from '../../testing/synthetic/capacity-world.ts';
-import { scalingOf } from './scaling.ts';
+import { handlersInDoubt, scalingOf } from './scaling.ts';
 
 const LAW = { lambdaPerSec: 400, sigma: 0.03, kappa: 0.0005, claimSeconds: 0.001 };
 const { input } = await planned(question({ ratePerSec: 900, jobMs: 2 }), { law: LAW, search: false });
@@ -73,4 +73,30 @@ test('a law that was not tried at two levels is not said to be good', () => {
   assert.equal(scalingOf('skip-locked', [...fitted, one], 1).scaling?.fit?.quality, 'untried');
   const spoilt = { ...one, cell: { ...one.cell, throughput: { settledPerSec: 1 } } };
   assert.equal(scalingOf('skip-locked', [...fitted, spoilt], 1).scaling?.fit?.quality, 'poor');
+});
+
+test('repeats that are far apart want a third, and then the middle one is fitted', () => {
+  const levels = [1, 2, 4, 8, 16, 32];
+  const [template] = closed;
+  assert.ok(template !== undefined);
+  const at = (handlers: number, perSec: number, repeat: number) => ({
+    ...{ ...template, purpose: 'closed' as const, handlers },
+    cell: { ...template.cell, id: `closed-${handlers}.${repeat}`, throughput: { settledPerSec: perSec } },
+  });
+  const twice = levels.flatMap((n) => [at(n, uslAt(LAW, n), 1), at(n, uslAt(LAW, n) * 1.02, 2)]);
+  assert.deepEqual(handlersInDoubt(twice), [], 'as near as they are');
+  const stalled = twice.map((one) => (one.cell.id === 'closed-2.2' ? at(2, uslAt(LAW, 2) * 0.6, 2) : one));
+  assert.deepEqual(handlersInDoubt(stalled), [2]);
+  const bent = scalingOf('x', stalled, 1);
+  const third = [...stalled, at(2, uslAt(LAW, 2), 3)];
+  assert.deepEqual(handlersInDoubt(third), [], 'a third is enough');
+  const { law, scaling } = scalingOf('x', third, 1);
+  assert.equal(scaling?.points.length, 13, 'all are told');
+  assert.deepEqual(
+    scaling?.points.filter(({ setAside }) => setAside).map(({ cell }) => cell),
+    ['closed-2.2', 'closed-2.3'],
+  );
+  assert.ok(law !== undefined && bent.law !== undefined);
+  for (const n of levels) assert.ok(Math.abs(uslAt(law.fit, n) / uslAt(LAW, n) - 1) < 0.03, `${n} handlers`);
+  assert.ok(Math.abs(uslAt(bent.law.fit, 2) / uslAt(LAW, 2) - 1) > 0.05, 'without it the law is bent');
 });

@@ -32,14 +32,11 @@ export function scalingOf(
   cells: readonly MeasuredCell[],
   seed: number,
 ): { readonly scaling?: Scaling; readonly law?: Law; readonly predictions: readonly Prediction[] } {
-  const points = validOf(cells, 'closed', 'held back').flatMap(({ purpose, handlers, cell }) => {
-    const perSec = cell.throughput?.settledPerSec;
-    return perSec === undefined || perSec === 0
-      ? []
-      : [{ handlers, perSec, cell: cell.id, heldBack: purpose === 'held back' }];
-  });
+  const points = withoutOdd(pointsOf(cells));
   if (points.length === 0) return { predictions: [] };
-  const fitted = points.filter(({ heldBack }) => !heldBack).map(({ handlers: n, perSec }) => ({ n, perSec }));
+  const fitted = points
+    .filter(({ heldBack, setAside }) => !heldBack && setAside !== true)
+    .map(({ handlers: n, perSec }) => ({ n, perSec }));
   const fit = fitUsl(fitted);
   if ('refused' in fit) return { scaling: { contender, points, refused: fit.refused }, predictions: [] };
   const upTo = saidUpTo(fitted);
@@ -76,6 +73,44 @@ export function scalingOf(
       },
     },
   };
+}
+
+type Point = Scaling['points'][number];
+
+function pointsOf(cells: readonly MeasuredCell[]): Point[] {
+  return validOf(cells, 'closed', 'held back').flatMap(({ purpose, handlers, cell }) => {
+    const perSec = cell.throughput?.settledPerSec;
+    return perSec === undefined || perSec === 0
+      ? []
+      : [{ handlers, perSec, cell: cell.id, heldBack: purpose === 'held back' }];
+  });
+}
+
+/** Two repeats further apart than this do not tell which of them is right: a third does. */
+const REPEATS_WITHIN = 0.1;
+
+/** Numbers of handlers whose two repeats are so far apart that a third is wanted, whatever the law makes of them. */
+export function handlersInDoubt(cells: readonly MeasuredCell[]): number[] {
+  const points = pointsOf(cells);
+  return [...new Set(points.map(({ handlers }) => handlers))].filter((handlers) => {
+    const repeats = points.filter((point) => point.handlers === handlers);
+    return repeats.length === 2 && farApart(repeats);
+  });
+}
+
+function farApart(repeats: readonly Point[]): boolean {
+  const perSecs = repeats.map(({ perSec }) => perSec);
+  return Math.max(...perSecs) > (1 + REPEATS_WITHIN) * Math.min(...perSecs);
+}
+
+/** Of three repeats or more that are far apart the middle one stands for all: one that a stall of the machine made slow would bend the law. */
+function withoutOdd(points: readonly Point[]): Point[] {
+  return points.map((point) => {
+    const repeats = points.filter(({ handlers }) => handlers === point.handlers);
+    if (point.heldBack || repeats.length < 3 || !farApart(repeats)) return point;
+    const sorted = repeats.toSorted((x, y) => x.perSec - y.perSec);
+    return sorted[Math.floor((sorted.length - 1) / 2)] === point ? point : { ...point, setAside: true };
+  });
 }
 
 /** Whole numbers from 1, evenly on a log axis. */

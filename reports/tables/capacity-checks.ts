@@ -148,7 +148,8 @@ export function scalingTable({ points, fit }: Scaling): Table {
       { label: 'Part in the fit' },
       { label: 'Cell' },
     ],
-    rows: points.map(({ handlers, perSec, heldBack, cell }) => {
+    rows: points.map((point) => {
+      const { handlers, perSec, cell } = point;
       const law = fit === undefined ? undefined : uslAt(fit, handlers);
       return {
         cells: [
@@ -156,13 +157,22 @@ export function scalingTable({ points, fit }: Scaling): Table {
           { text: rateText(perSec) },
           valueCell(law, rateText, 'there is no fit'),
           valueCell(law === undefined || perSec === 0 ? undefined : law / perSec - 1, signedShare),
-          { text: fit === undefined ? 'no fit' : heldBack ? 'held back, to try it' : 'fitted' },
+          { text: fit === undefined ? 'no fit' : partOf(point) },
           { text: cell },
         ],
       };
     }),
-    notes: [],
+    notes: points.some(({ setAside }) => setAside)
+      ? [
+          'Set aside: where repeats are more than 10 % apart a third is measured, and the middle one is fitted.',
+        ]
+      : [],
   };
+}
+
+function partOf({ heldBack, setAside }: Scaling['points'][number]): string {
+  if (setAside) return 'set aside';
+  return heldBack ? 'held back, to try it' : 'fitted';
 }
 
 /** Every point of a sweep. */
