@@ -8,6 +8,7 @@ import {
   drainSeconds,
   erlangC,
   littleError,
+  stallsBeyond,
   sumBeyond,
   sumQuantile,
   type Traffic,
@@ -135,6 +136,37 @@ test('base and wait together, as drawn together', () => {
   assert.throws(() => sumQuantile([], wait, 0.5), RangeError);
   assert.throws(() => sumBeyond([], wait, 0.5), RangeError);
   assert.throws(() => sumQuantile(base, wait, 1), RangeError);
+});
+
+test('stalls that were seen at one utilisation, carried over to another', () => {
+  const [servers, servicePerSec, apart, stall] = [8, 25, 20, 0.4];
+  // Servers work but for 0.4 s in every 20: on their own clock, that stands still with them.
+  const working = apart - stall;
+  const worked = (t: number): number => working * Math.floor(t / apart) + Math.min(t % apart, working);
+  const clock = (at: number): number => at + stall * Math.floor(at / working + 1e-9);
+  const waitsAt = (busy: number): number[] => {
+    const random = seeded(busy * 100);
+    const at = new Servers(servers);
+    let t = 0;
+    return Array.from({ length: JOBS }, () => {
+      t += exponential(random) / (busy * servers * servicePerSec);
+      const { began } = at.visit(worked(t), exponential(random) / servicePerSec);
+      return Math.max(0, clock(began) - t);
+    });
+  };
+  const light = 0.3;
+  // Without a stall one in a million would wait for as long as that.
+  const stalls = waitsAt(light)
+    .filter((seconds) => seconds > 0.1)
+    .map((seconds) => ({ seconds, share: (1 - light) / JOBS }));
+  for (const busy of [0.5, 0.75]) {
+    const arrivalPerSec = busy * servers * servicePerSec;
+    const wait = stable({ servers, servicePerSec, arrivalPerSec, arrivalScv: 1, serviceScv: 1 });
+    const seen = waitsAt(busy);
+    for (const share of [0.98, 0.985, 0.99, 0.995])
+      near(sumQuantile([0], wait, share, stalls), quantile(seen, share), 0.15, `${busy} busy, ${share}`);
+  }
+  assert.equal(stallsBeyond(stalls, 0.999_999, 0), 1, 'no share is more than all');
 });
 
 test('Little’s law and the drain of a backlog', () => {

@@ -116,24 +116,41 @@ function decayPerSec({ servers, arrivalPerSec, servicePerSec, arrivalScv, servic
 }
 
 /**
- * Quantile of base + wait, seconds: what a job that need not wait takes anyhow, of which `base` is a sample (1 to some 1,000 values,
- * seconds), and independently the wait. By bisection on P(base + wait > t) = mean over the base of P(wait > t − b).
- *
- * @throws {RangeError} without a base, or when the share is not in [0, 1).
+ * What makes everybody wait at once, whatever the servers do: a disk that is late, cores that were taken away. A sample: jobs that waited for
+ * so many seconds, and the share of all that such a one would be if nobody had ever to wait for a server.
  */
-export function sumQuantile(base: readonly number[], wait: Wait, share: number): number {
-  const most = base.reduce((a, b) => Math.max(a, b), 0);
-  return quantileOf((t) => sumBeyond(base, wait, t), share, most + wait.meanSeconds);
+export type Stalls = readonly { readonly seconds: number; readonly share: number }[];
+
+/**
+ * P(wait > t) by stalls alone. By a fluid: in a stall of s the work of ρs comes together, and it goes away at the rate 1 − ρ. So who comes within
+ * (s − t) ÷ (1 − ρ) of its beginning waits longer than t, at any t up to s: what was seen at one utilisation is carried over to another by 1 − ρ.
+ */
+export function stallsBeyond(stalls: Stalls, utilisation: number, seconds: number): number {
+  const share = stalls.reduce((sum, stall) => sum + (stall.seconds > seconds ? stall.share : 0), 0);
+  return Math.min(1, share / (1 - utilisation));
 }
 
 /**
- * P(base + wait > `seconds`), base and wait as of `sumQuantile`: whether a quantile is within a limit is told by this alone.
+ * Quantile of base + wait, seconds: what a job that need not wait takes anyhow, of which `base` is a sample (1 to some 1,000 values,
+ * seconds), and independently the wait. By bisection on P(base + wait > t) = mean over the base of P(wait > t − b). Stalls, where there are
+ * some, come to others than those, being rare.
+ *
+ * @throws {RangeError} without a base, or when the share is not in [0, 1).
+ */
+export function sumQuantile(base: readonly number[], wait: Wait, share: number, stalls: Stalls = []): number {
+  const most = base.reduce((a, b) => Math.max(a, b), 0);
+  return quantileOf((t) => sumBeyond(base, wait, t, stalls), share, most + wait.meanSeconds);
+}
+
+/**
+ * P(base + wait > `seconds`), base, wait and stalls as of `sumQuantile`: whether a quantile is within a limit is told by this alone.
  *
  * @throws {RangeError} without a base.
  */
-export function sumBeyond(base: readonly number[], wait: Wait, seconds: number): number {
+export function sumBeyond(base: readonly number[], wait: Wait, seconds: number, stalls: Stalls = []): number {
   if (base.length === 0) throw new RangeError('a sum of base and wait needs a base');
-  return base.reduce((sum, b) => sum + wait.beyond(seconds - b), 0) / base.length;
+  const beyond = base.reduce((sum, b) => sum + wait.beyond(seconds - b), 0) / base.length;
+  return Math.min(1, beyond + stallsBeyond(stalls, wait.utilisation, seconds));
 }
 
 /** The least t ≥ 0 with beyond(t) ≤ 1 − share. */

@@ -10,6 +10,9 @@ export interface ProbeWish {
   readonly long: boolean;
 }
 
+/** A wish, and what is the answer should it never be told how it went. */
+export type AskedProbe = ProbeWish & { readonly soFar: RateInterval };
+
 export interface RateSearchOptions {
   readonly startPerSec: number;
   readonly minPerSec: number;
@@ -66,7 +69,7 @@ const MOST_VOIDS = 2;
  *
  * @throws {RangeError} when the options are none that a search can work with.
  */
-export function* searchRate(options: RateSearchOptions): Generator<ProbeWish, RateInterval, Outcome> {
+export function* searchRate(options: RateSearchOptions): Generator<AskedProbe, RateInterval, Outcome> {
   const { startPerSec, minPerSec, maxPerSec, resolution = 0.05, maxProbes = 30 } = options;
   if (!(minPerSec > 0 && minPerSec <= maxPerSec && Number.isFinite(maxPerSec) && startPerSec > 0))
     throw new RangeError(
@@ -79,8 +82,9 @@ export function* searchRate(options: RateSearchOptions): Generator<ProbeWish, Ra
     const rates = [...tried.values()].sort((x, y) => x.ratePerSec - y.ratePerSec);
     const wish = next(rates, { startPerSec, minPerSec, maxPerSec, resolution });
     if (wish === undefined) return answer(rates, true);
-    if (probes >= maxProbes || options.budgetLeft?.() === false) return answer(rates, false);
-    note(tried, wish, yield wish);
+    const soFar = answer(rates, false);
+    if (probes >= maxProbes || options.budgetLeft?.() === false) return soFar;
+    note(tried, wish, yield { ...wish, soFar });
   }
 }
 

@@ -8,8 +8,9 @@ import { probeSeconds } from '../../reports/capacity/probe.ts';
 import { type Crew, crewOf, handlersOf, sessionsMaxFor } from '../../reports/planning/crew.ts';
 import { chooseHandlers } from '../../reports/planning/handlers.ts';
 import { type MeasuredCell, measuredNow } from '../../reports/planning/measured.ts';
-import { aheadJobs, baseOf } from '../../reports/planning/pickup.ts';
+import { aheadOf, baseOf } from '../../reports/planning/pickup.ts';
 import { handlersInDoubt, type Law, scalingOf } from '../../reports/planning/scaling.ts';
+import { stallsOf } from '../../reports/planning/stalls.ts';
 import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
 import { randomStream, shuffled } from '../../stats/random.ts';
 import { uslAt } from '../../stats/usl.ts';
@@ -153,12 +154,10 @@ class Stage {
       );
       const base = baseOf(law, light);
       if (base === undefined || light.cell.verdict !== 'valid') return handlers;
-      const { scv } = handlerMoments(pattern.job.handler);
-      const chosen = chooseHandlers(question, law, {
-        base,
-        serviceScv: scv,
-        aheadJobs: aheadJobs(light.cell),
-      });
+      const { scv: serviceScv } = handlerMoments(pattern.job.handler);
+      const claiming = { base, serviceScv, ahead: aheadOf(light.cell) };
+      const stalls = stallsOf({ ...claiming, law, handlers }, [light]);
+      const chosen = chooseHandlers(question, law, { ...claiming, stalls });
       if (chosen.handlers === handlers) return handlers;
       handlers = chosen.handlers;
     }

@@ -119,12 +119,17 @@ test('out of time or of probes, the answer says that it was interrupted, with wh
   assert.equal(few.found.answer.state, 'interrupted');
 });
 
-test('while it goes on, the log calls it interrupted, with the probes so far', async () => {
+test('while it goes on, the log calls it interrupted, and has what is known so far', async () => {
   const log = new CapacityLog(new CellSequence(7));
   drive(searchCells(await setupOf({ startPerSec: 20 }), log), simulated, 2);
   const { search, cells } = log.value();
   assert.equal(search?.answer.state, 'interrupted');
-  assert.match(search.answer.text, /after 2 probes/);
+  assert.equal(search.probes.length, 2);
+  const passed = search.probes
+    .filter(({ outcome }) => outcome === 'pass')
+    .map(({ ratePerSec }) => ratePerSec);
+  assert.equal(search.answer.passPerSec, Math.max(...passed));
+  assert.match(search.answer.text, /ended before its answer; so far .+ held .+ at /);
   assert.equal(cells.length, 2);
 });
 

@@ -10,7 +10,7 @@ import { describeSearch } from '../../reports/capacity/search.ts';
 import { readIntervals } from '../../reports/hlog.ts';
 import { type Crew, handlersOf } from '../../reports/planning/crew.ts';
 import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
-import { searchRate } from '../../stats/rate-search.ts';
+import { type RateInterval, searchRate } from '../../stats/rate-search.ts';
 import type { CapacityLog } from './capacity-log.ts';
 import { closedLoad, handlerMoments, openLoad, roundRate } from './loads.ts';
 import { backlogOf } from './room.ts';
@@ -44,13 +44,13 @@ export function* searchCells(
 ): Generator<PlannedCell, Search, CellOutcome> {
   const { slo, contender, resolution } = setup;
   const startPerSec = setup.startPerSec ?? (yield* firstRate(setup, log));
-  const search = searchRate({
+  const rates = searchRate({
     ...{ startPerSec, resolution, minPerSec: MIN_PER_SEC, maxPerSec: setup.maxPerSec },
     maxProbes: setup.maxProbes,
     budgetLeft: () => !setup.outOfTime(),
   });
   const probes: Probe[] = [];
-  let step = search.next();
+  let step = rates.next();
   while (step.done !== true) {
     const { purpose, long, ratePerSec } = step.value;
     const scenario = probeLoad(
@@ -62,16 +62,23 @@ export function* searchCells(
     const outcome = yield* log.cell(scenario, contender, setup.crew, 'probe');
     const judged = judgeProbe(evidenceIn(outcome, ratePerSec, slo), slo);
     probes.push({ cell: outcome.cell.id, purpose, ratePerSec, seconds, ...judged });
-    log.found({ search: { ...told(setup, probes), answer: underWay(probes) } });
-    step = search.next(judged.outcome);
+    step = rates.next(judged.outcome);
+    // An interrupted search says what is known until then.
+    if (step.done !== true) log.found({ search: searchOf(setup, probes, step.value.soFar) });
   }
-  const answer = describeSearch({
-    ...{ contender: contender.name, slo: [...slo], probes, interval: step.value },
-    ...{ handlers: handlersOf(setup.crew), jobMs: handlerMoments(setup.pattern.job.handler).meanMs },
-  });
-  const found: Search = { ...told(setup, probes), answer };
-  log.found({ search: found });
-  return found;
+  const search = searchOf(setup, probes, step.value);
+  log.found({ search });
+  return search;
+}
+
+function searchOf(setup: SearchSetup, probes: readonly Probe[], interval: RateInterval): Search {
+  const { contender, slo, resolution, heldXminSeconds, crew, pattern } = setup;
+  const asked = { contender: contender.name, slo: [...slo], probes: [...probes] };
+  const { meanMs: jobMs } = handlerMoments(pattern.job.handler);
+  return {
+    ...{ ...asked, resolution, heldXmin: heldXminSeconds !== undefined },
+    answer: describeSearch({ ...asked, interval, handlers: handlersOf(crew), jobMs }),
+  };
 }
 
 /** How long a probe lasts at least: as long as a snapshot is held, and as autovacuum needs to show twice what it does, where that is asked. */
@@ -109,26 +116,6 @@ function probeLoad(setup: SearchSetup, ratePerSec: number, seconds: number): Sce
   const held =
     heldXminSeconds === undefined ? {} : { fault: { fault: 'held-xmin', afterSeconds: 0 } as const };
   return openLoad(pattern, { ratePerSec, seconds, crew, ...held });
-}
-
-function told({ contender, slo, resolution, heldXminSeconds }: SearchSetup, probes: readonly Probe[]) {
-  return {
-    contender: contender.name,
-    slo: [...slo],
-    resolution,
-    heldXmin: heldXminSeconds !== undefined,
-    probes: [...probes],
-  };
-}
-
-function underWay(probes: readonly Probe[]): Search['answer'] {
-  return {
-    state: 'interrupted',
-    passConfirmed: false,
-    failConfirmed: false,
-    limitedBy: [],
-    text: `The search was interrupted after ${probes.length === 1 ? '1 probe' : `${probes.length} probes`}: no answer.`,
-  };
 }
 
 const HINT_SECONDS = 2;

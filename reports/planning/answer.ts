@@ -10,9 +10,10 @@ import { limitsOf, searchFor } from './limits.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
 import { nearestTo } from './nearest.ts';
 import { heldTogether, partitionsOf } from './partitions.ts';
-import { aheadJobs, baseOf, type Claiming, type Crowd, pickupPredictions } from './pickup.ts';
+import { aheadOf, baseOf, type Claiming, type Crowd, pickupPredictions } from './pickup.ts';
 import { drainingPerSec, drainOf, drainPrediction, drainRisks, seenOutage } from './recovery.ts';
 import { type Law, scalingOf } from './scaling.ts';
+import { stallsOf } from './stalls.ts';
 import { verdictOf } from './verdict.ts';
 import { assumptionsOf, breaksFirstOf, headlineOf, risksOf } from './words.ts';
 
@@ -38,9 +39,9 @@ function crowdsOf({ cells, serviceScv }: PlanInput, law: Law | undefined): Crowd
   if (law === undefined) return [];
   return validOf(cells, 'light').flatMap((cell) => {
     const base = baseOf(law, cell);
-    return base === undefined
-      ? []
-      : [{ law, handlers: cell.handlers, base, serviceScv, aheadJobs: aheadJobs(cell.cell) }];
+    if (base === undefined) return [];
+    const crowd = { law, handlers: cell.handlers, base, serviceScv, ahead: aheadOf(cell.cell) };
+    return [{ ...crowd, stalls: stallsOf(crowd, validOf(cells, 'light', 'probe')) }];
   });
 }
 

@@ -21,7 +21,7 @@ function law(sigma = 0, kappa = 0, low = 1): Law {
   };
 }
 const CANDIDATES = [1, 2, 3, 4, 5, 6, 7, ...Array.from({ length: 16 }, (_, i) => 8 * (i + 1))];
-const CLAIMING = { base: [0.001], serviceScv: 1, aheadJobs: 0 };
+const CLAIMING = { base: [0.001], serviceScv: 1, ahead: { jobs: 0, batch: 1 }, stalls: [] };
 
 /** The first that is enough. */
 function fewest(enough: (handlers: number) => boolean): number | undefined {

@@ -3,7 +3,7 @@
 import type { PlanQuestion } from '../../harness/result/result.ts';
 import { uslAt } from '../../stats/usl.ts';
 import { roundHandlers } from './crew.ts';
-import { type Claiming, claimsWithin, pickupHolds } from './pickup.ts';
+import { type Claiming, pickupHolds } from './pickup.ts';
 import type { Law } from './scaling.ts';
 
 /** Above this a queue's waiting times depend on what nobody knows beforehand, and the models are not held to be good. */
@@ -42,6 +42,13 @@ export function ceilingOf({ fit, saidUpTo }: Law): Ceiling {
   return { handlers, perSec: uslAt(fit, handlers), open: handlers === candidates.at(-1) };
 }
 
+/** The number of handlers that settles the most for sure. */
+function mostAble(law: Law): number {
+  return candidatesUpTo(law.saidUpTo).reduce((best, n) =>
+    law.lowPerSec(n) > law.lowPerSec(best) ? n : best,
+  );
+}
+
 /** Every number that divides well over sessions. */
 function candidatesUpTo(most: number): number[] {
   const all = new Set<number>();
@@ -49,7 +56,7 @@ function candidatesUpTo(most: number): number[] {
   return [...all].sort((x, y) => x - y);
 }
 
-/** Whether so many are enough. An SLO that claiming by itself breaks is none that any number of them keeps: it has no part in it. */
+/** Whether so many are enough. An SLO that no number of them would keep, as claiming by itself breaks it, has no part in it. */
 export function judgeHandlers(
   handlers: number,
   question: PlanQuestion,
@@ -67,13 +74,12 @@ export function judgeHandlers(
   if (outage !== undefined && peakPerSec * (1 + outage.seconds / outage.recoverSeconds) > capacityPerSec)
     lacks.push('the backlog of the outage would not be gone in time');
   if (claiming !== undefined && lacks.length === 0) {
-    for (const slo of question.slo)
-      if (
-        slo.of === 'pickup' &&
-        claimsWithin(claiming, slo) &&
-        !pickupHolds({ ...claiming, law, handlers }, peakPerSec, slo)
-      )
-        lacks.push(`${slo.text} would not hold`);
+    const most = mostAble(law);
+    for (const slo of question.slo) {
+      const holds = (by: number): boolean =>
+        slo.of !== 'pickup' || pickupHolds({ ...claiming, law, handlers: by }, peakPerSec, slo);
+      if (!holds(handlers) && holds(most)) lacks.push(`${slo.text} would not hold`);
+    }
   }
   return { handlers, capacityPerSec, lacks };
 }

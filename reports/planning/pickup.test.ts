@@ -4,18 +4,25 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openLoad } from '../../cli/capacity/loads.ts';
 import { CellSequence } from '../../harness/run/plan.ts';
+import type { Stalls } from '../../stats/queueing.ts';
+import { seeded } from '../../stats/random.ts';
 import { CONTENDER, LINEAR, LINEAR_LAW, patternFor } from '../../testing/synthetic/capacity-world.ts';
-import { waitQuantile } from '../../testing/synthetic/queue-law.ts';
+import { quantile, waitQuantile } from '../../testing/synthetic/queue-law.ts';
 import { simulateCell } from '../../testing/synthetic/simulated-cell.ts';
+import { littleChecks } from './little.ts';
 import { measuredNow } from './measured.ts';
-import { aheadJobs, baseOf, claimsAhead, littleChecks, pickupPredictions, pickupSeconds } from './pickup.ts';
+import { aheadOf, baseOf, claimsAhead, pickupPredictions, pickupSeconds } from './pickup.ts';
+import { stallsOf } from './stalls.ts';
 
 const law = LINEAR_LAW;
 const pattern = await patternFor();
 
-function open(sessions: number, ratePerSec: number, seconds: number, seed = 1) {
+/** `stall`: all workers stand still for so many seconds, in the middle. */
+function open(sessions: number, ratePerSec: number, seconds: number, seed = 1, stall = 0) {
   const crew = { agents: 1, sessions, concurrency: 1 };
-  const { plan } = new CellSequence(seed).next(openLoad(pattern, { ratePerSec, seconds, crew }), CONTENDER);
+  const fault = { fault: 'stall-worker', afterSeconds: seconds / 2, forSeconds: stall } as const;
+  const scenario = openLoad(pattern, { ratePerSec, seconds, crew, ...(stall > 0 ? { fault } : {}) });
+  const { plan } = new CellSequence(seed).next(scenario, CONTENDER);
   return measuredNow({ purpose: 'light', handlers: sessions }, simulateCell(LINEAR, plan));
 }
 
@@ -41,15 +48,19 @@ test('a percentile of pickup is that of theory behind the claim, and there is no
       const arrivalPerSec = busy * handlers * servicePerSec;
       const theory = 0.002 + waitQuantile({ servers: handlers, servicePerSec, arrivalPerSec }, 0.99);
       const said =
-        pickupSeconds({ law, handlers, base: [0.002], serviceScv: 1, aheadJobs: 0 }, arrivalPerSec, 99) ?? 0;
+        pickupSeconds(
+          { law, handlers, base: [0.002], serviceScv: 1, ahead: { jobs: 0, batch: 1 }, stalls: [] },
+          arrivalPerSec,
+          99,
+        ) ?? 0;
       assert.ok(Math.abs(said / theory - 1) < 0.01, `${handlers}, ${busy}: ${said}, not ${theory}`);
     }
-  const crowd = { law, handlers: 2, base: [0.002], serviceScv: 1, aheadJobs: 0 };
+  const crowd = { law, handlers: 2, base: [0.002], serviceScv: 1, ahead: { jobs: 0, batch: 1 }, stalls: [] };
   assert.equal(pickupSeconds(crowd, 2 * LINEAR.lambdaPerSec, 99), undefined);
 });
 
 test('foretold is the highest percentile that the load could tell, below 80 % busy and of these handlers alone', () => {
-  const crowd = { law, handlers: 8, base: [0.001], serviceScv: 1, aheadJobs: 0 };
+  const crowd = { law, handlers: 8, base: [0.001], serviceScv: 1, ahead: { jobs: 0, batch: 1 }, stalls: [] };
   const [long] = pickupPredictions(crowd, [open(8, 140, 90)]);
   assert.equal(long?.what, 'pickup p99');
   assert.ok(long.error === long.predicted / long.measured - 1);
@@ -57,6 +68,40 @@ test('foretold is the highest percentile that the load could tell, below 80 % bu
   assert.deepEqual(pickupPredictions(crowd, [open(8, 140, 2)]), [], 'too few jobs for any');
   assert.deepEqual(pickupPredictions(crowd, [open(4, 60, 60)]), [], 'other handlers');
   assert.deepEqual(pickupPredictions(crowd, [open(8, 165, 60)]), [], 'too busy');
+});
+
+function shareOf(stalls: Stalls): number {
+  return stalls.reduce((sum, { share }) => sum + share, 0);
+}
+
+test('a stall that a light load saw is foretold of a busy one: it holds up more jobs there, and none where there was none', () => {
+  const crowd = { law, handlers: 8, base: [0.001], serviceScv: 1, ahead: { jobs: 0, batch: 1 } };
+  const rate = (busy: number): number => busy * 8 * LINEAR.lambdaPerSec;
+  const seeds = Array.from({ length: 20 }, (_, i) => i + 1);
+  const mean = (of: (seed: number) => number): number =>
+    seeds.reduce((sum, seed) => sum + of(seed), 0) / seeds.length;
+  const byChance = mean((seed) => shareOf(stallsOf(crowd, [open(8, rate(0.3), 60, seed)])));
+  assert.ok(byChance < 0.0005, `without a stall ${byChance}`);
+  const said = mean((seed) => {
+    const stalls = stallsOf(crowd, [open(8, rate(0.3), 60, seed, 0.5)]);
+    return pickupSeconds({ ...crowd, stalls }, rate(0.75), 99) ?? 0;
+  });
+  const seen = mean(
+    (seed) => (open(8, rate(0.75), 60, seed, 0.5).pickup?.getValueAtPercentile(99) ?? 0) / 1e6,
+  );
+  assert.ok(Math.abs(said / seen - 1) < 0.15, `${said}, not ${seen}`);
+  const without = pickupSeconds({ ...crowd, stalls: [] }, rate(0.75), 99) ?? 0;
+  assert.ok(without < 0.7 * seen, `${without} without stalls, and ${seen} seen`);
+});
+
+test('stalls are those of stable loads with the same handlers, each load by its seconds', () => {
+  const crowd = { law, handlers: 8, base: [0.001], serviceScv: 1, ahead: { jobs: 0, batch: 1 } };
+  const [calm, stalled] = [open(8, 60, 60), open(8, 60, 60, 1, 0.5)];
+  const share = (loads: Parameters<typeof stallsOf>[1]): number => shareOf(stallsOf(crowd, loads));
+  assert.ok(share([stalled]) > 0.005, `${share([stalled])}`);
+  assert.ok(Math.abs(share([stalled, calm]) / share([stalled]) - 0.5) < 0.05);
+  assert.deepEqual(stallsOf(crowd, [open(4, 40, 60, 1, 0.5)]), [], 'other handlers');
+  assert.deepEqual(stallsOf(crowd, [open(8, 170, 60, 1, 0.5)]), [], 'too busy for the models');
 });
 
 test('Little’s law holds in a stable load, and a backlog that was counted wrong shows', () => {
@@ -77,7 +122,9 @@ test('what sessions hold ahead is claimed before a handler is free: fewer jobs w
       declared: { batch, prefetch, workerConnections: 8, concurrency: 4 },
     },
   });
-  const held = [declaring(1, 0), declaring(10, 1), declaring(500, 500), declaring(100, 200)].map(aheadJobs);
+  const held = [declaring(1, 0), declaring(10, 1), declaring(500, 500), declaring(100, 200)].map(
+    (one) => aheadOf(one).jobs,
+  );
   assert.deepEqual(held, [0, 0, 8, 808]);
   const told = [declaring(1, 0), declaring(10, 0), declaring(500, 500)].map(claimsAhead);
   assert.deepEqual(told, [false, true, true]);
@@ -88,12 +135,54 @@ test('what sessions hold ahead is claimed before a handler is free: fewer jobs w
   );
   assert.ok((whole ?? 0) > 5 * (cut ?? 1), `${whole}, not ${cut}`);
   const servicePerSec = LINEAR.lambdaPerSec;
-  const crowd = { law, handlers: 8, base: [0.002], serviceScv: 1, aheadJobs: 3 };
+  const crowd = { law, handlers: 8, base: [0.002], serviceScv: 1, ahead: { jobs: 3, batch: 1 }, stalls: [] };
   const arrivalPerSec = 0.75 * 8 * servicePerSec;
   // Of M/M/c: as long as beyond its 99th percentile among those that find three more in line.
   const share = 1 - 0.01 / 0.75 ** 3;
   const theory = 0.002 + waitQuantile({ servers: 8, servicePerSec, arrivalPerSec }, share);
   assert.ok(Math.abs((pickupSeconds(crowd, arrivalPerSec, 99) ?? 0) / theory - 1) < 0.01);
-  assert.equal(pickupSeconds({ ...crowd, aheadJobs: 808 }, arrivalPerSec, 99), 0.002);
+  assert.equal(pickupSeconds({ ...crowd, ahead: { jobs: 808, batch: 1 } }, arrivalPerSec, 99), 0.002);
   assert.equal(pickupSeconds(crowd, 8 * servicePerSec, 99), undefined, 'more than the handlers settle');
 });
+
+test('a claim that takes all that waits leaves nobody waiting for those before him', () => {
+  const [handlers, servicePerSec, busy] = [6, LINEAR.lambdaPerSec, 0.75];
+  const arrivalPerSec = busy * handlers * servicePerSec;
+  const ahead = { jobs: handlers, batch: 500 };
+  const crowd = { law, handlers, base: [0.001], serviceScv: 1, ahead, stalls: [] };
+  const said = pickupSeconds(crowd, arrivalPerSec, 99) ?? 0;
+  const theory = bulkClaimed(handlers, servicePerSec, arrivalPerSec, 0.99);
+  assert.ok(Math.abs(said / (0.001 + theory) - 1) < 0.3, `${said}, not ${theory}`);
+  const single = pickupSeconds({ ...crowd, ahead: { ...ahead, batch: 1 } }, arrivalPerSec, 99) ?? 0;
+  assert.ok(single > 2 * said, `${single}, one at a time`);
+});
+
+/** Sessions of one handler that claim all there is while they hold no more than one job beside the one that runs; whichever comes first. */
+function bulkClaimed(sessions: number, servicePerSec: number, arrivalPerSec: number, share: number): number {
+  const random = seeded(11);
+  const drawn = (rate: number): number => -Math.log(1 - random()) / rate;
+  const held = new Array<number>(sessions).fill(0);
+  const ends = new Array<number>(sessions).fill(Number.POSITIVE_INFINITY);
+  const waits: number[] = [];
+  let waiting: number[] = [];
+  let comes = drawn(arrivalPerSec);
+  while (waits.length < 200_000) {
+    const soonest = ends.indexOf(Math.min(...ends));
+    const now = Math.min(comes, ends[soonest] ?? comes);
+    if (now === comes) {
+      waiting.push(now);
+      comes = now + drawn(arrivalPerSec);
+    } else {
+      held[soonest] = (held[soonest] ?? 1) - 1;
+      ends[soonest] = held[soonest] === 0 ? Number.POSITIVE_INFINITY : now + drawn(servicePerSec);
+    }
+    const free = held.flatMap((jobs, i) => (jobs <= 2 ? [i] : []));
+    const one = free[Math.floor(random() * free.length)];
+    if (one === undefined || waiting.length === 0) continue;
+    for (const came of waiting) waits.push(now - came);
+    if (held[one] === 0) ends[one] = now + drawn(servicePerSec);
+    held[one] = (held[one] ?? 0) + waiting.length;
+    waiting = [];
+  }
+  return quantile(waits, share);
+}

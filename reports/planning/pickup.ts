@@ -3,8 +3,8 @@
 import type { Cell, LatencySlo, Prediction } from '../../harness/result/result.ts';
 import {
   erlangC,
-  littleError,
   type Saturated,
+  type Stalls,
   sumBeyond,
   sumQuantile,
   type Wait,
@@ -14,20 +14,33 @@ import { uslAt } from '../../stats/usl.ts';
 import type { MeasuredCell } from './measured.ts';
 import type { Law } from './scaling.ts';
 
+/** What sessions claim before a handler is free for it: it waits for one after pickup. */
+export interface Ahead {
+  /** Held beside what the handlers run, at most, by a session that claims still more: of all sessions together. 0 where a handler is free first. */
+  readonly jobs: number;
+  /** Of one claim, at most. */
+  readonly batch: number;
+}
+
 /** What is known of how long claiming takes by itself. */
 export interface Claiming {
   /** Where no job waits for a handler, seconds, ascending: of a light load. */
   readonly base: readonly number[];
   /** Squared coefficient of variation of the handlers' time. */
   readonly serviceScv: number;
-  /** Jobs that sessions may hold beside those that their handlers run: they wait for a handler after pickup, and 0 where a handler is free first. */
-  readonly aheadJobs: number;
+  /** What held up all jobs at once, of whatever load it was seen in. */
+  readonly stalls: Stalls;
+  readonly ahead: Ahead;
 }
 
+/** So many handlers at work. */
 export interface Crowd extends Claiming {
   readonly law: Law;
   readonly handlers: number;
 }
+
+/** Of which it is not known yet what held all of them up. */
+export type CalmCrowd = Omit<Crowd, 'stalls'>;
 
 type Claimed = Pick<Cell, 'contender' | 'parameters'>;
 
@@ -41,9 +54,10 @@ export function claimsAhead(cell: Claimed): boolean {
  * Jobs that all sessions together may hold beside those that run, and still claim more: a session claims a batch where it has room for a whole
  * one, or where a handler is idle (queue/worker/claim-size.ts). So `prefetch` of one batch leaves room for one more job, and less for none.
  */
-export function aheadJobs(cell: Claimed): number {
+export function aheadOf(cell: Claimed): Ahead {
   const { batch, prefetch, sessions } = claiming(cell);
-  return cell.parameters['handlerMs'] === 0 || prefetch < batch ? 0 : sessions * (prefetch - batch + 1);
+  const none = cell.parameters['handlerMs'] === 0 || prefetch < batch;
+  return { jobs: none ? 0 : sessions * (prefetch - batch + 1), batch };
 }
 
 function claiming({ contender: { declared = {} } }: Claimed) {
@@ -71,7 +85,7 @@ export function baseOf(
   const servicePerSec = uslAt(law.fit, handlers) / handlers;
   const arrivalPerSec = cell.throughput?.offeredPerSec ?? 0;
   const busy = arrivalPerSec / (handlers * servicePerSec);
-  const waiting = erlangC({ servers: handlers, arrivalPerSec, servicePerSec }) * busy ** aheadJobs(cell);
+  const waiting = erlangC({ servers: handlers, arrivalPerSec, servicePerSec }) * busy ** aheadOf(cell).jobs;
   const waits = Math.min(0.5, waiting);
   return Array.from(
     { length: BASE_POINTS },
@@ -81,20 +95,13 @@ export function baseOf(
 
 /**
  * A percentile (0 … 100) of pickup at a rate, seconds: base and wait together, the wait by Allen and Cunneen with the service
- * rate that the law gives so many handlers, and Poisson arrivals. Absent where the handlers would not keep up.
+ * rate that the law gives so many handlers, and Poisson arrivals; and what stalls add. Absent where the handlers would not keep up.
  */
 export function pickupSeconds(crowd: Crowd, ratePerSec: number, percentile: number): number | undefined {
   const wait = handlerWait(crowd, ratePerSec, uslAt(crowd.law.fit, crowd.handlers));
-  return wait.state === 'saturated' ? undefined : sumQuantile(crowd.base, wait, percentile / 100);
-}
-
-/** Whether a percentile would be within its limit if hardly a job waited for a handler: with room for one that does. */
-export function claimsWithin(
-  { base }: Pick<Claiming, 'base'>,
-  { percentile, limitUs }: Pick<LatencySlo, 'percentile' | 'limitUs'>,
-): boolean {
-  const beyond = base.filter((seconds) => seconds > limitUs / 1e6).length;
-  return beyond === 0 || (beyond + 1) / base.length <= 1 - percentile / 100;
+  return wait.state === 'saturated'
+    ? undefined
+    : sumQuantile(crowd.base, wait, percentile / 100, crowd.stalls);
 }
 
 /** Whether that percentile is within its limit, also where the handlers settle no more than the lower edge of the law's band. */
@@ -104,30 +111,37 @@ export function pickupHolds(
   { percentile, limitUs }: Pick<LatencySlo, 'percentile' | 'limitUs'>,
 ): boolean {
   const wait = handlerWait(crowd, ratePerSec, crowd.law.lowPerSec(crowd.handlers));
-  return wait.state === 'stable' && sumBeyond(crowd.base, wait, limitUs / 1e6) <= 1 - percentile / 100;
+  return (
+    wait.state === 'stable' &&
+    sumBeyond(crowd.base, wait, limitUs / 1e6, crowd.stalls) <= 1 - percentile / 100
+  );
 }
 
-function handlerWait(
-  { handlers, serviceScv, aheadJobs: ahead }: Crowd,
+/** The wait for one of so many handlers that settle so much together; where sessions claim ahead of them, for one that has room. */
+export function handlerWait(
+  { handlers, serviceScv, ahead }: CalmCrowd,
   arrivalPerSec: number,
   capacityPerSec: number,
 ): Wait | Saturated {
   const servicePerSec = capacityPerSec / handlers;
   const wait = waitOf({ servers: handlers, arrivalPerSec, servicePerSec, arrivalScv: 1, serviceScv });
-  if (ahead === 0 || wait.state === 'saturated') return wait;
+  if (ahead.jobs === 0 || wait.state === 'saturated') return wait;
+  const { utilisation } = wait;
   // In M/M/c each further job that waits is rarer by the utilisation: only those beyond what is held ahead wait to be claimed.
-  const rarer = wait.utilisation ** ahead;
+  const rarer = utilisation ** ahead.jobs;
+  // Those that wait are claimed a batch at a time, and so wait for fewer that are served before them: at cμ − λ ÷ batch in place of cμ − λ.
+  const sooner = (1 - utilisation) / (1 - utilisation / ahead.batch);
   return {
     ...wait,
     waits: rarer * wait.waits,
-    meanSeconds: rarer * wait.meanSeconds,
-    beyond: (seconds) => (seconds < 0 ? 1 : rarer * wait.beyond(seconds)),
-    quantileSeconds: (share) => wait.quantileSeconds(Math.max(0, 1 - (1 - share) / rarer)),
+    meanSeconds: sooner * rarer * wait.meanSeconds,
+    beyond: (seconds) => (seconds < 0 ? 1 : rarer * wait.beyond(seconds / sooner)),
+    quantileSeconds: (share) => sooner * wait.quantileSeconds(Math.max(0, 1 - (1 - share) / rarer)),
   };
 }
 
 /** Below so much the model is held to be good. */
-const UTILISATION_MAX = 0.8;
+export const UTILISATION_MAX = 0.8;
 const GOOD_WITHIN = 0.3;
 
 /** The highest of these that a load could tell is foretold: a p99 takes 10,000 jobs. */
@@ -160,40 +174,5 @@ export function pickupPredictions(crowd: Crowd, cells: readonly MeasuredCell[]):
         cells: [cell.id],
       },
     ];
-  });
-}
-
-/** Jobs in the system against rate × time in it: a law that holds for whatever is stable, and so a check of the measuring. */
-const LITTLE_WITHIN = 0.1;
-const LOOKS_ERROR = 4;
-
-/** Little's law for each open load that was stable: which cells do not keep it, and by how much. */
-export function littleChecks(
-  cells: readonly MeasuredCell[],
-): { readonly cell: string; readonly error: number; readonly kept: boolean }[] {
-  return cells.flatMap(({ cell, load }) => {
-    const { throughput, latencyUs, window } = cell;
-    const within = load.filter(
-      ({ t }) => t > window.warmupSeconds && t <= window.warmupSeconds + window.measuredSeconds + 1e-6,
-    );
-    const [settled, response, enqueue] = [
-      throughput?.settledPerSec,
-      latencyUs?.response?.mean,
-      latencyUs?.enqueue?.mean,
-    ];
-    if (within.length < 6 || settled === undefined || response === undefined || enqueue === undefined)
-      return [];
-    const meanJobs = within.reduce((sum, { backlog }) => sum + backlog, 0) / within.length;
-    // A job is in the queue from the answer to its enqueue on.
-    const error = littleError({
-      arrivalPerSec: settled,
-      meanSeconds: (response - enqueue) / 1e6,
-      meanJobs,
-    });
-    if (error === undefined) return [];
-    const spread = within.reduce((sum, { backlog }) => sum + (backlog - meanJobs) ** 2, 0) / within.length;
-    // Of so few looks at the backlog: twice the error that they would have if they were independent.
-    const chance = meanJobs === 0 ? 0 : (LOOKS_ERROR * Math.sqrt(spread / within.length)) / meanJobs;
-    return [{ cell: cell.id, error, kept: Math.abs(error) <= Math.max(LITTLE_WITHIN, chance) }];
   });
 }

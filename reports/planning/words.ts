@@ -5,9 +5,10 @@ import { SERVER_FAILED } from '../capacity/search.ts';
 import { formatCount, formatNumber, formatSeconds, formatShare, plural } from '../render/format.ts';
 import { UTILISATION_MAX } from './handlers.ts';
 import type { PlanInput } from './input.ts';
+import { littleChecks } from './little.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
 import { heldTogether } from './partitions.ts';
-import { claimsAhead, littleChecks } from './pickup.ts';
+import { claimsAhead } from './pickup.ts';
 import { outageAssumption } from './recovery.ts';
 
 type Headlined = Pick<

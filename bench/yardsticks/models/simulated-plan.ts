@@ -13,6 +13,7 @@ import { CellSequence, type PlannedCell } from '../../../harness/run/plan.ts';
 import { validOf } from '../../../reports/planning/measured.ts';
 import { baseOf, pickupSeconds } from '../../../reports/planning/pickup.ts';
 import { scalingOf } from '../../../reports/planning/scaling.ts';
+import { stallsOf } from '../../../reports/planning/stalls.ts';
 import { cellOf } from '../../../reports/testing-fixture-cell.ts';
 import { STANDARD } from '../../../reports/testing-fixture-data.ts';
 import { totalSeconds } from '../../../scenarios/scenario.ts';
@@ -73,7 +74,8 @@ export async function simulatedPlan(
   if (law === undefined || base === undefined)
     throw new Error(`the plan has no model of pickup (seed ${seed})`);
   const { scv: serviceScv } = handlerMoments(pattern.job.handler);
-  const crowd = { law, handlers, base, serviceScv, aheadJobs: 0 };
+  const claiming = { law, handlers, base, serviceScv, ahead: { jobs: 0, batch: 1 } };
+  const crowd = { ...claiming, stalls: stallsOf(claiming, validOf(measured.cells, 'light')) };
   const capacityPerSec = handlers * servicePerSec;
   const capacityError = uslAt(law.fit, handlers) / capacityPerSec - 1;
   return utilisations.flatMap((utilisation): Foretold[] => {
