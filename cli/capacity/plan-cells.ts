@@ -156,7 +156,7 @@ class Stage {
       if (base === undefined || light.cell.verdict !== 'valid') return handlers;
       const { scv: serviceScv } = handlerMoments(pattern.job.handler);
       const claiming = { base, serviceScv, ahead: aheadOf(light.cell) };
-      const stalls = stallsOf({ ...claiming, law, handlers }, [light]);
+      const stalls = stallsOf({ ...claiming, law, handlers }, light);
       const chosen = chooseHandlers(question, law, { ...claiming, stalls });
       if (chosen.handlers === handlers) return handlers;
       handlers = chosen.handlers;

@@ -60,7 +60,11 @@ test('begins by a short closed load, then probes by cells of their own, each tol
     assert.deepEqual(scenarioSchema.parse(scenario).phases[0]?.arrival, { model: 'poisson', ratePerSec });
     assert.equal(totalSeconds(scenario), seconds);
   }
-  for (const { cell, outcome } of found.probes) assert.equal(log.outcomeOf(cell), outcome);
+  for (const { cell, outcome, little } of found.probes) {
+    assert.equal(log.outcomeOf(cell), outcome);
+    // Every pass is held against Little's law.
+    assert.equal(little?.kept, outcome === 'pass' ? true : undefined, `${cell}: ${little?.error}`);
+  }
   assert.equal(log.outcomeOf(hint?.id ?? ''), undefined);
   assert.ok(plans.every((plan) => handlersIn(plan) === 4));
   assert.equal(new Set(plans.map(({ seed }) => seed)).size, plans.length, 'arrivals of their own');

@@ -5,6 +5,7 @@ import type { ContenderSpec } from '../../harness/contender.ts';
 import type { Probe, Search, Slo } from '../../harness/result/result.ts';
 import type { PlannedCell } from '../../harness/run/plan.ts';
 import { evidenceOf, latencyTerms, type ProbeEvidence } from '../../reports/capacity/evidence.ts';
+import { littleCheck } from '../../reports/capacity/little.ts';
 import { judgeProbe, LONG_FACTOR, probeSeconds } from '../../reports/capacity/probe.ts';
 import { describeSearch } from '../../reports/capacity/search.ts';
 import { readIntervals } from '../../reports/hlog.ts';
@@ -61,7 +62,8 @@ export function* searchCells(
     const seconds = totalSeconds(scenario);
     const outcome = yield* log.cell(scenario, contender, setup.crew, 'probe');
     const judged = judgeProbe(evidenceIn(outcome, ratePerSec, slo), slo);
-    probes.push({ cell: outcome.cell.id, purpose, ratePerSec, seconds, ...judged });
+    const little = judged.outcome === 'pass' ? littleIn(outcome) : {};
+    probes.push({ cell: outcome.cell.id, purpose, ratePerSec, seconds, ...judged, ...little });
     step = rates.next(judged.outcome);
     // An interrupted search says what is known until then.
     if (step.done !== true) log.found({ search: searchOf(setup, probes, step.value.soFar) });
@@ -109,6 +111,12 @@ function evidenceIn(
     },
     slo,
   );
+}
+
+/** A check of the measuring, of a load that was stable. */
+function littleIn({ cell, samples }: CellOutcome): Pick<Probe, 'little'> {
+  const little = littleCheck({ cell, load: samples.filter((sample) => sample.kind === 'load') });
+  return little === undefined ? {} : { little };
 }
 
 function probeLoad(setup: SearchSetup, ratePerSec: number, seconds: number): Scenario {

@@ -44,6 +44,8 @@ export const probeSchema = z.strictObject({
   percentileUs: ratio.optional(),
   /** Interval of the growth of dead tuples, 1/s; absent where the SLO does not ask. */
   deadTuplesPerSec: interval.optional(),
+  /** Mean jobs in the system ÷ (rate × mean time in it) − 1, of a pass; `kept`: as near to 0 as can be told. Absent with too few looks at the backlog. */
+  little: z.strictObject({ error: z.number(), kept: z.boolean() }).optional(),
 });
 
 /** The highest rate that is sustainable under an SLO: at least `passPerSec`, below `failPerSec`. */
@@ -124,7 +126,7 @@ export const scalingSchema = z.strictObject({
       cell: z.string(),
       /** Kept from the fit, to try it. */
       heldBack: z.boolean(),
-      /** Of three repeats that differ by more than a tenth only the middle one is fitted. */
+      /** Not fitted: of three repeats the one that is more than a tenth off two that agree. */
       setAside: z.literal(true).optional(),
     }),
   ),

@@ -47,11 +47,24 @@ export function answerOf(result: RunResult): CapacityAnswer {
   // A plan counts them among its risks.
   const told = result.capacity?.plan?.answer.risks.some((risk) => risk.includes('poor')) === true;
   const poor = told ? [] : poorTexts(result.capacity?.predictions ?? []);
-  const doubts = poor.map((text) => ({ tone: 'warn' as const, text }));
+  const little = result.capacity?.plan === undefined ? littleTexts(result.capacity?.search) : [];
+  const doubts = [...poor, ...little].map((text) => ({ tone: 'warn' as const, text }));
   const incorrect = result.cells.filter(({ verdict }) => verdict === 'incorrect').length;
   if (incorrect === 0) return { ...answer, doubts };
   const wrong = `${plural(incorrect, 'cell')} ${incorrect === 1 ? 'is' : 'are'} INCORRECT: jobs were lost, doubled or disordered. Find out why before anything is built on this answer.`;
   return { ...answer, tone: 'bad', doubts: [{ tone: 'bad', text: wrong }, ...doubts] };
+}
+
+/** Of a search alone: a plan counts such loads among its risks. */
+function littleTexts(search: Search | undefined): string[] {
+  const off = (search?.probes ?? []).flatMap(({ little }) =>
+    little === undefined || little.kept ? [] : [little.error],
+  );
+  if (off.length === 0) return [];
+  const worst = Math.max(...off.map(Math.abs));
+  return [
+    `In ${plural(off.length, 'probe')} that passed Little's law is up to ${formatShare(worst)} off: that load was not stable, or too short.`,
+  ];
 }
 
 function plainAnswer(result: RunResult): WithoutDoubts {

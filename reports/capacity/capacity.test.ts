@@ -201,6 +201,19 @@ test('a search is answered by its interval, and void probes are expected', async
   assert.match(html, /to come within 10\.0 % of each other/);
 });
 
+test('a search says by how much Little’s law is off in the probes that passed, and a plan has it among its risks', async (t) => {
+  const { result } = await rendered(t, 'search');
+  const search = result.capacity?.search;
+  assert.ok(search);
+  const doubtsOf = (kept: boolean): string => {
+    const probes = search.probes.map((probe) => ({ ...probe, little: { error: -0.31, kept } }));
+    const { doubts } = answerOf({ ...result, capacity: { cells: [], search: { ...search, probes } } });
+    return doubts.map(({ text }) => text).join();
+  };
+  assert.equal(doubtsOf(true), '');
+  assert.match(plain(doubtsOf(false)), /Little's law is up to 31\.0 % off/);
+});
+
 test('ends of a search that lie much further apart than asked are no plain bracket', async (t) => {
   const { result } = await rendered(t, 'search');
   const search = result.capacity?.search;

@@ -38,15 +38,15 @@ export function scalingChart(
 function describe({ points, fit }: Scaling, refused: string | undefined): string {
   const measured = points
     .map(
-      ({ handlers, perSec, heldBack }) =>
-        `${formatCount(handlers)} handlers ${rateText(perSec)}${heldBack ? ' (held back)' : ''}`,
+      ({ handlers, perSec, heldBack, setAside }) =>
+        `${formatCount(handlers)} handlers ${rateText(perSec)}${heldBack ? ' (held back)' : setAside ? ' (set aside)' : ''}`,
     )
     .join(', ');
   if (fit === undefined) return `Measured: ${measured}. No law: ${refused ?? 'none was fitted'}`;
   return `Measured: ${measured}. The law is drawn with its 95 % band up to ${plural(fit.saidUpTo, 'handler')}, dashed beyond the most that were measured`;
 }
 
-function legendOf({ fit }: Scaling, held: number): LegendEntry[] {
+function legendOf({ points, fit }: Scaling, held: number): LegendEntry[] {
   return [
     {
       label: fit === undefined ? 'measured' : 'measured, fitted',
@@ -62,6 +62,15 @@ function legendOf({ fit }: Scaling, held: number): LegendEntry[] {
             mark: { kind: 'glyph', glyph: 'diamond', hollow: true },
           } as const,
         ]),
+    ...(points.some(({ setAside }) => setAside)
+      ? [
+          {
+            label: 'set aside: two others disagree',
+            colour: LAW,
+            mark: { kind: 'glyph', glyph: 'circle', hollow: true },
+          } as const,
+        ]
+      : []),
     ...(fit === undefined
       ? []
       : [
@@ -74,10 +83,10 @@ function legendOf({ fit }: Scaling, held: number): LegendEntry[] {
 
 function hoverOf({ points, fit }: Scaling) {
   return [
-    ...points.map(({ handlers, perSec, heldBack }) => ({
+    ...points.map(({ handlers, perSec, heldBack, setAside }) => ({
       handlers,
       perSec,
-      tip: `${plural(handlers, 'handler')}: ${rateText(perSec)}${heldBack ? '\nheld back from the fit' : ''}`,
+      tip: `${plural(handlers, 'handler')}: ${rateText(perSec)}${heldBack ? '\nheld back from the fit' : setAside ? '\nset aside: two others disagree' : ''}`,
     })),
     ...bandOf(fit).map(({ handlers, low, perSec, high }) => ({
       handlers,
@@ -149,7 +158,9 @@ function spec(scaling: Scaling, recommended: number | undefined): TopLevelSpec {
   return {
     ...baseSpec({
       band: [...band],
-      points: points.map(({ handlers, perSec, heldBack }) => ({ handlers, perSec, heldBack })),
+      points: points.map(({ handlers, perSec, heldBack, setAside = false }) => ({
+        ...{ handlers, perSec, heldBack, setAside },
+      })),
       marks: marksOf(scaling, recommended, end),
     }),
     width: 520,
@@ -203,7 +214,7 @@ function spec(scaling: Scaling, recommended: number | undefined): TopLevelSpec {
       },
       {
         ...measured,
-        transform: [{ filter: '!datum.heldBack' }],
+        transform: [{ filter: '!datum.heldBack && !datum.setAside' }],
         mark: { type: 'point', filled: true, shape: 'circle', size: 55, opacity: 1, color: LAW.light },
         encoding: { x, y },
       },
@@ -219,6 +230,12 @@ function spec(scaling: Scaling, recommended: number | undefined): TopLevelSpec {
           opacity: 1,
           color: HELD.light,
         },
+        encoding: { x, y },
+      },
+      {
+        ...measured,
+        transform: [{ filter: 'datum.setAside' }],
+        mark: { type: 'point', filled: false, shape: 'circle', size: 55, opacity: 1, color: LAW.light },
         encoding: { x, y },
       },
       {

@@ -41,7 +41,7 @@ function crowdsOf({ cells, serviceScv }: PlanInput, law: Law | undefined): Crowd
     const base = baseOf(law, cell);
     if (base === undefined) return [];
     const crowd = { law, handlers: cell.handlers, base, serviceScv, ahead: aheadOf(cell.cell) };
-    return [{ ...crowd, stalls: stallsOf(crowd, validOf(cells, 'light', 'probe')) }];
+    return [{ ...crowd, stalls: stallsOf(crowd, cell) }];
   });
 }
 

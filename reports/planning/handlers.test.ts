@@ -97,14 +97,31 @@ test('where none suffice: the most that can be said, or those at the peak of the
   for (const n of CANDIDATES) assert.ok(uslAt(peaked.fit, n) <= best.capacityPerSec, `${n}`);
 });
 
-test('an SLO that claiming alone breaks does not call for more handlers, and one that it keeps does', () => {
+test('of an SLO that claiming breaks by itself the wait for a handler alone is to be short enough', () => {
   const slo = [{ of: 'pickup', percentile: 99, limitUs: 20_000, text: 'pickup.p99 < 20 ms' }] as const;
   const asked = question({ ratePerSec: 100, slo: [...slo] });
-  const base = (stalled: number) => Array.from({ length: 400 }, (_, i) => (i < 400 - stalled ? 0.002 : 0.6));
-  const choice = (stalled: number) => chooseHandlers(asked, law(), { ...CLAIMING, base: base(stalled) });
-  const without = chooseHandlers(question({ ratePerSec: 100, slo: [] }), law(), CLAIMING);
-  assert.deepEqual(choice(5), without, 'the fewest that the rate takes');
-  assert.ok(choice(1).handlers > choice(0).handlers, 'hardly a job may wait beside those that stall');
-  assert.ok(choice(0).handlers > without.handlers);
-  assert.deepEqual(choice(1).lacks, []);
+  const calm = chooseHandlers(asked, law(), CLAIMING);
+  const broken = [
+    { ...CLAIMING, base: Array.from({ length: 400 }, (_, i) => (i < 390 ? 0.002 : 0.6)) },
+    { ...CLAIMING, stalls: [{ seconds: 0.3, share: 0.006 }] },
+  ];
+  for (const claiming of broken) {
+    const { handlers, lacks } = chooseHandlers(asked, law(), claiming);
+    assert.deepEqual(lacks, []);
+    // Without the base of a millisecond no more than with it.
+    assert.ok(
+      handlers <= calm.handlers && handlers >= calm.handlers / 2,
+      `${handlers}, not ${calm.handlers}`,
+    );
+  }
+  const rare = { ...CLAIMING, stalls: [{ seconds: 0.3, share: 0.004 }] };
+  const more = chooseHandlers(asked, law(), rare);
+  assert.ok(more.handlers >= calm.handlers, 'hardly a job may wait beside those that stalls hold up');
+  assert.deepEqual(more.lacks, []);
+  // Whom waiting breaks it for lacks handlers, also where there are no more to be had.
+  const few = { ...law(), saidUpTo: 4 };
+  assert.match(
+    chooseHandlers(question({ ratePerSec: 79, slo: [...slo] }), few, CLAIMING).lacks.join(),
+    /would not hold/,
+  );
 });

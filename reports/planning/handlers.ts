@@ -3,7 +3,7 @@
 import type { PlanQuestion } from '../../harness/result/result.ts';
 import { uslAt } from '../../stats/usl.ts';
 import { roundHandlers } from './crew.ts';
-import { type Claiming, pickupHolds } from './pickup.ts';
+import { type Claiming, claimingHolds, pickupHolds } from './pickup.ts';
 import type { Law } from './scaling.ts';
 
 /** Above this a queue's waiting times depend on what nobody knows beforehand, and the models are not held to be good. */
@@ -13,7 +13,7 @@ export interface HandlerChoice {
   readonly handlers: number;
   /** What so many handlers settle when there is always work, jobs/s: by the lower edge of the law's band. */
   readonly capacityPerSec: number;
-  /** Why it is not enough, in words: no word of what more handlers would not mend. */
+  /** Why it is not enough, in words; empty where it is, or where more handlers would not mend it. */
   readonly lacks: readonly string[];
 }
 
@@ -42,13 +42,6 @@ export function ceilingOf({ fit, saidUpTo }: Law): Ceiling {
   return { handlers, perSec: uslAt(fit, handlers), open: handlers === candidates.at(-1) };
 }
 
-/** The number of handlers that settles the most for sure. */
-function mostAble(law: Law): number {
-  return candidatesUpTo(law.saidUpTo).reduce((best, n) =>
-    law.lowPerSec(n) > law.lowPerSec(best) ? n : best,
-  );
-}
-
 /** Every number that divides well over sessions. */
 function candidatesUpTo(most: number): number[] {
   const all = new Set<number>();
@@ -56,7 +49,7 @@ function candidatesUpTo(most: number): number[] {
   return [...all].sort((x, y) => x - y);
 }
 
-/** Whether so many are enough. An SLO that no number of them would keep, as claiming by itself breaks it, has no part in it. */
+/** Whether so many are enough. Of an SLO that claiming breaks by itself, which no number of them mends, the wait for a handler alone is to keep it. */
 export function judgeHandlers(
   handlers: number,
   question: PlanQuestion,
@@ -74,11 +67,11 @@ export function judgeHandlers(
   if (outage !== undefined && peakPerSec * (1 + outage.seconds / outage.recoverSeconds) > capacityPerSec)
     lacks.push('the backlog of the outage would not be gone in time');
   if (claiming !== undefined && lacks.length === 0) {
-    const most = mostAble(law);
     for (const slo of question.slo) {
-      const holds = (by: number): boolean =>
-        slo.of !== 'pickup' || pickupHolds({ ...claiming, law, handlers: by }, peakPerSec, slo);
-      if (!holds(handlers) && holds(most)) lacks.push(`${slo.text} would not hold`);
+      if (slo.of !== 'pickup') continue;
+      const judged = claimingHolds(claiming, slo) ? claiming : { ...claiming, base: [0], stalls: [] };
+      if (!pickupHolds({ ...judged, law, handlers }, peakPerSec, slo))
+        lacks.push(`${slo.text} would not hold`);
     }
   }
   return { handlers, capacityPerSec, lacks };

@@ -53,7 +53,7 @@ function sloLimit({ question, search, crowd, capacityPerSec }: LimitFacts): Limi
     perSec: perSec ?? 0,
     text:
       perSec === undefined
-        ? `${slo}: longer than that is what claiming alone takes here`
+        ? `${slo}: longer than that is what claiming takes here by itself, with what held it up`
         : `${slo} should hold up to ${rate(perSec)}: by the model, not measured with these handlers`,
   };
 }

@@ -9,8 +9,7 @@ import { seeded } from '../../stats/random.ts';
 import { CONTENDER, LINEAR, LINEAR_LAW, patternFor } from '../../testing/synthetic/capacity-world.ts';
 import { quantile, waitQuantile } from '../../testing/synthetic/queue-law.ts';
 import { simulateCell } from '../../testing/synthetic/simulated-cell.ts';
-import { littleChecks } from './little.ts';
-import { measuredNow } from './measured.ts';
+import { type MeasuredCell, measuredNow } from './measured.ts';
 import { aheadOf, baseOf, claimsAhead, pickupPredictions, pickupSeconds } from './pickup.ts';
 import { stallsOf } from './stalls.ts';
 
@@ -75,42 +74,29 @@ function shareOf(stalls: Stalls): number {
 }
 
 test('a stall that a light load saw is foretold of a busy one: it holds up more jobs there, and none where there was none', () => {
-  const crowd = { law, handlers: 8, base: [0.001], serviceScv: 1, ahead: { jobs: 0, batch: 1 } };
-  const rate = (busy: number): number => busy * 8 * LINEAR.lambdaPerSec;
-  const seeds = Array.from({ length: 20 }, (_, i) => i + 1);
-  const mean = (of: (seed: number) => number): number =>
-    seeds.reduce((sum, seed) => sum + of(seed), 0) / seeds.length;
-  const byChance = mean((seed) => shareOf(stallsOf(crowd, [open(8, rate(0.3), 60, seed)])));
-  assert.ok(byChance < 0.0005, `without a stall ${byChance}`);
-  const said = mean((seed) => {
-    const stalls = stallsOf(crowd, [open(8, rate(0.3), 60, seed, 0.5)]);
-    return pickupSeconds({ ...crowd, stalls }, rate(0.75), 99) ?? 0;
-  });
-  const seen = mean(
-    (seed) => (open(8, rate(0.75), 60, seed, 0.5).pickup?.getValueAtPercentile(99) ?? 0) / 1e6,
-  );
-  assert.ok(Math.abs(said / seen - 1) < 0.15, `${said}, not ${seen}`);
-  const without = pickupSeconds({ ...crowd, stalls: [] }, rate(0.75), 99) ?? 0;
-  assert.ok(without < 0.7 * seen, `${without} without stalls, and ${seen} seen`);
-});
-
-test('stalls are those of stable loads with the same handlers, each load by its seconds', () => {
-  const crowd = { law, handlers: 8, base: [0.001], serviceScv: 1, ahead: { jobs: 0, batch: 1 } };
-  const [calm, stalled] = [open(8, 60, 60), open(8, 60, 60, 1, 0.5)];
-  const share = (loads: Parameters<typeof stallsOf>[1]): number => shareOf(stallsOf(crowd, loads));
-  assert.ok(share([stalled]) > 0.005, `${share([stalled])}`);
-  assert.ok(Math.abs(share([stalled, calm]) / share([stalled]) - 0.5) < 0.05);
-  assert.deepEqual(stallsOf(crowd, [open(4, 40, 60, 1, 0.5)]), [], 'other handlers');
-  assert.deepEqual(stallsOf(crowd, [open(8, 170, 60, 1, 0.5)]), [], 'too busy for the models');
-});
-
-test('Little’s law holds in a stable load, and a backlog that was counted wrong shows', () => {
-  const cell = open(8, 140, 90);
-  const [kept] = littleChecks([cell]);
-  assert.equal(kept?.kept, true, `${kept?.error}`);
-  const wrong = { ...cell, load: cell.load.map((one) => ({ ...one, backlog: 2 * one.backlog })) };
-  assert.equal(littleChecks([wrong])[0]?.kept, false);
-  assert.deepEqual(littleChecks([{ ...cell, load: [] }]), []);
+  for (const handlers of [8, 32]) {
+    const rate = (busy: number): number => busy * handlers * LINEAR.lambdaPerSec;
+    const seeds = Array.from({ length: 20 }, (_, i) => i + 1);
+    const mean = (of: (seed: number) => number): number =>
+      seeds.reduce((sum, seed) => sum + of(seed), 0) / seeds.length;
+    const crowdOf = (light: MeasuredCell) => {
+      const base = baseOf(law, light) ?? [];
+      const crowd = { law, handlers, base, serviceScv: 1, ahead: { jobs: 0, batch: 1 } };
+      return { ...crowd, stalls: stallsOf(crowd, light) };
+    };
+    const byChance = mean((seed) => shareOf(crowdOf(open(handlers, rate(0.3), 60, seed)).stalls));
+    assert.ok(byChance < 0.0005, `without a stall ${byChance}`);
+    const said = mean(
+      (seed) => pickupSeconds(crowdOf(open(handlers, rate(0.3), 60, seed, 0.5)), rate(0.75), 99) ?? 0,
+    );
+    const seen = mean(
+      (seed) => (open(handlers, rate(0.75), 60, seed, 0.5).pickup?.getValueAtPercentile(99) ?? 0) / 1e6,
+    );
+    assert.ok(Math.abs(said / seen - 1) < 0.15, `${handlers} handlers: ${said}, not ${seen}`);
+    const calm = { ...crowdOf(open(handlers, rate(0.3), 60)), stalls: [] };
+    const without = pickupSeconds(calm, rate(0.75), 99) ?? 0;
+    assert.ok(without < 0.7 * seen, `${without} without stalls, and ${seen} seen`);
+  }
 });
 
 test('what sessions hold ahead is claimed before a handler is free: fewer jobs wait to be picked up, or hardly any', () => {
@@ -145,7 +131,7 @@ test('what sessions hold ahead is claimed before a handler is free: fewer jobs w
   assert.equal(pickupSeconds(crowd, 8 * servicePerSec, 99), undefined, 'more than the handlers settle');
 });
 
-test('a claim that takes all that waits leaves nobody waiting for those before him', () => {
+test('a claim that takes all that wait leaves nobody waiting for those before him', () => {
   const [handlers, servicePerSec, busy] = [6, LINEAR.lambdaPerSec, 0.75];
   const arrivalPerSec = busy * handlers * servicePerSec;
   const ahead = { jobs: handlers, batch: 500 };
@@ -155,6 +141,8 @@ test('a claim that takes all that waits leaves nobody waiting for those before h
   assert.ok(Math.abs(said / (0.001 + theory) - 1) < 0.3, `${said}, not ${theory}`);
   const single = pickupSeconds({ ...crowd, ahead: { ...ahead, batch: 1 } }, arrivalPerSec, 99) ?? 0;
   assert.ok(single > 2 * said, `${single}, one at a time`);
+  const smaller = pickupSeconds({ ...crowd, ahead: { ...ahead, batch: 5 } }, arrivalPerSec, 99);
+  assert.equal(smaller, single, 'fewer than handlers: not told to be sooner');
 });
 
 /** Sessions of one handler that claim all there is while they hold no more than one job beside the one that runs; whichever comes first. */

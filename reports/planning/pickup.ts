@@ -5,6 +5,7 @@ import {
   erlangC,
   type Saturated,
   type Stalls,
+  stallsBeyond,
   sumBeyond,
   sumQuantile,
   type Wait,
@@ -28,7 +29,7 @@ export interface Claiming {
   readonly base: readonly number[];
   /** Squared coefficient of variation of the handlers' time. */
   readonly serviceScv: number;
-  /** What held up all jobs at once, of whatever load it was seen in. */
+  /** What held up all jobs at once in the light load. */
   readonly stalls: Stalls;
   readonly ahead: Ahead;
 }
@@ -71,11 +72,13 @@ function claiming({ contender: { declared = {} } }: Claimed) {
 }
 
 const BASE_POINTS = 400;
+const SLOWEST_LEFT = 0.02;
 
 /**
  * What claiming takes by itself, of a light load: so many values, each as likely as any other, seconds, ascending. Jobs that waited for a
  * handler even so are its slowest, as many of them as Erlang C says: they are left out, or their wait would be counted twice. Where
- * workers claim ahead, hardly any. Absent where nothing was picked up.
+ * workers claim ahead, hardly any. The slowest fiftieth is left out in any case: what it says beyond the rest is for `stallsOf` to say. Absent
+ * where nothing was picked up.
  */
 export function baseOf(
   law: Law,
@@ -86,10 +89,10 @@ export function baseOf(
   const arrivalPerSec = cell.throughput?.offeredPerSec ?? 0;
   const busy = arrivalPerSec / (handlers * servicePerSec);
   const waiting = erlangC({ servers: handlers, arrivalPerSec, servicePerSec }) * busy ** aheadOf(cell).jobs;
-  const waits = Math.min(0.5, waiting);
+  const left = Math.min(0.5, Math.max(SLOWEST_LEFT, waiting));
   return Array.from(
     { length: BASE_POINTS },
-    (_, i) => pickup.getValueAtPercentile(((i + 0.5) / BASE_POINTS) * (1 - waits) * 100) / 1e6,
+    (_, i) => pickup.getValueAtPercentile(((i + 0.5) / BASE_POINTS) * (1 - left) * 100) / 1e6,
   );
 }
 
@@ -102,6 +105,18 @@ export function pickupSeconds(crowd: Crowd, ratePerSec: number, percentile: numb
   return wait.state === 'saturated'
     ? undefined
     : sumQuantile(crowd.base, wait, percentile / 100, crowd.stalls);
+}
+
+/** At which claiming is asked whether it keeps an SLO by itself: handlers that are busier wait for each other, idler ones are none to plan. */
+const HALF_BUSY = 0.5;
+
+/** Whether a percentile is within its limit if nobody waits for a handler: where not, more of them are of no help. */
+export function claimingHolds(
+  { base, stalls }: Claiming,
+  { percentile, limitUs }: Pick<LatencySlo, 'percentile' | 'limitUs'>,
+): boolean {
+  const slow = base.filter((seconds) => seconds > limitUs / 1e6).length / base.length;
+  return slow + stallsBeyond(stalls, HALF_BUSY, limitUs / 1e6) <= 1 - percentile / 100;
 }
 
 /** Whether that percentile is within its limit, also where the handlers settle no more than the lower edge of the law's band. */
@@ -129,8 +144,9 @@ export function handlerWait(
   const { utilisation } = wait;
   // In M/M/c each further job that waits is rarer by the utilisation: only those beyond what is held ahead wait to be claimed.
   const rarer = utilisation ** ahead.jobs;
-  // Those that wait are claimed a batch at a time, and so wait for fewer that are served before them: at cμ − λ ÷ batch in place of cμ − λ.
-  const sooner = (1 - utilisation) / (1 - utilisation / ahead.batch);
+  // A claim that takes all who wait leaves nobody waiting for those before him: their wait falls off at cμ, nearly, in place of cμ − λ. Of
+  // smaller batches several are needed, and that is left out.
+  const sooner = ahead.batch >= handlers ? (1 - utilisation) / (1 - utilisation / ahead.batch) : 1;
   return {
     ...wait,
     waits: rarer * wait.waits,

@@ -103,14 +103,18 @@ function farApart(repeats: readonly Point[]): boolean {
   return Math.max(...perSecs) > (1 + REPEATS_WITHIN) * Math.min(...perSecs);
 }
 
-/** Of three repeats or more that are far apart the middle one stands for all: one that a stall of the machine made slow would bend the law. */
+/** Of three repeats one that two others, which agree, are far from is not fitted: a stall of the machine would bend the law. Where no two agree, all are. */
 function withoutOdd(points: readonly Point[]): Point[] {
   return points.map((point) => {
-    const repeats = points.filter(({ handlers }) => handlers === point.handlers);
-    if (point.heldBack || repeats.length < 3 || !farApart(repeats)) return point;
-    const sorted = repeats.toSorted((x, y) => x.perSec - y.perSec);
-    return sorted[Math.floor((sorted.length - 1) / 2)] === point ? point : { ...point, setAside: true };
+    const others = points.filter((one) => one !== point && one.handlers === point.handlers);
+    const odd = others.length === 2 && !farApart(others) && others.every((other) => farApart([point, other]));
+    return odd && !point.heldBack ? { ...point, setAside: true } : point;
   });
+}
+
+/** Numbers of handlers of the repeats that are set aside. */
+export function setAsideOf(cells: readonly MeasuredCell[]): number[] {
+  return withoutOdd(pointsOf(cells)).flatMap(({ setAside, handlers }) => (setAside ? [handlers] : []));
 }
 
 /** Whole numbers from 1, evenly on a log axis. */

@@ -1,15 +1,16 @@
 // How is a plan said in words: its headline, what gives way first, what it takes for granted, what may be wrong with it?
 
 import type { PlanAnswer, PlanQuestion, Prediction, Search } from '../../harness/result/result.ts';
+import { littleCheck } from '../capacity/little.ts';
 import { SERVER_FAILED } from '../capacity/search.ts';
 import { formatCount, formatNumber, formatSeconds, formatShare, plural } from '../render/format.ts';
 import { UTILISATION_MAX } from './handlers.ts';
 import type { PlanInput } from './input.ts';
-import { littleChecks } from './little.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
 import { heldTogether } from './partitions.ts';
 import { claimsAhead } from './pickup.ts';
 import { outageAssumption } from './recovery.ts';
+import { setAsideOf } from './scaling.ts';
 
 type Headlined = Pick<
   PlanAnswer,
@@ -165,7 +166,11 @@ export function risksOf(
   const incorrect = cells.filter(({ cell }) => cell.verdict === 'incorrect').length;
   const failures = cells.filter(({ cell }) => cell.reasons.some((why) => SERVER_FAILED.test(why))).length;
   const poor = predictions.filter(({ error, goodWithin }) => Math.abs(error) > goodWithin);
-  const little = littleChecks(stableOf({ cells, search })).filter(({ kept }) => !kept);
+  const little = stableOf({ cells, search }).flatMap((one) => {
+    const check = littleCheck(one);
+    return check === undefined || check.kept ? [] : [{ cell: one.cell.id, ...check }];
+  });
+  const odd = setAsideOf(cells);
   const { headroom, possible, costs, limits = [] } = answer ?? {};
   const busy = (costs?.serverCores ?? 0) / cores;
   return [
@@ -185,6 +190,11 @@ export function risksOf(
       ({ what, at, error }) =>
         `The model of ${what} is poor: at ${at} it was ${formatShare(Math.abs(error))} too ${error > 0 ? 'high' : 'low'}.`,
     ),
+    ...(odd.length === 0
+      ? []
+      : [
+          `${plural(odd.length, 'closed load')} of ${odd.map((n) => plural(n, 'handler')).join(', ')} had no part in the law, as two others disagreed: the machine was not the same at all times.`,
+        ]),
     ...(possible === true && headroom !== undefined && headroom < SLIM
       ? [
           `The margin is ${formatShare(headroom)}: less than what a busy day, a slower disk or a longer job takes.`,

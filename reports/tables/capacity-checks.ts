@@ -100,6 +100,11 @@ export function probesTable(search: Search, cells: readonly Cell[]): Table {
       ...(bloat
         ? [{ label: 'Dead tuples grow by, 1/s', numeric: true, hint: 'interval of their growth' }]
         : []),
+      {
+        label: 'Little’s law',
+        numeric: true,
+        hint: 'jobs in the system ÷ (rate × time in it) − 1, of a pass',
+      },
       { label: 'Why' },
       { label: 'Cell' },
     ],
@@ -126,9 +131,15 @@ function probeCells(probe: Probe, lower: readonly TableCell[], bloat: boolean): 
     intervalCell(probe.backlogPerSec),
     valueCell(beyond.length === 0 ? undefined : Math.max(...beyond), formatShare, NO_FIGURE),
     ...(bloat ? [intervalCell(probe.deadTuplesPerSec)] : []),
+    littleCell(probe),
     { text: probe.why.join('; ') || ABSENT },
     { text: probe.cell },
   ];
+}
+
+function littleCell({ little }: Probe): TableCell {
+  if (little === undefined) return { text: ABSENT, hint: 'no pass, or too few looks at the backlog' };
+  return { text: signedShare(little.error), ...(little.kept ? {} : { tone: 'bad' as const }) };
 }
 
 function intervalCell(interval: Probe['backlogPerSec' | 'deadTuplesPerSec']): TableCell {
@@ -164,7 +175,7 @@ export function scalingTable({ points, fit }: Scaling): Table {
     }),
     notes: points.some(({ setAside }) => setAside)
       ? [
-          'Set aside: where repeats are more than 10 % apart a third is measured, and the middle one is fitted.',
+          'Set aside: where two repeats are more than 10 % apart a third is measured, and one that two others disagree with is not fitted.',
         ]
       : [],
   };

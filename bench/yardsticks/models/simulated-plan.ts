@@ -71,11 +71,11 @@ export async function simulatedPlan(
   const { law } = scalingOf(contender.name, measured.cells, seed);
   const light = validOf(measured.cells, 'light').findLast((cell) => cell.handlers === handlers);
   const base = law && light && baseOf(law, light);
-  if (law === undefined || base === undefined)
+  if (law === undefined || light === undefined || base === undefined)
     throw new Error(`the plan has no model of pickup (seed ${seed})`);
   const { scv: serviceScv } = handlerMoments(pattern.job.handler);
   const claiming = { law, handlers, base, serviceScv, ahead: { jobs: 0, batch: 1 } };
-  const crowd = { ...claiming, stalls: stallsOf(claiming, validOf(measured.cells, 'light')) };
+  const crowd = { ...claiming, stalls: stallsOf(claiming, light) };
   const capacityPerSec = handlers * servicePerSec;
   const capacityError = uslAt(law.fit, handlers) / capacityPerSec - 1;
   return utilisations.flatMap((utilisation): Foretold[] => {
