@@ -21,8 +21,8 @@ export interface RateSearchOptions {
   readonly resolution?: number;
   /** 30 unless told. */
   readonly maxProbes?: number;
-  /** Whether there is time for another load; asked before each. Absent for always. */
-  readonly budgetLeft?: () => boolean;
+  /** Whether there is time for this load; asked before each. Absent for always. */
+  readonly budgetLeft?: (wish: ProbeWish) => boolean;
 }
 
 /** The answer, as `search` of a bundle has it. Rates in 1/s. */
@@ -83,7 +83,7 @@ export function* searchRate(options: RateSearchOptions): Generator<AskedProbe, R
     const wish = next(rates, { startPerSec, minPerSec, maxPerSec, resolution });
     if (wish === undefined) return answer(rates, true);
     const soFar = answer(rates, false);
-    if (probes >= maxProbes || options.budgetLeft?.() === false) return soFar;
+    if (probes >= maxProbes || options.budgetLeft?.(wish) === false) return soFar;
     note(tried, wish, yield { ...wish, soFar });
   }
 }

@@ -6,7 +6,7 @@ import { voidCell } from '../../harness/cell/void.ts';
 import { capacitySchema, type PlanQuestion } from '../../harness/result/capacity.ts';
 import { CellSequence } from '../../harness/run/plan.ts';
 import { planOf } from '../../reports/planning/answer.ts';
-import { scenarioSchema, scheduledFaults } from '../../scenarios/scenario.ts';
+import { scenarioSchema, scheduledFaults, totalSeconds } from '../../scenarios/scenario.ts';
 import {
   CONTENDER,
   drive,
@@ -168,6 +168,27 @@ test('repeats of closed loads leave a third of the budget', async () => {
   assert.equal(await closedWithin(3_000, 170), Math.max(levels, 12));
   // Without each level once there is no law.
   assert.equal(await closedWithin(100, 30), levels);
+});
+
+test('a plan is over within its budget, whatever its probes last, and though a load is void', async () => {
+  for (const [ratePerSec, voidName] of [
+    [40, 'none'],
+    [100, 'check'],
+    [400, 'outage'],
+  ] as const) {
+    let left = 600;
+    const asked = question({ ratePerSec, outage: OUTAGE, bloatSeconds: 60 });
+    const setup = { question: asked, contender: CONTENDER, seed: 1, pattern: await patternFor() };
+    const log = new CapacityLog(new CellSequence(1));
+    drive(planCells({ ...setup, secondsLeft: () => left }, log, { cells: [] }), (plan) => {
+      // As it was on a real server: a database, the preload and the audit take some six seconds.
+      left -= totalSeconds(plan.scenario) + 6;
+      if (plan.scenario.name.startsWith(voidName)) return voidCell(plan, 'job-queue', 'too busy');
+      return simulateCell(LINEAR, plan);
+    });
+    assert.ok(log.value().cells.some(({ purpose }) => purpose === 'outage'));
+    assert.ok(left >= 10, `${ratePerSec} jobs/s: ${left} s left for the report`);
+  }
 });
 
 test('an outage is at half of what was held, after a level stretch, and its load outlasts the drain', async () => {

@@ -69,8 +69,10 @@ export function expectedCells({ question, servers = [] }: Pick<PlanSetup, 'quest
 const CLOSED_REPEATS = 2;
 /** What a search takes on average. */
 const SEARCH_PROBES = 9;
+/** Of a cell, what comes before and after its load. */
+const AROUND_SECONDS = 6;
 /** Seconds that are kept for what comes after the search. */
-const RESERVE_SECONDS = { check: 35, outage: 105, bloat: 45 } as const;
+const RESERVE_SECONDS = { check: 35, outage: 105, bloat: 45, report: 10 } as const;
 /** Repeats of closed loads leave so much for all that comes after them, and a third of the budget. */
 const REPEATS_RESERVE_SECONDS = 150;
 /** A plan wants to know where the limit is, not to the last percent. */
@@ -166,10 +168,7 @@ class Stage {
 
   *searchFor(law: Law, handlers: number): Generator<PlannedCell, void, CellOutcome> {
     const { question, pattern, contender, secondsLeft } = this.#setup;
-    const reserve =
-      RESERVE_SECONDS.check +
-      (question.outage === undefined ? 0 : RESERVE_SECONDS.outage) +
-      (question.bloatSeconds === undefined ? 0 : RESERVE_SECONDS.bloat);
+    const reserve = RESERVE_SECONDS.check + this.#reserveAfterCheck();
     const capacity = uslAt(law.fit, handlers);
     const search = searchCells(
       {
@@ -177,7 +176,7 @@ class Stage {
         crew: this.#crewOf(handlers),
         startPerSec: roundRate(capacity * 0.8),
         maxPerSec: roundRate(capacity * 4),
-        outOfTime: () => secondsLeft() < reserve,
+        outOfTime: (seconds) => secondsLeft() < reserve + seconds + AROUND_SECONDS,
       },
       this.#log,
     );
@@ -197,7 +196,16 @@ class Stage {
     const ratePerSec = roundRate(Math.max(1, uslAt(law.fit, handlers) * CHECK_SHARE));
     const seconds = Math.min(CHECK_SECONDS_MAX, Math.max(8, 10_500 / ratePerSec + 1));
     const scenario = openLoad(this.#setup.pattern, { ratePerSec, seconds, crew, name: 'check' });
-    yield* this.#cell(scenario, crew, 'check');
+    yield* this.#cell(scenario, crew, 'check', this.#reserveAfterCheck());
+  }
+
+  #reserveAfterCheck(): number {
+    const { outage, bloatSeconds } = this.#setup.question;
+    return (
+      RESERVE_SECONDS.report +
+      (outage === undefined ? 0 : RESERVE_SECONDS.outage) +
+      (bloatSeconds === undefined ? 0 : RESERVE_SECONDS.bloat)
+    );
   }
 
   /** In miniature, at half of what is held: the backlog of as many seconds without workers as can be made up for in a short while. */
@@ -243,19 +251,23 @@ class Stage {
       this.#measured.cells.push(measuredNow({ purpose: 'partition', handlers }, outcome));
   }
 
-  /** What was void is tried once more, while there is time: a plan without it knows less. */
+  /** What was void is tried once more, while there is time beside the seconds to keep: a plan without it knows less. */
   *#cell(
     scenario: Scenario,
     crew: Crew,
     purpose: MeasuredCell['purpose'],
+    keepSeconds = 0,
     again = true,
   ): Generator<PlannedCell, MeasuredCell, CellOutcome> {
     const outcome = yield* this.#log.cell(scenario, this.#setup.contender, crew, purpose);
     const cell = measuredNow({ purpose, handlers: handlersOf(crew) }, outcome);
     this.#measured.cells.push(cell);
-    if (cell.cell.verdict !== 'invalid' || !again || this.#setup.secondsLeft() < totalSeconds(scenario) * 2)
-      return cell;
-    return yield* this.#cell(scenario, crew, purpose, false);
+    const needed = Math.max(
+      totalSeconds(scenario) * 2,
+      totalSeconds(scenario) + AROUND_SECONDS + keepSeconds,
+    );
+    if (cell.cell.verdict !== 'invalid' || !again || this.#setup.secondsLeft() < needed) return cell;
+    return yield* this.#cell(scenario, crew, purpose, keepSeconds, false);
   }
 }
 

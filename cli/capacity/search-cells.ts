@@ -11,7 +11,7 @@ import { describeSearch } from '../../reports/capacity/search.ts';
 import { readIntervals } from '../../reports/hlog.ts';
 import { type Crew, handlersOf } from '../../reports/planning/crew.ts';
 import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
-import { type RateInterval, searchRate } from '../../stats/rate-search.ts';
+import { type ProbeWish, type RateInterval, searchRate } from '../../stats/rate-search.ts';
 import type { CapacityLog } from './capacity-log.ts';
 import { closedLoad, handlerMoments, openLoad, roundRate } from './loads.ts';
 import { backlogOf } from './room.ts';
@@ -29,7 +29,8 @@ export interface SearchSetup {
   /** In every probe somebody else's snapshot is held from its start, and it lasts so long at least; absent: none. */
   readonly heldXminSeconds?: number;
   readonly maxProbes: number;
-  readonly outOfTime: () => boolean;
+  /** Whether there is no time left for a probe of so many seconds. */
+  readonly outOfTime: (seconds: number) => boolean;
 }
 
 /** Below this no rate is looked for, jobs/s. */
@@ -48,17 +49,13 @@ export function* searchCells(
   const rates = searchRate({
     ...{ startPerSec, resolution, minPerSec: MIN_PER_SEC, maxPerSec: setup.maxPerSec },
     maxProbes: setup.maxProbes,
-    budgetLeft: () => !setup.outOfTime(),
+    budgetLeft: (wish) => !setup.outOfTime(secondsOf(setup, wish)),
   });
   const probes: Probe[] = [];
   let step = rates.next();
   while (step.done !== true) {
     const { purpose, long, ratePerSec } = step.value;
-    const scenario = probeLoad(
-      setup,
-      ratePerSec,
-      Math.max(probeSeconds(ratePerSec, long), leastSeconds(setup) * (long ? LONG_FACTOR : 1)),
-    );
+    const scenario = probeLoad(setup, ratePerSec, secondsOf(setup, { ratePerSec, long }));
     const seconds = totalSeconds(scenario);
     const outcome = yield* log.cell(scenario, contender, setup.crew, 'probe');
     const judged = judgeProbe(evidenceIn(outcome, ratePerSec, slo), slo);
@@ -81,6 +78,11 @@ function searchOf(setup: SearchSetup, probes: readonly Probe[], interval: RateIn
     ...{ ...asked, resolution, heldXmin: heldXminSeconds !== undefined },
     answer: describeSearch({ ...asked, interval, handlers: handlersOf(crew), jobMs }),
   };
+}
+
+/** Without its warm-up. */
+function secondsOf(setup: SearchSetup, { ratePerSec, long }: Pick<ProbeWish, 'ratePerSec' | 'long'>): number {
+  return Math.max(probeSeconds(ratePerSec, long), leastSeconds(setup) * (long ? LONG_FACTOR : 1));
 }
 
 /** How long a probe lasts at least: as long as a snapshot is held, and as autovacuum needs to show twice what it does, where that is asked. */
