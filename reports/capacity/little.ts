@@ -1,7 +1,8 @@
 // Does Little's law hold in a load? Jobs in the system against rate × time in it: it does wherever that is stable, and so checks the measuring.
 
+import type { Cell } from '../../harness/result/result.ts';
 import { littleError } from '../../stats/queueing.ts';
-import type { MeasuredCell } from '../planning/measured.ts';
+import type { LoadSample } from '../bundle.ts';
 
 const LITTLE_WITHIN = 0.1;
 const LOOKS_ERROR = 4;
@@ -12,8 +13,13 @@ export interface LittleCheck {
   readonly kept: boolean;
 }
 
+interface Stable {
+  readonly cell: Cell;
+  readonly load: readonly LoadSample[];
+}
+
 /** Of an open load that was stable. Absent where it was looked at too rarely. */
-export function littleCheck({ cell, load }: Pick<MeasuredCell, 'cell' | 'load'>): LittleCheck | undefined {
+export function littleCheck({ cell, load }: Stable): LittleCheck | undefined {
   const { throughput, latencyUs, window } = cell;
   const within = load.filter(
     ({ t }) => t > window.warmupSeconds && t <= window.warmupSeconds + window.measuredSeconds + 1e-6,

@@ -2,10 +2,8 @@
 
 import type { Histogram } from 'hdr-histogram-js';
 import type { Capacity, Cell, Sample } from '../../harness/result/result.ts';
-import { type Bundle, BundleError } from '../bundle.ts';
+import { type Bundle, BundleError, type LoadSample } from '../bundle.ts';
 import { mergeHistograms, readIntervals } from '../hlog.ts';
-
-type LoadSample = Extract<Sample, { kind: 'load' }>;
 
 /** A cell, and why it was measured. */
 export interface MeasuredCell {
