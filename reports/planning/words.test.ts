@@ -82,3 +82,26 @@ test('a server that crashed under a load is a risk, before all but lost jobs', (
   const { plan } = planOf({ ...MEASURED, cells });
   assert.match(plan?.answer.risks[0] ?? '', /crashed or was started again under 1 load: find out why first/);
 });
+
+test('a server that stood still is told, and one that is slow for all is not taken for it', () => {
+  const withEnqueue = (enqueue: { p95: number; max: number }): string[] => {
+    const cells = MEASURED.cells.map((one) => {
+      const { latencyUs } = one.cell;
+      if (one.purpose !== 'light' || latencyUs?.enqueue === undefined) return one;
+      return {
+        ...one,
+        cell: { ...one.cell, latencyUs: { ...latencyUs, enqueue: { ...latencyUs.enqueue, ...enqueue } } },
+      };
+    });
+    return planOf({ ...MEASURED, cells }).plan?.answer.risks ?? [];
+  };
+  const lights = MEASURED.cells.filter(({ purpose }) => purpose === 'light').length;
+  const told = withEnqueue({ p95: 3_000, max: 587_000 }).filter((risk) => risk.includes('stood still'));
+  assert.equal(told.length, 1);
+  assert.match(told[0] ?? '', new RegExp(`^In ${lights} of \\d+ open loads an enqueue took up to 587.ms`));
+  for (const enqueue of [
+    { p95: 200_000, max: 587_000 },
+    { p95: 3_000, max: 90_000 },
+  ])
+    assert.ok(!withEnqueue(enqueue).some((risk) => risk.includes('stood still')));
+});

@@ -3,7 +3,14 @@
 import type { PlanAnswer, PlanQuestion, Prediction, Search } from '../../harness/result/result.ts';
 import { littleCheck } from '../capacity/little.ts';
 import { SERVER_FAILED } from '../capacity/search.ts';
-import { formatCount, formatNumber, formatSeconds, formatShare, plural } from '../render/format.ts';
+import {
+  formatCount,
+  formatDuration,
+  formatNumber,
+  formatSeconds,
+  formatShare,
+  plural,
+} from '../render/format.ts';
 import { UTILISATION_MAX } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
@@ -151,6 +158,21 @@ function aheadRisk(cells: PlanInput['cells']): string[] {
   ];
 }
 
+/** An enqueue of so many µs, where nearly all others took a tenth of it or less, waited for a server that stood still. */
+const STOPPED_US = 100_000;
+
+function stoppedRisk(cells: PlanInput['cells']): string[] {
+  const open = validOf(cells, 'light', 'check', 'probe');
+  const longest = open.flatMap(({ cell }) => {
+    const { max = 0, p95 = max } = cell.latencyUs?.enqueue ?? {};
+    return max >= STOPPED_US && p95 <= max / 10 ? [max] : [];
+  });
+  if (longest.length === 0) return [];
+  return [
+    `In ${longest.length} of ${plural(open.length, 'open load')} an enqueue took up to ${formatDuration(Math.max(...longest))}, where nearly all took a tenth of that or less: the server stood still for a while, its disk or its cores. p99 of pickup may be made of that, and no number of handlers mends it.`,
+  ];
+}
+
 /** Below so much a plan has no room for what nobody thought of. */
 const SLIM = 0.2;
 
@@ -186,6 +208,7 @@ export function risksOf(
     ...(search === undefined || search.answer.state === 'no pass' || search.answer.passConfirmed
       ? []
       : ['The rate that held the SLO was not confirmed by a longer load.']),
+    ...stoppedRisk(cells),
     ...poor.map(
       ({ what, at, error }) =>
         `The model of ${what} is poor: at ${at} it was ${formatShare(Math.abs(error))} too ${error > 0 ? 'high' : 'low'}.`,
