@@ -109,13 +109,14 @@ class Stage {
       const late = left < Math.max(REPEATS_RESERVE_SECONDS, budgetSeconds / 3);
       return left > 0 && !(late && this.#law() !== undefined);
     };
+    const purposeOf = (handlers: number) => (heldBack.includes(handlers) ? 'held back' : 'closed');
     for (const [i, handlers] of rounds.flat().entries()) {
       if (i >= upwards.length && !goesOn()) break;
-      yield* this.#closedLoad(handlers, heldBack.includes(handlers) ? 'held back' : 'closed');
+      yield* this.#closedLoad(handlers, purposeOf(handlers));
     }
     for (const handlers of handlersInDoubt(this.#measured.cells)) {
       if (!goesOn()) break;
-      yield* this.#closedLoad(handlers, heldBack.includes(handlers) ? 'held back' : 'closed');
+      yield* this.#closedLoad(handlers, purposeOf(handlers));
     }
     return this.#law();
   }

@@ -85,7 +85,7 @@ function longerSlo({ slo }: PlanQuestion, cells: PlanInput['cells']): string[] {
     if (found.length === 0) continue;
     const shortest = Math.min(...found);
     // It was shorter at times than what was asked: a longer one is not what was lacking.
-    if (percentile === term.percentile && shortest * 1.25 <= term.limitUs) continue;
+    if (percentile === term.percentile && shortest * 1.25 <= term.limitUs) return [];
     return [
       `an SLO of ${term.of}.${name} < ${formatNumber((shortest * 1.25) / 1_000)} ms: the shortest ${name} that was seen here is ${formatNumber(shortest / 1_000)} ms, and ${asked} held at no rate`,
     ];
