@@ -1,6 +1,6 @@
 // What is the answer to a capacity question? From what was measured: what to run, how much it carries, and what gives way first.
 
-import type { Capacity, Cell, PlanAnswer, Prediction } from '../../harness/result/result.ts';
+import type { Capacity, Cell, PlanAnswer, Prediction, Scaling } from '../../harness/result/result.ts';
 import { type BloatLaw, bloatLaw } from './bloat.ts';
 import { costsOf } from './costs.ts';
 import { crewOf, sessionsMaxFor } from './crew.ts';
@@ -30,8 +30,16 @@ export function planOf(input: PlanInput): Pick<Capacity, 'scaling' | 'prediction
   return {
     ...(scaling === undefined ? {} : { scaling }),
     predictions,
-    plan: { question, answer: answerOf(input, law, predictions, scaling?.refused) },
+    plan: { question, answer: answerOf(input, { scaling, law, crowds, predictions }) },
   };
+}
+
+/** What the models say, and how far they were off. */
+interface Models {
+  readonly scaling: Scaling | undefined;
+  readonly law: Law | undefined;
+  readonly crowds: readonly Crowd[];
+  readonly predictions: readonly Prediction[];
 }
 
 /** What is known of handlers at work, for each number of them of which there is a light load. */
@@ -45,26 +53,24 @@ function crowdsOf({ cells, serviceScv }: PlanInput, law: Law | undefined): Crowd
   });
 }
 
-function answerOf(
-  input: PlanInput,
-  law: Law | undefined,
-  predictions: readonly Prediction[],
-  refused: string | undefined,
-): PlanAnswer {
+function answerOf(input: PlanInput, models: Models): PlanAnswer {
   const { question, cells } = input;
+  const { scaling, law, crowds } = models;
   const peakPerSec = question.ratePerSec * question.peakFactor;
   const costs = costsOf(cells, question.ratePerSec, question.outage && peakPerSec * question.outage.seconds);
-  if (law === undefined)
+  if (law === undefined) {
+    const refused = scaling?.refused ?? 'no closed load could be measured';
     return {
       ...{ possible: false, confirmed: false, peakPerSec, limits: [], nearest: [], partitions: [], costs },
-      undecided: [refused ?? 'no closed load could be measured'],
-      headline: `No answer: ${refused ?? 'no closed load could be measured'}.`,
+      undecided: [refused],
+      headline: `No answer: ${refused}.`,
       breaksFirst: 'Not known.',
       assumptions: assumptionsOf(input),
-      risks: risksOf(input, predictions),
+      risks: risksOf(input, models),
     };
+  }
   // The last light load is the one by which handlers were chosen for all that was measured after it.
-  const last = crowdsOf(input, law).at(-1);
+  const last = crowds.at(-1);
   const choice = searchedOr(chooseHandlers(question, law, last), input, law, last);
   const crowd = last && { ...last, handlers: choice.handlers };
   const seen = seenOutage(cells, choice.handlers);
@@ -106,7 +112,7 @@ function answerOf(
     headline: headlineOf(answer, question, obstacles),
     breaksFirst: breaksFirstOf(answer, search),
     assumptions: assumptionsOf(input),
-    risks: [...otherCrew, ...drainRisks(law, cells, choice.handlers), ...risksOf(input, predictions, answer)],
+    risks: [...otherCrew, ...drainRisks(law, cells, choice.handlers), ...risksOf(input, models, answer)],
   };
 }
 

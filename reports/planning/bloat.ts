@@ -1,7 +1,7 @@
 // What does a transaction that stays open cost? Each job done leaves dead rows, which claims then walk over.
 
-import { UTILISATION_MAX } from './handlers.ts';
 import type { MeasuredCell } from './measured.ts';
+import { UTILISATION_MAX } from './pickup.ts';
 
 /** Seconds per job when `jobs` were done since the snapshot was taken: `perJob` + `perDead` × jobs. */
 export interface BloatLaw {

@@ -3,11 +3,8 @@
 import type { PlanQuestion } from '../../harness/result/result.ts';
 import { uslAt } from '../../stats/usl.ts';
 import { roundHandlers } from './crew.ts';
-import { type Claiming, claimingHolds, pickupHolds } from './pickup.ts';
+import { type Claiming, claimingHolds, pickupHolds, UTILISATION_MAX } from './pickup.ts';
 import type { Law } from './scaling.ts';
-
-/** Above this a queue's waiting times depend on what nobody knows beforehand, and the models are not held to be good. */
-export const UTILISATION_MAX = 0.8;
 
 export interface HandlerChoice {
   readonly handlers: number;

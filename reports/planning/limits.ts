@@ -3,9 +3,9 @@
 import type { LatencySlo, PlanAnswer, PlanQuestion, Search } from '../../harness/result/result.ts';
 import { formatCount, formatNumber, formatSeconds } from '../render/format.ts';
 import { type BloatLaw, reachPerSec, survivablePerSec } from './bloat.ts';
-import { type HandlerChoice, UTILISATION_MAX } from './handlers.ts';
+import type { HandlerChoice } from './handlers.ts';
 import type { PlanInput } from './input.ts';
-import { type Crowd, pickupHolds } from './pickup.ts';
+import { type Crowd, pickupHolds, UTILISATION_MAX } from './pickup.ts';
 import { drainingPerSec, recoverablePerSec, type SeenOutage } from './recovery.ts';
 
 type Limit = PlanAnswer['limits'][number];

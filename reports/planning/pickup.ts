@@ -156,8 +156,8 @@ export function handlerWait(
   };
 }
 
-/** Below so much the model is held to be good. */
-const UTILISATION_MAX = 0.8;
+/** Above this a queue's waiting times depend on what nobody knows beforehand, and the models are not held to be good. */
+export const UTILISATION_MAX = 0.8;
 const GOOD_WITHIN = 0.3;
 
 /** The highest of these that a load could tell is foretold: a p99 takes 10,000 jobs. */

@@ -112,11 +112,6 @@ function withoutOdd(points: readonly Point[]): Point[] {
   });
 }
 
-/** Numbers of handlers of the repeats that are set aside. */
-export function setAsideOf(cells: readonly MeasuredCell[]): number[] {
-  return withoutOdd(pointsOf(cells)).flatMap(({ setAside, handlers }) => (setAside ? [handlers] : []));
-}
-
 /** Whole numbers from 1, evenly on a log axis. */
 function levels(upTo: number): number[] {
   const even = Array.from({ length: BAND_POINTS }, (_, i) => Math.round(upTo ** (i / (BAND_POINTS - 1))));

@@ -2,9 +2,10 @@
 
 import type { PlanAnswer, PlanQuestion } from '../../harness/result/result.ts';
 import { formatNumber, plural } from '../render/format.ts';
-import { type Ceiling, ceilingOf, type HandlerChoice, UTILISATION_MAX } from './handlers.ts';
+import { type Ceiling, ceilingOf, type HandlerChoice } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { searchFor } from './limits.ts';
+import { UTILISATION_MAX } from './pickup.ts';
 import type { Law } from './scaling.ts';
 
 /** Where both are empty it can be had; never is anything in both. */

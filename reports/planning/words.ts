@@ -1,6 +1,6 @@
 // How is a plan said in words: its headline, what gives way first, what it takes for granted, what may be wrong with it?
 
-import type { PlanAnswer, PlanQuestion, Prediction, Search } from '../../harness/result/result.ts';
+import type { PlanAnswer, PlanQuestion, Prediction, Scaling, Search } from '../../harness/result/result.ts';
 import { littleCheck } from '../capacity/little.ts';
 import { SERVER_FAILED } from '../capacity/search.ts';
 import {
@@ -11,13 +11,11 @@ import {
   formatShare,
   plural,
 } from '../render/format.ts';
-import { UTILISATION_MAX } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
 import { heldTogether } from './partitions.ts';
-import { claimsAhead } from './pickup.ts';
+import { claimsAhead, UTILISATION_MAX } from './pickup.ts';
 import { outageAssumption } from './recovery.ts';
-import { setAsideOf } from './scaling.ts';
 
 type Headlined = Pick<
   PlanAnswer,
@@ -179,7 +177,10 @@ const SLIM = 0.2;
 /** What may make the answer wrong; what is wrong with the answer itself comes first, since a terminal shows but two. */
 export function risksOf(
   { cells, search, cores }: Pick<PlanInput, 'cells' | 'search' | 'cores'>,
-  predictions: readonly Prediction[],
+  {
+    scaling,
+    predictions,
+  }: { readonly scaling: Scaling | undefined; readonly predictions: readonly Prediction[] },
   answer?: Pick<PlanAnswer, 'headroom' | 'possible' | 'costs' | 'limits'>,
 ): string[] {
   // An overload failed, and counts.
@@ -192,7 +193,7 @@ export function risksOf(
     const check = littleCheck(one);
     return check === undefined || check.kept ? [] : [{ cell: one.cell.id, ...check }];
   });
-  const odd = setAsideOf(cells);
+  const odd = (scaling?.points ?? []).flatMap(({ setAside, handlers }) => (setAside ? [handlers] : []));
   const { headroom, possible, costs, limits = [] } = answer ?? {};
   const busy = (costs?.serverCores ?? 0) / cores;
   return [
