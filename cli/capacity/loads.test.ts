@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { describeHandler, type HandlerTime } from '../../scenarios/job.ts';
-import { scenarioSchema, totalSeconds } from '../../scenarios/scenario.ts';
+import { type Scenario, scenarioSchema, scheduledFaults, totalSeconds } from '../../scenarios/scenario.ts';
 import { seeded } from '../../stats/random.ts';
 import { CONTENDER, patternFor } from '../../testing/synthetic/capacity-world.ts';
 import { closedLoad, handlerMoments, openLoad, roundRate, withConcurrency } from './loads.ts';
@@ -23,8 +23,13 @@ test('an open load has Poisson arrivals at its rate, and fits the schema of a sc
         const load = openLoad(pattern, { ratePerSec, seconds, crew });
         const { name, phases } = scenarioSchema.parse(load);
         assert.equal(name, `open-${String(ratePerSec).replaceAll('.', '-')}`);
-        assert.deepEqual(phases[0]?.arrival, { model: 'poisson', ratePerSec });
-        assert.equal(totalSeconds(load), seconds + load.warmupSeconds);
+        const [before, measured] = phases;
+        assert.deepEqual(measured?.arrival, { model: 'poisson', ratePerSec });
+        assert.ok(Math.abs(totalSeconds(load) - seconds - load.warmupSeconds) < 1e-9);
+        // Who has just started is warmed up at half the rate, and that is not measured.
+        assert.deepEqual(before?.arrival, { model: 'poisson', ratePerSec: ratePerSec / 2 });
+        assert.deepEqual([before?.measured, measured?.measured], [false, true]);
+        assert.ok(before.seconds + 1 <= load.warmupSeconds);
       },
     ),
     { seed: 1 },
@@ -34,12 +39,12 @@ test('an open load has Poisson arrivals at its rate, and fits the schema of a sc
 test('the warm-up lasts until the handlers are full, and comes before what is measured', async () => {
   const loadOf = async (words: WorkloadWords) =>
     openLoad(await patternFor(words), { ratePerSec: 5, seconds: 20, crew });
-  assert.equal((await loadOf({ jobMs: 0 })).warmupSeconds, 1);
+  const fillingOf = ({ phases, warmupSeconds }: Scenario) => warmupSeconds - (phases[0]?.seconds ?? 0);
+  assert.equal(fillingOf(await loadOf({ jobMs: 0 })), 1);
   const long = await loadOf({ jobMs: 3_000 });
-  assert.deepEqual([long.warmupSeconds, totalSeconds(long)], [4, 24]);
-  assert.ok(
-    Math.abs((await loadOf({ jobMs: 1_000, jobTime: { law: 'exponential' } })).warmupSeconds - 5.605) < 1e-3,
-  );
+  assert.deepEqual([fillingOf(long), totalSeconds(long) - long.warmupSeconds], [4, 20]);
+  const exponential = await loadOf({ jobMs: 1_000, jobTime: { law: 'exponential' } });
+  assert.ok(Math.abs(fillingOf(exponential) - 5.605) < 1e-3);
 });
 
 test('each load says how many connections it needs', () => {
@@ -59,11 +64,12 @@ test('a closed load has a backlog and no arrivals, and so it fits the schema', (
   assert.deepEqual(load.expect, []);
 });
 
-test('a fault strikes when it is told to', () => {
+test('a fault strikes when it is told to, counted from when the load is measured', () => {
   const fault = { fault: 'stall-worker', afterSeconds: 4, forSeconds: 20 } as const;
   const load = scenarioSchema.parse(openLoad(pattern, { ratePerSec: 10, seconds: 60, crew, fault }));
-  assert.equal(load.phases[0]?.faults[0]?.fault, 'stall-worker');
-  assert.equal(load.phases[0]?.faults[0]?.afterSeconds, 4);
+  const [strike] = scheduledFaults(load);
+  assert.equal(strike?.fault, 'stall-worker');
+  assert.ok(Math.abs((strike?.atSeconds ?? 0) - load.warmupSeconds - 4) < 1e-9);
 });
 
 test('handlers of a session are an axis of the contender, whose name stays', () => {

@@ -16,6 +16,12 @@ export function withConcurrency(contender: ContenderSpec, { concurrency }: Crew)
 
 /** Left out at the head of each load, at least: connections, caches and the first wake-ups. */
 const WARM_UP_SECONDS = 1;
+/**
+ * Before an open load, at a share of its rate. Sessions that are new plan their statements, and agents compile theirs: for some tenths of
+ * a second hardly anything is settled. At the full rate what came in meanwhile takes seconds to go where handlers are busy,
+ * and would look like a queue that is slow.
+ */
+const LEAD_IN = { seconds: 1.5, share: 0.5 };
 /** A load that is over may take so long to be settled: a job that is late is then known to be. */
 const SETTLE_SECONDS = 2;
 
@@ -24,46 +30,57 @@ export const ROUNDS = 24;
 
 export interface OpenLoad {
   readonly ratePerSec: number;
-  /** What is measured, faults included; the warm-up comes before. */
+  /** What is measured, faults included; lead-in and warm-up come before. */
   readonly seconds: number;
   readonly crew: Crew;
-  /** Longer than jobs need to fill the handlers; absent: as long as `warmUpSeconds` says. */
-  readonly warmupSeconds?: number;
   /** Begins the scenario's name: `open` where absent. */
   readonly name?: string;
-  /** What breaks, and when, in seconds from the start of the load. */
+  /** Jobs that lie ready when it begins; absent: none. */
+  readonly backlog?: number;
+  /** What breaks, and when, in seconds from the end of the warm-up. */
   readonly fault?: FaultInput & { readonly afterSeconds: number };
   readonly settleWithinSeconds?: number;
 }
 
-/** Poisson arrivals at one rate, with the pattern's jobs, producers and surroundings. */
+/** Poisson arrivals at one rate, behind a lead-in, with the pattern's jobs, producers and surroundings. */
 export function openLoad(pattern: Scenario, load: OpenLoad): Scenario {
-  const { ratePerSec, crew, fault } = load;
-  const warmupSeconds = load.warmupSeconds ?? warmUpSeconds(pattern.job.handler);
-  const seconds = load.seconds + warmupSeconds;
+  const { ratePerSec, crew, fault, backlog = 0 } = load;
+  const warmupSeconds = warmUpSeconds(pattern.job.handler);
+  const filling = warmupSeconds - LEAD_IN.seconds;
   return {
     ...pattern,
     ...bare(pattern, crew),
     name: `${load.name ?? 'open'}-${numberName(ratePerSec)}`,
     question: `Can ${numberText(ratePerSec)} jobs per second be sustained by ${handlersOf(crew)} handlers?`,
+    preload: { ...pattern.preload, ready: backlog },
     warmupSeconds,
     warmupCapSeconds: warmupSeconds,
     phases: [
       {
+        label: 'lead-in',
+        seconds: LEAD_IN.seconds,
+        measured: false,
+        arrival: { model: 'poisson', ratePerSec: ratePerSec * LEAD_IN.share },
+        faults: [],
+      },
+      {
         label: 'load',
-        seconds,
+        seconds: filling + load.seconds,
         measured: true,
         arrival: { model: 'poisson', ratePerSec },
-        faults: fault === undefined ? [] : [faultSchema.parse(fault)],
+        faults:
+          fault === undefined
+            ? []
+            : [faultSchema.parse({ ...fault, afterSeconds: filling + fault.afterSeconds })],
       },
     ],
     settleWithinSeconds: load.settleWithinSeconds ?? SETTLE_SECONDS,
   };
 }
 
-/** Until as many jobs are in hand as will be: before that each of them looks like a backlog that grows. */
+/** The lead-in of an open load, and until as many jobs are in hand as will be: before that each of them looks like a backlog that grows. */
 export function warmUpSeconds(handler: HandlerTime): number {
-  return WARM_UP_SECONDS + handlerMoments(handler).p99Ms / 1_000;
+  return LEAD_IN.seconds + WARM_UP_SECONDS + handlerMoments(handler).p99Ms / 1_000;
 }
 
 export interface ClosedLoad {

@@ -7,9 +7,10 @@ import type { PlannedCell, StepOutcome } from '../../harness/run/plan.ts';
 import { probeSeconds } from '../../reports/capacity/probe.ts';
 import { type Crew, crewOf, handlersOf, sessionsMaxFor } from '../../reports/planning/crew.ts';
 import { chooseHandlers } from '../../reports/planning/handlers.ts';
+import { type Law, rateAt, settledBeside } from '../../reports/planning/law.ts';
 import { type MeasuredCell, measuredNow } from '../../reports/planning/measured.ts';
 import { aheadOf, baseOf } from '../../reports/planning/pickup.ts';
-import { handlersInDoubt, type Law, scalingOf } from '../../reports/planning/scaling.ts';
+import { handlersInDoubt, scalingOf } from '../../reports/planning/scaling.ts';
 import { stallsOf } from '../../reports/planning/stalls.ts';
 import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
 import { randomStream, shuffled } from '../../stats/random.ts';
@@ -44,8 +45,9 @@ export function* planCells(
   measured: PlanMeasurements,
 ): Generator<PlannedCell, void, StepOutcome> {
   const stage = new Stage(setup, log, measured);
-  const law = yield* stage.closedLoads();
-  if (law === undefined) return;
+  const closed = yield* stage.closedLoads();
+  if (closed === undefined) return;
+  const law = yield* stage.catchingUp(closed);
   const handlers = yield* stage.lightLoads(law);
   yield* stage.searchFor(law, handlers);
   yield* stage.checkLoad(law, handlers);
@@ -58,7 +60,7 @@ export function* planCells(
 export function expectedCells({ question, servers = [] }: Pick<PlanSetup, 'question' | 'servers'>): number {
   const { closed, heldBack } = levelsFor(question);
   const rest =
-    2 +
+    3 +
     SEARCH_PROBES +
     (question.outage === undefined ? 0 : 1) +
     (question.bloatSeconds === undefined ? 0 : 1) +
@@ -142,6 +144,24 @@ class Stage {
     return scalingOf(contender.name, this.#measured.cells, seed).law;
   }
 
+  /** The law with what arrivals take away: a backlog, and jobs that come at the peak meanwhile, as after an outage. */
+  *catchingUp(law: Law): Generator<PlannedCell, Law, CellOutcome> {
+    const { question, pattern } = this.#setup;
+    const { handlers } = chooseHandlers(question, law);
+    const crew = this.#crewOf(handlers);
+    const capacity = uslAt(law.fit, handlers);
+    const ratePerSec = roundRate(Math.max(1, Math.min(question.ratePerSec * question.peakFactor, capacity)));
+    const { handler } = pattern.job;
+    const seconds = closedSeconds(question.jobMs, handlerMoments(handler), handlers);
+    const backlog = backlogOf(seconds + warmUpSeconds(handler), capacity * 1.2, question.payloadBytes);
+    yield* this.#cell(
+      openLoad(pattern, { ratePerSec, seconds, crew, backlog, name: 'catch-up' }),
+      crew,
+      'catch-up',
+    );
+    return this.#law() ?? law;
+  }
+
   /** The number of handlers, chosen anew when it is known how long claiming itself takes. */
   *lightLoads(law: Law): Generator<PlannedCell, number, CellOutcome> {
     const { question, pattern } = this.#setup;
@@ -175,7 +195,7 @@ class Stage {
       {
         ...{ pattern, contender, slo: question.slo, resolution: RESOLUTION, maxProbes: 16 },
         crew: this.#crewOf(handlers),
-        startPerSec: roundRate(capacity * 0.8),
+        startPerSec: roundRate(rateAt(law, capacity, 0.8)),
         maxPerSec: roundRate(capacity * 4),
         outOfTime: (seconds) => secondsLeft() < reserve + seconds + AROUND_SECONDS,
       },
@@ -194,7 +214,7 @@ class Stage {
   /** An open load that the models know nothing of, long enough for a p99 where that can be had. */
   *checkLoad(law: Law, handlers: number): Generator<PlannedCell, void, CellOutcome> {
     const crew = this.#crewOf(handlers);
-    const ratePerSec = roundRate(Math.max(1, uslAt(law.fit, handlers) * CHECK_SHARE));
+    const ratePerSec = roundRate(Math.max(1, rateAt(law, uslAt(law.fit, handlers), CHECK_SHARE)));
     const seconds = Math.min(CHECK_SECONDS_MAX, Math.max(8, 10_500 / ratePerSec + 1));
     const scenario = openLoad(this.#setup.pattern, { ratePerSec, seconds, crew, name: 'check' });
     yield* this.#cell(scenario, crew, 'check', this.#reserveAfterCheck());
@@ -217,14 +237,12 @@ class Stage {
     const held = this.#measured.search?.answer.passPerSec ?? capacity;
     const ratePerSec = roundRate(0.5 * Math.min(held, capacity));
     const outageSeconds = Math.min(OUTAGE_SECONDS, question.outage?.seconds ?? OUTAGE_SECONDS);
-    const drain = (ratePerSec * outageSeconds) / (capacity - ratePerSec);
-    const warmupSeconds = Math.max(2, warmUpSeconds(pattern.job.handler));
+    const drain = (ratePerSec * outageSeconds) / (settledBeside(law, handlers, ratePerSec) - ratePerSec);
     const beforeSeconds = Math.max(BEFORE_OUTAGE_SECONDS, BEFORE_OUTAGE_JOBS / ratePerSec);
-    const afterSeconds = warmupSeconds + beforeSeconds;
     const scenario = openLoad(pattern, {
-      ...{ ratePerSec, crew, warmupSeconds, name: 'outage' },
+      ...{ ratePerSec, crew, name: 'outage' },
       seconds: beforeSeconds + outageSeconds + Math.min(90, drain * 3 + 3),
-      fault: { fault: 'stall-worker', afterSeconds, forSeconds: outageSeconds },
+      fault: { fault: 'stall-worker', afterSeconds: beforeSeconds, forSeconds: outageSeconds },
       settleWithinSeconds: 5,
     });
     yield* this.#cell(scenario, crew, 'outage');

@@ -57,7 +57,7 @@ test('begins by a short closed load, then probes by cells of their own, each tol
   );
   for (const [i, { scenario }] of probes.entries()) {
     const { ratePerSec, seconds } = found.probes[i] ?? {};
-    assert.deepEqual(scenarioSchema.parse(scenario).phases[0]?.arrival, { model: 'poisson', ratePerSec });
+    assert.deepEqual(scenarioSchema.parse(scenario).phases.at(-1)?.arrival, { model: 'poisson', ratePerSec });
     assert.equal(totalSeconds(scenario), seconds);
   }
   for (const { cell, outcome, little } of found.probes) {

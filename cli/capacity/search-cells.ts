@@ -13,7 +13,7 @@ import { type Crew, handlersOf } from '../../reports/planning/crew.ts';
 import { type Scenario, totalSeconds } from '../../scenarios/scenario.ts';
 import { type ProbeWish, type RateInterval, searchRate } from '../../stats/rate-search.ts';
 import type { CapacityLog } from './capacity-log.ts';
-import { closedLoad, handlerMoments, openLoad, roundRate } from './loads.ts';
+import { closedLoad, handlerMoments, openLoad, roundRate, warmUpSeconds } from './loads.ts';
 import { backlogOf } from './room.ts';
 
 export interface SearchSetup {
@@ -26,10 +26,10 @@ export interface SearchSetup {
   /** Where to begin, jobs/s; absent: at a share of what a closed load settles. */
   readonly startPerSec?: number;
   readonly maxPerSec: number;
-  /** In every probe somebody else's snapshot is held from its start, and it lasts so long at least; absent: none. */
+  /** In every probe somebody else's snapshot is held while it is measured, and that lasts so long at least; absent: none. */
   readonly heldXminSeconds?: number;
   readonly maxProbes: number;
-  /** Whether there is no time left for a probe of so many seconds. */
+  /** Whether there is no time left for a probe of so many seconds, its warm-up among them. */
   readonly outOfTime: (seconds: number) => boolean;
 }
 
@@ -46,10 +46,11 @@ export function* searchCells(
 ): Generator<PlannedCell, Search, CellOutcome> {
   const { slo, contender, resolution } = setup;
   const startPerSec = setup.startPerSec ?? (yield* firstRate(setup, log));
+  const warmUp = warmUpSeconds(setup.pattern.job.handler);
   const rates = searchRate({
     ...{ startPerSec, resolution, minPerSec: MIN_PER_SEC, maxPerSec: setup.maxPerSec },
     maxProbes: setup.maxProbes,
-    budgetLeft: (wish) => !setup.outOfTime(secondsOf(setup, wish)),
+    budgetLeft: (wish) => !setup.outOfTime(warmUp + secondsOf(setup, wish)),
   });
   const probes: Probe[] = [];
   let step = rates.next();

@@ -143,6 +143,8 @@ export const scalingSchema = z.strictObject({
       peakHandlers: ratio.optional(),
       /** Nothing is said of more handlers than this: twice the most that were measured. */
       saidUpTo: z.int().min(1),
+      /** Share of the law's throughput that is lost for each job per second that comes meanwhile; absent where no load told it. */
+      lostPerArrival: ratio.optional(),
       /** Bootstrap, 95 %. */
       band: z.array(z.strictObject({ handlers: z.int().min(1), low: ratio, perSec: ratio, high: ratio })),
       /** `untried`: it fits its own points, and levels that were held back are lacking. */
@@ -270,6 +272,7 @@ export const CAPACITY_PURPOSES = [
   'closed',
   'held back',
   'probe',
+  'catch-up',
   'outage',
   'bloat',
   'light',

@@ -71,7 +71,9 @@ function sentence({ contender: name, slo, interval, probes, handlers }: SearchOu
     case 'interrupted': {
       const parts = [held, held === '' && failed !== '' ? `${contender} ${failed}` : failed];
       const so = parts.filter((part) => part !== '').join(' and ');
-      return `the search ended before its answer${so === '' ? '' : `; so far ${so}`}`;
+      const doubt = lastDoubt(probes);
+      const said = so === '' ? (doubt ?? '') : `so far ${so}`;
+      return `the search ended before its answer${said === '' ? '' : `; ${said}`}`;
     }
   }
 }

@@ -2,17 +2,19 @@
 
 import type { Capacity, Cell, PlanAnswer, Prediction, Scaling } from '../../harness/result/result.ts';
 import { type BloatLaw, bloatLaw } from './bloat.ts';
+import { contradictionsTo } from './contradictions.ts';
 import { costsOf } from './costs.ts';
 import { crewOf, sessionsMaxFor } from './crew.ts';
 import { chooseHandlers, type HandlerChoice, judgeHandlers } from './handlers.ts';
 import type { PlanInput } from './input.ts';
+import { type Law, leftBeside } from './law.ts';
 import { limitsOf, searchFor } from './limits.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
 import { nearestTo } from './nearest.ts';
 import { heldTogether, partitionsOf } from './partitions.ts';
 import { aheadOf, baseOf, type Claiming, type Crowd, pickupPredictions } from './pickup.ts';
 import { drainingPerSec, drainOf, drainPrediction, drainRisks, seenOutage } from './recovery.ts';
-import { type Law, scalingOf } from './scaling.ts';
+import { scalingOf } from './scaling.ts';
 import { stallsOf } from './stalls.ts';
 import { verdictOf } from './verdict.ts';
 import { assumptionsOf, breaksFirstOf, headlineOf, risksOf } from './words.ts';
@@ -76,10 +78,13 @@ function answerOf(input: PlanInput, models: Models): PlanAnswer {
   const seen = seenOutage(cells, choice.handlers);
   const limits = limitsOf({
     question,
+    law,
     capacityPerSec: choice.capacityPerSec,
     crowd,
     search: searchFor(input, choice),
     bloat: bloatFor(cells, choice),
+    bloatVoid: cells.find(({ purpose, cell }) => purpose === 'bloat' && cell.verdict === 'invalid')?.cell
+      .reasons[0],
     seen,
     tried: validOf(cells, 'outage').some(({ cell }) => cell.recovery !== undefined),
   });
@@ -88,12 +93,19 @@ function answerOf(input: PlanInput, models: Models): PlanAnswer {
   const [least] = known.length < limits.length ? [] : known.toSorted((x, y) => x.perSec - y.perSec);
   const headroom = least === undefined ? undefined : least.perSec / peakPerSec - 1;
   const recommended = recommendation(input, choice);
-  const facts = { input, law, choice, limits, seen, connections: recommended.connections };
+  const bySlo = known.find(({ by }) => by === 'slo')?.perSec ?? Number.POSITIVE_INFINITY;
+  const contradictions = contradictionsTo(cells, question.slo, {
+    handlers: choice.handlers,
+    upToPerSec: bySlo,
+  });
+  const facts = { input, law, choice, limits, seen, contradictions, connections: recommended.connections };
   const { obstacles, undecided } = verdictOf(facts);
   const nearest = obstacles.length === 0 ? [] : nearestTo(facts);
   const possible = obstacles.length === 0 && undecided.length === 0;
   const search = searchFor(input, choice);
   const otherCrew = crewRisk(cells, recommended);
+  const draining = drainingPerSec(law, choice.capacityPerSec, seen);
+  const settledAtPeak = draining && draining * leftBeside(law, peakPerSec);
   const answer: Omit<PlanAnswer, 'headline' | 'breaksFirst' | 'assumptions' | 'risks'> = {
     ...{ possible, undecided: [...undecided], nearest, recommended, peakPerSec, limits, costs },
     ...(least === undefined ? {} : { safePerSec: least.perSec, limitedBy: least.by }),
@@ -102,9 +114,12 @@ function answerOf(input: PlanInput, models: Models): PlanAnswer {
       : {}),
     ...(headroom === undefined ? {} : { headroom }),
     confirmed:
-      search?.answer.passPerSec !== undefined && search.answer.passConfirmed && otherCrew.length === 0,
+      search?.answer.passPerSec !== undefined &&
+      search.answer.passConfirmed &&
+      otherCrew.length === 0 &&
+      contradictions.length === 0,
     ...usedUpOn(input, headroom),
-    ...drainOf(question, drainingPerSec(choice.capacityPerSec, seen), peakPerSec),
+    ...drainOf(question, settledAtPeak, peakPerSec),
     partitions: partitionsOf(least?.perSec, heldTogether(cells, question.slo)),
   };
   return {
@@ -112,7 +127,12 @@ function answerOf(input: PlanInput, models: Models): PlanAnswer {
     headline: headlineOf(answer, question, obstacles),
     breaksFirst: breaksFirstOf(answer, search),
     assumptions: assumptionsOf(input),
-    risks: [...otherCrew, ...drainRisks(law, cells, choice.handlers), ...risksOf(input, models, answer)],
+    risks: [
+      ...otherCrew,
+      ...contradictions.map(({ text }) => `The SLO did not hold in every load: ${text}.`),
+      ...drainRisks(law, cells, choice.handlers),
+      ...risksOf(input, models, answer),
+    ],
   };
 }
 
@@ -139,7 +159,7 @@ function bloatFor(cells: readonly MeasuredCell[], { handlers }: HandlerChoice): 
 function recommendation({ question, cells }: PlanInput, { handlers }: HandlerChoice) {
   const { agents: workers, sessions, concurrency } = crewOf(handlers, sessionsMaxFor(question.connections));
   const [one] = cells;
-  const beside = Number(one?.cell.contender.effective['otherConnections'] ?? 3);
+  const beside = Number(one?.cell.contender.declared?.['otherConnections'] ?? 3);
   return {
     contender: question.contender,
     strategy: one?.cell.contender.strategy ?? question.contender,

@@ -7,7 +7,7 @@ import { uslAt } from '../../stats/usl.ts';
 import { question } from '../../testing/synthetic/capacity-world.ts';
 import { waitQuantile } from '../../testing/synthetic/queue-law.ts';
 import { chooseHandlers } from './handlers.ts';
-import type { Law } from './scaling.ts';
+import type { Law } from './law.ts';
 
 /** `low`: the band's lower edge, as a share of the law. */
 function law(sigma = 0, kappa = 0, low = 1): Law {

@@ -3,12 +3,12 @@
 import type { PlanQuestion } from '../../harness/result/result.ts';
 import { uslAt } from '../../stats/usl.ts';
 import { roundHandlers } from './crew.ts';
+import { type Law, leftBeside } from './law.ts';
 import { type Claiming, claimingHolds, pickupHolds, UTILISATION_MAX } from './pickup.ts';
-import type { Law } from './scaling.ts';
 
 export interface HandlerChoice {
   readonly handlers: number;
-  /** What so many handlers settle when there is always work, jobs/s: by the lower edge of the law's band. */
+  /** What so many handlers settle when there is always work and nothing comes, jobs/s: by the lower edge of the law's band. */
   readonly capacityPerSec: number;
   /** Why it is not enough, in words; empty where it is, or where more handlers would not mend it. */
   readonly lacks: readonly string[];
@@ -55,13 +55,14 @@ export function judgeHandlers(
 ): HandlerChoice {
   const peakPerSec = question.ratePerSec * question.peakFactor;
   const capacityPerSec = law.lowPerSec(handlers);
+  const atPeak = capacityPerSec * leftBeside(law, peakPerSec);
   const lacks: string[] = [];
-  if (peakPerSec > UTILISATION_MAX * capacityPerSec)
+  if (peakPerSec > UTILISATION_MAX * atPeak)
     lacks.push(
-      `${handlers} handlers settle ${Math.round(capacityPerSec)} jobs/s, and the peak of ${Math.round(peakPerSec)} would keep them more than ${UTILISATION_MAX * 100} % busy`,
+      `${handlers} handlers settle ${Math.round(atPeak)} jobs/s, and the peak of ${Math.round(peakPerSec)} would keep them more than ${UTILISATION_MAX * 100} % busy`,
     );
   const { outage } = question;
-  if (outage !== undefined && peakPerSec * (1 + outage.seconds / outage.recoverSeconds) > capacityPerSec)
+  if (outage !== undefined && peakPerSec * (1 + outage.seconds / outage.recoverSeconds) > atPeak)
     lacks.push('the backlog of the outage would not be gone in time');
   if (claiming !== undefined && lacks.length === 0) {
     for (const slo of question.slo) {

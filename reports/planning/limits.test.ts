@@ -11,7 +11,14 @@ const outage = { seconds: 60, recoverSeconds: 60 };
 
 test('after an outage in miniature: by what was settled while its backlog fell, and no figure where it did not', () => {
   const seen = { arrivalPerSec: 80, outageSeconds: 20, observedSeconds: 30 };
-  const facts = { capacityPerSec: 160, crowd: undefined, search: undefined, bloat: undefined };
+  const facts = {
+    law,
+    capacityPerSec: 160,
+    crowd: undefined,
+    search: undefined,
+    bloat: undefined,
+    bloatVoid: undefined,
+  };
   const recovery = (found: Pick<LimitFacts, 'seen' | 'tried'>) =>
     limitsOf({ ...facts, ...found, question: question({ ratePerSec: 30, outage }) })[1];
   const stayed = recovery({ seen, tried: true });
@@ -27,7 +34,15 @@ test('after an outage in miniature: by what was settled while its backlog fell, 
 
 test('beside a snapshot: as far as was seen, and a figure up to there even where more might be carried', () => {
   const bloat = { perJobSeconds: 0.001, perDeadSeconds: 0, slows: false, seenJobs: 20_000 };
-  const facts = { capacityPerSec: 800, crowd: undefined, search: undefined, seen: undefined, tried: false };
+  const facts = {
+    law,
+    capacityPerSec: 800,
+    crowd: undefined,
+    search: undefined,
+    seen: undefined,
+    tried: false,
+    bloatVoid: undefined,
+  };
   const limit = (ratePerSec: number) =>
     limitsOf({ ...facts, bloat, question: question({ ratePerSec, bloatSeconds: 600 }) })[1];
   assert.equal(Math.round(limit(20)?.perSec ?? 0), 167);
@@ -41,7 +56,7 @@ test('what these handlers do not carry is a no only where more of them would not
   const limits = (by: 'slo' | 'recovery' | 'bloat') => [{ by, perSec: 50, text: 'up to 50 jobs/s' }];
   const verdict = (handlers: number, by: 'slo' | 'recovery' | 'bloat' = 'bloat') =>
     verdictOf({
-      ...{ input: asked, law, limits: limits(by), connections: 8 },
+      ...{ input: asked, law, limits: limits(by), contradictions: [], connections: 8 },
       choice: { handlers, capacityPerSec: law.lowPerSec(handlers), lacks: [] },
     });
   assert.deepEqual(verdict(32).obstacles, ['up to 50 jobs/s']);

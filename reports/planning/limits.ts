@@ -5,13 +5,16 @@ import { formatCount, formatNumber, formatSeconds } from '../render/format.ts';
 import { type BloatLaw, reachPerSec, survivablePerSec } from './bloat.ts';
 import type { HandlerChoice } from './handlers.ts';
 import type { PlanInput } from './input.ts';
-import { type Crowd, pickupHolds, UTILISATION_MAX } from './pickup.ts';
+import { type Law, leftBeside, rateAt } from './law.ts';
+import { type Crowd, claimingHolds, pickupHolds, UTILISATION_MAX } from './pickup.ts';
 import { drainingPerSec, recoverablePerSec, type SeenOutage } from './recovery.ts';
 
 type Limit = PlanAnswer['limits'][number];
 
 export interface LimitFacts {
   readonly question: PlanQuestion;
+  readonly law: Law;
+  /** Where nothing comes. */
   readonly capacityPerSec: number;
   /** Absent without a law or a light load. */
   readonly crowd: Crowd | undefined;
@@ -19,6 +22,8 @@ export interface LimitFacts {
   readonly search: Search | undefined;
   /** With as many handlers; absent where none was measured. */
   readonly bloat: BloatLaw | undefined;
+  /** Why it was not, where it was tried. */
+  readonly bloatVoid: string | undefined;
   /** The outage in miniature, with as many handlers; absent where none was measured. */
   readonly seen: SeenOutage | undefined;
   /** Whether one was, with however many handlers. */
@@ -48,14 +53,19 @@ function sloLimit({ question, search, crowd, capacityPerSec }: LimitFacts): Limi
   if (crowd === undefined || only === undefined || only.of !== 'pickup' || others.length > 0)
     return { by: 'slo', text: `${slo}: not measured with these handlers, and no model tells it` };
   const perSec = modelledRate(crowd, only, capacityPerSec);
-  return {
-    by: 'slo',
-    perSec: perSec ?? 0,
-    text:
-      perSec === undefined
-        ? `${slo}: longer than that is what claiming takes here by itself, with what held it up`
-        : `${slo} should hold up to ${rate(perSec)}: by the model, not measured with these handlers`,
-  };
+  if (perSec !== undefined)
+    return {
+      by: 'slo',
+      perSec,
+      text: `${slo} should hold up to ${rate(perSec)}: by the model, not measured with these handlers`,
+    };
+  // What held up one short load is no proof that it always will.
+  return claimingHolds({ ...crowd, stalls: [] }, only)
+    ? {
+        by: 'slo',
+        text: `${slo}: the server stood still in the light load, for longer than the SLO has room for; whether it does so again is to be measured with that SLO`,
+      }
+    : { by: 'slo', perSec: 0, text: `${slo}: longer than that is what claiming takes here by itself` };
 }
 
 /** What was searched for goes before any model, also where nothing was found. */
@@ -96,7 +106,7 @@ const ENDED: Readonly<Partial<Record<Search['answer']['state'], string>>> = {
 /** The highest rate at which the model keeps a percentile of pickup, up to where the model is held to be good. */
 function modelledRate(crowd: Crowd, slo: LatencySlo, capacityPerSec: number): number | undefined {
   const keeps = (perSec: number): boolean => pickupHolds(crowd, perSec, slo);
-  let [low, high] = [capacityPerSec / 1_000, capacityPerSec * UTILISATION_MAX];
+  let [low, high] = [capacityPerSec / 1_000, rateAt(crowd.law, capacityPerSec, UTILISATION_MAX)];
   if (keeps(high)) return high;
   if (!keeps(low)) return undefined;
   for (let i = 0; i < 40; i += 1) {
@@ -107,11 +117,11 @@ function modelledRate(crowd: Crowd, slo: LatencySlo, capacityPerSec: number): nu
   return low;
 }
 
-function recoveryLimit({ question: { outage }, capacityPerSec, seen, tried }: LimitFacts): Limit[] {
+function recoveryLimit({ question: { outage }, law, capacityPerSec, seen, tried }: LimitFacts): Limit[] {
   if (outage === undefined) return [];
   const asked = `${formatSeconds(outage.seconds)} without workers`;
   if (!tried) return [{ by: 'recovery', text: `${asked}: no outage in miniature could be measured` }];
-  const draining = drainingPerSec(capacityPerSec, seen);
+  const draining = drainingPerSec(law, capacityPerSec, seen);
   if (draining === undefined)
     return [
       {
@@ -119,35 +129,32 @@ function recoveryLimit({ question: { outage }, capacityPerSec, seen, tried }: Li
         text: `${asked}: after the outage in miniature the backlog was not seen to go away, so that how fast one does cannot be told`,
       },
     ];
-  const perSec = recoverablePerSec(draining, outage);
+  const perSec = recoverablePerSec(law, draining, outage);
   return [
     {
       by: 'recovery',
       perSec,
-      text: `up to ${rate(perSec)} the backlog of ${asked} is gone ${formatSeconds(outage.recoverSeconds)} after, ${settledText(draining, capacityPerSec, seen)}`,
+      text: `up to ${rate(perSec)} the backlog of ${asked} is gone ${formatSeconds(outage.recoverSeconds)} after, as ${rate(draining * leftBeside(law, perSec))} are settled meanwhile, ${settledText(draining < capacityPerSec, seen)}`,
     },
   ];
 }
 
 /** By what the rate is known at which a backlog goes away. */
-function settledText(draining: number, capacityPerSec: number, seen: SeenOutage | undefined): string {
-  if (seen === undefined)
-    return `as by the law they settle ${rate(draining)} at most; an outage was tried with other handlers`;
+function settledText(slower: boolean, seen: SeenOutage | undefined): string {
+  if (seen === undefined) return 'by the law alone: an outage was tried with other handlers';
   if (seen.drainSeconds === undefined)
-    return `as they settled ${rate(draining)} after the outage in miniature, whose backlog fell but was not gone`;
-  return draining < capacityPerSec
-    ? `as they settled ${rate(draining)} after the outage in miniature`
-    : `as they settle ${rate(draining)} at most`;
+    return 'by the outage in miniature, whose backlog fell but was not gone';
+  return slower ? 'by the outage in miniature' : 'by the law, as the outage in miniature was over no later';
 }
 
-function bloatLimit({ question, bloat }: LimitFacts): Limit[] {
+function bloatLimit({ question, bloat, bloatVoid }: LimitFacts): Limit[] {
   const { bloatSeconds, ratePerSec, peakFactor } = question;
   if (bloatSeconds === undefined) return [];
   if (bloat === undefined)
     return [
       {
         by: 'bloat',
-        text: `a transaction open for ${formatSeconds(bloatSeconds)}: not measured with these handlers`,
+        text: `a transaction open for ${formatSeconds(bloatSeconds)}: ${bloatVoid === undefined ? 'not measured with these handlers' : `the load could not be measured, ${bloatVoid}`}`,
       },
     ];
   const survived = survivablePerSec(bloat, bloatSeconds);

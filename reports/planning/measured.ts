@@ -1,7 +1,7 @@
 // What was measured for a question of capacity? Cells with their purpose, out of a bundle or as they come.
 
 import type { Histogram } from 'hdr-histogram-js';
-import type { Capacity, Cell, Sample } from '../../harness/result/result.ts';
+import type { Capacity, Cell, LatencySlo, Sample } from '../../harness/result/result.ts';
 import { type Bundle, BundleError, type LoadSample } from '../bundle.ts';
 import { mergeHistograms, readIntervals } from '../hlog.ts';
 
@@ -48,4 +48,16 @@ export function validOf(
   ...purposes: readonly MeasuredCell['purpose'][]
 ): MeasuredCell[] {
   return cells.filter(({ purpose, cell }) => purposes.includes(purpose) && cell.verdict === 'valid');
+}
+
+const PERCENTILES = { 50: 'p50', 90: 'p90', 95: 'p95', 99: 'p99', 99.9: 'p999' } as const;
+
+/** Of one latency of a cell, µs; absent where the load could not tell it, or no such percentile is told. */
+export function percentileOf(
+  { latencyUs }: Cell,
+  of: LatencySlo['of'],
+  percentile: number,
+): number | undefined {
+  const name = Object.entries(PERCENTILES).find(([one]) => Number(one) === percentile)?.[1];
+  return name && latencyUs?.[of]?.[name];
 }

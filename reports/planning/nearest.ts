@@ -6,9 +6,9 @@ import { latencyTerms } from '../capacity/evidence.ts';
 import { formatNumber, formatSeconds, plural } from '../render/format.ts';
 import type { HandlerChoice } from './handlers.ts';
 import type { PlanInput } from './input.ts';
+import { type Law, leftBeside } from './law.ts';
 import { validOf } from './measured.ts';
 import { drainingPerSec, type SeenOutage } from './recovery.ts';
-import type { Law } from './scaling.ts';
 import { ceilingText, hardCeiling } from './verdict.ts';
 
 export interface NearestFacts {
@@ -41,12 +41,13 @@ export function nearestTo({ input, law, choice, limits, seen, connections }: Nea
           ]
         : lowerRate(question, choice, leastPerSec, law)),
     );
-    if (question.outage !== undefined)
-      nearest.push(...slowerRecovery(question, drainingPerSec(choice.capacityPerSec, seen), peakPerSec));
+    const draining = drainingPerSec(law, choice.capacityPerSec, seen);
+    const settledAtPeak = draining && draining * leftBeside(law, peakPerSec);
+    if (question.outage !== undefined) nearest.push(...slowerRecovery(question, settledAtPeak, peakPerSec));
   }
   if (question.connections !== undefined && connections > question.connections)
     nearest.push(
-      `${plural(connections, 'connection')} for the workers instead of ${question.connections}; or fewer sessions with more handlers each, which is to be measured anew`,
+      `${plural(connections, 'connection')} for the workers instead of ${question.connections}: so many are the fewest that one takes`,
     );
   return nearest;
 }
@@ -81,13 +82,18 @@ function longerSlo({ slo }: PlanQuestion, cells: PlanInput['cells']): string[] {
   const seen = validOf(cells, 'light', 'probe');
   for (const [name, percentile] of PERCENTILES) {
     if (term === undefined || percentile > term.percentile) continue;
-    const found = seen.flatMap(({ cell }) => cell.latencyUs?.[term.of]?.[name] ?? []);
-    if (found.length === 0) continue;
-    const shortest = Math.min(...found);
+    const [best] = seen
+      .flatMap(({ cell: { latencyUs, throughput } }) => {
+        const us = latencyUs?.[term.of]?.[name];
+        return us === undefined ? [] : [{ us, perSec: throughput?.offeredPerSec ?? 0 }];
+      })
+      .sort((x, y) => x.us - y.us);
+    if (best === undefined) continue;
+    const { us: shortest, perSec } = best;
     // It was shorter at times than what was asked: a longer one is not what was lacking.
     if (percentile === term.percentile && shortest * 1.25 <= term.limitUs) return [];
     return [
-      `an SLO of ${term.of}.${name} < ${formatNumber((shortest * 1.25) / 1_000)} ms: the shortest ${name} that was seen here is ${formatNumber(shortest / 1_000)} ms, and ${asked} held at no rate`,
+      `an SLO of ${term.of}.${name} < ${formatNumber((shortest * 1.25) / 1_000)} ms: the shortest ${name} that was seen here is ${formatNumber(shortest / 1_000)} ms, at ${formatNumber(perSec)} jobs/s, and ${asked} held at no rate`,
     ];
   }
   return [`another SLO than ${asked}, which held at no rate; what would hold was not measured`];

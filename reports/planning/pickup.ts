@@ -11,9 +11,8 @@ import {
   type Wait,
   waitOf,
 } from '../../stats/queueing.ts';
-import { uslAt } from '../../stats/usl.ts';
+import { type Law, leftBeside, settledBeside } from './law.ts';
 import type { MeasuredCell } from './measured.ts';
-import type { Law } from './scaling.ts';
 
 /** What sessions claim before a handler is free for it: it waits for one after pickup. */
 export interface Ahead {
@@ -85,8 +84,8 @@ export function baseOf(
   { handlers, cell, pickup }: Pick<MeasuredCell, 'handlers' | 'cell' | 'pickup'>,
 ): number[] | undefined {
   if (pickup === undefined) return undefined;
-  const servicePerSec = uslAt(law.fit, handlers) / handlers;
   const arrivalPerSec = cell.throughput?.offeredPerSec ?? 0;
+  const servicePerSec = settledBeside(law, handlers, arrivalPerSec) / handlers;
   const busy = arrivalPerSec / (handlers * servicePerSec);
   const waiting = erlangC({ servers: handlers, arrivalPerSec, servicePerSec }) * busy ** aheadOf(cell).jobs;
   const left = Math.min(0.5, Math.max(SLOWEST_LEFT, waiting));
@@ -101,7 +100,7 @@ export function baseOf(
  * rate that the law gives so many handlers, and Poisson arrivals; and what stalls add. Absent where the handlers would not keep up.
  */
 export function pickupSeconds(crowd: Crowd, ratePerSec: number, percentile: number): number | undefined {
-  const wait = handlerWait(crowd, ratePerSec, uslAt(crowd.law.fit, crowd.handlers));
+  const wait = handlerWait(crowd, ratePerSec, settledBeside(crowd.law, crowd.handlers, ratePerSec));
   return wait.state === 'saturated'
     ? undefined
     : sumQuantile(crowd.base, wait, percentile / 100, crowd.stalls);
@@ -125,7 +124,8 @@ export function pickupHolds(
   ratePerSec: number,
   { percentile, limitUs }: Pick<LatencySlo, 'percentile' | 'limitUs'>,
 ): boolean {
-  const wait = handlerWait(crowd, ratePerSec, crowd.law.lowPerSec(crowd.handlers));
+  const { law, handlers } = crowd;
+  const wait = handlerWait(crowd, ratePerSec, law.lowPerSec(handlers) * leftBeside(law, ratePerSec));
   return (
     wait.state === 'stable' &&
     sumBeyond(crowd.base, wait, limitUs / 1e6, crowd.stalls) <= 1 - percentile / 100
@@ -169,7 +169,6 @@ const PERCENTILES = [
 
 /** What the model says of open loads that it was not made from, beside what they showed. */
 export function pickupPredictions(crowd: Crowd, cells: readonly MeasuredCell[]): Prediction[] {
-  const capacity = uslAt(crowd.law.fit, crowd.handlers);
   return cells.flatMap(({ cell, handlers }) => {
     const ratePerSec = cell.parameters['ratePerSec'];
     const pickup = cell.latencyUs?.pickup;
@@ -177,7 +176,7 @@ export function pickupPredictions(crowd: Crowd, cells: readonly MeasuredCell[]):
     if (handlers !== crowd.handlers || typeof ratePerSec !== 'number' || told === undefined) return [];
     const [name, percentile] = told;
     const measured = pickup?.[name] ?? 0;
-    const utilisation = ratePerSec / capacity;
+    const utilisation = ratePerSec / settledBeside(crowd.law, crowd.handlers, ratePerSec);
     const seconds = utilisation < UTILISATION_MAX ? pickupSeconds(crowd, ratePerSec, percentile) : undefined;
     if (seconds === undefined || measured === 0) return [];
     const predicted = seconds * 1e6;

@@ -2,10 +2,9 @@
 
 import type { PlanAnswer, PlanQuestion, Prediction } from '../../harness/result/result.ts';
 import { drainSeconds } from '../../stats/queueing.ts';
-import { uslAt } from '../../stats/usl.ts';
 import { formatNumber, formatSeconds } from '../render/format.ts';
+import { type Law, leftBeside, rateAt, settledBeside } from './law.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
-import type { Law } from './scaling.ts';
 
 const GOOD_WITHIN = 0.2;
 
@@ -16,7 +15,8 @@ export function drainPrediction(law: Law, { cell, handlers }: MeasuredCell): Pre
   const measured = recovery?.drainSeconds;
   if (arrivalPerSec === undefined || recovery === undefined || measured === undefined) return [];
   const outageSeconds = recovery.faultsToSeconds - recovery.faultsFromSeconds;
-  const predicted = drainSeconds({ arrivalPerSec, capacityPerSec: uslAt(law.fit, handlers), outageSeconds });
+  const capacityPerSec = settledBeside(law, handlers, arrivalPerSec);
+  const predicted = drainSeconds({ arrivalPerSec, capacityPerSec, outageSeconds });
   if (predicted === undefined) return [];
   return [
     {
@@ -29,12 +29,13 @@ export function drainPrediction(law: Law, { cell, handlers }: MeasuredCell): Pre
   ];
 }
 
-/** The highest rate whose backlog of an outage is gone in time: λ(1 + D ÷ R) ≤ μ. */
+/** The highest rate whose backlog of an outage is gone in time: λ(1 + D ÷ R) ≤ μ, where μ is what is left beside λ of what is settled where nothing comes. */
 export function recoverablePerSec(
+  law: Pick<Law, 'lostPerArrival'>,
   capacityPerSec: number,
   { seconds, recoverSeconds }: { readonly seconds: number; readonly recoverSeconds: number },
 ): number {
-  return capacityPerSec / (1 + seconds / recoverSeconds);
+  return rateAt(law, capacityPerSec, 1 / (1 + seconds / recoverSeconds));
 }
 
 /** What an outage in miniature showed. */
@@ -83,14 +84,20 @@ function settledAfter(
 }
 
 /**
- * What is settled while a backlog goes away and jobs still come, jobs/s: no more than closed loads showed, which have no producers, and no more
- * than the outage in miniature did, λ + λD ÷ (its drain), or what was settled while its backlog fell. Absent where it was not seen to fall.
+ * What is settled while a backlog goes away, jobs/s, were nothing to come: no more than closed loads showed, and no more than the outage in
+ * miniature did with what its arrivals took added, λ + λD ÷ (its drain), or what was settled while its backlog fell. Absent where it was
+ * not seen to fall.
  */
-export function drainingPerSec(capacityPerSec: number, seen: SeenOutage | undefined): number | undefined {
+export function drainingPerSec(
+  law: Pick<Law, 'lostPerArrival'>,
+  capacityPerSec: number,
+  seen: SeenOutage | undefined,
+): number | undefined {
   if (seen === undefined) return capacityPerSec;
   const { arrivalPerSec, outageSeconds, drainSeconds: took, settledPerSec } = seen;
-  if (took === undefined) return settledPerSec && Math.min(capacityPerSec, settledPerSec);
-  return took === 0 ? capacityPerSec : Math.min(capacityPerSec, arrivalPerSec * (1 + outageSeconds / took));
+  if (took === 0) return capacityPerSec;
+  const settled = took === undefined ? settledPerSec : arrivalPerSec * (1 + outageSeconds / took);
+  return settled && Math.min(capacityPerSec, settled / leftBeside(law, arrivalPerSec));
 }
 
 /** The drain after the outage that was asked for, at the peak. */
@@ -117,7 +124,8 @@ export function drainRisks(law: Law, cells: readonly MeasuredCell[], handlers: n
   const seen = seenOutage(cells, handlers);
   if (seen === undefined || seen.drainSeconds !== undefined) return [];
   const { arrivalPerSec, outageSeconds, observedSeconds } = seen;
-  const predicted = drainSeconds({ arrivalPerSec, capacityPerSec: uslAt(law.fit, handlers), outageSeconds });
+  const capacityPerSec = settledBeside(law, handlers, arrivalPerSec);
+  const predicted = drainSeconds({ arrivalPerSec, capacityPerSec, outageSeconds });
   const said = predicted === undefined ? '' : `, predicted ${formatSeconds(predicted)}`;
   return [
     `The drain after the outage in miniature was not over after ${formatSeconds(observedSeconds)}${said}: the model of drain time is poor.`,

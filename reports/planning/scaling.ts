@@ -4,20 +4,9 @@ import type { Prediction, Scaling } from '../../harness/result/result.ts';
 import { randomStream } from '../../stats/random.ts';
 import { median } from '../../stats/spread.ts';
 import { fitUsl, saidUpTo, type UslFit, uslAt, uslBand, uslPeak } from '../../stats/usl.ts';
+import { lostPerArrival } from './arrivals.ts';
+import type { Law } from './law.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
-
-/** The law of one contender on one machine, and how far it can be trusted. */
-export interface Law {
-  readonly fit: UslFit;
-  /** No word of more handlers than this. */
-  readonly saidUpTo: number;
-  /** Lower edge of the band, jobs/s: what so many handlers settle at least, of 1 to `saidUpTo`. */
-  readonly lowPerSec: (handlers: number) => number;
-  /** Upper edge. */
-  readonly highPerSec: (handlers: number) => number;
-  /** `poor` where its own points or those held back are off it, `untried` where fewer than two were. */
-  readonly quality: 'good' | 'poor' | 'untried';
-}
 
 /** Of a prediction of throughput: what the field calls a good capacity model. */
 const GOOD_WITHIN = 0.1;
@@ -51,9 +40,11 @@ export function scalingOf(
   const good =
     fit.relativeError <= GOOD_WITHIN && predictions.every(({ error }) => Math.abs(error) <= GOOD_WITHIN);
   const quality = !good ? 'poor' : predictions.length < HELD_BACK_LEVELS ? 'untried' : 'good';
+  const lost = lostPerArrival(fit, cells);
+  const beside = lost === undefined ? {} : { lostPerArrival: lost };
   return {
     law: {
-      ...{ fit, saidUpTo: upTo, quality },
+      ...{ fit, saidUpTo: upTo, quality, ...beside },
       lowPerSec: edge(band.band.map(({ n, low }) => ({ n, perSec: low }))),
       highPerSec: edge(band.band.map(({ n, high }) => ({ n, perSec: high }))),
     },
@@ -68,6 +59,7 @@ export function scalingOf(
         relativeError: fit.relativeError,
         ...(peak === undefined || peak > upTo ? {} : { peakHandlers: peak }),
         saidUpTo: upTo,
+        ...beside,
         band: band.band.map(({ n, low, perSec, high }) => ({ handlers: n, low, perSec, high })),
         quality,
       },

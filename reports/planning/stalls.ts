@@ -1,7 +1,7 @@
 // What held up all jobs at once? The slowest of a light load, where base and wait do not explain them.
 
 import { type Stalls, sumQuantile } from '../../stats/queueing.ts';
-import { uslAt } from '../../stats/usl.ts';
+import { settledBeside } from './law.ts';
 import type { MeasuredCell } from './measured.ts';
 import { type CalmCrowd, handlerWait } from './pickup.ts';
 
@@ -18,7 +18,7 @@ const BY_CHANCE = 0.5;
 export function stallsOf(crowd: CalmCrowd, { cell, pickup }: Pick<MeasuredCell, 'cell' | 'pickup'>): Stalls {
   const ratePerSec = cell.throughput?.offeredPerSec;
   if (pickup === undefined || pickup.totalCount === 0 || ratePerSec === undefined) return [];
-  const wait = handlerWait(crowd, ratePerSec, uslAt(crowd.law.fit, crowd.handlers));
+  const wait = handlerWait(crowd, ratePerSec, settledBeside(crowd.law, crowd.handlers, ratePerSec));
   if (wait.state === 'saturated') return [];
   const explained = sumQuantile(crowd.base, wait, 1 - Math.min(0.5, BY_CHANCE / pickup.totalCount));
   const share = ((1 - wait.utilisation) * SLOWEST) / STALL_POINTS;

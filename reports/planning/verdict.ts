@@ -2,11 +2,12 @@
 
 import type { PlanAnswer, PlanQuestion } from '../../harness/result/result.ts';
 import { formatNumber, plural } from '../render/format.ts';
+import type { Contradiction } from './contradictions.ts';
 import { type Ceiling, ceilingOf, type HandlerChoice } from './handlers.ts';
 import type { PlanInput } from './input.ts';
+import { type Law, leftBeside } from './law.ts';
 import { searchFor } from './limits.ts';
 import { UTILISATION_MAX } from './pickup.ts';
-import type { Law } from './scaling.ts';
 
 /** Where both are empty it can be had; never is anything in both. */
 export interface Verdict {
@@ -21,12 +22,13 @@ export interface VerdictFacts {
   readonly law: Law;
   readonly choice: HandlerChoice;
   readonly limits: PlanAnswer['limits'];
+  readonly contradictions: readonly Contradiction[];
   /** That the workers need. */
   readonly connections: number;
 }
 
 export function verdictOf(facts: VerdictFacts): Verdict {
-  const { input, law, choice, limits, connections } = facts;
+  const { input, law, choice, limits, contradictions, connections } = facts;
   const { question } = input;
   const peakPerSec = question.ratePerSec * question.peakFactor;
   const ceiling = hardCeiling(law, limits, peakPerSec);
@@ -64,6 +66,9 @@ export function verdictOf(facts: VerdictFacts): Verdict {
         others ? [`${text}; more than ${plural(choice.handlers, 'handler')} may carry more`] : [],
       ),
       ...(between === undefined ? [] : [between]),
+      ...contradictions.flatMap(({ perSec, text }) =>
+        perSec <= peakPerSec ? [`the SLO did not hold in every load: ${text}`] : [],
+      ),
     ],
   };
 }
@@ -99,7 +104,10 @@ function moreMayDo(
   if (lacks.length === 0 || !ceiling.open) return false;
   const peakPerSec = ratePerSec * peakFactor;
   const wanted = peakPerSec * (1 + (outage === undefined ? 0 : outage.seconds / outage.recoverSeconds));
-  return peakPerSec > UTILISATION_MAX * capacityPerSec || wanted <= WITHIN_REACH * ceiling.perSec;
+  const left = leftBeside(law, peakPerSec);
+  return (
+    peakPerSec > UTILISATION_MAX * capacityPerSec * left || wanted <= WITHIN_REACH * ceiling.perSec * left
+  );
 }
 
 /** A peak between what held and what failed. */

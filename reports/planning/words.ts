@@ -68,7 +68,7 @@ function marginText({ safePerSec, headroom, limitedBy, confirmed, openEnded }: H
       : openEnded === true
         ? ` With these handlers ${formatNumber(safePerSec)} jobs/s are safe at least, ${formatShare(headroom)} above; no higher rate could be told to fail.`
         : ` With these handlers the highest safe rate is ${formatNumber(safePerSec)} jobs/s, ${formatShare(headroom)} above, limited by ${LIMIT_WORDS[limitedBy ?? 'slo']}.`;
-  return confirmed ? margin : `${margin} It was not confirmed by a longer load.`;
+  return confirmed ? margin : `${margin} It was not confirmed.`;
 }
 
 const LIMIT_WORDS = { slo: 'the SLO', recovery: 'recovery', bloat: 'bloat' } as const;
@@ -118,7 +118,9 @@ export function assumptionsOf({ question, cells }: Pick<PlanInput, 'question' | 
     'Partitions: each database has a server of its own, jobs spread evenly over them by a hash, and no job needs another database.',
     ...(validOf(cells, 'bloat').length === 0
       ? []
-      : ['Each dead row makes a claim slower by as much as the one before it (linear).']),
+      : [
+          'Each dead row makes a claim slower by as much as the one before it (linear), and the cores of the server are not used up by that.',
+        ]),
   ];
 }
 

@@ -9,7 +9,7 @@ import { parseContender } from '../../harness/contenders/index.ts';
 import type { Capacity, PlanQuestion } from '../../harness/result/result.ts';
 import { CellSequence, type PlannedCell } from '../../harness/run/plan.ts';
 import type { PlanInput } from '../../reports/planning/input.ts';
-import type { Law } from '../../reports/planning/scaling.ts';
+import type { Law } from '../../reports/planning/law.ts';
 import { uslAt } from '../../stats/usl.ts';
 import { type SimulatedContender, simulateCell } from './simulated-cell.ts';
 

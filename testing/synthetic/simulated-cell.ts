@@ -18,6 +18,8 @@ export interface SimulatedContender {
   readonly kappa: number;
   /** What a claim takes where no job waits for a handler, seconds. */
   readonly claimSeconds: number;
+  /** Share of that throughput that is lost for each job per second that comes. */
+  readonly lostPerArrival?: number;
   /** By how much each job that was done beside a held snapshot makes the next one longer, seconds. */
   readonly perDeadSeconds?: number;
 }
@@ -32,12 +34,26 @@ export function handlersIn({ scenario, contender }: Pick<CellPlan, 'scenario' | 
 export function simulateCell(law: SimulatedContender, plan: CellPlan): CellOutcome {
   const seconds = totalSeconds(plan.scenario);
   const random = randomStream(plan.seed, plan.id);
-  const [arrival] = arrivalsOf(plan.scenario);
   const perSec = uslAt(law, handlersIn(plan));
-  if (arrival === undefined) return closedCell(plan, closedSettles(law, plan, perSec, random), seconds);
-  if (arrival.model !== 'poisson' || typeof arrival.ratePerSec !== 'number')
-    throw new Error(`no simulation of ${arrival.model} arrivals`);
-  return openCell(law, plan, { ratePerSec: arrival.ratePerSec, perSec, seconds, random });
+  return arrivalsOf(plan.scenario).length === 0
+    ? closedCell(plan, closedSettles(law, plan, perSec, random), seconds)
+    : openCell(law, plan, { perSec, seconds, random });
+}
+
+/** Instants at which jobs come, and the highest rate of all phases. */
+function poissonArrivals({ phases }: CellPlan['scenario'], random: Random) {
+  const came: number[] = [];
+  let [from, ratePerSec] = [0, 0];
+  for (const { arrival, seconds } of phases) {
+    if (arrival?.model !== 'poisson' || typeof arrival.ratePerSec !== 'number')
+      throw new Error(`no simulation of ${arrival?.model ?? 'no'} arrivals`);
+    const gap = (perSec: number): number => -Math.log(1 - random()) / perSec;
+    const to = from + seconds;
+    for (let at = from + gap(arrival.ratePerSec); at < to; at += gap(arrival.ratePerSec)) came.push(at);
+    from = to;
+    ratePerSec = Math.max(ratePerSec, arrival.ratePerSec);
+  }
+  return { came, ratePerSec };
 }
 
 /** Instants at which jobs are settled, one after the other, while there is always work. */
@@ -69,7 +85,6 @@ function closedCell(plan: CellPlan, settles: readonly number[], seconds: number)
 }
 
 interface OpenLoad {
-  readonly ratePerSec: number;
   /** Of all handlers together. */
   readonly perSec: number;
   readonly seconds: number;
@@ -77,19 +92,22 @@ interface OpenLoad {
 }
 
 function openCell(law: SimulatedContender, plan: CellPlan, load: OpenLoad): CellOutcome {
-  const { ratePerSec, perSec, seconds, random } = load;
+  const { perSec, seconds, random } = load;
   const { warmupSeconds } = plan.scenario;
   const handlers = handlersIn(plan);
-  const draw = (rate: number): number => -Math.log(1 - random()) / rate;
+  const arrivals = poissonArrivals(plan.scenario, random);
+  const left = 1 - (law.lostPerArrival ?? 0) * arrivals.ratePerSec;
+  const service = (): number => (-Math.log(1 - random()) * handlers) / (perSec * left);
   const outage = outageOf(plan);
   const servers = new Servers(handlers);
   const samples = new Samples(0, seconds * 1e6);
   const course = { came: [] as number[], began: [] as number[], ended: [] as number[] };
   let [offered, settled] = [0, 0];
-  for (let at = draw(ratePerSec); at < seconds; at += draw(ratePerSec)) {
-    const visit = servers.visit(afterOutage(at, outage), draw(perSec / handlers));
+  const ready = Array.from({ length: plan.scenario.preload.ready }, () => 0);
+  for (const at of [...ready, ...arrivals.came]) {
+    const visit = servers.visit(afterOutage(at, outage), service());
     const [began, ended] = [visit.began + law.claimSeconds, visit.ended + law.claimSeconds];
-    course.came.push(at);
+    if (at > 0) course.came.push(at);
     course.began.push(began);
     course.ended.push(ended);
     if (ended >= warmupSeconds && ended < seconds) settled += 1;
@@ -103,7 +121,7 @@ function openCell(law: SimulatedContender, plan: CellPlan, load: OpenLoad): Cell
   const recovery = outage && recoveryOf(course, outage, { warmupSeconds, seconds });
   return {
     cell: {
-      ...validCell(plan, seconds, { ratePerSec }),
+      ...validCell(plan, seconds, { ratePerSec: arrivals.ratePerSec }),
       throughput: { offeredPerSec: offered / measured, settledPerSec: settled / measured },
       latencyUs: samples.latencies(),
       ...(recovery === undefined ? {} : { recovery }),

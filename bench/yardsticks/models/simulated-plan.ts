@@ -98,15 +98,26 @@ function simulatedOutcome({ plan }: PlannedCell, servicePerSec: number): CellOut
   const { scenario, contender, seed } = plan;
   const { agents, connections } = scenario.workers;
   const servers = agents * connections * (contender.axes.concurrency ?? 1);
-  const [phase] = scenario.phases;
-  if (phase === undefined) throw new Error(`${scenario.name} has no phase`);
+  // What comes before it ends with it empty, as it begins here.
+  const phase = scenario.phases.find(({ measured }) => measured);
+  if (phase === undefined) throw new Error(`${scenario.name} has no phase that is measured`);
   const { seconds, arrival } = phase;
-  const { warmupSeconds } = scenario;
+  const warmupSeconds = scenario.warmupSeconds - (totalSeconds(scenario) - seconds);
   const measuredSeconds = seconds - warmupSeconds;
   if (arrival === undefined) {
     // Servers that are never idle settle as a Poisson process does.
     const settled = poissonCount(servers * servicePerSec * measuredSeconds, seed);
     return outcomeOf(plan, { seconds, warmupSeconds, settled });
+  }
+  if (scenario.preload.ready > 0) {
+    const looks = Array.from({ length: Math.floor(measuredSeconds * 2) }, (_, i) => ({
+      ...{ kind: 'load' as const, cell: plan.id, t: warmupSeconds + (i + 1) / 2, seconds: 0.5 },
+      ...{ enqueued: 0, claimed: 0, backlog: scenario.preload.ready },
+      settled: poissonCount((servers * servicePerSec) / 2, seed + i),
+    }));
+    const settled = looks.reduce((sum, one) => sum + one.settled, 0);
+    const offeredPerSec = Number(arrival.model === 'poisson' && arrival.ratePerSec);
+    return { ...outcomeOf(plan, { seconds, warmupSeconds, settled, offeredPerSec }), samples: looks };
   }
   if (arrival.model !== 'poisson') throw new Error(`${scenario.name} does not arrive as a Poisson process`);
   const arrivalPerSec = Number(arrival.ratePerSec);

@@ -1,0 +1,44 @@
+// How much do so many handlers settle, with nothing else to do and while jobs come?
+
+import { type UslFit, uslAt } from '../../stats/usl.ts';
+
+/** The law of one contender on one machine, and how far it can be trusted. */
+export interface Law {
+  /** Of closed loads, which have no producers. */
+  readonly fit: UslFit;
+  /** No word of more handlers than this. */
+  readonly saidUpTo: number;
+  /** Lower edge of the band, jobs/s: what so many handlers settle at least, of 1 to `saidUpTo`. */
+  readonly lowPerSec: (handlers: number) => number;
+  /** Upper edge. */
+  readonly highPerSec: (handlers: number) => number;
+  /** `poor` where its own points or those held back are off it, `untried` where fewer than two were. */
+  readonly quality: 'good' | 'poor' | 'untried';
+  /**
+   * Which share of that is lost for each job per second that comes meanwhile: whoever enqueues takes of the same server. Absent where no load
+   * told it.
+   */
+  readonly lostPerArrival?: number;
+}
+
+/** Of what is settled where nothing comes, the share that is left at a rate of arrivals. */
+export function leftBeside(
+  { lostPerArrival = 0 }: Pick<Law, 'lostPerArrival'>,
+  arrivalPerSec: number,
+): number {
+  return Math.max(0, 1 - lostPerArrival * arrivalPerSec);
+}
+
+/** What so many handlers settle while jobs come at a rate, jobs/s: by the law's best guess. */
+export function settledBeside(law: Law, handlers: number, arrivalPerSec: number): number {
+  return uslAt(law.fit, handlers) * leftBeside(law, arrivalPerSec);
+}
+
+/** The rate at which what comes is a share of what is settled beside it, jobs/s: λ = share · X · (1 − kλ). */
+export function rateAt(
+  { lostPerArrival = 0 }: Pick<Law, 'lostPerArrival'>,
+  perSec: number,
+  share: number,
+): number {
+  return (share * perSec) / (1 + lostPerArrival * share * perSec);
+}
