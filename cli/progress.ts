@@ -76,11 +76,19 @@ function cellLine(cell: Cell, done: number, of: number, outcome?: string): strin
   const head = `[${String(done).padStart(String(of).length)}/${of}] ${cell.scenario} × ${cell.contender.name}, repeat ${cell.repeat}`;
   // What counts in no figure is not shown as one.
   const end = outcome === undefined ? '' : ` → ${outcome}`;
-  if (cell.verdict !== 'valid')
-    return `${head}: ${cell.verdict.toUpperCase()}: ${cell.reasons.join('; ')}${end}`;
+  if (cell.verdict !== 'valid') {
+    // A search tries by itself again what the machine could not carry, and an overload that it made is no fault of other programs.
+    const reasons = cell.reasons.map((why) =>
+      outcome === undefined ? why : why.replace(/: close other programs.*$/, ''),
+    );
+    const word = outcome === 'fail' && cell.verdict === 'invalid' ? 'OVERLOADED' : cell.verdict.toUpperCase();
+    return `${head}: ${word}: ${reasons.join('; ')}${end}`;
+  }
   const settled = cell.throughput === undefined ? [] : [`${thousands(cell.throughput.settledPerSec)} jobs/s`];
-  const pickup = cell.latencyUs?.pickup?.p50;
-  const latency = pickup === undefined ? [] : [`pickup p50 ${milliseconds(pickup)}`];
+  const { p99, p95, p50 } = cell.latencyUs?.pickup ?? {};
+  const told = Object.entries({ p99, p95, p50 }).find(([, us]) => us !== undefined);
+  const shown = outcome === undefined && p50 !== undefined ? (['p50', p50] as const) : told;
+  const latency = shown?.[1] === undefined ? [] : [`pickup ${shown[0]} ${milliseconds(shown[1])}`];
   return `${head}: ${[...settled, ...latency].join(' · ')}${end}`;
 }
 

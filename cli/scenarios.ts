@@ -3,9 +3,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { LineCounter, parseAllDocuments } from 'yaml';
 import { oneLine, UsageError } from '../harness/errors.ts';
+import { importFile } from '../harness/import-file.ts';
 import { BUILT_IN_SCENARIOS, SUITES, type Suite } from '../scenarios/index.ts';
 import { type Scenario, scenarioSchema } from '../scenarios/scenario.ts';
 import { requireFit } from './adjust-scenario.ts';
@@ -60,7 +60,7 @@ async function readScenario(path: string, reference: string): Promise<unknown> {
       const text = (await readFile(path, 'utf8')).replace(/^\uFEFF/, '');
       return withoutSchema(ending === '.json' ? JSON.parse(text) : readYaml(text));
     }
-    const loaded: { default?: unknown } = await import(pathToFileURL(path).href);
+    const loaded = await importFile(path);
     if (loaded.default === undefined) {
       throw new UsageError(
         `the scenario file ${reference} has no default export: export default defineScenario({ … })`,

@@ -26,7 +26,7 @@ export const rendering: Yardstick = {
       const cells = await writeBundle(folder);
       if (cells.length !== CELLS) throw new Error(`${cells.length} cells were made`);
       const startMs = performance.now();
-      await promisify(execFile)(process.execPath, ['--import', 'tsx', MAIN, 'report', folder], {
+      await promisify(execFile)(process.execPath, [MAIN, 'report', folder], {
         signal: bench.signal,
       });
       return [

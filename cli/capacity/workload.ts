@@ -36,7 +36,7 @@ export function workloadOptions(command: Command): Command {
     )
     .option(
       '--job-ms <ms>',
-      'how long a handler takes, on average (default: as in the scenario, which is no time, 0)',
+      'how long a handler takes, on average: it waits for others, as for HTTP or a database, and does not compute; for jobs that do give --scenario with a handler of time cpu (default: as in the scenario, which is no time, 0)',
       numberBetween(0, 600_000),
     )
     .option(

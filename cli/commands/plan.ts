@@ -1,8 +1,8 @@
 // `claimbench plan`: answers a capacity question, from measurements of its own or from those of a bundle.
 
-import { cpSync } from 'node:fs';
+import { cpSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
@@ -18,6 +18,7 @@ import { handlerSchema } from '../../scenarios/job.ts';
 import { CapacityLog } from '../capacity/capacity-log.ts';
 import { contenderOption, requireOpenConcurrency } from '../capacity/contender-option.ts';
 import { durationBetween, inWords } from '../capacity/duration.ts';
+import { HOLD_FILE, holdCommand, holdScenario } from '../capacity/hold.ts';
 import { handlerMoments, openLoad } from '../capacity/loads.ts';
 import { expectedCells, type PlanMeasurements, planCells } from '../capacity/plan-cells.ts';
 import {
@@ -151,6 +152,14 @@ async function planAction(options: Options): Promise<number> {
   );
   const capacity = answered(result.startedAt);
   await present(result.cells.length === 0 ? result : { ...result, capacity }, bundle, options);
+  const { recommended, peakPerSec = 0 } = capacity.plan?.answer ?? {};
+  if (recommended !== undefined) {
+    const scenario = holdScenario(pattern, question, { recommended, peakPerSec });
+    writeFileSync(join(bundle.directory, HOLD_FILE), `${JSON.stringify(scenario, null, 2)}\n`);
+    process.stderr.write(
+      `To hold it for an hour before you decide, as the loads above last for seconds: ${holdCommand(bundle.directory, contender, recommended)}\n`,
+    );
+  }
   return interruption.aborted ? EXIT.interrupted : exitCodeOfPlan(result, capacity);
 }
 
@@ -212,7 +221,9 @@ async function show(result: RunResult, directory: string, options: Options): Pro
     const folder = resolve(options.out);
     // Makes sure that nothing lies there, and takes an empty folder away again when copying fails.
     using bundle = new BundleWriter(folder);
-    cpSync(resolve(directory), folder, { recursive: true, force: true });
+    // What is to be held for an hour is that of the question it was measured for.
+    const filter = (path: string): boolean => basename(path) !== HOLD_FILE;
+    cpSync(resolve(directory), folder, { recursive: true, force: true, filter });
     await present(result, bundle, options);
     return;
   }

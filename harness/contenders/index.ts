@@ -2,7 +2,6 @@
 
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { type StrategyFactory, strategies, wakeups } from '../../queue/index.ts';
 import {
@@ -15,6 +14,7 @@ import {
   type Target,
 } from '../contender.ts';
 import { oneLine, UsageError } from '../errors.ts';
+import { importFile } from '../import-file.ts';
 import { CONTRACT_CLASSES } from '../result/result.ts';
 import { nullContender } from './null.ts';
 import { referenceQueue } from './reference-queue.ts';
@@ -167,9 +167,9 @@ export async function definitionOf(spec: ContenderSpec): Promise<ContenderDefini
 }
 
 async function loadFile(path: string): Promise<StrategyFactory | ContenderDefinition> {
-  let loaded: { default?: unknown };
+  let loaded: { readonly default?: unknown };
   try {
-    loaded = await import(pathToFileURL(path).href);
+    loaded = await importFile(path);
   } catch (error) {
     throw new UsageError(`the strategy file ${path} could not be loaded: ${oneLine(error)}`, {
       cause: error,

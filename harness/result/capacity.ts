@@ -145,6 +145,8 @@ export const scalingSchema = z.strictObject({
       saidUpTo: z.int().min(1),
       /** Share of the law's throughput that is lost for each job per second that comes meanwhile; absent where no load told it. */
       lostPerArrival: ratio.optional(),
+      /** The same with what may be chance: limits count with it. */
+      mayLosePerArrival: ratio.optional(),
       /** Bootstrap, 95 %. */
       band: z.array(z.strictObject({ handlers: z.int().min(1), low: ratio, perSec: ratio, high: ratio })),
       /** `untried`: it fits its own points, and levels that were held back are lacking. */

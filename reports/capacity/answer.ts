@@ -180,7 +180,7 @@ function searchAnswer(search: Search): WithoutDoubts {
   const sure = state !== 'bracketed' || (passConfirmed && failConfirmed);
   const untold = (end: 'pass' | 'fail'): string =>
     probes.some(({ outcome }) => outcome === end) ? 'the search had not come to it' : `no probe ${end}ed`;
-  const by = limitedBy.length === 0 ? '' : `: ${limitedBy.join('; ')}`;
+  const by = limitedBy.length === 0 ? '' : `; it failed by ${limitedBy.join('; ')}`;
   const end = (
     label: string,
     perSec: number | undefined,

@@ -53,7 +53,7 @@ test('what is not confirmed, and what could not be told, is said', () => {
   const answer = told({ state: 'bracketed', passPerSec: 600, failPerSec: 700, unclearPerSec: [630, 665] });
   assert.equal(
     answer.text,
-    'skip-locked with 8 handlers held pickup.p99 < 250 ms at 600 jobs/s and failed at 700 jobs/s; no longer load confirmed the pass or the fail; 630, 665 jobs/s could not be told.',
+    'skip-locked with 8 handlers held pickup.p99 < 250 ms at 600 jobs/s and failed at 700 jobs/s; not all loads that confirm were had of the pass and the fail; 630, 665 jobs/s could not be told.',
   );
 });
 
@@ -83,7 +83,7 @@ test('without one of the ends, or both, it says why', () => {
   assert.equal(told({ state: 'interrupted' }).text, 'the search ended before its answer.');
   assert.match(
     told({ state: 'interrupted', failPerSec: 80 }).text,
-    /^the search ended before its answer; so far skip-locked with 8 handlers failed at 80\.0 jobs\/s; no longer load/,
+    /^the search ended before its answer; so far skip-locked with 8 handlers failed at 80\.0 jobs\/s; not all loads that confirm were had of the fail/,
   );
 });
 

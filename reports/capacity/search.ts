@@ -106,7 +106,7 @@ function unconfirmed({ passPerSec, passConfirmed, failPerSec, failConfirmed }: R
     ...(passPerSec !== undefined && !passConfirmed ? ['the pass'] : []),
     ...(failPerSec !== undefined && !failConfirmed ? ['the fail'] : []),
   ];
-  return ends.length === 0 ? '' : `no longer load confirmed ${ends.join(' or ')}`;
+  return ends.length === 0 ? '' : `not all loads that confirm were had of ${ends.join(' and ')}`;
 }
 
 function unclear({ unclearPerSec }: RateInterval): string {

@@ -1,13 +1,14 @@
 // What is the answer to a capacity question? From what was measured: what to run, how much it carries, and what gives way first.
 
 import type { Capacity, Cell, PlanAnswer, Prediction, Scaling } from '../../harness/result/result.ts';
+import { besidePrediction } from './arrivals.ts';
 import { type BloatLaw, bloatLaw } from './bloat.ts';
 import { contradictionsTo } from './contradictions.ts';
 import { costsOf } from './costs.ts';
 import { crewOf, sessionsMaxFor } from './crew.ts';
 import { chooseHandlers, type HandlerChoice, judgeHandlers } from './handlers.ts';
 import type { PlanInput } from './input.ts';
-import { type Law, leftBeside } from './law.ts';
+import type { Law } from './law.ts';
 import { limitsOf, searchFor } from './limits.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
 import { nearestTo } from './nearest.ts';
@@ -17,7 +18,7 @@ import { drainingPerSec, drainOf, drainPrediction, drainRisks, seenOutage } from
 import { scalingOf } from './scaling.ts';
 import { stallsOf } from './stalls.ts';
 import { verdictOf } from './verdict.ts';
-import { assumptionsOf, breaksFirstOf, headlineOf, risksOf } from './words.ts';
+import { assumptionsOf, breaksFirstOf, busyAt, headlineOf, risksOf } from './words.ts';
 
 /** All that is told of a plan. The same measurements and the same question give the same answer. */
 export function planOf(input: PlanInput): Pick<Capacity, 'scaling' | 'predictions' | 'plan'> {
@@ -26,6 +27,7 @@ export function planOf(input: PlanInput): Pick<Capacity, 'scaling' | 'prediction
   const crowds = crowdsOf(input, law);
   const predictions = [
     ...throughput,
+    ...(law === undefined ? [] : besidePrediction(law, cells)),
     ...crowds.flatMap((crowd) => pickupPredictions(crowd, validOf(cells, 'check'))),
     ...(law === undefined ? [] : validOf(cells, 'outage').flatMap((cell) => drainPrediction(law, cell))),
   ];
@@ -67,7 +69,7 @@ function answerOf(input: PlanInput, models: Models): PlanAnswer {
       undecided: [refused],
       headline: `No answer: ${refused}.`,
       breaksFirst: 'Not known.',
-      assumptions: assumptionsOf(input),
+      assumptions: assumptionsOf(input, scaling),
       risks: risksOf(input, models),
     };
   }
@@ -94,18 +96,18 @@ function answerOf(input: PlanInput, models: Models): PlanAnswer {
   const headroom = least === undefined ? undefined : least.perSec / peakPerSec - 1;
   const recommended = recommendation(input, choice);
   const bySlo = known.find(({ by }) => by === 'slo')?.perSec ?? Number.POSITIVE_INFINITY;
-  const contradictions = contradictionsTo(cells, question.slo, {
+  const broken = contradictionsTo(cells, question.slo, {
     handlers: choice.handlers,
-    upToPerSec: bySlo,
+    upToPerSec: searchFor(input, choice)?.answer.failPerSec ?? Number.POSITIVE_INFINITY,
   });
+  const contradictions = broken.filter(({ perSec }) => perSec <= bySlo);
   const facts = { input, law, choice, limits, seen, contradictions, connections: recommended.connections };
   const { obstacles, undecided } = verdictOf(facts);
   const nearest = obstacles.length === 0 ? [] : nearestTo(facts);
   const possible = obstacles.length === 0 && undecided.length === 0;
   const search = searchFor(input, choice);
   const otherCrew = crewRisk(cells, recommended);
-  const draining = drainingPerSec(law, choice.capacityPerSec, seen);
-  const settledAtPeak = draining && draining * leftBeside(law, peakPerSec);
+  const settledAtPeak = drainingPerSec(law, choice.capacityPerSec, seen, peakPerSec);
   const answer: Omit<PlanAnswer, 'headline' | 'breaksFirst' | 'assumptions' | 'risks'> = {
     ...{ possible, undecided: [...undecided], nearest, recommended, peakPerSec, limits, costs },
     ...(least === undefined ? {} : { safePerSec: least.perSec, limitedBy: least.by }),
@@ -125,11 +127,11 @@ function answerOf(input: PlanInput, models: Models): PlanAnswer {
   return {
     ...answer,
     headline: headlineOf(answer, question, obstacles),
-    breaksFirst: breaksFirstOf(answer, search),
-    assumptions: assumptionsOf(input),
+    breaksFirst: `${breaksFirstOf(answer, search)}${busyAt(input, answer)}`,
+    assumptions: assumptionsOf(input, scaling),
     risks: [
       ...otherCrew,
-      ...contradictions.map(({ text }) => `The SLO did not hold in every load: ${text}.`),
+      ...broken.map(({ text }) => `The SLO did not hold in every load: ${text}.`),
       ...drainRisks(law, cells, choice.handlers),
       ...risksOf(input, models, answer),
     ],

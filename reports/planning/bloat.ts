@@ -1,5 +1,6 @@
 // What does a transaction that stays open cost? Each job done leaves dead rows, which claims then walk over.
 
+import type { Law } from './law.ts';
 import type { MeasuredCell } from './measured.ts';
 import { UTILISATION_MAX } from './pickup.ts';
 
@@ -70,12 +71,14 @@ function stretches(
 
 /**
  * The highest rate that is still carried when a snapshot has been held for `heldSeconds`, with handlers no more busy than an SLO allows, since it
- * is to hold meanwhile: r ≤ u ÷ (a + b·r·T), so b·T·r² + a·r − u = 0.
+ * is to hold meanwhile, and with what arrivals take of them: r·(a + b·r·T) = u·(1 − k·r), so b·T·r² + (a + u·k)·r − u = 0.
  */
 export function survivablePerSec(
-  { perJobSeconds: a, perDeadSeconds: b }: BloatLaw,
+  { perJobSeconds, perDeadSeconds: b }: BloatLaw,
   heldSeconds: number,
+  { mayLosePerArrival = 0 }: Pick<Law, 'mayLosePerArrival'> = {},
 ): number {
+  const a = perJobSeconds + UTILISATION_MAX * mayLosePerArrival;
   const bt = b * heldSeconds;
   if (bt === 0) return UTILISATION_MAX / a;
   return (-a + Math.sqrt(a ** 2 + 4 * bt * UTILISATION_MAX)) / (2 * bt);

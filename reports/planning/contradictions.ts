@@ -1,16 +1,20 @@
 // Which loads broke the SLO at a rate that is said to hold it? Those that no search chose: a light one, and the one that checks the models.
 
-import type { PlanQuestion } from '../../harness/result/result.ts';
-import { latencyTerms } from '../capacity/evidence.ts';
-import { formatDuration, formatNumber } from '../render/format.ts';
+import type { LatencySlo, PlanQuestion } from '../../harness/result/result.ts';
+import { countBeyond, latencyTerms } from '../capacity/evidence.ts';
+import { formatDuration, formatNumber, formatShare } from '../render/format.ts';
 import { type MeasuredCell, percentileOf, validOf } from './measured.ts';
 
 /** A load beyond the SLO. */
 export interface Contradiction {
   readonly perSec: number;
-  /** A clause: at which rate which percentile was how long. */
+  /** A clause: at which rate how much of which latency was too long. */
   readonly text: string;
 }
+
+/** As of a probe: in the mean so many times as many late jobs as the SLO allows; and of fewer than so many nothing is said. */
+const TIMES_ALLOWED = 2;
+const LATE_AT_LEAST = 10;
 
 /** Of so many handlers, at no more than that rate; the lowest first. */
 export function contradictionsTo(
@@ -19,21 +23,31 @@ export function contradictionsTo(
   { handlers, upToPerSec }: { readonly handlers: number; readonly upToPerSec: number },
 ): Contradiction[] {
   return validOf(cells, 'light', 'check')
-    .filter((one) => one.handlers === handlers)
-    .flatMap(({ cell }) => {
-      const perSec = cell.throughput?.offeredPerSec ?? Number.POSITIVE_INFINITY;
-      if (perSec > upToPerSec) return [];
-      return latencyTerms(slo).flatMap(({ of, percentile, limitUs }) => {
-        const us = percentileOf(cell, of, percentile);
-        return us === undefined || us <= limitUs
-          ? []
-          : [
-              {
-                perSec,
-                text: `at ${formatNumber(perSec)} jobs/s p${percentile} of ${of} was ${formatDuration(us)}`,
-              },
-            ];
+    .flatMap((one) => {
+      const perSec = one.cell.throughput?.offeredPerSec ?? Number.POSITIVE_INFINITY;
+      if (perSec > upToPerSec || one.handlers !== handlers) return [];
+      return latencyTerms(slo).flatMap((term) => {
+        const late = lateText(one, term);
+        return late === undefined ? [] : [{ perSec, text: `at ${formatNumber(perSec)} jobs/s ${late}` }];
       });
     })
     .sort((x, y) => x.perSec - y.perSec);
+}
+
+/** Absent where the term held, or cannot be told. Counted where the histogram is at hand: short loads have no percentile as high. */
+function lateText(
+  { cell, pickup }: MeasuredCell,
+  { of, percentile, limitUs }: LatencySlo,
+): string | undefined {
+  if (of !== 'pickup' || pickup === undefined) {
+    const us = percentileOf(cell, of, percentile);
+    return us === undefined || us <= limitUs
+      ? undefined
+      : `p${percentile} of ${of} was ${formatDuration(us)}`;
+  }
+  const late = countBeyond(pickup, limitUs);
+  const allowed = (1 - percentile / 100) * pickup.totalCount;
+  return late < LATE_AT_LEAST || late < TIMES_ALLOWED * allowed
+    ? undefined
+    : `${formatShare(late / pickup.totalCount)} of the jobs waited for longer than ${formatDuration(limitUs)}`;
 }

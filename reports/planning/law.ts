@@ -19,26 +19,27 @@ export interface Law {
    * told it.
    */
   readonly lostPerArrival?: number;
+  /** The same with what may be chance, for limits: no less. */
+  readonly mayLosePerArrival?: number;
 }
 
-/** Of what is settled where nothing comes, the share that is left at a rate of arrivals. */
-export function leftBeside(
-  { lostPerArrival = 0 }: Pick<Law, 'lostPerArrival'>,
-  arrivalPerSec: number,
-): number {
-  return Math.max(0, 1 - lostPerArrival * arrivalPerSec);
-}
+type Loss = Pick<Law, 'mayLosePerArrival'>;
 
 /** What so many handlers settle while jobs come at a rate, jobs/s: by the law's best guess. */
 export function settledBeside(law: Law, handlers: number, arrivalPerSec: number): number {
-  return uslAt(law.fit, handlers) * leftBeside(law, arrivalPerSec);
+  return uslAt(law.fit, handlers) * leftAfter(law.lostPerArrival, arrivalPerSec);
 }
 
-/** The rate at which what comes is a share of what is settled beside it, jobs/s: λ = share · X · (1 − kλ). */
-export function rateAt(
-  { lostPerArrival = 0 }: Pick<Law, 'lostPerArrival'>,
-  perSec: number,
-  share: number,
-): number {
-  return (share * perSec) / (1 + lostPerArrival * share * perSec);
+/** What is left of a throughput, as where nothing comes, beside arrivals at a rate; at least. */
+export function leftBeside({ mayLosePerArrival }: Loss, arrivalPerSec: number): number {
+  return leftAfter(mayLosePerArrival, arrivalPerSec);
+}
+
+/** The rate at which what comes is a share of what is settled beside it at least, jobs/s: λ = share · X · (1 − kλ). */
+export function rateAt({ mayLosePerArrival = 0 }: Loss, perSec: number, share: number): number {
+  return (share * perSec) / (1 + mayLosePerArrival * share * perSec);
+}
+
+function leftAfter(lost: number | undefined, arrivalPerSec: number): number {
+  return Math.max(0, 1 - (lost ?? 0) * arrivalPerSec);
 }

@@ -121,20 +121,21 @@ function recoveryLimit({ question: { outage }, law, capacityPerSec, seen, tried 
   if (outage === undefined) return [];
   const asked = `${formatSeconds(outage.seconds)} without workers`;
   if (!tried) return [{ by: 'recovery', text: `${asked}: no outage in miniature could be measured` }];
-  const draining = drainingPerSec(law, capacityPerSec, seen);
-  if (draining === undefined)
+  const perSec = recoverablePerSec(law, capacityPerSec, seen, outage);
+  if (perSec === undefined)
     return [
       {
         by: 'recovery',
         text: `${asked}: after the outage in miniature the backlog was not seen to go away, so that how fast one does cannot be told`,
       },
     ];
-  const perSec = recoverablePerSec(law, draining, outage);
+  const byLaw = capacityPerSec * leftBeside(law, perSec);
+  const draining = drainingPerSec(law, capacityPerSec, seen, perSec) ?? 0;
   return [
     {
       by: 'recovery',
       perSec,
-      text: `up to ${rate(perSec)} the backlog of ${asked} is gone ${formatSeconds(outage.recoverSeconds)} after, as ${rate(draining * leftBeside(law, perSec))} are settled meanwhile, ${settledText(draining < capacityPerSec, seen)}`,
+      text: `up to ${rate(perSec)} the backlog of ${asked} is gone ${formatSeconds(outage.recoverSeconds)} after, as ${rate(draining)} are settled meanwhile, ${settledText(draining < byLaw, seen)}`,
     },
   ];
 }
@@ -147,7 +148,7 @@ function settledText(slower: boolean, seen: SeenOutage | undefined): string {
   return slower ? 'by the outage in miniature' : 'by the law, as the outage in miniature was over no later';
 }
 
-function bloatLimit({ question, bloat, bloatVoid }: LimitFacts): Limit[] {
+function bloatLimit({ question, law, bloat, bloatVoid }: LimitFacts): Limit[] {
   const { bloatSeconds, ratePerSec, peakFactor } = question;
   if (bloatSeconds === undefined) return [];
   if (bloat === undefined)
@@ -157,7 +158,7 @@ function bloatLimit({ question, bloat, bloatVoid }: LimitFacts): Limit[] {
         text: `a transaction open for ${formatSeconds(bloatSeconds)}: ${bloatVoid === undefined ? 'not measured with these handlers' : `the load could not be measured, ${bloatVoid}`}`,
       },
     ];
-  const survived = survivablePerSec(bloat, bloatSeconds);
+  const survived = survivablePerSec(bloat, bloatSeconds, law);
   // Beyond what was seen nothing is said; up to there, a wish can be told to be carried.
   const reach = reachPerSec(bloat, bloatSeconds);
   const perSec = Math.min(survived, reach);

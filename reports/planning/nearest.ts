@@ -6,7 +6,7 @@ import { latencyTerms } from '../capacity/evidence.ts';
 import { formatNumber, formatSeconds, plural } from '../render/format.ts';
 import type { HandlerChoice } from './handlers.ts';
 import type { PlanInput } from './input.ts';
-import { type Law, leftBeside } from './law.ts';
+import type { Law } from './law.ts';
 import { validOf } from './measured.ts';
 import { drainingPerSec, type SeenOutage } from './recovery.ts';
 import { ceilingText, hardCeiling } from './verdict.ts';
@@ -41,8 +41,7 @@ export function nearestTo({ input, law, choice, limits, seen, connections }: Nea
           ]
         : lowerRate(question, choice, leastPerSec, law)),
     );
-    const draining = drainingPerSec(law, choice.capacityPerSec, seen);
-    const settledAtPeak = draining && draining * leftBeside(law, peakPerSec);
+    const settledAtPeak = drainingPerSec(law, choice.capacityPerSec, seen, peakPerSec);
     if (question.outage !== undefined) nearest.push(...slowerRecovery(question, settledAtPeak, peakPerSec));
   }
   if (question.connections !== undefined && connections > question.connections)

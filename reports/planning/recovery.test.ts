@@ -37,7 +37,7 @@ test('the drain after an outage of 20 s is foretold within 20 %, over 20 seeds',
 test('at the highest rate that is recovered from in time, the drain takes just so long', () => {
   for (const seconds of [1, 60, 3_600])
     for (const recoverSeconds of [1, 600, 7_200]) {
-      const arrivalPerSec = recoverablePerSec(law, 1_000, { seconds, recoverSeconds });
+      const arrivalPerSec = recoverablePerSec(law, 1_000, undefined, { seconds, recoverSeconds }) ?? 0;
       const drain = drainSeconds({ arrivalPerSec, capacityPerSec: 1_000, outageSeconds: seconds }) ?? 0;
       assert.ok(Math.abs(drain / recoverSeconds - 1) < 1e-9, `${seconds}, ${recoverSeconds}: ${drain}`);
     }
@@ -56,19 +56,19 @@ test('a drain is counted on no faster than one was seen, and where none ended by
   assert.ok(seen?.drainSeconds !== undefined);
   const shown = seen.arrivalPerSec * (1 + seen.outageSeconds / seen.drainSeconds);
   assert.ok(Math.abs(shown / uslAt(LINEAR, 8) - 1) < 0.1, `${shown}`);
-  assert.equal(drainingPerSec(law, 1_000, seen), shown);
-  assert.equal(drainingPerSec(law, 100, seen), 100, 'nor faster than the law has it');
-  assert.equal(drainingPerSec(law, 100, undefined), 100);
+  assert.equal(drainingPerSec(law, 1_000, seen, 95), shown);
+  assert.equal(drainingPerSec(law, 100, seen, 95), 100, 'nor faster than the law has it');
+  assert.equal(drainingPerSec(law, 100, undefined, 95), 100);
   assert.equal(seenOutage(ended, 4), undefined, 'other handlers');
   assert.deepEqual(drainRisks(law, ended, 8), []);
   const cut = outageOf(28);
   const unended = seenOutage(cut, 8);
   assert.ok(unended !== undefined && unended.drainSeconds === undefined);
-  const fell = drainingPerSec(law, 1_000, unended) ?? 0;
+  const fell = drainingPerSec(law, 1_000, unended, 95) ?? 0;
   assert.ok(Math.abs(fell / uslAt(LINEAR, 8) - 1) < 0.15, `${fell}: every handler had a job`);
-  assert.equal(drainingPerSec(law, 150, unended), 150);
+  assert.equal(drainingPerSec(law, 150, unended, 95), 150);
   const stayed = cut.map((one) => ({ ...one, load: one.load.map((look) => ({ ...look, backlog: 900 })) }));
-  assert.equal(drainingPerSec(law, 1_000, seenOutage(stayed, 8)), undefined);
+  assert.equal(drainingPerSec(law, 1_000, seenOutage(stayed, 8), 95), undefined);
   assert.match(
     drainRisks(law, cut, 8).join(),
     /^The drain after the outage in miniature was not over after [\d.]+ s, predicted [\d.]+ s: the model of drain time is poor\.$/,

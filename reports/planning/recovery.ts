@@ -29,13 +29,19 @@ export function drainPrediction(law: Law, { cell, handlers }: MeasuredCell): Pre
   ];
 }
 
-/** The highest rate whose backlog of an outage is gone in time: λ(1 + D ÷ R) ≤ μ, where μ is what is left beside λ of what is settled where nothing comes. */
+/**
+ * The highest rate whose backlog of an outage is gone in time: λ(1 + D ÷ R) ≤ μ, where μ is what is left beside λ of what so many handlers settle
+ * where nothing comes, and no more than an outage in miniature showed. Absent where its backlog was not seen to go away.
+ */
 export function recoverablePerSec(
-  law: Pick<Law, 'lostPerArrival'>,
+  law: Pick<Law, 'mayLosePerArrival'>,
   capacityPerSec: number,
+  seen: SeenOutage | undefined,
   { seconds, recoverSeconds }: { readonly seconds: number; readonly recoverSeconds: number },
-): number {
-  return rateAt(law, capacityPerSec, 1 / (1 + seconds / recoverSeconds));
+): number | undefined {
+  const share = 1 / (1 + seconds / recoverSeconds);
+  const shown = shownPerSec(seen);
+  return shown && Math.min(rateAt(law, capacityPerSec, share), share * shown);
 }
 
 /** What an outage in miniature showed. */
@@ -84,20 +90,24 @@ function settledAfter(
 }
 
 /**
- * What is settled while a backlog goes away, jobs/s, were nothing to come: no more than closed loads showed, and no more than the outage in
- * miniature did with what its arrivals took added, λ + λD ÷ (its drain), or what was settled while its backlog fell. Absent where it was
- * not seen to fall.
+ * What is settled while a backlog goes away and jobs come at a rate, jobs/s: what the law leaves beside them, and no more than the outage in miniature
+ * showed, which had fewer. Absent where its backlog was not seen to fall.
  */
 export function drainingPerSec(
-  law: Pick<Law, 'lostPerArrival'>,
+  law: Pick<Law, 'mayLosePerArrival'>,
   capacityPerSec: number,
   seen: SeenOutage | undefined,
+  arrivalPerSec: number,
 ): number | undefined {
-  if (seen === undefined) return capacityPerSec;
+  const shown = shownPerSec(seen);
+  return shown && Math.min(capacityPerSec * leftBeside(law, arrivalPerSec), shown);
+}
+
+/** λ + λD ÷ (its drain), or what was settled while its backlog fell; no bound where none was tried, or the drain took no time. */
+function shownPerSec(seen: SeenOutage | undefined): number | undefined {
+  if (seen === undefined || seen.drainSeconds === 0) return Number.POSITIVE_INFINITY;
   const { arrivalPerSec, outageSeconds, drainSeconds: took, settledPerSec } = seen;
-  if (took === 0) return capacityPerSec;
-  const settled = took === undefined ? settledPerSec : arrivalPerSec * (1 + outageSeconds / took);
-  return settled && Math.min(capacityPerSec, settled / leftBeside(law, arrivalPerSec));
+  return took === undefined ? settledPerSec : arrivalPerSec * (1 + outageSeconds / took);
 }
 
 /** The drain after the outage that was asked for, at the peak. */

@@ -4,7 +4,7 @@ import type { Prediction, Scaling } from '../../harness/result/result.ts';
 import { randomStream } from '../../stats/random.ts';
 import { median } from '../../stats/spread.ts';
 import { fitUsl, saidUpTo, type UslFit, uslAt, uslBand, uslPeak } from '../../stats/usl.ts';
-import { lostPerArrival } from './arrivals.ts';
+import { lostToArrivals } from './arrivals.ts';
 import type { Law } from './law.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
 
@@ -40,14 +40,13 @@ export function scalingOf(
   const good =
     fit.relativeError <= GOOD_WITHIN && predictions.every(({ error }) => Math.abs(error) <= GOOD_WITHIN);
   const quality = !good ? 'poor' : predictions.length < HELD_BACK_LEVELS ? 'untried' : 'good';
-  const lost = lostPerArrival(fit, cells);
-  const beside = lost === undefined ? {} : { lostPerArrival: lost };
+  const lowPerSec = edge(band.band.map(({ n, low }) => ({ n, perSec: low })));
+  const highPerSec = edge(band.band.map(({ n, high }) => ({ n, perSec: high })));
+  // A band of 95 % is four standard errors wide, nearly.
+  const lawError = (n: number): number => (highPerSec(n) - lowPerSec(n)) / 4 / uslAt(fit, n);
+  const lost = lostToArrivals(fit, cells, lawError) ?? {};
   return {
-    law: {
-      ...{ fit, saidUpTo: upTo, quality, ...beside },
-      lowPerSec: edge(band.band.map(({ n, low }) => ({ n, perSec: low }))),
-      highPerSec: edge(band.band.map(({ n, high }) => ({ n, perSec: high }))),
-    },
+    law: { ...{ fit, saidUpTo: upTo, quality, lowPerSec, highPerSec }, ...lost },
     predictions,
     scaling: {
       contender,
@@ -59,7 +58,7 @@ export function scalingOf(
         relativeError: fit.relativeError,
         ...(peak === undefined || peak > upTo ? {} : { peakHandlers: peak }),
         saidUpTo: upTo,
-        ...beside,
+        ...lost,
         band: band.band.map(({ n, low, perSec, high }) => ({ handlers: n, low, perSec, high })),
         quality,
       },

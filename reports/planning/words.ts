@@ -92,14 +92,33 @@ export function breaksFirstOf(
     : `${from}, at the lowest rate that failed: ${why.join('; ')}.`;
 }
 
+/** What is busy at the rate that is safe: where neither is, jobs wait for the disk, or for each other's locks. */
+export function busyAt(
+  { question: { jobMs }, cores }: Pick<PlanInput, 'question' | 'cores'>,
+  { safePerSec, recommended, costs }: Pick<PlanAnswer, 'safePerSec' | 'recommended' | 'costs'>,
+): string {
+  if (!safePerSec || recommended === undefined || jobMs === 0) return '';
+  const handlers = (safePerSec * jobMs) / 1_000 / recommended.handlers;
+  const cpu = costs?.serverCpuSecondsPer1000Jobs;
+  const server =
+    cpu === undefined
+      ? ''
+      : `, and the queue ${formatShare((safePerSec * cpu) / 1_000 / cores)} of the server's cores`;
+  return ` At that rate jobs take ${formatShare(handlers)} of the handlers' time${server}.`;
+}
+
 /** What is taken for granted, and would make the answer another if it were not so. */
-export function assumptionsOf({ question, cells }: Pick<PlanInput, 'question' | 'cells'>): string[] {
+export function assumptionsOf(
+  { question, cells }: Pick<PlanInput, 'question' | 'cells'>,
+  scaling?: Scaling,
+): string[] {
   const { handler, otherLoadPerSec, later, outage, peakFactor } = question;
   const waits = handler['time'] === 'cpu' ? 'computes' : 'waits for others, and does not compute';
   return [
     `A handler takes ${formatNumber(question.jobMs)} ms on average (${String(handler['time'] ?? 'constant')}) and ${waits}.`,
     `Payloads have ${formatCount(question.payloadBytes)} bytes. Jobs arrive one by one at random (Poisson), at the peak for as long as it lasts${peakFactor > 1 ? `, which is ${formatNumber(peakFactor)} times the average` : ''}.`,
     'The server and its disk are those that were measured, and the load generator ran beside it, as the environment says.',
+    ...arrivalsText(question, cells, scaling),
     'All workers were one process; several processes of the same handlers in all are taken to do as much.',
     ...(otherLoadPerSec === undefined
       ? ['Nothing else loads the server.']
@@ -109,7 +128,7 @@ export function assumptionsOf({ question, cells }: Pick<PlanInput, 'question' | 
     ...(outage === undefined
       ? []
       : [
-          'In an outage no worker works while jobs go on arriving; then all workers are back at once. The one that was measured was over before a lease ran out: in a longer one each job at hand is handed out again.',
+          'In an outage no worker works while jobs go on arriving; then all workers are back at once. Until its backlog is gone the SLO does not hold: a job waits for as long as the outage lasted. The one that was measured was over before a lease ran out: in a longer one each job at hand is handed out again.',
         ]),
     ...outageAssumption(question, cells),
     `WAL is that of short loads: ${checkpointText(cells)}, and after one each page is written whole once more.`,
@@ -121,6 +140,22 @@ export function assumptionsOf({ question, cells }: Pick<PlanInput, 'question' | 
       : [
           'Each dead row makes a claim slower by as much as the one before it (linear), and the cores of the server are not used up by that.',
         ]),
+  ];
+}
+
+function arrivalsText(
+  { ratePerSec, peakFactor }: PlanQuestion,
+  cells: PlanInput['cells'],
+  scaling: Scaling | undefined,
+): string[] {
+  const lost = scaling?.fit?.lostPerArrival;
+  const seen = cells.find(({ purpose }) => purpose === 'catch-up');
+  if (lost === undefined || seen === undefined) return [];
+  const peakPerSec = ratePerSec * peakFactor;
+  return [
+    lost === 0
+      ? `Arrivals take nothing of the handlers that could be told from chance; up to ${formatShare((scaling?.fit?.mayLosePerArrival ?? 0) * peakPerSec)} at the peak may hide in it, and limits count with that.`
+      : `While ${formatNumber(peakPerSec)} jobs/s come, handlers settle ${formatShare(Math.min(1, lost * peakPerSec))} less than where none come: as measured with ${plural(seen.handlers, 'handler')} at ${formatNumber(seen.cell.throughput?.offeredPerSec ?? 0)} jobs/s, each arrival taking as much as the one before it, and of any number of handlers the same share.`,
   ];
 }
 
@@ -195,6 +230,7 @@ export function risksOf(
     const check = littleCheck(one);
     return check === undefined || check.kept ? [] : [{ cell: one.cell.id, ...check }];
   });
+  const loss = scaling?.fit !== undefined && scaling.fit.lostPerArrival === undefined;
   const odd = (scaling?.points ?? []).flatMap(({ setAside, handlers }) => (setAside ? [handlers] : []));
   const { headroom, possible, costs, limits = [] } = answer ?? {};
   const busy = (costs?.serverCores ?? 0) / cores;
@@ -207,6 +243,9 @@ export function risksOf(
       : [
           `The server failed, crashed or was started again under ${plural(failures, 'load')}: find out why first.`,
         ]),
+    ...(loss
+      ? ['What arrivals take of the handlers could not be measured: what is said by the law may be too high.']
+      : []),
     ...aheadRisk(cells),
     ...(search === undefined || search.answer.state === 'no pass' || search.answer.passConfirmed
       ? []

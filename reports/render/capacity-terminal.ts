@@ -43,7 +43,17 @@ export function capacityTerminal(
 type Plan = NonNullable<NonNullable<RunResult['capacity']>['plan']>;
 
 function planLines({ answer }: Plan, width: number): string[] {
-  const { recommended: r, limits, limitedBy, peakPerSec, nearest, usedUpOn, headroom, risks } = answer;
+  const {
+    recommended: r,
+    limits,
+    limitedBy,
+    peakPerSec,
+    nearest,
+    usedUpOn,
+    headroom,
+    risks,
+    breaksFirst,
+  } = answer;
   const lines = [
     ...limits.map(({ by, perSec, text }) => {
       const figure =
@@ -61,7 +71,11 @@ function planLines({ answer }: Plan, width: number): string[] {
           `  Run ${r.strategy}: ${plural(r.workers, 'worker')} × ${plural(r.sessions, 'session')} × ${formatCount(r.concurrency)} = ${plural(r.handlers, 'handler')}, ${plural(r.connections, 'connection')}, batch ${formatCount(r.batch)}, wake-up ${r.wakeup}`,
         ]),
     ...nearest.map((one) => `  Nearest: ${one}`),
+    `  First to give way: ${breaksFirst}`,
     ...risks.slice(0, MOST_RISKS).map((risk) => `! ${risk}`),
+    ...(risks.length > MOST_RISKS
+      ? [`  and ${plural(risks.length - MOST_RISKS, 'risk')} more in the report`]
+      : []),
   ];
   return lines.map((line) => wrapped(plain(line.slice(2)), width, line.slice(0, 2)));
 }

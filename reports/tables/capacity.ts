@@ -125,7 +125,11 @@ export function costsTable({ answer: { costs }, question }: CapacityPlan): Table
     caption: `What it costs at the average rate, ${rateText(question.ratePerSec)}`,
     columns: [{ label: 'Cost' }, { label: 'Figure', numeric: true }, { label: 'What it is' }],
     rows: [
-      row('WAL per day', valueCell(costs.walBytesPerDay, formatBytes), 'to be archived and replicated'),
+      row(
+        'WAL per day',
+        valueCell(costs.walBytesPerDay, formatBytes),
+        'to be archived and replicated; at least, as short loads see no checkpoint',
+      ),
       row('WAL per job', valueCell(costs.walBytesPerJob, formatBytes), 'full-page images included'),
       row(
         'Commits',
