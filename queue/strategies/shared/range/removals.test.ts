@@ -31,6 +31,17 @@ async function bench(t: TestContext, factory: StrategyFactory) {
   return { settings, driver, strategy, open, enqueue, remove };
 }
 
+/** Two removals of the same jobs may lock them by turns: one is ended whole, and is to be run again. */
+async function againstDeadlock<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      return await work();
+    } catch (error) {
+      const deadlock = error instanceof Error && 'code' in error && error.code === '40P01';
+      if (!deadlock || attempt === 3) throw error;
+    }
+}
+
 /** Ids that `session` is handed out by one claim; all are acked. */
 async function workOff(session: WorkerSession, limit: number): Promise<readonly JobId[]> {
   const jobs = await session.claim('q', limit, LEASE_MS);
@@ -76,14 +87,15 @@ for (const factory of [rangeLease, ring]) {
       for (let end = all.length; end > 0; end -= step) {
         const ids = all.slice(Math.max(0, end - size), end);
         const undone = holdMs > 0 && (end / step) % 3 === 0;
-        const work = pool.transaction(async (tx) => {
-          const gone = (await strategy.cancellation?.removeWaiting(tx, ids)) ?? [];
-          await sleep(holdMs);
-          if (undone) throw new Error('rolled back');
-          removed.push(...gone);
-        });
-        if (undone) await assert.rejects(work, /rolled back/);
-        else await work;
+        const work = async (): Promise<readonly JobId[]> =>
+          pool.transaction(async (tx) => {
+            const gone = (await strategy.cancellation?.removeWaiting(tx, ids)) ?? [];
+            await sleep(holdMs);
+            if (undone) throw new Error('rolled back');
+            return gone;
+          });
+        if (undone) await assert.rejects(againstDeadlock(work), /rolled back/);
+        else removed.push(...(await againstDeadlock(work)));
       }
       removing -= 1;
       return removed;

@@ -22,7 +22,8 @@ const LET_GO = 'CBLET';
  * - A row that was claimed before it was locked is let go, too: its worker's settle would wait for this transaction.
  * - A row that somebody else has locked belongs to a claim, or to a transaction like this one, which may be rolled back. It is
  *   waited for when all others of the lane are locked, and locked anew after that. All of a lane that is free is locked in
- *   one statement, and lanes come in their order, so that two of these hardly wait for each other.
+ *   one statement, and lanes come in their order, so that two of these hardly wait for each other. Two whose ids overlap may, where
+ *   their statements lock by turns: PostgreSQL then ends one of them (40P01), with nothing removed.
  * - Numbers that this leaves without a job become gaps when the cursor passes, like those of enqueues that were rolled back.
  *
  * A claim of a version that had no removals looks for no mark: it may hand out what is on its way out, or fail where that is gone
