@@ -1,8 +1,7 @@
 // What do arrivals take away from the handlers? By loads in which all of these were busy while jobs came.
 
 import type { Prediction } from '../../harness/result/result.ts';
-import type { UslFit } from '../../stats/usl.ts';
-import { uslAt } from '../../stats/usl.ts';
+import { type UslFit, uslAt } from '../../stats/usl.ts';
 import { type Law, settledBeside } from './law.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
 
