@@ -77,7 +77,7 @@ const AROUND_SECONDS = 6;
 /** Seconds that are kept for what comes after the search. */
 const RESERVE_SECONDS = { check: 42, outage: 112, bloat: 45, report: 10 } as const;
 /** Repeats of closed loads leave so much for all that comes after them, and a third of the budget. */
-const REPEATS_RESERVE_SECONDS = 175;
+const REPEATS_RESERVE_SECONDS = 190;
 /** A plan wants to know where the limit is, not to the last percent. */
 const RESOLUTION = 0.1;
 
@@ -171,7 +171,7 @@ class Stage {
     for (let tries = 0; tries < 2; tries += 1) {
       const crew = this.#crewOf(handlers);
       const ratePerSec = roundRate(lightRate(question, handlers, uslAt(law.fit, handlers)));
-      const seconds = Math.min(20, Math.max(6, 4_000 / ratePerSec));
+      const seconds = openSeconds(ratePerSec);
       const light = yield* this.#cell(
         openLoad(pattern, { ratePerSec, seconds, crew, name: 'light' }),
         crew,
@@ -217,7 +217,7 @@ class Stage {
   *checkLoad(law: Law, handlers: number): Generator<PlannedCell, void, CellOutcome> {
     const crew = this.#crewOf(handlers);
     const ratePerSec = roundRate(Math.max(1, rateAt(law, uslAt(law.fit, handlers), CHECK_SHARE)));
-    const seconds = Math.min(CHECK_SECONDS_MAX, Math.max(8, 10_500 / ratePerSec + 1));
+    const seconds = openSeconds(ratePerSec);
     const scenario = openLoad(this.#setup.pattern, { ratePerSec, seconds, crew, name: 'check' });
     yield* this.#cell(scenario, crew, 'check', this.#reserveAfterCheck());
   }
@@ -297,10 +297,17 @@ const CATCH_UPS = 2;
 const CATCH_UP_SECONDS = 6;
 /** Busy enough for waiting to be seen, and below where the models end. */
 const CHECK_SHARE = 0.75;
-const CHECK_SECONDS_MAX = 30;
 /** Measured before it, so that what it is held against is level. */
 const BEFORE_OUTAGE_SECONDS = 6;
 /** And so many jobs at least: recovery is told by a level of fifty. */
 const BEFORE_OUTAGE_JOBS = 65;
 const OUTAGE_SECONDS = 20;
 const BLOAT_SECONDS = 20;
+
+/**
+ * Of a light load and of the one that tries what it says: as long as a p99 takes, where that can be had. A disk stops some times a minute, and a light
+ * load of a third of that saw one stop or none, of which p99 was then foretold.
+ */
+function openSeconds(ratePerSec: number): number {
+  return Math.min(30, Math.max(8, 10_500 / ratePerSec + 1));
+}

@@ -1,19 +1,19 @@
 // What is the answer to a capacity question? From what was measured: what to run, how much it carries, and what gives way first.
 
-import type { Capacity, Cell, PlanAnswer, Prediction, Scaling } from '../../harness/result/result.ts';
+import type { Capacity, PlanAnswer, Prediction, Scaling } from '../../harness/result/result.ts';
 import { besidePrediction } from './arrivals.ts';
-import { type BloatLaw, bloatLaw } from './bloat.ts';
+import { bloatLaw } from './bloat.ts';
 import { contradictionsTo } from './contradictions.ts';
 import { costsOf } from './costs.ts';
-import { crewOf, sessionsMaxFor } from './crew.ts';
 import { chooseHandlers, type HandlerChoice, judgeHandlers } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import type { Law } from './law.ts';
-import { limitsOf, searchFor } from './limits.ts';
-import { type MeasuredCell, validOf } from './measured.ts';
+import { type LimitFacts, limitsOf, searchFor } from './limits.ts';
+import { validOf } from './measured.ts';
 import { nearestTo } from './nearest.ts';
 import { heldTogether, partitionsOf } from './partitions.ts';
 import { aheadOf, baseOf, type Claiming, type Crowd, pickupPredictions } from './pickup.ts';
+import { otherCrewRisks, recommendationOf } from './recommendation.ts';
 import { drainingPerSec, drainOf, drainPrediction, drainRisks, seenOutage } from './recovery.ts';
 import { scalingOf } from './scaling.ts';
 import { stallsOf } from './stalls.ts';
@@ -58,58 +58,50 @@ function crowdsOf({ cells, serviceScv }: PlanInput, law: Law | undefined): Crowd
 }
 
 function answerOf(input: PlanInput, models: Models): PlanAnswer {
+  return models.law === undefined ? withoutLaw(input, models) : withLaw(input, models, models.law);
+}
+
+function withoutLaw(input: PlanInput, models: Models): PlanAnswer {
+  const refused = models.scaling?.refused ?? 'no closed load could be measured';
+  return {
+    ...{ possible: false, confirmed: false, limits: [], nearest: [], partitions: [] },
+    ...{ peakPerSec: peakOf(input), costs: costsFor(input) },
+    undecided: [refused],
+    headline: `No answer: ${refused}.`,
+    breaksFirst: 'Not known.',
+    assumptions: assumptionsOf(input, models.scaling),
+    risks: risksOf(input, models),
+  };
+}
+
+function withLaw(input: PlanInput, models: Models, law: Law): PlanAnswer {
   const { question, cells } = input;
-  const { scaling, law, crowds } = models;
-  const peakPerSec = question.ratePerSec * question.peakFactor;
-  const costs = costsOf(cells, question.ratePerSec, question.outage && peakPerSec * question.outage.seconds);
-  if (law === undefined) {
-    const refused = scaling?.refused ?? 'no closed load could be measured';
-    return {
-      ...{ possible: false, confirmed: false, peakPerSec, limits: [], nearest: [], partitions: [], costs },
-      undecided: [refused],
-      headline: `No answer: ${refused}.`,
-      breaksFirst: 'Not known.',
-      assumptions: assumptionsOf(input, scaling),
-      risks: risksOf(input, models),
-    };
-  }
+  const peakPerSec = peakOf(input);
   // The last light load is the one by which handlers were chosen for all that was measured after it.
-  const last = crowds.at(-1);
+  const last = models.crowds.at(-1);
   const choice = searchedOr(chooseHandlers(question, law, last), input, law, last);
-  const crowd = last && { ...last, handlers: choice.handlers };
+  const search = searchFor(input, choice);
   const seen = seenOutage(cells, choice.handlers);
-  const limits = limitsOf({
-    question,
-    law,
-    capacityPerSec: choice.capacityPerSec,
-    crowd,
-    search: searchFor(input, choice),
-    bloat: bloatFor(cells, choice),
-    bloatVoid: cells.find(({ purpose, cell }) => purpose === 'bloat' && cell.verdict === 'invalid')?.cell
-      .reasons[0],
-    seen,
-    tried: validOf(cells, 'outage').some(({ cell }) => cell.recovery !== undefined),
-  });
-  const known = limits.flatMap(({ by, perSec }) => (perSec === undefined ? [] : [{ by, perSec }]));
-  // The least of limits of which one is not known is not known.
-  const [least] = known.length < limits.length ? [] : known.toSorted((x, y) => x.perSec - y.perSec);
+  const crowd = last && { ...last, handlers: choice.handlers };
+  const limits = limitsFor(input, { law, choice, crowd, search, seen });
+  const least = leastOf(limits);
   const headroom = least === undefined ? undefined : least.perSec / peakPerSec - 1;
-  const recommended = recommendation(input, choice);
-  const bySlo = known.find(({ by }) => by === 'slo')?.perSec ?? Number.POSITIVE_INFINITY;
+  const recommended = recommendationOf(input, choice);
+  const otherCrew = otherCrewRisks(cells, recommended);
   const broken = contradictionsTo(cells, question.slo, {
     handlers: choice.handlers,
-    upToPerSec: searchFor(input, choice)?.answer.failPerSec ?? Number.POSITIVE_INFINITY,
+    upToPerSec: search?.answer.failPerSec ?? Number.POSITIVE_INFINITY,
   });
+  const bySlo = limits.find(({ by }) => by === 'slo')?.perSec ?? Number.POSITIVE_INFINITY;
   const contradictions = broken.filter(({ perSec }) => perSec <= bySlo);
   const facts = { input, law, choice, limits, seen, contradictions, connections: recommended.connections };
   const { obstacles, undecided } = verdictOf(facts);
-  const nearest = obstacles.length === 0 ? [] : nearestTo(facts);
-  const possible = obstacles.length === 0 && undecided.length === 0;
-  const search = searchFor(input, choice);
-  const otherCrew = crewRisk(cells, recommended);
   const settledAtPeak = drainingPerSec(law, choice.capacityPerSec, seen, peakPerSec);
   const answer: Omit<PlanAnswer, 'headline' | 'breaksFirst' | 'assumptions' | 'risks'> = {
-    ...{ possible, undecided: [...undecided], nearest, recommended, peakPerSec, limits, costs },
+    possible: obstacles.length === 0 && undecided.length === 0,
+    undecided: [...undecided],
+    nearest: obstacles.length === 0 ? [] : nearestTo(facts),
+    ...{ recommended, peakPerSec, limits, costs: costsFor(input) },
     ...(least === undefined ? {} : { safePerSec: least.perSec, limitedBy: least.by }),
     ...(least?.by === 'slo' && search !== undefined && search.answer.failPerSec === undefined
       ? { openEnded: true as const }
@@ -128,7 +120,7 @@ function answerOf(input: PlanInput, models: Models): PlanAnswer {
     ...answer,
     headline: headlineOf(answer, question, obstacles),
     breaksFirst: `${breaksFirstOf(answer, search)}${busyAt(input, answer)}`,
-    assumptions: assumptionsOf(input, scaling),
+    assumptions: assumptionsOf(input, models.scaling),
     risks: [
       ...otherCrew,
       ...broken.map(({ text }) => `The SLO did not hold in every load: ${text}.`),
@@ -136,6 +128,35 @@ function answerOf(input: PlanInput, models: Models): PlanAnswer {
       ...risksOf(input, models, answer),
     ],
   };
+}
+
+function peakOf({ question }: PlanInput): number {
+  return question.ratePerSec * question.peakFactor;
+}
+
+function costsFor(input: PlanInput): PlanAnswer['costs'] {
+  const { question, cells } = input;
+  return costsOf(cells, question.ratePerSec, question.outage && peakOf(input) * question.outage.seconds);
+}
+
+function limitsFor(
+  { question, cells }: PlanInput,
+  { choice, ...known }: Pick<LimitFacts, 'law' | 'crowd' | 'search' | 'seen'> & { choice: HandlerChoice },
+): PlanAnswer['limits'] {
+  const held = cells.filter(({ purpose, handlers }) => purpose === 'bloat' && handlers === choice.handlers);
+  const [watched] = validOf(held, 'bloat');
+  return limitsOf({
+    ...{ question, ...known, capacityPerSec: choice.capacityPerSec },
+    bloat: watched && bloatLaw(watched),
+    bloatVoid: held.find(({ cell }) => cell.verdict === 'invalid')?.cell.reasons[0],
+    tried: validOf(cells, 'outage').some(({ cell }) => cell.recovery !== undefined),
+  });
+}
+
+/** The least of limits of which one is not known is not known. */
+function leastOf(limits: PlanAnswer['limits']) {
+  const known = limits.flatMap(({ by, perSec }) => (perSec === undefined ? [] : [{ by, perSec }]));
+  return known.length < limits.length ? undefined : known.toSorted((x, y) => x.perSec - y.perSec)[0];
 }
 
 /** Fewer handlers might do for a smaller rate; those that were searched were seen to do. */
@@ -151,45 +172,6 @@ function searchedOr(
   const searched = judgeHandlers(handlers, question, law, claiming);
   const held = searchFor(input, searched)?.answer.passPerSec ?? 0;
   return searched.lacks.length === 0 && held >= question.ratePerSec * question.peakFactor ? searched : choice;
-}
-
-function bloatFor(cells: readonly MeasuredCell[], { handlers }: HandlerChoice): BloatLaw | undefined {
-  const [cell] = validOf(cells, 'bloat').filter((one) => one.handlers === handlers);
-  return cell === undefined ? undefined : bloatLaw(cell);
-}
-
-function recommendation({ question, cells }: PlanInput, { handlers }: HandlerChoice) {
-  const { agents: workers, sessions, concurrency } = crewOf(handlers, sessionsMaxFor(question.connections));
-  const [one] = cells;
-  const beside = Number(one?.cell.contender.declared?.['otherConnections'] ?? 3);
-  return {
-    contender: question.contender,
-    strategy: one?.cell.contender.strategy ?? question.contender,
-    wakeup: one?.cell.contender.wakeup ?? 'poll',
-    batch: one?.cell.contender.batch ?? 1,
-    ...{ workers, sessions, concurrency, handlers },
-    connections: workers * (sessions + beside),
-  };
-}
-
-/** Handlers that were measured over other sessions than those that are recommended. */
-function crewRisk(
-  cells: readonly MeasuredCell[],
-  { handlers, sessions, concurrency }: ReturnType<typeof recommendation>,
-): string[] {
-  const measured = cells
-    .filter((one) => one.handlers === handlers)
-    .flatMap(({ cell }) => sessionsOf(cell) ?? []);
-  const [other] = measured;
-  if (other === undefined || measured.includes(sessions)) return [];
-  return [
-    `These handlers were measured as ${other} sessions × ${handlers / other}, not as ${sessions} × ${concurrency}: measure anew before you rely on it.`,
-  ];
-}
-
-function sessionsOf({ contender: { declared } }: Cell): number | undefined {
-  const sessions = declared?.['workerConnections'];
-  return typeof sessions === 'number' ? sessions : undefined;
 }
 
 /** Growth by the same share each month. */

@@ -2,7 +2,7 @@
 
 import type { Prediction } from '../../harness/result/result.ts';
 import { type UslFit, uslAt } from '../../stats/usl.ts';
-import { type Law, settledBeside } from './law.ts';
+import { type Law, type LostPerArrival, settledBeside } from './law.ts';
 import { type MeasuredCell, validOf } from './measured.ts';
 
 /** A load in which all were busy for less says nothing. */
@@ -11,14 +11,6 @@ const SECONDS_AT_LEAST = 2;
 const STANDARD_ERRORS = 2;
 /** What a stall of the generator costs may be more than its own length. */
 const STALL_COST = 2;
-
-/** Shares of the law's throughput, for each job per second that comes. */
-export interface LostPerArrival {
-  /** 0 where it does not stand out of what chance does to counts, and to the law. */
-  readonly lostPerArrival: number;
-  /** As it was measured: what may be chance counts where a limit is told. Never below 0. */
-  readonly mayLosePerArrival: number;
-}
 
 /**
  * Of the catch-up loads, in the mean. Absent without one. Probes tell it too, but handlers are chosen before the search, and an answer that went by

@@ -2,8 +2,16 @@
 
 import { type UslFit, uslAt } from '../../stats/usl.ts';
 
-/** The law of one contender on one machine, and how far it can be trusted. */
-export interface Law {
+/** Shares of what handlers settle where nothing comes, for each job per second that comes: whoever enqueues takes of the same server. */
+export interface LostPerArrival {
+  /** 0 where it does not stand out of what chance does to counts, and to the law. */
+  readonly lostPerArrival: number;
+  /** As it was measured: what may be chance counts where a limit is told. Never below 0. */
+  readonly mayLosePerArrival: number;
+}
+
+/** The law of one contender on one machine, and how far it can be trusted. What is lost to arrivals is absent where no load told it. */
+export interface Law extends Partial<LostPerArrival> {
   /** Of closed loads, which have no producers. */
   readonly fit: UslFit;
   /** No word of more handlers than this. */
@@ -14,13 +22,6 @@ export interface Law {
   readonly highPerSec: (handlers: number) => number;
   /** `poor` where its own points or those held back are off it, `untried` where fewer than two were. */
   readonly quality: 'good' | 'poor' | 'untried';
-  /**
-   * Which share of that is lost for each job per second that comes meanwhile: whoever enqueues takes of the same server. Absent where no load
-   * told it.
-   */
-  readonly lostPerArrival?: number;
-  /** The same with what may be chance, for limits: no less. */
-  readonly mayLosePerArrival?: number;
 }
 
 type Loss = Pick<Law, 'mayLosePerArrival'>;
