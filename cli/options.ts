@@ -45,6 +45,17 @@ export function givenBeside(command: Command, allowed: readonly string[]): Optio
   );
 }
 
+/** Those of the named options that were given, as they are typed, without their values. */
+export function flagsGiven(command: Command, names: readonly string[]): string[] {
+  return command.options.flatMap((option) =>
+    names.includes(option.attributeName()) &&
+    command.getOptionValueSource(option.attributeName()) === 'cli' &&
+    option.long
+      ? [option.long]
+      : [],
+  );
+}
+
 /** Adds to what an option was given before: for options that may be repeated, and are not empty. */
 export function repeatable(text: string, previous: readonly string[] | undefined): string[] {
   return [...(previous ?? []), filled(text)];

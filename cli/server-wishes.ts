@@ -59,6 +59,8 @@ export function serverWishes(command: Command): Command {
 }
 
 const CONTAINER_ALONE = ['image', 'cpus', 'memory', 'cpuset', 'network', 'storage'] as const;
+/** Options that say which server, and how it is set up. */
+export const SERVER_WORDS = ['server', 'pg', 'setting', 'extension', ...CONTAINER_ALONE] as const;
 
 /**
  * What the words ask of the server `where`.

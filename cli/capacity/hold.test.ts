@@ -34,16 +34,22 @@ test('the command names the file, and as many handlers in each session', () => {
     ...{ contender: 'batch', strategy: 'batch', wakeup: 'poll', batch: 10, connections: 11 },
     ...{ workers: 1, sessions: 8, concurrency: 6, handlers: 48 },
   };
-  const of = (name: string, concurrency: number) =>
+  const of = (name: string, concurrency: number, folder = 'out/plan', flags: string[] = []) =>
     holdCommand(
-      'out/plan',
+      folder,
       parseContender(name, () => ''),
       { ...recommended, concurrency },
+      flags,
     );
   assert.equal(
     of('skip-locked', 6),
     "npm run --silent claimbench -- run --scenario ./out/plan/hold.json --contender 'skip-locked?concurrency=6' --repeats 1",
   );
   assert.match(of('batch?batch=20', 6), /--contender 'batch\?batch=20&concurrency=6' --repeats 1$/);
-  assert.match(of('skip-locked', 1), /--contender 'skip-locked' --repeats 1$/);
+  assert.match(of('skip-locked', 1, "out/Ann's plan"), / --scenario '\.\/out\/Ann'\\''s plan\/hold\.json' /);
+  assert.match(of('skip-locked', 1), /--contender skip-locked --repeats 1$/);
+  assert.match(
+    of('skip-locked', 1, 'out/plan', ['--server', '--pg']),
+    / --repeats 1 \(and --server, --pg as here\)$/,
+  );
 });

@@ -5,6 +5,7 @@ import type { ContenderSpec } from '../../harness/contender.ts';
 import type { PlanAnswer, PlanQuestion } from '../../harness/result/result.ts';
 import { latencyTerms } from '../../reports/capacity/evidence.ts';
 import { type Scenario, scenarioSchema } from '../../scenarios/scenario.ts';
+import { shellWord } from '../shell-word.ts';
 import { openLoad } from './loads.ts';
 
 /** Two checkpoints of five minutes, and some naps of autovacuum, many times over. */
@@ -30,14 +31,20 @@ export function holdScenario(
   });
 }
 
-/** As it is typed in the folder that the plan was asked in. */
+/** As it is typed in the folder that the plan was asked in. `serverFlags` were given to it: their values may hold a password. */
 export function holdCommand(
   directory: string,
   contender: ContenderSpec,
   { concurrency }: Recommended,
+  serverFlags: readonly string[],
 ): string {
-  const { name } = contender;
-  const axis = concurrency === 1 ? '' : `${name.includes('?') ? '&' : '?'}concurrency=${concurrency}`;
+  const name = concurrency === 1 ? contender.name : withAxis(contender.name, `concurrency=${concurrency}`);
   const file = relative(process.cwd(), `${directory}/${HOLD_FILE}`);
-  return `npm run --silent claimbench -- run --scenario ${file.startsWith('.') ? file : `./${file}`} --contender '${name}${axis}' --repeats 1`;
+  const scenario = shellWord(file.startsWith('.') ? file : `./${file}`);
+  const command = `npm run --silent claimbench -- run --scenario ${scenario} --contender ${shellWord(name)} --repeats 1`;
+  return serverFlags.length === 0 ? command : `${command} (and ${serverFlags.join(', ')} as here)`;
+}
+
+function withAxis(name: string, axis: string): string {
+  return `${name}${name.includes('?') ? '&' : '?'}${axis}`;
 }

@@ -33,8 +33,9 @@ import { patternOf } from '../capacity/workload.ts';
 import { EXIT } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
 import { bundleFolder, measure, measuringOptions, measuringSchema, present } from '../measuring.ts';
-import { coloured, filled, givenBeside } from '../options.ts';
+import { coloured, filled, flagsGiven, givenBeside } from '../options.ts';
 import { serverLabel } from '../place.ts';
+import { SERVER_WORDS } from '../server-wishes.ts';
 import { suggestion } from '../suggest.ts';
 
 const optionsSchema = measuringSchema.extend(questionSchema.shape).extend({
@@ -85,11 +86,15 @@ export function planCommand(done: (code: number) => void): Command {
       ...command.opts(),
       server: command.opts()['server'] ?? ['embedded'],
     });
-    done(options.from === undefined ? await planAction(options) : await answerFrom(options.from, options));
+    done(
+      options.from === undefined
+        ? await planAction(options, flagsGiven(command, SERVER_WORDS))
+        : await answerFrom(options.from, options),
+    );
   });
 }
 
-async function planAction(options: Options): Promise<number> {
+async function planAction(options: Options, serverFlags: readonly string[]): Promise<number> {
   const startMs = performance.now();
   parsePinWish(options.pin);
   if ((options.pg ?? []).length > 1)
@@ -157,7 +162,7 @@ async function planAction(options: Options): Promise<number> {
     const scenario = holdScenario(pattern, question, { recommended, peakPerSec });
     writeFileSync(join(bundle.directory, HOLD_FILE), `${JSON.stringify(scenario, null, 2)}\n`);
     process.stderr.write(
-      `To hold it for an hour before you decide, as the loads above last for seconds: ${holdCommand(bundle.directory, contender, recommended)}\n`,
+      `To hold it for an hour before you decide, as the loads above last for seconds: ${holdCommand(bundle.directory, contender, recommended, serverFlags)}\n`,
     );
   }
   return interruption.aborted ? EXIT.interrupted : exitCodeOfPlan(result, capacity);

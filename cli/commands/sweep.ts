@@ -22,6 +22,7 @@ import {
   present,
 } from '../measuring.ts';
 import { filled, givenBeside, numberBetween, repeatable, wholeNumber } from '../options.ts';
+import { shellWord } from '../shell-word.ts';
 
 const optionsSchema = sweepWordsSchema.extend({
   ...measuringSchema.pick({ out: true, metrics: true, json: true, color: true, seed: true }).shape,
@@ -147,12 +148,7 @@ async function sweep(
   await present(result, bundle, shown);
   if (!result.complete && result.cells.length > 0)
     process.stderr.write(
-      `claimbench: ${result.cells.length} of ${cells.expected()} cells are measured; go on with: claimbench sweep --resume ${quoted(directory)}\n`,
+      `claimbench: ${result.cells.length} of ${cells.expected()} cells are measured; go on with: claimbench sweep --resume ${shellWord(directory)}\n`,
     );
   return interruption.aborted ? EXIT.interrupted : exitCodeOf(result);
-}
-
-/** As a shell takes it for one word. */
-function quoted(path: string): string {
-  return /^[\w./:@%+,-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -1,0 +1,5 @@
+// How is a text typed, so that a shell takes it for one word?
+
+export function shellWord(text: string): string {
+  return /^[\w./:@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
