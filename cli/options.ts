@@ -45,15 +45,20 @@ export function givenBeside(command: Command, allowed: readonly string[]): Optio
   );
 }
 
-/** Those of the named options that were given, as they are typed, without their values. */
-export function flagsGiven(command: Command, names: readonly string[]): string[] {
-  return command.options.flatMap((option) =>
-    names.includes(option.attributeName()) &&
-    command.getOptionValueSource(option.attributeName()) === 'cli' &&
-    option.long
-      ? [option.long]
-      : [],
-  );
+/** An option that was given, as it is typed: one of its flags for each of its values. */
+export interface GivenOption {
+  readonly name: string;
+  readonly flag: string;
+  readonly values: readonly string[];
+}
+
+/** Those of the named options that were given on the command line, in the order of the help. */
+export function optionsGiven(command: Command, names: readonly string[]): GivenOption[] {
+  return command.options.flatMap((option) => {
+    const [name, flag] = [option.attributeName(), option.long];
+    if (!flag || !names.includes(name) || command.getOptionValueSource(name) !== 'cli') return [];
+    return [{ name, flag, values: [command.getOptionValue(name)].flat().map(String) }];
+  });
 }
 
 /** Adds to what an option was given before: for options that may be repeated, and are not empty. */

@@ -59,8 +59,11 @@ export function serverWishes(command: Command): Command {
 }
 
 const CONTAINER_ALONE = ['image', 'cpus', 'memory', 'cpuset', 'network', 'storage'] as const;
-/** Options that say which server, and how it is set up. */
-export const SERVER_WORDS = ['server', 'pg', 'setting', 'extension', ...CONTAINER_ALONE] as const;
+/** Options that say which server, how it is set up, and which cores and priority each part of a run has. */
+export const PLACE_WORDS = [
+  ...['server', 'pg', 'setting', 'extension', 'pin', 'producerPriority'],
+  ...CONTAINER_ALONE,
+] as const;
 
 /**
  * What the words ask of the server `where`.

@@ -19,7 +19,7 @@ export interface RateSearchOptions {
   readonly maxPerSec: number;
   /** The search ends when neighbouring rates are no further apart than by the factor 1 + this; 0.05 unless told. */
   readonly resolution?: number;
-  /** 40 unless told. */
+  /** 60 unless told. */
   readonly maxProbes?: number;
   /** Whether there is time for this load; asked before each. Absent for always. */
   readonly budgetLeft?: (wish: ProbeWish) => boolean;
@@ -70,7 +70,7 @@ const MOST_VOIDS = 2;
  * @throws {RangeError} when the options are none that a search can work with.
  */
 export function* searchRate(options: RateSearchOptions): Generator<AskedProbe, RateInterval, Outcome> {
-  const { startPerSec, minPerSec, maxPerSec, resolution = 0.05, maxProbes = 40 } = options;
+  const { startPerSec, minPerSec, maxPerSec, resolution = 0.05, maxProbes = 60 } = options;
   if (!(minPerSec > 0 && minPerSec <= maxPerSec && Number.isFinite(maxPerSec) && startPerSec > 0))
     throw new RangeError(
       `no rates to search: from ${startPerSec} jobs/s, between ${minPerSec} and ${maxPerSec}`,

@@ -5,6 +5,8 @@ import type { ContenderSpec } from '../../harness/contender.ts';
 import type { PlanAnswer, PlanQuestion } from '../../harness/result/result.ts';
 import { latencyTerms } from '../../reports/capacity/evidence.ts';
 import { type Scenario, scenarioSchema } from '../../scenarios/scenario.ts';
+import { withoutPassword } from '../command-line.ts';
+import type { GivenOption } from '../options.ts';
 import { shellWord } from '../shell-word.ts';
 import { openLoad } from './loads.ts';
 
@@ -31,18 +33,32 @@ export function holdScenario(
   });
 }
 
-/** As it is typed in the folder that the plan was asked in. `serverFlags` were given to it: their values may hold a password. */
+/** As it is typed in the folder that the plan was asked in, with what `place` says of the options that the plan was given. */
 export function holdCommand(
   directory: string,
   contender: ContenderSpec,
   { concurrency }: Recommended,
-  serverFlags: readonly string[],
+  place: readonly GivenOption[],
 ): string {
-  const name = concurrency === 1 ? contender.name : withAxis(contender.name, `concurrency=${concurrency}`);
+  const axis = `concurrency=${concurrency}`;
+  const name = concurrency === 1 ? contender.name : withAxis(contender.name, axis);
   const file = relative(process.cwd(), `${directory}/${HOLD_FILE}`);
-  const scenario = shellWord(file.startsWith('.') ? file : `./${file}`);
-  const command = `npm run --silent claimbench -- run --scenario ${scenario} --contender ${shellWord(name)} --repeats 1`;
-  return serverFlags.length === 0 ? command : `${command} (and ${serverFlags.join(', ')} as here)`;
+  const words = [
+    ...['--scenario', file.startsWith('.') ? file : `./${file}`, '--contender', name, '--repeats', '1'],
+    ...place.flatMap(({ flag, values }) => values.flatMap((value) => [flag, withoutPassword(value)])),
+  ];
+  return `npm run --silent claimbench -- run ${words.map(shellWord).join(' ')}`;
+}
+
+/** What was measured on the first of several servers is held there: a run has one. */
+export function placeOf(given: readonly GivenOption[]): GivenOption[] {
+  return given.map((one) => (one.name === 'server' ? { ...one, values: one.values.slice(0, 1) } : one));
+}
+
+/** Told beside the command, where it holds no password any more. */
+export function passwordNote(place: readonly GivenOption[]): string {
+  const gone = place.some(({ values }) => values.some((value) => withoutPassword(value) !== value));
+  return gone ? ' (the password of the address is left out here)' : '';
 }
 
 function withAxis(name: string, axis: string): string {

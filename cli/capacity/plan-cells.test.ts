@@ -46,6 +46,11 @@ test('a whole plan: every cell fits the schema, and the log says what it was for
   const loads = purposes(found.cells.filter(({ purpose }) => purpose !== 'held back'));
   assert.deepEqual(loads, ['closed', 'catch-up', 'light', 'probe', 'check', 'outage', 'bloat']);
   for (const { scenario } of plans) scenarioSchema.parse(scenario);
+  for (const purpose of ['light', 'check']) {
+    const { scenario } = plans[found.cells.findIndex((cell) => cell.purpose === purpose)] ?? assert.fail();
+    // Neither comes to 10,500 jobs in 30 s at such rates.
+    assert.ok(Math.abs(totalSeconds(scenario) - scenario.warmupSeconds - 30) < 1e-9, scenario.name);
+  }
   const after = found.cells.slice(found.cells.findIndex(({ purpose }) => purpose === 'probe'));
   assert.equal(
     new Set(after.map(({ handlers }) => handlers)).size,
@@ -175,6 +180,7 @@ test('a plan is over within its budget, whatever its probes last, and though a l
     [40, 'none'],
     [100, 'check'],
     [400, 'outage'],
+    [400, 'light'],
   ] as const) {
     let left = 600;
     const asked = question({ ratePerSec, outage: OUTAGE, bloatSeconds: 60 });

@@ -74,10 +74,16 @@ const CLOSED_REPEATS = 2;
 const SEARCH_PROBES = 9;
 /** Of a cell, what comes before and after its load. */
 const AROUND_SECONDS = 6;
-/** Seconds that are kept for what comes after the search. */
-const RESERVE_SECONDS = { check: 42, outage: 112, bloat: 45, report: 10 } as const;
-/** Repeats of closed loads leave so much for all that comes after them, and a third of the budget. */
-const REPEATS_RESERVE_SECONDS = 190;
+/** Seconds that are kept for what comes after something else. */
+const RESERVE_SECONDS = {
+  catchUps: 30,
+  light: 40,
+  search: 60,
+  check: 42,
+  outage: 112,
+  bloat: 45,
+  report: 10,
+} as const;
 /** A plan wants to know where the limit is, not to the last percent. */
 const RESOLUTION = 0.1;
 
@@ -109,7 +115,7 @@ class Stage {
     const budgetSeconds = secondsLeft();
     const goesOn = (): boolean => {
       const left = secondsLeft();
-      const late = left < Math.max(REPEATS_RESERVE_SECONDS, budgetSeconds / 3);
+      const late = left < Math.max(this.#reserveAfterClosed(), budgetSeconds / 3);
       return left > 0 && !(late && this.#law() !== undefined);
     };
     const purposeOf = (handlers: number) => (heldBack.includes(handlers) ? 'held back' : 'closed');
@@ -168,22 +174,21 @@ class Stage {
   *lightLoads(law: Law): Generator<PlannedCell, number, CellOutcome> {
     const { question, pattern } = this.#setup;
     let { handlers } = chooseHandlers(question, law);
+    const keepSeconds = RESERVE_SECONDS.check + this.#reserveAfterCheck();
     for (let tries = 0; tries < 2; tries += 1) {
       const crew = this.#crewOf(handlers);
       const ratePerSec = roundRate(lightRate(question, handlers, uslAt(law.fit, handlers)));
       const seconds = openSeconds(ratePerSec);
-      const light = yield* this.#cell(
-        openLoad(pattern, { ratePerSec, seconds, crew, name: 'light' }),
-        crew,
-        'light',
-      );
+      const scenario = openLoad(pattern, { ratePerSec, seconds, crew, name: 'light' });
+      const light = yield* this.#cell(scenario, crew, 'light', keepSeconds);
       const base = baseOf(law, light);
       if (base === undefined || light.cell.verdict !== 'valid') return handlers;
       const { scv: serviceScv } = handlerMoments(pattern.job.handler);
       const claiming = { base, serviceScv, ahead: aheadOf(light.cell) };
       const stalls = stallsOf({ ...claiming, law, handlers }, light);
       const chosen = chooseHandlers(question, law, { ...claiming, stalls });
-      if (chosen.handlers === handlers) return handlers;
+      const late = this.#setup.secondsLeft() < totalSeconds(scenario) + AROUND_SECONDS + keepSeconds;
+      if (chosen.handlers === handlers || (tries === 0 && late)) return handlers;
       handlers = chosen.handlers;
     }
     return handlers;
@@ -220,6 +225,12 @@ class Stage {
     const seconds = openSeconds(ratePerSec);
     const scenario = openLoad(this.#setup.pattern, { ratePerSec, seconds, crew, name: 'check' });
     yield* this.#cell(scenario, crew, 'check', this.#reserveAfterCheck());
+  }
+
+  /** Repeats of closed loads leave so much for all that comes after them, and a third of the budget. */
+  #reserveAfterClosed(): number {
+    const { catchUps, light, search, check } = RESERVE_SECONDS;
+    return catchUps + light + search + check + this.#reserveAfterCheck();
   }
 
   #reserveAfterCheck(): number {
@@ -305,8 +316,8 @@ const OUTAGE_SECONDS = 20;
 const BLOAT_SECONDS = 20;
 
 /**
- * Of a light load and of the one that tries what it says: as long as a p99 takes, where that can be had. A disk stops some times a minute, and a light
- * load of a third of that saw one stop or none, of which p99 was then foretold.
+ * Of a light load and of the one that tries what it says: as long as a p99 takes, where that can be had. A disk stops some times a minute, and light
+ * loads of 10 to 20 s saw one stop or none, of which p99 was then foretold.
  */
 function openSeconds(ratePerSec: number): number {
   return Math.min(30, Math.max(8, 10_500 / ratePerSec + 1));

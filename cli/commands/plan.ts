@@ -18,7 +18,7 @@ import { handlerSchema } from '../../scenarios/job.ts';
 import { CapacityLog } from '../capacity/capacity-log.ts';
 import { contenderOption, requireOpenConcurrency } from '../capacity/contender-option.ts';
 import { durationBetween, inWords } from '../capacity/duration.ts';
-import { HOLD_FILE, holdCommand, holdScenario } from '../capacity/hold.ts';
+import { HOLD_FILE, holdCommand, holdScenario, passwordNote, placeOf } from '../capacity/hold.ts';
 import { handlerMoments, openLoad } from '../capacity/loads.ts';
 import { expectedCells, type PlanMeasurements, planCells } from '../capacity/plan-cells.ts';
 import {
@@ -33,9 +33,9 @@ import { patternOf } from '../capacity/workload.ts';
 import { EXIT } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
 import { bundleFolder, measure, measuringOptions, measuringSchema, present } from '../measuring.ts';
-import { coloured, filled, flagsGiven, givenBeside } from '../options.ts';
+import { coloured, filled, type GivenOption, givenBeside, optionsGiven } from '../options.ts';
 import { serverLabel } from '../place.ts';
-import { SERVER_WORDS } from '../server-wishes.ts';
+import { PLACE_WORDS } from '../server-wishes.ts';
 import { suggestion } from '../suggest.ts';
 
 const optionsSchema = measuringSchema.extend(questionSchema.shape).extend({
@@ -88,13 +88,13 @@ export function planCommand(done: (code: number) => void): Command {
     });
     done(
       options.from === undefined
-        ? await planAction(options, flagsGiven(command, SERVER_WORDS))
+        ? await planAction(options, placeOf(optionsGiven(command, PLACE_WORDS)))
         : await answerFrom(options.from, options),
     );
   });
 }
 
-async function planAction(options: Options, serverFlags: readonly string[]): Promise<number> {
+async function planAction(options: Options, place: readonly GivenOption[]): Promise<number> {
   const startMs = performance.now();
   parsePinWish(options.pin);
   if ((options.pg ?? []).length > 1)
@@ -162,7 +162,7 @@ async function planAction(options: Options, serverFlags: readonly string[]): Pro
     const scenario = holdScenario(pattern, question, { recommended, peakPerSec });
     writeFileSync(join(bundle.directory, HOLD_FILE), `${JSON.stringify(scenario, null, 2)}\n`);
     process.stderr.write(
-      `To hold it for an hour before you decide, as the loads above last for seconds: ${holdCommand(bundle.directory, contender, recommended, serverFlags)}\n`,
+      `To hold it for an hour before you decide, as the loads above last for seconds: ${holdCommand(bundle.directory, contender, recommended, place)}${passwordNote(place)}\n`,
     );
   }
   return interruption.aborted ? EXIT.interrupted : exitCodeOfPlan(result, capacity);

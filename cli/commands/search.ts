@@ -88,7 +88,7 @@ export function searchCommand(done: (code: number) => void): Command {
       "hold somebody else's snapshot in each probe, which then lasts so long at least, such as 2m",
       durationBetween(1, 3_600),
     )
-    .option('--probes <n>', 'so many at most', wholeNumber(3, 200), 40)
+    .option('--probes <n>', 'so many at most', wholeNumber(3, 200), 60)
     .option(
       '--budget <time>',
       `begin no probe after this, such as 8m (default: 20m, or longer where probes are: ${USUAL_PROBES} of them)`,
