@@ -105,12 +105,11 @@ async function assertCharted(outcome: CellOutcome, folder: string): Promise<void
     return Number(value) * (unit === 's' ? 1_000 : 1) > 300;
   });
   // The load begins when the workers do, and the stall two seconds after the first claim; a bucket is half a second.
-  assert.ok(lateBuckets.length >= 1 && lateBuckets.length <= 4, `${lateBuckets.length} late buckets`);
   const to = lateBuckets.map((bucket) => Number(bucket['to']));
-  assert.ok(
-    to.every((end) => end > 2 && end <= 5),
-    `late until ${to.join(', ')} s`,
-  );
+  const ofStall = to.filter((end) => end > 2 && end <= 5);
+  assert.ok(ofStall.length >= 1 && ofStall.length <= 4, `late until ${to.join(', ')} s`);
+  // A disk that stops once by itself shows there, too.
+  assert.ok(to.length - ofStall.length <= 1, `late until ${to.join(', ')} s`);
 }
 
 function countUpTo(histogram: Histogram, limitUs: number): number {

@@ -21,9 +21,9 @@ const LET_GO = 'CBLET';
  *   a gap whose row no claim has locked. The latch, and the rows of gaps, are let go at once.
  * - A row that was claimed before it was locked is let go, too: its worker's settle would wait for this transaction.
  * - A row that somebody else has locked belongs to a claim, or to a transaction like this one, which may be rolled back. It is
- *   waited for when all others of the lane are locked, and locked anew after that. All of a lane that is free is locked in
- *   one statement, and lanes come in their order, so that two of these hardly wait for each other. Two whose ids overlap may, where
- *   their statements lock by turns: PostgreSQL then ends one of them (40P01), with nothing removed.
+ *   waited for while only rows that come before it are locked: what was locked behind it is let go, and locked anew after the wait.
+ *   Lanes come in their order, too, so that of two of these whose ids overlap one waits for the other, never each for the other.
+ *   Two transactions that remove several times each may do that like any others whose statements lock in different orders (40P01).
  * - Numbers that this leaves without a job become gaps when the cursor passes, like those of enqueues that were rolled back.
  *
  * A claim of a version that had no removals looks for no mark: it may hand out what is on its way out, or fail where that is gone
@@ -36,6 +36,10 @@ export function removeWaiting(tables: RangeTables): Routine {
   const { jobs, lanes, gaps, inbox, delayed, locks } = tables;
   const look = `cursor_at := ${positionSql('this.cursor')};
       floor_at := ${positionSql('this.floor')};`;
+  const firstOf = (condition: string): string => `(
+        SELECT min(job.seq) FROM ${jobs} AS job
+        WHERE job.lane = this.id AND job.seq = ANY (wanted) AND ${condition} AND ${waits(gaps, 'job.seq')}
+      )`;
   return routine(
     tables,
     'remove_waiting',
@@ -49,6 +53,7 @@ export function removeWaiting(tables: RangeTables): Routine {
   locked bigint[];
   free bigint[];
   awaited bigint;
+  before bigint;
 BEGIN
   IF alone AND current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE EXCEPTION 'taking out jobs needs READ COMMITTED' USING ERRCODE = 'invalid_transaction_state';
@@ -67,15 +72,20 @@ BEGIN
   LOOP
     PERFORM pg_advisory_xact_lock_shared(${locks.removing}, this.id);
     wanted := this.numbers;
+    before := NULL;
     LOOP
       ${look}
       BEGIN
         locked := ARRAY (
           SELECT job.seq FROM ${jobs} AS job
-          WHERE job.lane = this.id AND job.seq = ANY (wanted) AND ${waits(gaps, 'job.seq')}
+          WHERE job.lane = this.id AND job.seq = ANY (wanted) AND (before IS NULL OR job.seq < before)
+            AND ${waits(gaps, 'job.seq')}
           ORDER BY job.seq
           FOR UPDATE SKIP LOCKED
         );
+        awaited := ${firstOf('NOT job.seq = ANY (locked)')};
+        IF awaited < locked[cardinality(locked)] THEN RAISE EXCEPTION USING ERRCODE = '${LET_GO}'; END IF;
+        awaited := NULL;
         BEGIN
           PERFORM pg_advisory_xact_lock(${locks.latch}, this.id);
           ${look}
@@ -87,22 +97,24 @@ BEGIN
         END;
         IF free <> locked THEN RAISE EXCEPTION USING ERRCODE = '${LET_GO}'; END IF;
       EXCEPTION WHEN SQLSTATE '${LET_GO}' THEN
+        IF awaited IS NOT NULL THEN
+          before := awaited;
+          CONTINUE;
+        END IF;
         wanted := ARRAY (SELECT unnest(wanted) EXCEPT (SELECT unnest(locked) EXCEPT SELECT unnest(free)));
         CONTINUE;
       END;
       RETURN QUERY
         DELETE FROM ${jobs} AS job WHERE job.lane = this.id AND job.seq = ANY (free) RETURNING ${idSql('job')};
       ${look}
-      awaited := (
-        SELECT min(job.seq) FROM ${jobs} AS job
-        WHERE job.lane = this.id AND job.seq = ANY (wanted) AND ${waits(gaps, 'job.seq')}
-      );
+      awaited := ${firstOf('true')};
       EXIT WHEN awaited IS NULL;
       BEGIN
         PERFORM FROM ${jobs} AS job WHERE job.lane = this.id AND job.seq = awaited FOR UPDATE;
         RAISE EXCEPTION USING ERRCODE = '${LET_GO}';
       EXCEPTION WHEN SQLSTATE '${LET_GO}' THEN NULL;
       END;
+      before := NULL;
     END LOOP;
   END LOOP;
 END`,
