@@ -24,6 +24,9 @@ function usageLine(text: string, command: Command): string {
   return oneLine(`${shown(said)}; see ${full} --help`);
 }
 
+/** Of a sweep, which other commands have as options. */
+const AXES: ReadonlySet<string> = new Set(['--workers', '--connections', '--depth', '--payload', '--job-ms']);
+
 type Answer = (parts: readonly string[], command: Command, help: string) => string;
 
 const ANSWERS: readonly (readonly [RegExp, Answer])[] = [
@@ -31,6 +34,8 @@ const ANSWERS: readonly (readonly [RegExp, Answer])[] = [
     /^unknown option '([^=]*).*'$/s,
     ([flag = ''], command, help) => {
       const known = command.options.flatMap((option) => [option.long ?? [], option.short ?? []].flat());
+      if (command.name() === 'sweep' && AXES.has(flag))
+        return `unknown option ${flag}; it is an axis: --axis ${flag.slice(2)}=VALUES`;
       const meant = nearest(flag, [...known, '--help']);
       return `unknown option ${shown(flag)}; ${meant === undefined ? help : `did you mean ${meant}?`}`;
     },

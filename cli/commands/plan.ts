@@ -65,7 +65,10 @@ export function planCommand(done: (code: number) => void): Command {
     .description('answer a capacity question: what to run, how much it carries, what breaks first')
     .option('--from <bundle>', 'measure nothing: answer from the bundle of an earlier plan', filled)
     .addOption(
-      new Option('--budget <time>', 'for all measurements')
+      new Option(
+        '--budget <time>',
+        'about so long for all measurements; what a plan cannot do without is measured in any case',
+      )
         .argParser(durationBetween(60, 86_400))
         .default(600, '10m'),
     );
@@ -150,15 +153,16 @@ async function planAction(options: Options, place: readonly GivenOption[]): Prom
       },
       ...(others.length === 0 ? {} : { others }),
       outcomeOf: (cell) => log.outcomeOf(cell),
-      announcement: `; about ${expected} cells, ${inWords(options.budget)} at most`,
+      announcement: `; about ${expected} cells in about ${inWords(options.budget)}`,
     },
     { ...options, server: first },
     bundle,
   );
   const capacity = answered(result.startedAt);
   await present(result.cells.length === 0 ? result : { ...result, capacity }, bundle, options);
-  const { recommended, peakPerSec = 0 } = capacity.plan?.answer ?? {};
-  if (recommended !== undefined) {
+  const { recommended, peakPerSec = 0, possible = false, undecided = [] } = capacity.plan?.answer ?? {};
+  // Of a plain no there is nothing to hold.
+  if (recommended !== undefined && (possible || undecided.length > 0)) {
     const scenario = holdScenario(pattern, question, { recommended, peakPerSec });
     writeFileSync(join(bundle.directory, HOLD_FILE), `${JSON.stringify(scenario, null, 2)}\n`);
     process.stderr.write(

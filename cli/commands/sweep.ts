@@ -41,8 +41,11 @@ job-ms (time of a handler), rate (jobs/s, open loop); batch, prefetch, concurren
 set.NAME for a setting of the server, which has a server of its own for each value.
 Values: 1,2,4 or 1..64 (doubled from end to end) or 1..500:6 (so many, at equal ratios).
 
+What is no axis: 1 worker, 8 connections, jobs that take no time (job-ms=0), payloads of 100 bytes.
+A sweep knows no SLO and finds no limit: for a rate that holds use search or plan.
+
 Examples:
-  claimbench sweep --contender skip-locked --axis connections=1..32 --refine 4
+  claimbench sweep --contender skip-locked --axis connections=1..32 --axis job-ms=40 --refine 4
   claimbench sweep --contender batch --axis workers=1,2 --axis batch=1..500:6 --axis job-ms=5
   claimbench sweep --axis connections=4,8,16 --rate '0.7 of capacity'
   claimbench sweep --axis set.shared_buffers=128MB,1GB --axis depth=10000,1000000 --axis job-ms=5
@@ -148,7 +151,7 @@ async function sweep(
   await present(result, bundle, shown);
   if (!result.complete && result.cells.length > 0)
     process.stderr.write(
-      `claimbench: ${result.cells.length} of ${cells.expected()} cells are measured; go on with: claimbench sweep --resume ${shellWord(directory)}\n`,
+      `claimbench: ${result.cells.length} of ${cells.expected()} cells are measured; go on with: npm run --silent claimbench -- sweep --resume ${shellWord(directory)}\n`,
     );
   return interruption.aborted ? EXIT.interrupted : exitCodeOf(result);
 }

@@ -104,7 +104,7 @@ function planAnswer({ question, answer }: CapacityPlan): WithoutDoubts {
           answer.openEnded === true
             ? 'at least: nothing failed above it'
             : answer.limitedBy === undefined
-              ? 'nothing set a limit'
+              ? 'a limit could not be told'
               : `${limitedText(answer.limitedBy)}, with these handlers`,
         tone: 'plain',
       },

@@ -34,7 +34,7 @@ test('bracketed: both ends, and what the fail failed by, as the last load said',
   );
   assert.equal(
     answer.text,
-    'skip-locked with 8 handlers held pickup.p99 < 250 ms at 640 jobs/s and failed at 671 jobs/s.',
+    'skip-locked with 8 handlers of 0 ms held pickup.p99 < 250 ms at 640 jobs/s and failed at 671 jobs/s.',
   );
   assert.deepEqual(answer.limitedBy, ['in the end']);
   assert.deepEqual([answer.passPerSec, answer.failPerSec], [640, 671]);
@@ -53,7 +53,7 @@ test('what is not confirmed, and what could not be told, is said', () => {
   const answer = told({ state: 'bracketed', passPerSec: 600, failPerSec: 700, unclearPerSec: [630, 665] });
   assert.equal(
     answer.text,
-    'skip-locked with 8 handlers held pickup.p99 < 250 ms at 600 jobs/s and failed at 700 jobs/s; not all loads that confirm were had of the pass and the fail; 630, 665 jobs/s could not be told.',
+    'skip-locked with 8 handlers of 0 ms held pickup.p99 < 250 ms at 600 jobs/s and failed at 700 jobs/s; not all loads that confirm were had of the pass and the fail; 630, 665 jobs/s could not be told.',
   );
 });
 
@@ -61,7 +61,7 @@ test('without one of the ends, or both, it says why', () => {
   const probes = [probe(100, 'pass'), probe(50, 'fail')];
   assert.match(
     told({ state: 'no fail', passPerSec: 100, passConfirmed: true }, probes).text,
-    /^skip-locked with 8 handlers held .* at 100 jobs\/s; no rate that was tried, up to 100 jobs\/s, failed\.$/,
+    /^skip-locked with 8 handlers of 0 ms held .* at 100 jobs\/s; no rate that was tried, up to 100 jobs\/s, failed\.$/,
   );
   assert.match(
     told({ state: 'no pass', failPerSec: 50, failConfirmed: true }, probes).text,
@@ -83,7 +83,7 @@ test('without one of the ends, or both, it says why', () => {
   assert.equal(told({ state: 'interrupted' }).text, 'the search ended before its answer.');
   assert.match(
     told({ state: 'interrupted', failPerSec: 80 }).text,
-    /^the search ended before its answer; so far skip-locked with 8 handlers failed at 80\.0 jobs\/s; not all loads that confirm were had of the fail/,
+    /^the search ended before its answer; so far skip-locked with 8 handlers of 0 ms failed at 80\.0 jobs\/s; not all loads that confirm were had of the fail/,
   );
 });
 

@@ -45,8 +45,8 @@ function boundByHandlers({ interval: { failPerSec }, handlers, jobMs }: SearchOu
     : `${plural(handlers, 'handler')} of ${formatNumber(jobMs)} ms settle no more than ${rate(most)} on any queue: more of them may carry more`;
 }
 
-function sentence({ contender: name, slo, interval, probes, handlers }: SearchOutcome): string {
-  const contender = `${name} with ${plural(handlers, 'handler')}`;
+function sentence({ contender: name, slo, interval, probes, handlers, jobMs }: SearchOutcome): string {
+  const contender = `${name} with ${plural(handlers, 'handler')} of ${formatNumber(jobMs)} ms`;
   const wish = slo.map(({ text }) => text).join(' and ');
   const { state, passPerSec: pass, failPerSec: fail } = interval;
   const held = pass === undefined ? '' : `${contender} held ${wish} at ${rate(pass)}`;

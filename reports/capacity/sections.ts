@@ -14,6 +14,7 @@ import { predictionsTable, probesTable, scalingTable, surfaceTable } from '../ta
 import type { Table } from '../tables/table.ts';
 import { surfaceOf } from './surface.ts';
 import { untriedOf } from './untried.ts';
+import { isPlainNo } from './words.ts';
 
 /** A piece of a section. `charts` stands for all whose id begins so; a table that is `folded` opens on a click. */
 export type Block =
@@ -39,7 +40,9 @@ export function managerBlocks({ capacity }: RunResult): Block[] {
   return [
     ...(answer.nearest.length === 0 ? [] : titled('What could be had instead', list(answer.nearest))),
     { kind: 'charts', id: 'capacity-margin' },
-    ...(recommended === undefined ? [] : titled('What to run', table(recommended))),
+    ...(recommended === undefined
+      ? []
+      : titled(isPlainNo(answer) ? 'Closest that was tried' : 'What to run', table(recommended))),
     ...titled('The limits', table(limitsTable(plan))),
     ...titled('The risk: what gives way first', text(answer.breaksFirst), list(answer.risks)),
   ];

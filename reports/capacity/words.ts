@@ -1,6 +1,6 @@
 // How are outcomes, limits and errors of a capacity bundle said, alike on the page, in Markdown and on a terminal?
 
-import type { Prediction, ProbeOutcome, Slo } from '../../harness/result/result.ts';
+import type { CapacityPlan, Prediction, ProbeOutcome, Slo } from '../../harness/result/result.ts';
 import { formatCount, formatDuration, formatNumber, formatSeconds, formatShare } from '../render/format.ts';
 import type { Tone } from '../tables/table.ts';
 
@@ -57,4 +57,12 @@ export function poorTexts(predictions: readonly Prediction[]): string[] {
       ({ what, at, error, goodWithin }) =>
         `POOR: ${what} at ${at} was predicted ${formatShare(Math.abs(error))} too ${error > 0 ? 'high' : 'low'} (good: within ${formatShare(goodWithin)}).`,
     );
+}
+
+/** Whether a plan says no, and not only that too little is known. */
+export function isPlainNo({
+  possible,
+  undecided,
+}: Pick<CapacityPlan['answer'], 'possible' | 'undecided'>): boolean {
+  return !possible && undecided.length === 0;
 }

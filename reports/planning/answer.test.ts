@@ -241,7 +241,7 @@ test('a transaction that stays open for longer than was seen: no figure, and und
 
 test('a search of other handlers, or for another SLO, is not taken for this one', () => {
   const { limits } = answer({ ratePerSec: 150 });
-  assert.match(limits[0]?.text ?? '', /by the model, not measured with these handlers/);
+  assert.match(limits[0]?.text ?? '', /by the model, not searched for with this SLO and these handlers/);
   assert.match(answer({ slo: pickup(300_000) }).limits[0]?.text ?? '', /by the model/);
   assert.match(limits.find(({ by }) => by === 'bloat')?.text ?? '', /not measured with these handlers/);
 });
@@ -275,7 +275,7 @@ test('a limit of which nothing is known is told as a risk', () => {
   const slo: Slo[] = [{ of: 'response', percentile: 99, limitUs: 1e6, text: 'response.p99 < 1 s' }];
   const said = answer({ slo });
   assert.equal(said.limits[0]?.perSec, undefined);
-  assert.match(said.risks.join('\n'), /A limit is not known: response\.p99 < 1 s: not measured/);
+  assert.match(said.risks.join('\n'), /A limit is not known: response\.p99 < 1 s: not searched for/);
 });
 
 test('nothing measured, nothing said: no figure, and why', () => {

@@ -51,13 +51,16 @@ function sloLimit({ question, search, crowd, capacityPerSec }: LimitFacts): Limi
   if (search !== undefined) return searchedLimit(slo, search);
   const [only, ...others] = question.slo;
   if (crowd === undefined || only === undefined || only.of !== 'pickup' || others.length > 0)
-    return { by: 'slo', text: `${slo}: not measured with these handlers, and no model tells it` };
+    return {
+      by: 'slo',
+      text: `${slo}: not searched for with this SLO and these handlers, and no model tells it`,
+    };
   const perSec = modelledRate(crowd, only, capacityPerSec);
   if (perSec !== undefined)
     return {
       by: 'slo',
       perSec,
-      text: `${slo} should hold up to ${rate(perSec)}: by the model, not measured with these handlers`,
+      text: `${slo} should hold up to ${rate(perSec)}: by the model, not searched for with this SLO and these handlers`,
     };
   // What held up one short load is no proof that it always will.
   return claimingHolds({ ...crowd, stalls: [] }, only)
@@ -120,7 +123,10 @@ function modelledRate(crowd: Crowd, slo: LatencySlo, capacityPerSec: number): nu
 function recoveryLimit({ question: { outage }, law, capacityPerSec, seen, tried }: LimitFacts): Limit[] {
   if (outage === undefined) return [];
   const asked = `${formatSeconds(outage.seconds)} without workers`;
-  if (!tried) return [{ by: 'recovery', text: `${asked}: no outage in miniature could be measured` }];
+  if (!tried)
+    return [
+      { by: 'recovery', text: `${asked}: no outage in miniature was measured; plan anew with --outage` },
+    ];
   const perSec = recoverablePerSec(law, capacityPerSec, seen, outage);
   if (perSec === undefined)
     return [

@@ -63,7 +63,11 @@ export function verdictOf(facts: VerdictFacts): Verdict {
         : []),
       ...limits.flatMap(({ perSec, text }) => (perSec === undefined ? [text] : [])),
       ...least.flatMap(({ text }) =>
-        others ? [`${text}; more than ${plural(choice.handlers, 'handler')} may carry more`] : [],
+        others
+          ? [
+              `${text}; more than ${plural(choice.handlers, 'handler')} may carry more: try them with claimbench search`,
+            ]
+          : [],
       ),
       ...(between === undefined ? [] : [between]),
       ...contradictions.flatMap(({ perSec, text }) =>

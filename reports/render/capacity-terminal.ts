@@ -3,7 +3,7 @@
 import TextTable from 'cli-table3';
 import type { RunResult } from '../../harness/result/result.ts';
 import { answerOf } from '../capacity/answer.ts';
-import { isPoor, LIMIT_NAMES, predictedText, rateText, signedShare } from '../capacity/words.ts';
+import { isPlainNo, isPoor, LIMIT_NAMES, predictedText, rateText, signedShare } from '../capacity/words.ts';
 import { findingsOf, overallVerdict } from '../findings.ts';
 import type { Tone } from '../tables/table.ts';
 import { escapeTerminal } from './escape.ts';
@@ -68,7 +68,7 @@ function planLines({ answer }: Plan, width: number): string[] {
     ...(r === undefined
       ? []
       : [
-          `  Run ${r.strategy}: ${plural(r.workers, 'worker')} × ${plural(r.sessions, 'session')} × ${formatCount(r.concurrency)} = ${plural(r.handlers, 'handler')}, ${plural(r.connections, 'connection')}, batch ${formatCount(r.batch)}, wake-up ${r.wakeup}`,
+          `  ${isPlainNo(answer) ? 'Closest that was tried' : 'Run'} ${r.strategy}: ${plural(r.workers, 'worker')} × ${plural(r.sessions, 'session')} × ${formatCount(r.concurrency)} = ${plural(r.handlers, 'handler')}, ${plural(r.connections, 'connection')}, batch ${formatCount(r.batch)}, wake-up ${r.wakeup}`,
         ]),
     ...nearest.map((one) => `  Nearest: ${one}`),
     `  First to give way: ${breaksFirst}`,
