@@ -52,7 +52,10 @@ test('a sweep stopped by Ctrl-C, and then killed, is gone on with until every po
   first.child.kill('SIGINT');
   const stopped = await first.finished;
   assert.equal(stopped.code, 130, stopped.stderr);
-  assert.ok(stopped.stderr.includes(`go on with: claimbench sweep --resume ${out}`), stopped.stderr);
+  assert.ok(
+    stopped.stderr.includes(`go on with: npm run --silent claimbench -- sweep --resume ${out}`),
+    stopped.stderr,
+  );
   assert.ok(!readFileSync(join(out, 'result.json'), 'utf8').includes(new URL(testServer()).password));
   const part = readResult(out);
   assert.equal(part.complete, false);

@@ -112,6 +112,21 @@ test('what fails below the void is found', () => {
   assert.ok((interval.passPerSec ?? 0) <= 300 && (interval.failPerSec ?? 0) > 300);
 });
 
+test('a fail with nothing but void or unclear loads below it is no proof that no rate holds', () => {
+  for (const untold of ['void', 'unclear'] as const) {
+    const { interval } = drive(({ ratePerSec }) => (ratePerSec >= 100 ? 'fail' : untold), { minPerSec: 10 });
+    assert.deepEqual([interval.state, interval.passPerSec], ['unmeasurable', undefined], untold);
+    assert.ok((interval.failPerSec ?? 0) >= 100);
+  }
+});
+
+test('a rate that could not be told is told of, also where more than it passed', () => {
+  const { interval } = drive((wish) => (wish.ratePerSec === 200 ? 'unclear' : below(300)(wish)));
+  assert.equal(interval.state, 'bracketed');
+  assert.ok((interval.passPerSec ?? 0) > 250);
+  assert.deepEqual(interval.unclearPerSec, [200]);
+});
+
 test('all void: nothing is claimed', () => {
   const { interval, wishes } = drive(() => 'void', { minPerSec: 10 });
   assert.equal(interval.state, 'unmeasurable');

@@ -173,9 +173,7 @@ function isAbove(one: Tried, other: Tried | undefined): boolean {
 
 function answer(rates: readonly Tried[], complete: boolean): RateInterval {
   const { pass, fail } = endsOf(rates);
-  const between = rates.filter(
-    (one) => (pass === undefined || isAbove(one, pass)) && (fail === undefined || isAbove(fail, one)),
-  );
+  const below = rates.filter((one) => fail === undefined || isAbove(fail, one));
   const ratesOf = (some: readonly Tried[]): number[] => some.map(({ ratePerSec }) => ratePerSec);
   const unmeasurable = rates.filter(({ standing }) => standing === undefined);
   return {
@@ -184,7 +182,7 @@ function answer(rates: readonly Tried[], complete: boolean): RateInterval {
     ...(fail && { failPerSec: fail.ratePerSec }),
     passConfirmed: pass !== undefined && isConfirmed(pass),
     failConfirmed: fail !== undefined && isConfirmed(fail),
-    unclearPerSec: ratesOf(between.filter(({ standing }) => standing === 'unclear')),
+    unclearPerSec: ratesOf(below.filter(({ standing }) => standing === 'unclear')),
     unmeasurablePerSec: ratesOf(unmeasurable.filter(({ voids }) => voids >= MOST_VOIDS)),
   };
 }
@@ -196,6 +194,6 @@ function stateOf(
 ): RateInterval['state'] {
   if (pass !== undefined && fail !== undefined) return 'bracketed';
   // What is unclear or void at every rate says nothing of any.
-  if (pass === undefined) return fail === undefined ? 'unmeasurable' : 'no pass';
+  if (pass === undefined) return rates[0]?.standing === 'fail' ? 'no pass' : 'unmeasurable';
   return rates.at(-1)?.standing === undefined ? 'unmeasurable' : 'no fail';
 }

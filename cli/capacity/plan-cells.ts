@@ -174,7 +174,8 @@ class Stage {
   *lightLoads(law: Law): Generator<PlannedCell, number, CellOutcome> {
     const { question, pattern } = this.#setup;
     let { handlers } = chooseHandlers(question, law);
-    const keepSeconds = RESERVE_SECONDS.check + this.#reserveAfterCheck();
+    const keepSeconds =
+      this.#searchSeconds(law, handlers) + RESERVE_SECONDS.check + this.#reserveAfterCheck();
     for (let tries = 0; tries < 2; tries += 1) {
       const crew = this.#crewOf(handlers);
       const ratePerSec = roundRate(lightRate(question, handlers, uslAt(law.fit, handlers)));
@@ -188,19 +189,23 @@ class Stage {
       const stalls = stallsOf({ ...claiming, law, handlers }, light);
       const chosen = chooseHandlers(question, law, { ...claiming, stalls });
       const late = this.#setup.secondsLeft() < totalSeconds(scenario) + AROUND_SECONDS + keepSeconds;
-      if (chosen.handlers === handlers || (tries === 0 && late)) return handlers;
+      if (chosen.handlers === handlers) return handlers;
       handlers = chosen.handlers;
+      // Those that will be recommended are searched, also where there is no time to load them lightly first.
+      if (late) return handlers;
     }
     return handlers;
   }
 
   *searchFor(law: Law, handlers: number): Generator<PlannedCell, void, CellOutcome> {
     const { question, pattern, contender, secondsLeft } = this.#setup;
-    const reserve = RESERVE_SECONDS.check + this.#reserveAfterCheck();
+    const outage = question.outage && totalSeconds(this.#outageLoad(law, handlers)) + AROUND_SECONDS;
+    const reserve = RESERVE_SECONDS.check + this.#reserveAfterCheck(outage);
     const capacity = uslAt(law.fit, handlers);
     const search = searchCells(
       {
-        ...{ pattern, contender, slo: question.slo, resolution: RESOLUTION, maxProbes: 16 },
+        ...{ pattern, contender, slo: question.slo, resolution: RESOLUTION },
+        maxProbes: Math.max(16, Math.floor(secondsLeft() / 20)),
         crew: this.#crewOf(handlers),
         startPerSec: roundRate(rateAt(law, capacity, 0.8)),
         maxPerSec: roundRate(capacity * 4),
@@ -233,32 +238,44 @@ class Stage {
     return catchUps + light + search + check + this.#reserveAfterCheck();
   }
 
-  #reserveAfterCheck(): number {
+  /** A confirmed pass takes a short load and two long ones. */
+  #searchSeconds(law: Law, handlers: number): number {
+    const ratePerSec = rateAt(law, uslAt(law.fit, handlers), 0.8);
+    const around = AROUND_SECONDS + warmUpSeconds(this.#setup.pattern.job.handler);
+    return probeSeconds(ratePerSec, false) + 2 * probeSeconds(ratePerSec, true) + 3 * around;
+  }
+
+  #reserveAfterCheck(outageSeconds: number = RESERVE_SECONDS.outage): number {
     const { outage, bloatSeconds } = this.#setup.question;
     return (
       RESERVE_SECONDS.report +
-      (outage === undefined ? 0 : RESERVE_SECONDS.outage) +
+      (outage === undefined ? 0 : outageSeconds) +
       (bloatSeconds === undefined ? 0 : RESERVE_SECONDS.bloat)
     );
   }
 
   /** In miniature, at half of what is held: the backlog of as many seconds without workers as can be made up for in a short while. */
   *outage(law: Law, handlers: number): Generator<PlannedCell, void, CellOutcome> {
+    yield* this.#cell(this.#outageLoad(law, handlers), this.#crewOf(handlers), 'outage');
+  }
+
+  #outageLoad(law: Law, handlers: number): Scenario {
     const { question, pattern } = this.#setup;
     const crew = this.#crewOf(handlers);
     const capacity = uslAt(law.fit, handlers);
     const held = this.#measured.search?.answer.passPerSec ?? capacity;
     const ratePerSec = roundRate(0.5 * Math.min(held, capacity));
     const outageSeconds = Math.min(OUTAGE_SECONDS, question.outage?.seconds ?? OUTAGE_SECONDS);
-    const drain = (ratePerSec * outageSeconds) / (settledBeside(law, handlers, ratePerSec) - ratePerSec);
+    // Where nothing is left beside the arrivals, the drain is watched for as long as it ever is.
+    const left = settledBeside(law, handlers, ratePerSec) - ratePerSec;
+    const drain = left > 0 ? (ratePerSec * outageSeconds) / left : Number.POSITIVE_INFINITY;
     const beforeSeconds = Math.max(BEFORE_OUTAGE_SECONDS, BEFORE_OUTAGE_JOBS / ratePerSec);
-    const scenario = openLoad(pattern, {
+    return openLoad(pattern, {
       ...{ ratePerSec, crew, name: 'outage' },
       seconds: beforeSeconds + outageSeconds + Math.min(90, drain * 3 + 3),
       fault: { fault: 'stall-worker', afterSeconds: beforeSeconds, forSeconds: outageSeconds },
       settleWithinSeconds: 5,
     });
-    yield* this.#cell(scenario, crew, 'outage');
   }
 
   /** Every handler has a job, and nothing that dies may be removed. */

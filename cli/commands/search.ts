@@ -8,7 +8,7 @@ import type { RunResult } from '../../harness/result/result.ts';
 import { BundleWriter } from '../../harness/run/bundle.ts';
 import { parsePinWish } from '../../harness/run/pinning.ts';
 import { CellSequence } from '../../harness/run/plan.ts';
-import { probeSeconds } from '../../reports/capacity/probe.ts';
+import { LONG_FACTOR, probeSeconds } from '../../reports/capacity/probe.ts';
 import { handlersOf } from '../../reports/planning/crew.ts';
 import { CapacityLog } from '../capacity/capacity-log.ts';
 import { contenderOption } from '../capacity/contender-option.ts';
@@ -114,7 +114,7 @@ async function searchAction(options: Options): Promise<number> {
   const slo = readSlo(options.slo ?? [DEFAULT_SLO]);
   requireTime(options, handlerMoments(pattern.job.handler).meanMs);
   const least = leastSeconds({ slo, ...(options.holdXmin && { heldXminSeconds: options.holdXmin }) });
-  const budget = options.budget ?? Math.max(BUDGET_SECONDS, USUAL_PROBES * (least + AROUND_SECONDS));
+  const budget = options.budget ?? Math.max(BUDGET_SECONDS, USUAL_SHORT_LOADS * (least + AROUND_SECONDS));
   const endMs = performance.now() + budget * 1_000;
   const setup: SearchSetup = {
     pattern,
@@ -155,7 +155,7 @@ async function searchAction(options: Options): Promise<number> {
         capacity: () => log.value(),
       },
       outcomeOf: (cell) => log.outcomeOf(cell),
-      announcement: `; ${setup.slo.map(({ text }) => text).join(', ')}; about ${inWords(usualSeconds(setup))}, ${inWords(budget)} at most`,
+      announcement: `; ${setup.slo.map(({ text }) => text).join(', ')}; about ${inWords(usualSeconds(setup))}, no load begins after ${inWords(budget)}`,
     },
     options,
     bundle,
@@ -181,12 +181,15 @@ function requireTime({ budget, holdXmin }: Options, jobMs: number): void {
 }
 
 const JOB_MS_MAX = 30_000;
-const FEWEST_PROBES = 6;
+/** Two short loads and three long ones, as many short ones long. */
+const FEWEST_PROBES = 2 + 3 * LONG_FACTOR;
 const BUDGET_SECONDS = 1_200;
 /** Of each probe, what comes before and after its load. */
 const AROUND_SECONDS = 4;
 /** Of the usual number of probes, those that confirm. */
 const USUAL_LONG = 4;
+/** As long as so many short ones. */
+const USUAL_SHORT_LOADS = USUAL_PROBES - USUAL_LONG + USUAL_LONG * LONG_FACTOR;
 
 /** How long a search takes as a rule, by the length of its probes near the rate that the handlers' time allows. */
 function usualSeconds(setup: SearchSetup): number {
@@ -194,7 +197,8 @@ function usualSeconds(setup: SearchSetup): number {
   const around = AROUND_SECONDS + warmUpSeconds(setup.pattern.job.handler);
   const fastest = meanMs === 0 ? setup.maxPerSec : (handlersOf(setup.crew) * 1_000) / meanMs;
   const rate = setup.startPerSec ?? Math.max(1, Math.min(setup.maxPerSec, fastest));
-  const one = (long: boolean): number => Math.max(leastSeconds(setup), probeSeconds(rate, long)) + around;
+  const one = (long: boolean): number =>
+    Math.max(leastSeconds(setup) * (long ? LONG_FACTOR : 1), probeSeconds(rate, long)) + around;
   const probes = Math.min(USUAL_PROBES, setup.maxProbes);
   const long = Math.min(USUAL_LONG, probes);
   return (probes - long) * one(false) + long * one(true);

@@ -1,7 +1,7 @@
 // Does a run whose next cell depends on the last one send each outcome back, and end its cells when it is stopped?
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -44,10 +44,19 @@ function drain(name: string) {
 async function adaptive(
   t: TestContext,
   cells: Generator<PlannedCell, void, CellOutcome>,
-  { told = [], signal }: { readonly told?: readonly CellOutcome[]; readonly signal: AbortSignal },
+  {
+    told = [],
+    signal,
+    keep,
+  }: {
+    readonly told?: readonly CellOutcome[];
+    readonly signal: AbortSignal;
+    readonly keep?: (folder: string) => void;
+  },
 ): Promise<RunResult> {
   const folder = mkdtempSync(join(tmpdir(), 'claimbench-adaptive-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
+  keep?.(folder);
   const database = await testDatabase(t);
   await using server = await connectUrl(database.url);
   using bundle = new BundleWriter(join(folder, 'bundle'));
@@ -121,6 +130,25 @@ test('stopped in mid-run: the cell under way is dropped, the cells are ended, an
     result.cells.map(({ id }) => id),
   );
   assert.equal(ended, true);
+});
+
+test('a cell that cannot be judged is in the bundle all the same', async (t) => {
+  const sequence = new CellSequence(4);
+  const cells = function* (): Generator<PlannedCell, void, CellOutcome> {
+    yield sequence.next(drain('one'), CONTENDER);
+    throw new RangeError('a fit of nothing');
+  };
+  let kept: string | undefined;
+  const keep = (folder: string) => {
+    kept = join(folder, 'bundle', 'result.json');
+  };
+  const signal = new AbortController().signal;
+  await assert.rejects(adaptive(t, cells(), { signal, keep }), /a fit of nothing/);
+  const { cells: saved } = resultSchema.parse(JSON.parse(readFileSync(kept ?? '', 'utf8')));
+  assert.deepEqual(
+    saved.map(({ scenario }) => scenario),
+    ['one'],
+  );
 });
 
 test('cells of a sequence: numbered as they come, one that comes again a repeat with arrivals of its own', () => {

@@ -126,7 +126,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
       cells.return();
       break;
     }
-    step = cells.next({ ...first, ...(beside.length === 0 ? {} : { beside }) });
+    // Kept before anything is made of it: what cannot be judged is not lost.
     for (const [i, outcome] of outcomes.entries()) {
       options.metrics?.live.ended(outcome.cell);
       const planned = group[i];
@@ -135,12 +135,17 @@ export async function run(options: RunOptions): Promise<RunResult> {
         ...(planned && { scenarios: withScenario(result.scenarios, planned.plan.scenario) }),
         contenders: withContender(result.contenders, outcome.cell.contender.name),
         cells: [...result.cells, outcome.cell],
-        ...(adaptive === undefined ? {} : { capacity: adaptive.capacity() }),
         finishedAt: new Date().toISOString(),
       };
       bundle.add(outcome, result);
-      options.onCell(outcome.cell, result.cells.length, expected());
     }
+    step = cells.next({ ...first, ...(beside.length === 0 ? {} : { beside }) });
+    if (adaptive !== undefined) {
+      result = { ...result, capacity: adaptive.capacity() };
+      bundle.save(result);
+    }
+    for (const [i, { cell }] of outcomes.entries())
+      options.onCell(cell, result.cells.length - outcomes.length + i + 1, expected());
     if (servers.allLost) {
       cells.return();
       break;

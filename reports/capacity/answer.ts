@@ -197,6 +197,9 @@ function searchAnswer(search: Search): WithoutDoubts {
   const wide = tooFarApart(search);
   return {
     ...SEARCH_STATES[state],
+    ...(state === 'unmeasurable' && passPerSec === undefined && failPerSec !== undefined
+      ? { badge: 'NO PASS SHOWN' }
+      : {}),
     ...(sure ? {} : { tone: 'warn' as const, badge: 'BRACKETED, NOT CONFIRMED' }),
     ...(wide === undefined ? {} : { tone: 'warn' as const, badge: 'BRACKETED, WIDELY' }),
     text: [answer.text, ...(wide === undefined ? [] : [wide])].join(' '),

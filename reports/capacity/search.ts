@@ -64,6 +64,8 @@ function sentence({ contender: name, slo, interval, probes, handlers, jobMs }: S
       const above =
         serverFailure(probes, first) ??
         `this machine could not carry the load${first === undefined ? '' : ` of ${rate(first)}`}`;
+      if (held === '' && failed !== '')
+        return `${contender} ${failed}; of no lower rate could anything be told: ${serverFailure(probes) ?? lastDoubt(probes) ?? above}`;
       return held === ''
         ? `nothing could be told: ${serverFailure(probes) ?? lastDoubt(probes) ?? above}`
         : `${held}; where it fails is unknown: ${above}`;

@@ -265,6 +265,19 @@ test('a search that found no pass gives no figure, nor does the model in its pla
     assert.equal(found?.perSec, undefined);
     assert.match(found?.text ?? '', text);
   }
+  const without = answer(
+    {},
+    { ...MEASURED, search: { ...search, probes: [], answer: { ...rest, state: 'interrupted' } } },
+  );
+  assert.equal(without.limits[0]?.perSec, undefined, 'nor where there was no time for any load');
+  assert.match(without.undecided.join(), /not searched for, as no time was left/);
+  assert.equal(without.possible, false);
+  const [first, ...others] = search.probes;
+  assert.ok(first !== undefined);
+  const untold = { ...first, ratePerSec: passPerSec / 2, outcome: 'unclear' as const };
+  const unsure = answer({}, { ...MEASURED, search: { ...search, probes: [first, untold, ...others] } });
+  assert.equal(unsure.confirmed, false, 'below the pass a rate could not be told');
+  assert.match(unsure.risks.join(), /jobs\/s could not be told, though a load of more held it/);
   const early = limit({ state: 'interrupted', passPerSec, failPerSec });
   assert.equal(early?.perSec, passPerSec);
   assert.match(early?.text ?? '', /the search ended early/);

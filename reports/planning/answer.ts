@@ -3,13 +3,13 @@
 import type { Capacity, PlanAnswer, Prediction, Scaling } from '../../harness/result/result.ts';
 import { besidePrediction } from './arrivals.ts';
 import { bloatLaw } from './bloat.ts';
-import { contradictionsTo } from './contradictions.ts';
+import { contradictionsTo, untoldBelow, untoldRisk } from './contradictions.ts';
 import { costsOf } from './costs.ts';
 import { chooseHandlers, type HandlerChoice, judgeHandlers } from './handlers.ts';
 import type { PlanInput } from './input.ts';
 import type { Law } from './law.ts';
 import { type LimitFacts, limitsOf, searchFor } from './limits.ts';
-import { validOf } from './measured.ts';
+import { type MeasuredCell, validOf } from './measured.ts';
 import { nearestTo } from './nearest.ts';
 import { heldTogether, partitionsOf } from './partitions.ts';
 import { aheadOf, baseOf, type Claiming, type Crowd, pickupPredictions } from './pickup.ts';
@@ -28,7 +28,7 @@ export function planOf(input: PlanInput): Pick<Capacity, 'scaling' | 'prediction
   const predictions = [
     ...throughput,
     ...(law === undefined ? [] : besidePrediction(law, cells)),
-    ...crowds.flatMap((crowd) => pickupPredictions(crowd, validOf(cells, 'check'))),
+    ...checkedPredictions(crowds, validOf(cells, 'check')),
     ...(law === undefined ? [] : validOf(cells, 'outage').flatMap((cell) => drainPrediction(law, cell))),
   ];
   return {
@@ -36,6 +36,14 @@ export function planOf(input: PlanInput): Pick<Capacity, 'scaling' | 'prediction
     predictions,
     plan: { question, answer: answerOf(input, { scaling, law, crowds, predictions }) },
   };
+}
+
+/** By the light load of as many handlers; where there was no time for one, by the last there was. */
+function checkedPredictions(crowds: readonly Crowd[], checks: readonly MeasuredCell[]): Prediction[] {
+  return checks.flatMap((check) => {
+    const crowd = crowds.findLast(({ handlers }) => handlers === check.handlers) ?? crowds.at(-1);
+    return crowd === undefined ? [] : pickupPredictions({ ...crowd, handlers: check.handlers }, [check]);
+  });
 }
 
 /** What the models say, and how far they were off. */
@@ -110,6 +118,7 @@ function withLaw(input: PlanInput, models: Models, law: Law): PlanAnswer {
     confirmed:
       search?.answer.passPerSec !== undefined &&
       search.answer.passConfirmed &&
+      untoldBelow(search).length === 0 &&
       otherCrew.length === 0 &&
       contradictions.length === 0,
     ...usedUpOn(input, headroom),
@@ -124,6 +133,7 @@ function withLaw(input: PlanInput, models: Models, law: Law): PlanAnswer {
     risks: [
       ...otherCrew,
       ...broken.map(({ text }) => `The SLO did not hold in every load: ${text}.`),
+      ...(search === undefined ? [] : untoldRisk(search)),
       ...drainRisks(law, cells, choice.handlers),
       ...risksOf(input, models, answer),
     ],

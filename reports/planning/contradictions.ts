@@ -1,6 +1,6 @@
 // Which loads broke the SLO at a rate that is said to hold it? Those that no search chose: a light one, and the one that checks the models.
 
-import type { LatencySlo, PlanQuestion } from '../../harness/result/result.ts';
+import type { LatencySlo, PlanQuestion, Search } from '../../harness/result/result.ts';
 import { countBeyond, latencyTerms } from '../capacity/evidence.ts';
 import { formatDuration, formatNumber, formatShare } from '../render/format.ts';
 import { type MeasuredCell, percentileOf, validOf } from './measured.ts';
@@ -50,4 +50,22 @@ function lateText(
   return late < LATE_AT_LEAST || late < TIMES_ALLOWED * allowed
     ? undefined
     : `${formatShare(late / pickup.totalCount)} of the jobs waited for longer than ${formatDuration(limitUs)}`;
+}
+
+/** Rates below the highest that passed of which the last load that could be carried did not tell. */
+export function untoldBelow({ answer: { passPerSec = 0 }, probes }: Search): number[] {
+  const last = new Map(
+    probes.flatMap(({ outcome, ratePerSec }) => (outcome === 'void' ? [] : [[ratePerSec, outcome] as const])),
+  );
+  return [...last].flatMap(([perSec, outcome]) =>
+    outcome === 'unclear' && perSec < passPerSec ? [perSec] : [],
+  );
+}
+
+export function untoldRisk(search: Search): string[] {
+  const rates = untoldBelow(search).toSorted((x, y) => x - y);
+  if (rates.length === 0) return [];
+  return [
+    `Whether the SLO holds at ${rates.map(formatNumber).join(', ')} jobs/s could not be told, though a load of more held it.`,
+  ];
 }

@@ -30,7 +30,7 @@ export interface LimitFacts {
   readonly tried: boolean;
 }
 
-/** A search says nothing of other handlers, nor of another SLO. */
+/** A search says nothing of other handlers, nor of another SLO. One that had no time for any load says so, and no model speaks for it. */
 export function searchFor(
   { search, cells, question }: PlanInput,
   { handlers }: Pick<HandlerChoice, 'handlers'>,
@@ -38,7 +38,8 @@ export function searchFor(
   const first = cells.find(({ cell }) => cell.id === search?.probes[0]?.cell);
   const asked = question.slo.map(({ text }) => text).sort();
   const held = search?.slo.map(({ text }) => text).sort();
-  return first?.handlers === handlers && JSON.stringify(asked) === JSON.stringify(held) ? search : undefined;
+  const same = first?.handlers === handlers || search?.probes.length === 0;
+  return same && JSON.stringify(asked) === JSON.stringify(held) ? search : undefined;
 }
 
 /** Each limit that was asked for, the SLO's first. */
@@ -91,6 +92,8 @@ function searchedLimit(slo: string, { answer, probes }: Search): Limit {
       by: 'slo',
       text: `${slo} failed at ${rate(failPerSec)}, and was not shown to hold at any lower rate`,
     };
+  if (probes.length === 0)
+    return { by: 'slo', text: `${slo}: not searched for, as no time was left; give a longer --budget` };
   const carried = probes.some(({ outcome }) => outcome !== 'void');
   return {
     by: 'slo',

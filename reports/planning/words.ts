@@ -154,7 +154,7 @@ function arrivalsText(
   const peakPerSec = ratePerSec * peakFactor;
   return [
     lost === 0
-      ? `Arrivals take nothing of the handlers that could be told from chance; up to ${formatShare((scaling?.fit?.mayLosePerArrival ?? 0) * peakPerSec)} at the peak may hide in it, and limits count with that.`
+      ? `Arrivals take nothing of the handlers that could be told from chance; limits count with what was seen, ${formatShare((scaling?.fit?.mayLosePerArrival ?? 0) * peakPerSec)} at the peak.`
       : `While ${formatNumber(peakPerSec)} jobs/s come, handlers settle ${formatShare(Math.min(1, lost * peakPerSec))} less than where none come: as measured with ${plural(seen.handlers, 'handler')} at ${formatNumber(seen.cell.throughput?.offeredPerSec ?? 0)} jobs/s, each arrival taking as much as the one before it, and of any number of handlers the same share.`,
   ];
 }
@@ -247,7 +247,7 @@ export function risksOf(
       ? ['What arrivals take of the handlers could not be measured: what is said by the law may be too high.']
       : []),
     ...aheadRisk(cells),
-    ...(search === undefined || search.answer.state === 'no pass' || search.answer.passConfirmed
+    ...(search?.answer.passPerSec === undefined || search.answer.passConfirmed
       ? []
       : ['The rate that held the SLO was not confirmed by a longer load.']),
     ...stoppedRisk(cells),
