@@ -2,6 +2,7 @@
 // The command line: which command was asked for, and with which code does it end?
 
 import { Command, CommanderError } from 'commander';
+import { checkCommand } from './commands/check.ts';
 import { compareCommand } from './commands/compare.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { listCommand } from './commands/list.ts';
@@ -30,6 +31,7 @@ async function main(): Promise<number> {
     sweepCommand,
     searchCommand,
     planCommand,
+    checkCommand,
     reportCommand,
     listCommand,
     doctorCommand,

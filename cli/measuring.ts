@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { DRIVER_NAMES } from '../harness/contender.ts';
-import type { Environment, RunResult } from '../harness/result/result.ts';
+import type { Check, Environment, RunResult } from '../harness/result/result.ts';
 import type { BundleWriter } from '../harness/run/bundle.ts';
 import { parsePinWish } from '../harness/run/pinning.ts';
 import type { RunPlan } from '../harness/run/plan.ts';
@@ -74,6 +74,9 @@ export function bundleFolder({ out }: Pick<MeasuringOptions, 'out'>): string {
 export interface Measurement {
   readonly plan: RunPlan;
   readonly adaptive?: AdaptiveCells;
+  readonly check?: Check;
+  /** Settings of a server that is started for it, beside those of the options and of the scenarios. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** Told before the first cell, behind where and what: `; about 4 min`. */
   readonly announcement?: string;
   /** What a cell says of its rate, by its id; told behind its line. */
@@ -91,12 +94,12 @@ export interface Measurement {
 
 /** Opens what is needed, runs, and shows how it goes. @throws UsageError, RuntimeFailure as `run` and `openPlace` do. */
 export async function measure(
-  { plan, adaptive, announcement = '', outcomeOf, variants, others, earlier }: Measurement,
+  { plan, adaptive, check, settings, announcement = '', outcomeOf, variants, others, earlier }: Measurement,
   options: MeasuringOptions,
   bundle: BundleWriter,
 ): Promise<RunResult> {
   const pin = parsePinWish(options.pin);
-  const wishes = wishesWithNeeds(options, plan.scenarios);
+  const wishes = wishesWithNeeds(options, plan.scenarios, settings);
   await using metrics = await openMetrics(options.metrics);
   await using place = await openPlace({
     server: options.server,
@@ -117,6 +120,7 @@ export async function measure(
     return await run({
       plan,
       ...(adaptive === undefined ? {} : { adaptive }),
+      ...(check === undefined ? {} : { check }),
       ...(earlier === undefined ? {} : { earlier: earlier.result }),
       servers,
       bundle,
@@ -140,10 +144,15 @@ function describe({ server, label, apart }: RunServer): string {
 }
 
 /** A server that claimbench starts is given what the scenarios need; one at an address is asked, see harness/run/run.ts. */
-function wishesWithNeeds(options: MeasuringOptions, scenarios: readonly Scenario[]) {
+function wishesWithNeeds(
+  options: MeasuringOptions,
+  scenarios: readonly Scenario[],
+  more: Readonly<Record<string, string>> | undefined,
+) {
   const wishes = serverWishesOf(options.server, options);
   if (!isOwnServer(options.server)) return wishes;
-  const settings = settingsWithNeeds(wishes.settings, serverNeedsOf(scenarios));
+  const asked = more === undefined ? wishes.settings : { ...more, ...wishes.settings };
+  const settings = settingsWithNeeds(asked, serverNeedsOf(scenarios));
   return settings === undefined ? wishes : { ...wishes, settings };
 }
 

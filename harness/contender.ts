@@ -34,9 +34,12 @@ export type DriverName = (typeof DRIVER_NAMES)[number];
 export interface ContenderSpec {
   /** As given on the command line; what reports print. */
   readonly name: string;
-  /** A name out of the registry, or an absolute path of a user's file. */
+  /**
+   * A name out of the registry, or an absolute path of a user's file. `tree`: the absolute path of another copy of claimbench,
+   * whose contender of that name it is; absent: of this one.
+   */
   readonly source:
-    | { readonly kind: 'built-in'; readonly name: string }
+    | { readonly kind: 'built-in'; readonly name: string; readonly tree?: string }
     | { readonly kind: 'file'; readonly path: string };
   readonly axes: Axes;
 }
@@ -139,6 +142,11 @@ export interface TransactionOptions {
 /** What a producer rejects with when the system turned the job away as it was asked to: no failure, and nothing was enqueued. */
 export class EnqueueRejected extends Error {
   override readonly name = 'EnqueueRejected';
+}
+
+/** By its name: a contender out of another copy of claimbench rejects with a class of its own. */
+export function isRejection(error: unknown): boolean {
+  return error instanceof Error && error.name === 'EnqueueRejected';
 }
 
 /** A job as an HTTP front hands it on. `runAtMs`: see `BenchJob`. */

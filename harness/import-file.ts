@@ -2,7 +2,7 @@
 
 import { pathToFileURL } from 'node:url';
 
-type Module = { readonly default?: unknown };
+type Module = Readonly<Record<string, unknown>> & { readonly default?: unknown };
 
 /** Node's codes for what tsx can load all the same: syntax that is not erased, and modules named without their ending. */
 const FOR_TSX: readonly unknown[] = [

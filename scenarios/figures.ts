@@ -43,7 +43,12 @@ const COSTS: Readonly<Record<string, FigureUnit>> = {
   buffersPerJob: 'count',
   deadTuplesPerJob: 'count',
   hotUpdateRatio: 'share',
+  rowsReadPerJob: 'count',
+  statementsPerJob: 'count',
+  plansPerJob: 'count',
+  functionCallsPerJob: 'count',
   serverCpuUsPerJob: 'us',
+  clientCpuUsPerJob: 'us',
   preloadWalBytesPerJob: 'bytes',
 };
 

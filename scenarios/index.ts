@@ -12,6 +12,8 @@ import workerStall from './crash/worker-stall.ts';
 import burst from './load/burst.ts';
 import dayCurve from './load/day-curve.ts';
 import drain from './load/drain.ts';
+import gateDrain from './load/gate-drain.ts';
+import gateSteady from './load/gate-steady.ts';
 import httpBackpressure from './load/http-backpressure.ts';
 import httpEnqueue from './load/http-enqueue.ts';
 import mixedTimes from './load/mixed-times.ts';
@@ -67,6 +69,8 @@ export const BUILT_IN_SCENARIOS: readonly ScenarioInput[] = [
   soak,
   mixedTimes,
   slowHandlers,
+  gateDrain,
+  gateSteady,
   httpEnqueue,
   httpBackpressure,
   ...backlogs,

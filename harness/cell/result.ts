@@ -128,7 +128,7 @@ export function assemble(parts: CellParts): CellOutcome {
     ...server.telemetry,
     missing: [...server.telemetry.missing, ...parts.plans.missing],
   };
-  const cost = costPerJob(server, checked.jobs.settled, load.roundTrips, preload);
+  const cost = costPerJob(server, checked.jobs.settled, load, preload);
   const cell: Cell = {
     id: plan.id,
     block: plan.block,

@@ -1,7 +1,7 @@
 // Which contenders are there, and which one did the user mean?
 
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { type StrategyFactory, strategies, wakeups } from '../../queue/index.ts';
 import {
@@ -13,7 +13,7 @@ import {
   type DriverName,
   type Target,
 } from '../contender.ts';
-import { oneLine, UsageError } from '../errors.ts';
+import { oneLine, RuntimeFailure, UsageError } from '../errors.ts';
 import { importFile } from '../import-file.ts';
 import { CONTRACT_CLASSES } from '../result/result.ts';
 import { nullContender } from './null.ts';
@@ -34,6 +34,12 @@ export const CONTENDERS: readonly ContenderDefinition[] = [
     ),
   nullContender,
 ];
+
+/**
+ * Raised when contenders of an older copy can no longer be measured by this harness: `Contender` and all that it is given
+ * are a seam between two versions where a run measures both.
+ */
+export const CONTENDER_SEAM = 1;
 
 /** What is allowed, as the end of a sentence that begins with the value. */
 const between = (min: number, max: number, kind = 'number') => {
@@ -160,10 +166,42 @@ export async function definitionOf(spec: ContenderSpec): Promise<ContenderDefini
       `contender ${spec.name}: there is no axis ${foreign}; ${loaded.axes.length === 0 ? 'it takes none' : `there are: ${loaded.axes.join(', ')}`}`,
     );
   }
-  const { name } = spec.source;
-  const definition = CONTENDERS.find((c) => c.name === name);
-  if (definition === undefined) throw new UsageError(`there is no contender ${name}`);
+  const { name, tree } = spec.source;
+  const known = tree === undefined ? CONTENDERS : await contendersOf(tree);
+  const definition = known.find((c) => c.name === name);
+  if (definition === undefined)
+    throw new UsageError(`there is no contender ${name}${tree === undefined ? '' : ` in ${tree}`}`);
   return definition;
+}
+
+/**
+ * The registry of another copy of claimbench, with its own queue, drivers and dependencies; measured by this harness.
+ * @throws RuntimeFailure for a copy that is too old, or too new, or cannot be loaded.
+ */
+export async function contendersOf(tree: string): Promise<readonly ContenderDefinition[]> {
+  const path = ['ts', 'js']
+    .map((ending) => join(tree, `harness/contenders/index.${ending}`))
+    .find((file) => existsSync(file));
+  if (path === undefined)
+    throw new RuntimeFailure(`${tree} holds no claimbench: it has no harness/contenders`);
+  let loaded: Readonly<Record<string, unknown>>;
+  try {
+    loaded = await importFile(path);
+  } catch (error) {
+    throw new RuntimeFailure(`the contenders of ${tree} could not be loaded: ${oneLine(error)}`, {
+      cause: error,
+    });
+  }
+  if (loaded['CONTENDER_SEAM'] !== CONTENDER_SEAM) {
+    const age = Number(loaded['CONTENDER_SEAM']) > CONTENDER_SEAM ? 'newer' : 'older';
+    throw new RuntimeFailure(
+      `the claimbench in ${tree} is ${age} than this one can measure: its contenders cannot be compared; take a base that has the command check, at the same seam (${CONTENDER_SEAM})`,
+    );
+  }
+  const known = loaded['CONTENDERS'];
+  if (!Array.isArray(known) || !known.every(isContenderDefinition))
+    throw new RuntimeFailure(`the claimbench in ${tree} lists no contenders in harness/contenders/index`);
+  return known;
 }
 
 async function loadFile(path: string): Promise<StrategyFactory | ContenderDefinition> {

@@ -202,6 +202,10 @@ export class LoadRun implements AsyncDisposable {
       failures: [...failures, ...this.#usedUp()],
       notes: [...errorNotes(this.#agents), ...(this.#faults?.notes ?? [])],
       roundTrips: sumOfAll(trips, this.#agents.length),
+      clientCpuUs: sumOfAll(
+        reports.map(({ health }) => health.cpuUs),
+        this.#agents.length,
+      ),
       meanClaim: claims === 0 ? undefined : sum(counters, (c) => c.claimedJobs) / claims,
       peakRssBytes:
         process.resourceUsage().maxRSS * 1024 + reports.reduce((s, r) => s + r.health.peakRssBytes, 0),

@@ -67,6 +67,8 @@ export interface Load {
   readonly notes: readonly string[];
   /** Of all agents; absent where they cannot be counted, or an agent did not live to tell. */
   readonly roundTrips: number | undefined;
+  /** CPU time of all agents over the load, µs; absent where an agent did not live to tell. */
+  readonly clientCpuUs: number | undefined;
   /** Jobs per claim that returned any; absent when none did. */
   readonly meanClaim: number | undefined;
   readonly peakRssBytes: number;

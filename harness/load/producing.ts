@@ -1,7 +1,7 @@
 // How does a producer agent enqueue its part of the load?
 
 import { randomStream } from '../../stats/random.ts';
-import { type BenchJob, EnqueueRejected, type Producer } from '../contender.ts';
+import { type BenchJob, isRejection, type Producer } from '../contender.ts';
 import { PostError } from '../http/outcome.ts';
 import { ANSWERS, type Answer, type LedgerWriter, RECORD } from '../measure/ledger-writer.ts';
 import type { AgentCounters } from '../measure/recorder.ts';
@@ -282,7 +282,7 @@ class Sending {
 }
 
 function answerOf(error: unknown): Answer {
-  if (error instanceof EnqueueRejected) return 'rejected';
+  if (isRejection(error)) return 'rejected';
   if (error instanceof PostError) return error.outcome;
   return refused(error) ? 'refused' : 'unknown';
 }

@@ -10,6 +10,8 @@ export interface GeneratorHealth {
   /** Share of the time that the event loop stood still for longer than STALL_MS at a stretch, 0…1. */
   readonly stalledShare: number;
   readonly cpuShare: number;
+  /** User and system time of the process. */
+  readonly cpuUs: number;
   readonly gcShare: number;
   /** For how long it stood still after the load, while the queue worked off what was left. */
   readonly stalledAfterUs: number;
@@ -82,6 +84,7 @@ export class GeneratorWatch {
       eventLoopMaxUs: Math.max(lateUs(this.#delay.max), this.#longestMs * 1000),
       stalledShare: Math.min(1, this.#stalledMs / elapsedMs),
       cpuShare: (cpu.user + cpu.system) / 1000 / elapsedMs,
+      cpuUs: cpu.user + cpu.system,
       gcShare: this.#gcMs / elapsedMs,
     };
     this.#stalledMs = 0;

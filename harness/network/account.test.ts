@@ -6,7 +6,14 @@ import { proxyAccount } from './account.ts';
 import type { ProxyHealth } from './protocol.ts';
 
 const HEALTH: ProxyHealth = {
-  ...{ eventLoopP99Us: 100, eventLoopMaxUs: 400_000, stalledShare: 0.01, cpuShare: 0.3, gcShare: 0 },
+  ...{
+    eventLoopP99Us: 100,
+    eventLoopMaxUs: 400_000,
+    stalledShare: 0.01,
+    cpuShare: 0.3,
+    cpuUs: 0,
+    gcShare: 0,
+  },
   ...{ stalledAfterUs: 0, peakRssBytes: 1, busyShare: 0.05 },
 };
 const COUNTERS = {

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { bystanderSampleSchema, bystanderSchema } from './bystander.ts';
 import { capacitySchema } from './capacity.ts';
+import { checkSchema } from './check.ts';
 import { comparisonSchema } from './comparison.ts';
 import { environmentSchema } from './environment.ts';
 import { fairnessSchema } from './fairness.ts';
@@ -28,6 +29,7 @@ export type {
   Slo,
   Sweep,
 } from './capacity.ts';
+export { type Check, type CheckedTree, limitSchema } from './check.ts';
 export { type Comparison, comparisonSchema } from './comparison.ts';
 export { type Environment, environmentSchema } from './environment.ts';
 export type { HttpPart } from './http.ts';
@@ -139,7 +141,16 @@ const costSchema = z.strictObject({
   buffersPerJob: ratio.optional(),
   deadTuplesPerJob: ratio.optional(),
   hotUpdateRatio: ratio.optional(),
+  /** Rows that scans of the contender's tables gave, and rows fetched from them by way of an index. */
+  rowsReadPerJob: ratio.optional(),
+  statementsPerJob: ratio.optional(),
+  /** Times that a statement was planned; where the server counts that (`pg_stat_statements.track_planning`). */
+  plansPerJob: ratio.optional(),
+  /** Calls of functions, a trigger's among them; where the server counts that (`track_functions`). */
+  functionCallsPerJob: ratio.optional(),
   serverCpuUsPerJob: ratio.optional(),
+  /** CPU time of the agents, of the harness in them too, over the load. */
+  clientCpuUsPerJob: ratio.optional(),
   /** The same for the preload, per enqueued job. */
   preloadWalBytesPerJob: ratio.optional(),
 });
@@ -286,6 +297,8 @@ export const resultSchema = z.strictObject({
   micro: z.array(microRowSchema).optional(),
   /** Of a search, a sweep or a plan; absent in a run of scenarios. */
   capacity: capacitySchema.optional(),
+  /** Of a check; absent in any other run. */
+  check: checkSchema.optional(),
 });
 
 /**

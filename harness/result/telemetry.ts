@@ -47,6 +47,8 @@ const statementSchema = z.strictObject({
   /** Of the execution time of all statements of the load, 0 … 1. */
   timeShare: amount,
   rows: count,
+  /** Times that it was planned; where the server counts that (`pg_stat_statements.track_planning`). */
+  plans: count.optional(),
   walBytes: amount,
   /** Shared buffers hit and read. */
   buffers: amount,
@@ -101,6 +103,8 @@ export const telemetrySchema = z.strictObject({
   /** CPU time of server processes over the load by kind, µs, as their titles name them; `ended` is what cannot be told apart. */
   cpuUs: z.record(z.string(), amount).optional(),
   storage: z.array(storageSchema),
+  /** Columns, options, indexes, triggers, constraints and functions of the contender's schema, a line each. */
+  objects: z.array(z.string()).optional(),
 });
 
 /** One line of plans.ndjson: a plan of one shape that a statement ran with in a cell, and when. */

@@ -17,6 +17,7 @@ import type { LiveMetrics } from '../metrics/live-metrics.ts';
 import {
   type Capacity,
   type Cell,
+  type Check,
   type ContractClass,
   type Environment,
   METHOD_VERSION,
@@ -38,8 +39,8 @@ export interface AdaptiveCells {
   readonly cells: Generator<PlannedCell, void, StepOutcome>;
   /** How many cells there will be, as far as can be told now. */
   readonly expected: () => number;
-  /** What has been made of the cells so far, for the result. */
-  readonly capacity: () => Capacity;
+  /** What has been made of the cells so far, for the result; absent where they are all there is to tell. */
+  readonly capacity?: () => Capacity;
 }
 
 export interface RunOptions {
@@ -47,6 +48,8 @@ export interface RunOptions {
   readonly plan: RunPlan;
   /** Absent: the cells of the plan, in its order. */
   readonly adaptive?: AdaptiveCells;
+  /** Which sides are measured, and how they are judged; of a check alone. */
+  readonly check?: Check;
   /** An earlier part of the same run, whose cells this one goes on from: with `adaptive` alone. */
   readonly earlier?: RunResult;
   /** One without a label, or those that the plan labels. */
@@ -140,7 +143,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
       bundle.add(outcome, result);
     }
     step = cells.next({ ...first, ...(beside.length === 0 ? {} : { beside }) });
-    if (adaptive !== undefined) {
+    if (adaptive?.capacity !== undefined) {
       result = { ...result, capacity: adaptive.capacity() };
       bundle.save(result);
     }
@@ -334,6 +337,7 @@ function emptyResult(options: RunOptions, environment: Environment): RunResult {
     scenarios: options.adaptive === undefined ? options.plan.scenarios.map(toldOf) : [],
     cells: [],
     comparisons: [],
-    ...(options.adaptive === undefined ? {} : { capacity: options.adaptive.capacity() }),
+    ...(options.adaptive?.capacity === undefined ? {} : { capacity: options.adaptive.capacity() }),
+    ...(options.check === undefined ? {} : { check: options.check }),
   };
 }

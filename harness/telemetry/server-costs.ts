@@ -30,6 +30,13 @@ interface Amounts {
   /** Updates of the schema's tables, and those among them that touched no index (HOT). */
   readonly updates: number;
   readonly hotUpdates: number;
+  /** Rows that scans of the schema's tables gave, and rows fetched from them by way of an index, live or not. */
+  readonly rowsRead: number;
+  /** Calls of functions in a procedural language or SQL, such as a trigger's; where the server counts them (`track_functions`). */
+  readonly functionCalls?: number;
+  /** Executions of statements of their own, and times that one was planned for it (`pg_stat_statements.track_planning`). */
+  readonly statements?: number;
+  readonly plans?: number;
   /** CPU time of all server processes, µs. */
   readonly serverCpuUs?: number;
 }
@@ -59,13 +66,13 @@ export async function readCosts(watched: Watched, cpuUs?: () => number): Promise
     await ownSessionsEnd(session);
     const ownReported = await reportOwnCommits(session);
     const { commits, ...counters } = await readCounters(session, watched);
-    const { buffers, evictions } = await readBuffers(session, missing);
+    const { evictions, ...spent } = await readStatements(session, missing);
     if (cpuUs === undefined) missing.push('server CPU: its processes are not visible from here');
     return {
       ...counters,
       commits: commits - ownReported,
       evictions,
-      ...(buffers === undefined ? {} : { buffers }),
+      ...spent,
       ...(cpuUs === undefined ? {} : { serverCpuUs: cpuUs() }),
       missing,
     };
@@ -135,41 +142,58 @@ async function reportOwnCommits(session: OwnSession): Promise<number> {
   return session.allCommits() - (session.commits() - 1);
 }
 
-type Counters = Omit<Amounts, 'buffers' | 'serverCpuUs'>;
+type OfStatements = 'buffers' | 'statements' | 'plans';
+type Counters = Omit<Amounts, OfStatements | 'functionCalls' | 'serverCpuUs'> & {
+  readonly functionCalls?: number;
+};
 
 async function readCounters(session: OwnSession, watched: Watched): Promise<Counters> {
-  const [row] = await session.query<Counters & { schemaDead: number }>(
+  const [row] = await session.query<Counters & { schemaDead: number; calls: number | null }>(
     `SELECT /* ${COSTS_NAME} */
             (pg_current_wal_insert_lsn() - '0/0')::float8 AS "walBytes",
             (SELECT wal_fpi * current_setting('block_size')::int FROM pg_stat_wal)::float8 AS "walFpiBytes",
             pg_stat_get_db_xact_commit(me.oid)::float8 AS commits,
             (pg_stat_get_db_tuples_updated(me.oid) + pg_stat_get_db_tuples_deleted(me.oid))::float8 AS "deadTuples",
-            tables.updates, tables.hot AS "hotUpdates", tables.updates + tables.deletes AS "schemaDead"
+            tables.updates, tables.hot AS "hotUpdates", tables.updates + tables.deletes AS "schemaDead", tables.read AS "rowsRead",
+            CASE WHEN current_setting('track_functions') <> 'none'
+                 THEN (SELECT coalesce(sum(calls), 0)::float8 FROM pg_stat_user_functions) END AS calls
        FROM (SELECT oid FROM pg_database WHERE datname = current_database()) me,
             (SELECT coalesce(sum(pg_stat_get_tuples_updated(oid)), 0)::float8 AS updates,
                     coalesce(sum(pg_stat_get_tuples_hot_updated(oid)), 0)::float8 AS hot,
-                    coalesce(sum(pg_stat_get_tuples_deleted(oid)), 0)::float8 AS deletes
+                    coalesce(sum(pg_stat_get_tuples_deleted(oid)), 0)::float8 AS deletes,
+                    coalesce(sum(pg_stat_get_tuples_returned(oid) + pg_stat_get_tuples_fetched(oid)), 0)::float8 AS read
                FROM pg_class WHERE relnamespace = to_regnamespace($1) AND relkind = 'r') tables`,
     [watched.schema],
   );
   if (row === undefined) throw new Error('the database does not list itself');
-  const { schemaDead, ...counters } = row;
+  const { schemaDead, calls, ...read } = row;
+  const counters = { ...read, ...(calls === null ? {} : { functionCalls: calls }) };
   // The database's own counter also keeps the work on partitions that were dropped meanwhile.
   return watched.exclusive ? counters : { ...counters, deadTuples: schemaDead };
 }
 
 /** From pg_stat_statements; without it from the database's counters, in which autovacuum and the harness are counted, too. */
-async function readBuffers(session: OwnSession, missing: string[]): Promise<Buffers> {
+async function readStatements(session: OwnSession, missing: string[]): Promise<OfAllStatements> {
   try {
-    const [row] = await session.query<{ touched: number; evicted: number }>(
+    const [row] = await session.query<{
+      touched: number;
+      calls: number;
+      plans: number | null;
+      evicted: number;
+    }>(
       `SELECT /* ${COSTS_NAME} */
               coalesce(sum(shared_blks_hit + shared_blks_read), 0)::float8 AS touched,
+              coalesce(sum(calls), 0)::float8 AS calls,
+              CASE WHEN current_setting('pg_stat_statements.track_planning', true)::bool
+                   THEN coalesce(sum(plans), 0)::float8 END AS plans,
               (SELECT dealloc::float8 FROM pg_stat_statements_info) AS evicted
          FROM pg_stat_statements
         WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
           AND query NOT LIKE '%${OWN_MARK}%'`,
     );
-    return { buffers: row?.touched, evictions: row?.evicted ?? 0 };
+    if (row === undefined) return { evictions: 0 };
+    const { touched, calls, plans, evicted } = row;
+    return { buffers: touched, statements: calls, ...(plans === null ? {} : { plans }), evictions: evicted };
   } catch (error) {
     if (!(error instanceof pg.DatabaseError)) throw error;
     missing.push(
@@ -179,13 +203,10 @@ async function readBuffers(session: OwnSession, missing: string[]): Promise<Buff
   const [row] = await session.query<{ touched: number }>(
     `SELECT (blks_hit + blks_read)::float8 AS touched FROM pg_stat_database WHERE datname = current_database()`,
   );
-  return { buffers: row?.touched, evictions: 0 };
+  return { ...(row === undefined ? {} : { buffers: row.touched }), evictions: 0 };
 }
 
-interface Buffers {
-  readonly buffers: number | undefined;
-  readonly evictions: number;
-}
+type OfAllStatements = Pick<Amounts, OfStatements> & { readonly evictions: number };
 
 /**
  * What was spent between two snapshots. `samplerCommits`: how far `Sampler.commits()` rose meanwhile, as those are not
@@ -224,6 +245,10 @@ const COUNTER_WORDS: Readonly<Record<keyof Amounts, string>> = {
   deadTuples: 'dead tuples',
   updates: 'updates',
   hotUpdates: 'HOT updates',
+  rowsRead: 'rows read',
+  functionCalls: 'function calls',
+  statements: 'statements',
+  plans: 'plans',
   serverCpuUs: 'server CPU',
 };
 const COUNTERS = Object.keys(COUNTER_WORDS) as readonly (keyof Amounts)[];

@@ -10,7 +10,7 @@ import { OWN_MARK } from './sampler-statements.ts';
 import { COSTS_NAME, inOwnSession } from './server-costs.ts';
 
 const QUERY_CHARACTERS = 1_000;
-const STATEMENTS_KEPT = 8;
+const STATEMENTS_KEPT = 24;
 
 type Numbers = Readonly<Record<string, number>>;
 
@@ -129,7 +129,8 @@ function readStatements(
   return ask<StatementRow>(
     'statements',
     `SELECT /* ${COSTS_NAME} */ userid || ' ' || queryid || ' ' || toplevel AS id, left(query, ${QUERY_CHARACTERS}) AS query, calls::float8 AS calls,
-            total_exec_time * 1000 AS us, rows::float8 AS rows, wal_bytes::float8 AS "walBytes",
+            total_exec_time * 1000 AS us, rows::float8 AS rows, plans::float8 AS plans,
+            current_setting('pg_stat_statements.track_planning')::bool::int::float8 AS planning, wal_bytes::float8 AS "walBytes",
             (shared_blks_hit + shared_blks_read)::float8 AS buffers
        FROM pg_stat_statements(${when === 'after'})
       WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -212,7 +213,8 @@ function ioBetween(before: ReadonlyMap<string, Numbers>, after: ReadonlyMap<stri
 function statementsBetween(before: CounterSnapshot, after: CounterSnapshot): Telemetry['statements'] {
   if (before.statements === undefined || after.statements === undefined) return undefined;
   const risen = [...after.statements].flatMap(([id, numbers]) => {
-    const n = rise(before.statements?.get(id) ?? {}, numbers) ?? {};
+    const { planning = 0, ...counts } = numbers;
+    const n = { ...rise(before.statements?.get(id) ?? {}, counts), planning };
     return get(n, 'calls') === 0 ? [] : [{ id, n }];
   });
   const total = risen.reduce((sum, { n }) => sum + get(n, 'us'), 0);
@@ -225,6 +227,7 @@ function statementsBetween(before: CounterSnapshot, after: CounterSnapshot): Tel
       meanUs: round(get(n, 'us') / get(n, 'calls')),
       timeShare: total === 0 ? 0 : round(get(n, 'us') / total),
       rows: get(n, 'rows'),
+      ...(n.planning > 0 ? { plans: get(n, 'plans') } : {}),
       walBytes: get(n, 'walBytes'),
       buffers: get(n, 'buffers'),
     }));

@@ -3,6 +3,7 @@
 import pg from 'pg';
 import { isForUser, oneLine } from '../errors.ts';
 import type { Restartable } from '../faults/restart-server.ts';
+import type { Load } from '../load/load.ts';
 import type { Cell, Sample, Telemetry } from '../result/result.ts';
 import type { CellDatabase, PostgresServer, Throttling } from '../server/server.ts';
 import type { ServerReading, Watched } from './sampler.ts';
@@ -218,7 +219,7 @@ function sampleOf(cell: string, seconds: number, reading: Omit<ServerReading, 'a
 export function costPerJob(
   account: ServerAccount,
   settled: number,
-  roundTrips: number | undefined,
+  { roundTrips, clientCpuUs }: Pick<Load, 'roundTrips' | 'clientCpuUs'>,
   preload: { readonly walBytes: number | undefined; readonly jobs: number },
 ): Cell['cost'] {
   const { spent } = account;
@@ -236,7 +237,12 @@ export function costPerJob(
     ...perJob('buffersPerJob', spent.buffers),
     ...perJob('deadTuplesPerJob', spent.deadTuples),
     ...(updates && hotUpdates !== undefined ? { hotUpdateRatio: round(hotUpdates / updates) } : {}),
+    ...perJob('rowsReadPerJob', spent.rowsRead),
+    ...perJob('statementsPerJob', spent.statements),
+    ...perJob('plansPerJob', spent.plans),
+    ...perJob('functionCallsPerJob', spent.functionCalls),
     ...perJob('serverCpuUsPerJob', spent.serverCpuUs),
+    ...perJob('clientCpuUsPerJob', clientCpuUs),
     ...(preload.walBytes === undefined || preload.jobs === 0
       ? {}
       : { preloadWalBytesPerJob: round(preload.walBytes / preload.jobs) }),

@@ -20,6 +20,9 @@ export const OF_THE_WHOLE_SERVER: readonly CostName[] = [
   'commits',
   'buffers',
   'deadTuples',
+  'functionCalls',
+  'statements',
+  'plans',
   'serverCpuUs',
 ];
 
@@ -32,6 +35,10 @@ const WORDS: Readonly<Record<CostName, string>> = {
   deadTuples: 'dead tuples',
   updates: 'HOT updates',
   hotUpdates: 'HOT updates',
+  rowsRead: 'rows read',
+  functionCalls: 'function calls',
+  statements: 'statements',
+  plans: 'plans',
   serverCpuUs: 'server CPU',
 };
 

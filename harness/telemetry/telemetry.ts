@@ -4,6 +4,7 @@ import { oneLine } from '../errors.ts';
 import type { Telemetry } from '../result/result.ts';
 import type { PostgresServer } from '../server/server.ts';
 import { CpuByKind } from './cpu-by-kind.ts';
+import { readObjects } from './objects.ts';
 import { type Sampler, type ServerReading, startSampler, type Watched } from './sampler.ts';
 import { type CounterSnapshot, countersBetween, readCounters } from './server-counters.ts';
 import { readStorage, type Storage } from './storage.ts';
@@ -92,6 +93,10 @@ export class ServerTelemetry implements AsyncDisposable {
         if (this.#before !== undefined) counters = countersBetween(this.#before, after);
       });
     await this.storage('after');
+    let objects: string[] | undefined;
+    await this.#attempt('objects of the schema', async () => {
+      objects = await readObjects(this.#watched);
+    });
     const pids = this.#sampler?.backendPids ?? [];
     const waits = lockWaitsOf(this.readings);
     return {
@@ -103,6 +108,7 @@ export class ServerTelemetry implements AsyncDisposable {
       ...(waits === undefined ? {} : { lockWaits: waits }),
       ...(this.#cpu === undefined ? {} : { cpuUs: this.#cpu.byKind(pids) }),
       storage: this.#storage,
+      ...(objects === undefined ? {} : { objects }),
       missing: [...this.samplerMissing, ...this.#missing],
     };
   }

@@ -1,0 +1,71 @@
+// Which cells does a check measure? Blocks of base and head side by side, until the verdict is clear or the time is used.
+
+import type { ContenderSpec } from '../../harness/contender.ts';
+import type { Cell, Check } from '../../harness/result/result.ts';
+import type { PlannedCell, StepOutcome } from '../../harness/run/plan.ts';
+import { gateOf } from '../../reports/check/check.ts';
+import { sideName } from '../../reports/check/sides.ts';
+import type { Scenario } from '../../scenarios/scenario.ts';
+import { randomStream, shuffled } from '../../stats/random.ts';
+
+/** One contender on both sides; their names in cells say which. */
+export interface Pair {
+  readonly base: ContenderSpec;
+  readonly head: ContenderSpec;
+}
+
+export function pairOf(name: string, base: ContenderSpec, head: ContenderSpec): Pair {
+  return {
+    base: { ...base, name: sideName(name, 'base') },
+    head: { ...head, name: sideName(name, 'head') },
+  };
+}
+
+export interface CheckSetup {
+  readonly check: Check;
+  readonly scenarios: readonly Scenario[];
+  readonly pairs: readonly Pair[];
+  readonly seed: number;
+  /** Milliseconds until the time is used. */
+  readonly leftMs: () => number;
+  readonly nowMs: () => number;
+}
+
+/** No check is longer. */
+const BLOCKS_MAX = 200;
+
+/**
+ * In a block every contender meets every scenario once on either side, with the same arrivals. The two sides come one right after the
+ * other, which of them first by lot, since a shared machine changes from minute to minute. No block begins that is not
+ * likely to end in time.
+ */
+export function* checkCells(setup: CheckSetup): Generator<PlannedCell, void, StepOutcome> {
+  const random = randomStream(setup.seed, 'order');
+  const cells: Cell[] = [];
+  let longestMs = 0;
+  for (let block = 0; block < BLOCKS_MAX; block += 1) {
+    if (setup.leftMs() < longestMs) return;
+    const startMs = setup.nowMs();
+    const meetings = setup.pairs.flatMap((pair, place) =>
+      setup.scenarios.map((scenario) => ({ pair, place, scenario })),
+    );
+    for (const { pair, place, scenario } of shuffled(meetings, random)) {
+      for (const side of shuffled(['base', 'head'] as const, random)) {
+        const outcome = yield {
+          plan: {
+            id: `${scenario.name}.${place}-${side}.${block + 1}`,
+            ...{ block, order: cells.length, repeat: block + 1, scenario },
+            contender: pair[side],
+            seed: scenario.seed ?? setup.seed + block,
+          },
+          needs: [],
+        };
+        cells.push(outcome.cell);
+        // Nothing is left to be told, and what failed is known.
+        if (outcome.cell.verdict === 'incorrect') return;
+      }
+    }
+    longestMs = Math.max(longestMs, setup.nowMs() - startMs);
+    if (gateOf({ check: setup.check, cells, seed: setup.seed }).clear) return;
+  }
+}

@@ -1,0 +1,205 @@
+// `claimbench check --base REF`: has a change made the queue worse? Base and head in one run, and an exit code for CI.
+
+import { Command } from 'commander';
+import { z } from 'zod';
+import type { ContenderSpec } from '../../harness/contender.ts';
+import { parseContender } from '../../harness/contenders/index.ts';
+import { RuntimeFailure, UsageError } from '../../harness/errors.ts';
+import type { Check, RunResult } from '../../harness/result/result.ts';
+import { BundleWriter } from '../../harness/run/bundle.ts';
+import { parsePinWish } from '../../harness/run/pinning.ts';
+import type { CheckDocument } from '../../reports/check/document.ts';
+import type { Scenario } from '../../scenarios/scenario.ts';
+import { durationBetween } from '../capacity/duration.ts';
+import { checkCells, type Pair, pairOf } from '../check/check-cells.ts';
+import { type Config, readConfig } from '../check/config.ts';
+import { contenderIn, headTree, openBase, type Tree } from '../check/trees.ts';
+import { EXIT } from '../exit.ts';
+import { handleInterruption, interruption } from '../interruption.ts';
+import { bundleFolder, measure, measuringOptions, measuringSchema } from '../measuring.ts';
+import { coloured, filled, numberBetween, repeatable } from '../options.ts';
+import { DEFAULT_CONTENDER } from '../plan-run.ts';
+import { loadScenario } from '../scenarios.ts';
+import { suggestion } from '../suggest.ts';
+
+const optionsSchema = measuringSchema.extend({
+  base: z.string(),
+  contender: z.array(z.string()).optional(),
+  scenario: z.array(z.string()).optional(),
+  config: z.string().optional(),
+  budget: z.number().optional(),
+  minEffect: z.number().optional(),
+  markdown: z.boolean().optional(),
+});
+type Options = z.infer<typeof optionsSchema>;
+
+const DEFAULT_SCENARIOS = ['gate-drain', 'gate-steady'];
+const DEFAULT_BUDGET_SECONDS = 480;
+/** The server counts for a check what it does not count for other runs: each is an amount per job that a change may raise. */
+const SETTINGS = { 'pg_stat_statements.track_planning': 'on', track_functions: 'all' };
+
+const HELP = `
+The head is the working tree. What is counted (WAL, statements, buffers, plans …) decides after five blocks, what is timed
+after twelve; a worsening fails only when fresh blocks show it again.
+
+Examples:
+  claimbench check --base origin/main --budget 8m --out out/check
+  claimbench check --base HEAD --contender ./queue/my-strategy.ts
+  claimbench check --base ../release-1.4 --scenario gate-drain
+
+Exit codes: 0 nothing became worse, 1 usage, 2 failure (no such base, or it could not be made ready), 3 a job was lost,
+duplicated or reordered, 4 too little could be measured, 99 a regression, 130 interrupted.`;
+
+export function checkCommand(done: (code: number) => void): Command {
+  const command = new Command('check')
+    .description('tell whether the working tree is worse than a base: both measured in one run')
+    .requiredOption(
+      '--base <ref|folder|npm:spec>',
+      'what to compare with: a commit, a folder, a published version',
+      filled,
+    )
+    .option(
+      '--contender <name|name?axis=value|file>',
+      `a contender (repeatable; default: ${DEFAULT_CONTENDER})`,
+      repeatable,
+    )
+    .option(
+      '--scenario <name|file>',
+      `a scenario (repeatable; default: ${DEFAULT_SCENARIOS.join(' and ')})`,
+      repeatable,
+    )
+    .option(
+      '--config <file>',
+      'limits and defaults (default: claimbench.config.ts, where there is one)',
+      filled,
+    )
+    .option(
+      '--budget <time>',
+      'measure so long at most, such as 8m (default: 8m)',
+      durationBetween(10, 86_400),
+    )
+    .option(
+      '--min-effect <percent>',
+      'a smaller worsening of what is timed does not fail (default 10)',
+      numberBetween(0.1, 99),
+    )
+    .option('--markdown', 'Markdown on stdout')
+    .addHelpText('after', HELP);
+  return measuringOptions(command).action(async (raw: unknown) => {
+    done(await checkAction(optionsSchema.parse(raw)));
+  });
+}
+
+async function checkAction(options: Options): Promise<number> {
+  parsePinWish(options.pin);
+  if ((options.pg ?? []).length > 1)
+    throw new UsageError('--pg: a check is on one server: give one version, and check on each by itself');
+  const config = (await readConfig(options.config, process.cwd())).check;
+  const scenarios = await scenariosOf(options, config);
+  const asked = (options.contender ?? config.contenders ?? [DEFAULT_CONTENDER]).map((text) =>
+    parseContender(text, suggestion),
+  );
+  const budgetSeconds = options.budget ?? budgetOf(config);
+  handleInterruption();
+  const head = await headTree();
+  await using base = await openBase(options.base, head, config.setup);
+  const { pairs, unmatched } = await pairsOf(asked, base, head);
+  const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
+  const check: Check = {
+    base: base.told,
+    head: head.told,
+    contenders: asked
+      .map(({ name }) => name)
+      .filter((name) => !unmatched.some((one) => one.contender === name)),
+    unmatched,
+    limits: config.limits,
+    minEffect: options.minEffect === undefined ? config.minEffect : options.minEffect / 100,
+    budgetSeconds,
+  };
+  using bundle = new BundleWriter(bundleFolder(options));
+  let endMs: number | undefined;
+  const result = await measure(
+    {
+      plan: { scenarios, contenders: pairs.flatMap((pair) => [pair.base, pair.head]), repeats: 1, seed },
+      adaptive: {
+        cells: (function* () {
+          endMs = performance.now() + budgetSeconds * 1_000;
+          const end = endMs;
+          const nowMs = () => performance.now();
+          yield* checkCells({ ...{ check, scenarios, pairs, seed }, nowMs, leftMs: () => end - nowMs() });
+        })(),
+        expected: () => 0,
+      },
+      check,
+      settings: SETTINGS,
+      announcement: `; ${base.told.label} and ${head.told.label} in turns, no block begins that would end after ${budgetSeconds} s`,
+    },
+    options,
+    bundle,
+  );
+  return await conclude(result, bundle, options);
+}
+
+async function scenariosOf(options: Options, config: Config['check']): Promise<readonly Scenario[]> {
+  const names = options.scenario ?? config.scenarios ?? DEFAULT_SCENARIOS;
+  const scenarios = await Promise.all(names.map((name) => loadScenario(name)));
+  const twice = scenarios.find(({ name }, i) => scenarios.findIndex((one) => one.name === name) !== i);
+  if (twice !== undefined) throw new UsageError(`scenario ${twice.name} is given twice`);
+  return scenarios;
+}
+
+function budgetOf({ budget }: Config['check']): number {
+  return budget === undefined ? DEFAULT_BUDGET_SECONDS : durationBetween(10, 86_400)(budget);
+}
+
+/** @throws RuntimeFailure when no contender is on both sides. */
+async function pairsOf(
+  asked: readonly ContenderSpec[],
+  base: Tree,
+  head: Tree,
+): Promise<{ readonly pairs: Pair[]; readonly unmatched: Check['unmatched'] }> {
+  const pairs: Pair[] = [];
+  const unmatched: Check['unmatched'] = [];
+  for (const spec of asked) {
+    const before = await contenderIn(base, spec, head);
+    const now = await contenderIn(head, spec, head);
+    if (before !== undefined && now !== undefined) pairs.push(pairOf(spec.name, before, now));
+    else unmatched.push({ contender: spec.name, only: before === undefined ? 'head' : 'base' });
+  }
+  if (pairs.length === 0)
+    throw new RuntimeFailure(
+      `${base.told.label} has no ${asked.map(({ name }) => name).join(', no ')}: there is nothing to compare with; take a base that has it, or measure it with claimbench run`,
+    );
+  return { pairs, unmatched };
+}
+
+async function conclude(result: RunResult, bundle: BundleWriter, options: Options): Promise<number> {
+  if (result.cells.length === 0) {
+    process.stderr.write('claimbench: no cell had finished, so there is nothing to tell\n');
+    return interruption.aborted ? EXIT.interrupted : EXIT.invalid;
+  }
+  const { readCheck, writeCheck, checkTerminal, checkMarkdown } = await import(
+    '../../reports/check/index.ts'
+  );
+  const { renderBundle } = await import('../../reports/index.ts');
+  bundle.save(result);
+  const rendered = await renderBundle(bundle.directory);
+  const document = await readCheck(bundle.directory);
+  const files = await writeCheck(bundle.directory, document);
+  if (options.json === true) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  else if (options.markdown === true) process.stdout.write(checkMarkdown(document));
+  else {
+    const style = { colour: coloured(process.stdout, options.color), width: process.stdout.columns ?? 110 };
+    process.stdout.write(`${checkTerminal(document, style)}\n\nReport: ${rendered.html}\n`);
+  }
+  for (const file of files) process.stderr.write(`${file}\n`);
+  if (interruption.aborted) return EXIT.interrupted;
+  return (result.lostServers ?? []).length > 0 ? EXIT.failure : CODES[document.verdict];
+}
+
+const CODES: Readonly<Record<CheckDocument['verdict'], number>> = {
+  pass: EXIT.ok,
+  regression: EXIT.expectation,
+  incorrect: EXIT.incorrect,
+  undecided: EXIT.invalid,
+};

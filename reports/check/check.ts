@@ -1,0 +1,265 @@
+// What does a check say? The cells of both sides, block by block, through the gate; then why, and in one line.
+
+import type { Cell, Check, Plan, RunResult } from '../../harness/result/result.ts';
+import { Gate, type GateFinding, type GateMetric, type GateState } from '../../stats/gate.ts';
+import { seeded } from '../../stats/random.ts';
+import { formatShare, plural } from '../render/format.ts';
+import { causesOf, type Seen } from './causes.ts';
+import { type Cause, CHECK_SCHEMA_VERSION, type CheckDocument, type CheckRow } from './document.ts';
+import { type CheckMetric, checkMetricsOf, limitOf } from './metrics.ts';
+import { type Pairing, pairingsOf } from './sides.ts';
+
+/** A bundle of a check, as far as it is judged. */
+export type CheckBundle = {
+  readonly result: RunResult;
+  /** By cell. */
+  readonly plans: ReadonlyMap<string, readonly Plan[]>;
+};
+
+/** What of a result the gate looks at. */
+export type GateInput = Pick<RunResult, 'check' | 'cells' | 'seed'>;
+
+type Judged = {
+  readonly pairing: Pairing;
+  readonly metric: CheckMetric;
+  readonly key: string;
+  readonly limit: number | undefined;
+};
+
+/** Where the gate stands after the blocks of a result that are whole. The same cells give the same state. */
+export function gateOf(result: GateInput): GateState {
+  return judged(result).state;
+}
+
+function judged(result: GateInput): { readonly state: GateState; readonly metrics: readonly Judged[] } {
+  const { check } = result;
+  if (check === undefined) throw new Error('the result is of no check');
+  const pairings = pairingsOf(result);
+  const metrics = pairings.flatMap((pairing) => metricsOf(pairing, check));
+  const gate = new Gate(
+    metrics.flatMap(({ metric, limit, key, pairing }): GateMetric[] =>
+      limit === undefined
+        ? []
+        : [
+            {
+              ...{ key, limit, kind: metric.kind, better: metric.better },
+              ...(metric.least === undefined ? {} : { least: metric.least }),
+              family: keyOf(pairing, 'soft'),
+            },
+          ],
+    ),
+    { random: seeded(result.seed) },
+  );
+  const blocks = [
+    ...new Set(pairings.flatMap((pairing) => pairing.blocks.map(({ block }) => block))),
+  ].toSorted((a, b) => a - b);
+  for (const block of blocks) {
+    const figures = new Map(
+      metrics.flatMap(({ metric, key, pairing }) => {
+        const pair = pairing.blocks.find((one) => one.block === block);
+        if (pair?.base?.verdict !== 'valid' || pair.head?.verdict !== 'valid') return [];
+        const [base, head] = [metric.read(pair.base), metric.read(pair.head)];
+        return base === undefined || head === undefined ? [] : [[key, { base, head }] as const];
+      }),
+    );
+    if (figures.size > 0) gate.add(figures);
+  }
+  return { state: gate.state(), metrics };
+}
+
+function metricsOf(pairing: Pairing, check: Check): Judged[] {
+  return checkMetricsOf(pairing.loadModel).map((metric) => ({
+    ...{ pairing, metric, key: keyOf(pairing, metric.path) },
+    limit: limitOf(metric, check),
+  }));
+}
+
+function keyOf({ contender, scenario }: Pairing, path: string): string {
+  return JSON.stringify([contender, scenario, path]);
+}
+
+/** @throws Error for a result that is of no check. */
+export function checkDocument({ result, plans }: CheckBundle): CheckDocument {
+  const { check } = result;
+  if (check === undefined) throw new Error('the result is of no check');
+  const { state, metrics } = judged(result);
+  const rows = metrics.flatMap((one) => rowOf(one, state));
+  const verdict = verdictOf(result, state, rows);
+  const { environment } = result;
+  const blocks = blocksOf(result);
+  const causes = verdict === 'regression' ? causesIn(result, plans, rows) : [];
+  return {
+    checkSchemaVersion: CHECK_SCHEMA_VERSION,
+    verdict,
+    headline: headlineOf(verdict, result, rows, blocks),
+    ...{ base: check.base, head: check.head },
+    ...{
+      runId: result.runId,
+      seed: result.seed,
+      startedAt: result.startedAt,
+      methodVersion: result.methodVersion,
+    },
+    budgetSeconds: check.budgetSeconds,
+    usedSeconds: Math.round((Date.parse(result.finishedAt) - Date.parse(result.startedAt)) / 1_000),
+    blocks,
+    environment: {
+      ...{
+        cpuModel: environment.cpuModel,
+        cores: environment.cores,
+        os: environment.os,
+        node: environment.node,
+      },
+      ...{ server: environment.server.description, durable: environment.server.durable },
+    },
+    rows,
+    causes,
+    warnings: warningsOf(result, state, rows),
+    reproduce: `claimbench ${result.command.map(word).join(' ')}`,
+  };
+}
+
+function rowOf({ pairing, metric, key, limit }: Judged, state: GateState): CheckRow[] {
+  const { contender, scenario } = pairing;
+  const found = state.findings.find((one) => one.key === key);
+  const told = {
+    ...{ contender, scenario, metric: metric.path, label: metric.label, unit: metric.unit },
+    ...{ kind: metric.kind, better: metric.better },
+  };
+  if (found === undefined || limit === undefined)
+    return [{ ...told, blocks: 0, limit: 0, verdict: 'not judged', reason: 'its limit is off' }];
+  // Not to be had of this contender, or on this server.
+  if (found.blocks === 0) return [];
+  const { verdict, reason, blocks, ...figures } = found;
+  return [{ ...told, ...figuresOf(figures), blocks, limit, verdict, reason }];
+}
+
+function figuresOf({
+  base,
+  head,
+  effect,
+  low,
+  high,
+  noiseFloor,
+}: Omit<GateFinding, 'key' | 'verdict' | 'reason' | 'blocks'>): Partial<CheckRow> {
+  const known = Object.entries({ base, head, effect, low, high, noiseFloor }).filter(
+    ([, value]) => value !== undefined,
+  );
+  return Object.fromEntries(known);
+}
+
+function verdictOf(result: RunResult, state: GateState, rows: readonly CheckRow[]): CheckDocument['verdict'] {
+  if (incorrectIn(result, 'head').length > 0) return 'incorrect';
+  if (rows.some(({ verdict }) => verdict === 'worse')) return 'regression';
+  if (!state.told || incorrectIn(result, 'base').length > 0) return 'undecided';
+  return 'pass';
+}
+
+function incorrectIn(result: RunResult, side: 'base' | 'head'): Cell[] {
+  return pairingsOf(result)
+    .flatMap(({ blocks }) => blocks.flatMap((block) => block[side] ?? []))
+    .filter(({ verdict }) => verdict === 'incorrect');
+}
+
+function blocksOf(result: RunResult): CheckDocument['blocks'] {
+  const pairings = pairingsOf(result);
+  const blocks = [...new Set(pairings.flatMap((pairing) => pairing.blocks.map(({ block }) => block)))];
+  const whole = (valid: boolean): number =>
+    blocks.filter((block) =>
+      pairings.every((pairing) => {
+        const pair = pairing.blocks.find((one) => one.block === block);
+        if (pair?.base === undefined || pair.head === undefined) return false;
+        return !valid || (pair.base.verdict === 'valid' && pair.head.verdict === 'valid');
+      }),
+    ).length;
+  return { measured: whole(false), valid: whole(true) };
+}
+
+function headlineOf(
+  verdict: CheckDocument['verdict'],
+  result: RunResult,
+  rows: readonly CheckRow[],
+  blocks: CheckDocument['blocks'],
+): string {
+  const against = `${result.check?.head.label} against ${result.check?.base.label}`;
+  if (verdict === 'incorrect') {
+    const [cell] = incorrectIn(result, 'head');
+    return `INCORRECT: ${cell?.reasons[0] ?? 'a job was lost, duplicated or reordered'} (${cell?.contender.name}, ${cell?.scenario})`;
+  }
+  if (verdict === 'regression') {
+    const worse = rows.filter((row) => row.verdict === 'worse');
+    const first = worse.toSorted((a, b) => sizeOf(b) - sizeOf(a))[0];
+    const more = worse.length > 1 ? `, and ${plural(worse.length - 1, 'other metric')}` : '';
+    return `REGRESSION: ${first === undefined ? '' : moved(first)}${more}; ${against}`;
+  }
+  if (verdict === 'undecided') {
+    const [wrong] = incorrectIn(result, 'base');
+    if (wrong !== undefined)
+      return `UNDECIDED: the base is incorrect, so it has no figures to be compared with: ${wrong.reasons[0]} (${wrong.contender.name}, ${wrong.scenario})`;
+    return `UNDECIDED: ${plural(blocks.valid, 'valid block')} of ${blocks.measured}, and three are needed for any verdict`;
+  }
+  const untold = rows.filter((row) => row.verdict === '~' || row.verdict === 'unstable').length;
+  const left = untold === 0 ? '' : `; ${untold} of ${rows.length} metrics are too noisy to tell`;
+  return `PASS: nothing became worse by as much as matters in ${plural(blocks.valid, 'block')}${left}; ${against}`;
+}
+
+/** How far beyond its limit, in logarithms; what came from zero is beyond all. */
+function sizeOf({ effect, limit, better }: CheckRow): number {
+  if (effect === undefined) return Number.POSITIVE_INFINITY;
+  const step = Math.log1p(effect) / Math.log1p(limit);
+  return better === 'lower' ? step : -step;
+}
+
+/** `Buffers per job of skip-locked in gate-drain +430 %`. */
+export function moved({ label, contender, scenario, effect }: CheckRow): string {
+  const by = effect === undefined ? 'from zero' : `${effect > 0 ? '+' : '−'}${formatShare(Math.abs(effect))}`;
+  return `${label} of ${contender} in ${scenario} ${by}`;
+}
+
+/** Of the contenders that became worse, each difference once, from the last blocks in which both sides were valid. */
+function causesIn(result: RunResult, plans: CheckBundle['plans'], rows: readonly CheckRow[]): Cause[] {
+  const worse = rows.filter(({ verdict }) => verdict === 'worse');
+  return [...new Set(worse.map(({ contender }) => contender))].flatMap((contender): Cause[] => {
+    const seen = new Set<string>();
+    const causes = pairingsOf(result)
+      .filter((pairing) => pairing.contender === contender)
+      .flatMap((pairing) => {
+        const pair = pairing.blocks.findLast(
+          ({ base, head }) => base?.verdict === 'valid' && head?.verdict === 'valid',
+        );
+        if (pair?.base === undefined || pair.head === undefined) return [];
+        const of = (cell: Cell): Seen => ({ cell, plans: plans.get(cell.id) ?? [] });
+        return causesOf(of(pair.base), of(pair.head));
+      })
+      .filter(({ what, text }) => !seen.has(what + text) && seen.add(what + text))
+      .map((cause): Cause => ({ contender, ...cause }));
+    if (causes.length > 0) return causes;
+    const text =
+      'no object of the schema, statement, plan or wait differs: what takes longer is the work of the client itself';
+    return [{ contender, what: 'client', text }];
+  });
+}
+
+function warningsOf(result: RunResult, state: GateState, rows: readonly CheckRow[]): string[] {
+  const { check, cells } = result;
+  const invalid = cells.filter(({ verdict }) => verdict === 'invalid');
+  const [first] = invalid;
+  const unstable = rows.filter(({ verdict }) => verdict === 'unstable');
+  return [
+    ...(check?.unmatched ?? []).map(
+      ({ contender, only }) => `${contender} is in the ${only} alone: it was not measured`,
+    ),
+    ...(first === undefined
+      ? []
+      : [
+          `${plural(invalid.length, 'cell')} of ${cells.length} were void, the first since ${first.reasons[0]}`,
+        ]),
+    ...unstable.map((row) => `${moved(row)}: ${row.reason}`),
+    ...(state.pending.length === 0
+      ? []
+      : ['the time was used up before what looked worse was measured again: give a longer --budget']),
+  ];
+}
+
+function word(text: string): string {
+  return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}

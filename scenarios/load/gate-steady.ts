@@ -1,0 +1,18 @@
+import { defineScenario } from '../scenario.ts';
+
+export default defineScenario({
+  name: 'gate-steady',
+  group: 'load',
+  question:
+    'What does a job cost from its enqueue on, and how soon is it picked up, at a rate that is no strain?',
+  producers: { agents: 1, connections: 8 },
+  workers: { agents: 1, connections: 8 },
+  warmupSeconds: 0.5,
+  // As many jobs as a 95th percentile needs.
+  phases: [{ label: 'steady', seconds: 5.5, arrival: { model: 'poisson', ratePerSec: 450 } }],
+  settleWithinSeconds: 10,
+  smoke: {
+    warmupSeconds: 0.2,
+    phases: [{ label: 'steady', seconds: 2.5, arrival: { model: 'poisson', ratePerSec: 150 } }],
+  },
+});
