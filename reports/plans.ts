@@ -49,19 +49,7 @@ function costlyNode(plan: Plan): { readonly node: string; readonly rows: number 
 /** One finding for each contender whose statements read or sort whole tables. */
 export function planFindings(panel: Panel, bundle: Bundle): FindingNote[] {
   return plansOf(panel, bundle).flatMap(({ series, plans }): FindingNote[] => {
-    const told = new Map<string, string>();
-    for (const plan of plans) {
-      const costly = costlyNode(plan);
-      if (costly === undefined || told.has(plan.query)) continue;
-      const seen =
-        plan.how === 'auto_explain'
-          ? `seen from ${formatNumber(Math.max(0, plan.firstSeconds ?? 0))} to ${formatNumber(plan.lastSeconds ?? 0)} s`
-          : plan.how;
-      told.set(
-        plan.query,
-        `${plan.statement}: ${costly.node}, ${plural(costly.rows, 'row')} expected, ${seen}`,
-      );
-    }
+    const told = wholeTablePlans(plans);
     if (told.size === 0) return [];
     return [
       {
@@ -71,4 +59,22 @@ export function planFindings(panel: Panel, bundle: Bundle): FindingNote[] {
       },
     ];
   });
+}
+
+/** The statements that read or sort a whole table, by their text, each with the node, its rows and when it was seen. */
+export function wholeTablePlans(plans: readonly Plan[]): Map<string, string> {
+  const told = new Map<string, string>();
+  for (const plan of plans) {
+    const costly = costlyNode(plan);
+    if (costly === undefined || told.has(plan.query)) continue;
+    const seen =
+      plan.how === 'auto_explain'
+        ? `seen from ${formatNumber(Math.max(0, plan.firstSeconds ?? 0))} to ${formatNumber(plan.lastSeconds ?? 0)} s`
+        : plan.how;
+    told.set(
+      plan.query,
+      `${plan.statement}: ${costly.node}, ${plural(costly.rows, 'row')} expected, ${seen}`,
+    );
+  }
+  return told;
 }

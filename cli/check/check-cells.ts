@@ -1,7 +1,7 @@
 // Which cells does a check measure? Blocks of base and head side by side, until the verdict is clear or the time is used.
 
 import type { ContenderSpec } from '../../harness/contender.ts';
-import type { Cell, Check } from '../../harness/result/result.ts';
+import type { Cell, Check, Plan } from '../../harness/result/result.ts';
 import type { PlannedCell, StepOutcome } from '../../harness/run/plan.ts';
 import { gateOf } from '../../reports/check/check.ts';
 import { sideName } from '../../reports/check/sides.ts';
@@ -42,6 +42,7 @@ const BLOCKS_MAX = 200;
 export function* checkCells(setup: CheckSetup): Generator<PlannedCell, void, StepOutcome> {
   const random = randomStream(setup.seed, 'order');
   const cells: Cell[] = [];
+  const plans = new Map<string, readonly Plan[]>();
   let longestMs = 0;
   for (let block = 0; block < BLOCKS_MAX; block += 1) {
     if (setup.leftMs() < longestMs) return;
@@ -61,11 +62,12 @@ export function* checkCells(setup: CheckSetup): Generator<PlannedCell, void, Ste
           needs: [],
         };
         cells.push(outcome.cell);
+        plans.set(outcome.cell.id, outcome.plans);
         // Nothing is left to be told, and what failed is known.
         if (outcome.cell.verdict === 'incorrect') return;
       }
     }
     longestMs = Math.max(longestMs, setup.nowMs() - startMs);
-    if (gateOf({ check: setup.check, cells, seed: setup.seed }).clear) return;
+    if (gateOf({ result: { check: setup.check, cells, seed: setup.seed }, plans }).clear) return;
   }
 }

@@ -2,6 +2,7 @@
 //
 // Its repository guards it with `claimbench check`; see README.md beside it, and pulls.ts for changes that must not pass.
 
+import { createHash } from 'node:crypto';
 import {
   type ClaimedJob,
   type ClaimStrategy,
@@ -9,13 +10,17 @@ import {
   encodePayload,
   type Outcome,
   type SettleResult,
+  type Statement,
   type StrategyFactory,
   type WorkerSession,
 } from 'claimbench';
 
 const NAME = 'guarded';
-/** Statements of a connection are prepared once, under these names. */
-const named = (name: string, text: string) => (values: readonly unknown[]) => ({ name, text, values });
+/** A statement that each connection prepares once, under a name of its own. */
+function named(what: string, text: string): (values: readonly unknown[]) => Statement {
+  const name = `${what}_${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
+  return (values) => ({ name, text, values });
+}
 
 function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
@@ -181,7 +186,7 @@ function openSession(statements: Statements, connection: Connection): WorkerSess
         statements.settle([
           ...heldBy(outcomes.map(({ job }) => job)),
           outcomes.map(({ kind }) => kind),
-          outcomes.map((outcome) => ('error' in outcome ? outcome.error : null)),
+          outcomes.map((outcome) => ('error' in outcome ? outcome.error.replaceAll('\0', '') : null)),
         ]),
       );
       return resultOf(outcomes, rows);

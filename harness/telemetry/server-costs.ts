@@ -161,7 +161,10 @@ async function readCounters(session: OwnSession, watched: Watched): Promise<Coun
             (SELECT coalesce(sum(pg_stat_get_tuples_updated(oid)), 0)::float8 AS updates,
                     coalesce(sum(pg_stat_get_tuples_hot_updated(oid)), 0)::float8 AS hot,
                     coalesce(sum(pg_stat_get_tuples_deleted(oid)), 0)::float8 AS deletes,
-                    coalesce(sum(pg_stat_get_tuples_returned(oid) + pg_stat_get_tuples_fetched(oid)), 0)::float8 AS read
+                    coalesce(sum(pg_stat_get_tuples_returned(oid) + pg_stat_get_tuples_fetched(oid)), 0)::float8
+                    -- Of an index scan the rows are counted where their entries lie.
+                    + coalesce((SELECT sum(pg_stat_get_tuples_fetched(oid)) FROM pg_class
+                                 WHERE relnamespace = to_regnamespace($1) AND relkind = 'i'), 0)::float8 AS read
                FROM pg_class WHERE relnamespace = to_regnamespace($1) AND relkind = 'r') tables`,
     [watched.schema],
   );

@@ -9,7 +9,10 @@ export type Seen = { readonly cell: Cell; readonly plans: readonly Plan[] };
 
 /** Changes of an amount per call, or of calls per job, below this are no cause. */
 const WORTH_NAMING = 0.1;
-const CALLS_PER_JOB = 0.002;
+/** More calls per job than this, of a statement that is no upkeep: what comes by the clock comes more often per job where jobs are slower. */
+const CALLS_PER_JOB = 0.05;
+/** Of fewer calls the first few, with plans of their own, are too large a part. */
+const CALLS = 100;
 /** Of its executions that a statement was planned for: with a plan of its own it is next to none. */
 const PLANNED_MORE = 0.2;
 const WAITING_MORE = 0.5;
@@ -18,16 +21,20 @@ const WORDS = 24;
 
 type Found = Omit<Cause, 'contender'>;
 
+/** More is no answer to what happened. */
+const CAUSES = 6;
+
 /** What differs between two cells of one contender, what lies deepest first. Two of the same code differ in next to nothing. */
 export function causesOf(base: Seen, head: Seen): Found[] {
   const texts = changedTexts(base.plans, head.plans);
-  return [
+  const found = [
     ...schemaCauses(base.cell, head.cell),
     ...texts.causes,
     ...planCauses(base.plans, head.plans, texts.renamed),
     ...statementCauses(base.cell, head.cell),
     ...waitCauses(base.cell, head.cell),
   ];
+  return found.slice(0, CAUSES);
 }
 
 function schemaCauses(base: Cell, head: Cell): Found[] {
@@ -108,41 +115,45 @@ function shortened(text: string): string {
   return text.length <= 120 ? text : `${text.slice(0, 119)}…`;
 }
 
-/** Of each statement, in the order in which it appears: its scans, sorts and locks on either side, where they differ. */
+/** Plans of a statement that were seen so often: of one that comes by the clock chance decides which of its plans are. */
+const SEEN = 5;
+
+/** Scans, sorts and locks of each statement where the two sides differ; first of the one that was seen most. */
 function planCauses(
   base: readonly Plan[],
   head: readonly Plan[],
   renamed: ReadonlyMap<string, string>,
 ): Found[] {
-  const nodes = (plans: readonly Plan[], text: string): string[] => [
-    ...new Set(plans.filter(({ query }) => normalised(query) === text).flatMap(({ plan }) => nodesOf(plan))),
-  ];
-  return textsOf(head).flatMap((text): Found[] => {
-    const from = nodes(base, renamed.get(text) ?? text);
-    const to = nodes(head, text);
-    if (from.length === 0) return [];
-    const gone = from.filter((node) => !to.includes(node));
+  const before = plansByText(base);
+  const after = [...plansByText(head)].toSorted(([, a], [, b]) => timesSeen(b) - timesSeen(a));
+  return after.flatMap(([text, plans]): Found[] => {
+    const others = before.get(renamed.get(text) ?? text) ?? [];
+    if (timesSeen(plans) < SEEN || timesSeen(others) < SEEN) return [];
+    const [from, to] = [nodesOf(others), nodesOf(plans)];
     const come = to.filter((node) => !from.includes(node));
+    const gone = from.filter((node) => !to.includes(node));
     if (come.length === 0) return [];
-    const statement = head.find(({ query }) => normalised(query) === text)?.statement ?? text;
-    const left = gone.length === 0 ? '' : `${gone.join(', ')} became `;
-    return [
-      {
-        what: 'plan',
-        text: `${shortened(statement)}: ${left === '' ? 'now with ' : left}${come.join(', ')}`,
-      },
-    ];
+    const left = gone.length === 0 ? 'now with ' : `${gone.join(', ')} became `;
+    return [{ what: 'plan', text: `${shortened(plans[0]?.statement ?? text)}: ${left}${come.join(', ')}` }];
   });
+}
+
+function plansByText(plans: readonly Plan[]): Map<string, Plan[]> {
+  return Map.groupBy(plans, ({ query }) => normalised(query));
+}
+
+function timesSeen(plans: readonly Plan[]): number {
+  return plans.reduce((sum, { seen }) => sum + seen, 0);
 }
 
 const NODE =
   /^\s*(?:->\s+)?((?:Parallel |Incremental )?(?:Seq Scan|Index Scan|Index Only Scan|Bitmap Heap Scan|Sort|Tid Scan|LockRows|Nested Loop|Hash Join|Merge Join|Function Scan)[^(]*?)\s+\(cost=/;
 
-function nodesOf(plan: string): string[] {
-  return plan.split('\n').flatMap((line) => {
-    const [, node] = NODE.exec(line) ?? [];
-    return node === undefined ? [] : [node.replace(/ Backward\b/, '').trim()];
-  });
+/** Each once, whatever the plans they are from. */
+function nodesOf(plans: readonly Plan[]): string[] {
+  const lines = plans.flatMap(({ plan }) => plan.split('\n'));
+  const nodes = lines.flatMap((line) => NODE.exec(line)?.[1] ?? []);
+  return [...new Set(nodes.map((node) => node.replace(/ Backward\b/, '').trim()))];
 }
 
 type Statement = NonNullable<NonNullable<Cell['telemetry']>['statements']>[number];
@@ -154,6 +165,7 @@ function statementCauses(base: Cell, head: Cell): Found[] {
   return to.flatMap((statement): Found[] => {
     const before = from.find((one) => one.statement === statement.statement);
     const perJob = statement.calls / head.jobs.settled;
+    if (statement.calls < CALLS || (before !== undefined && before.calls < CALLS)) return [];
     if (before === undefined)
       return perJob < CALLS_PER_JOB
         ? []

@@ -17,7 +17,11 @@ export type CheckBundle = {
 };
 
 /** What of a result the gate looks at. */
-export type GateInput = Pick<RunResult, 'check' | 'cells' | 'seed'>;
+export type GateInput = {
+  readonly result: Pick<RunResult, 'check' | 'cells' | 'seed'>;
+  /** By cell. */
+  readonly plans: ReadonlyMap<string, readonly Plan[]>;
+};
 
 type Judged = {
   readonly pairing: Pairing;
@@ -27,11 +31,14 @@ type Judged = {
 };
 
 /** Where the gate stands after the blocks of a result that are whole. The same cells give the same state. */
-export function gateOf(result: GateInput): GateState {
-  return judged(result).state;
+export function gateOf(input: GateInput): GateState {
+  return judged(input).state;
 }
 
-function judged(result: GateInput): { readonly state: GateState; readonly metrics: readonly Judged[] } {
+function judged({ result, plans }: GateInput): {
+  readonly state: GateState;
+  readonly metrics: readonly Judged[];
+} {
   const { check } = result;
   if (check === undefined) throw new Error('the result is of no check');
   const pairings = pairingsOf(result);
@@ -58,7 +65,8 @@ function judged(result: GateInput): { readonly state: GateState; readonly metric
       metrics.flatMap(({ metric, key, pairing }) => {
         const pair = pairing.blocks.find((one) => one.block === block);
         if (pair?.base?.verdict !== 'valid' || pair.head?.verdict !== 'valid') return [];
-        const [base, head] = [metric.read(pair.base), metric.read(pair.head)];
+        const read = (cell: Cell) => metric.read(cell, plans.get(cell.id) ?? []);
+        const [base, head] = [read(pair.base), read(pair.head)];
         return base === undefined || head === undefined ? [] : [[key, { base, head }] as const];
       }),
     );
@@ -82,7 +90,7 @@ function keyOf({ contender, scenario }: Pairing, path: string): string {
 export function checkDocument({ result, plans }: CheckBundle): CheckDocument {
   const { check } = result;
   if (check === undefined) throw new Error('the result is of no check');
-  const { state, metrics } = judged(result);
+  const { state, metrics } = judged({ result, plans });
   const rows = metrics.flatMap((one) => rowOf(one, state));
   const verdict = verdictOf(result, state, rows);
   const { environment } = result;

@@ -1,7 +1,8 @@
 // Which figures does a check judge, how hard, and from which change on?
 
-import type { Cell, Check } from '../../harness/result/result.ts';
+import type { Cell, Check, Plan } from '../../harness/result/result.ts';
 import type { GateMetric } from '../../stats/gate.ts';
+import { wholeTablePlans } from '../plans.ts';
 
 /** A figure of a cell, and how a check looks at it. */
 export type CheckMetric = {
@@ -15,7 +16,7 @@ export type CheckMetric = {
   readonly limit?: number;
   /** In its unit. */
   readonly least?: number;
-  readonly read: (cell: Cell) => number | undefined;
+  readonly read: (cell: Cell, plans: readonly Plan[]) => number | undefined;
 };
 
 type CostName = keyof NonNullable<Cell['cost']>;
@@ -64,6 +65,19 @@ const COUNTS: readonly CheckMetric[] = [
   cost('hotUpdateRatio', 'HOT updates', 'share', { limit: 0.1, least: 0.05, better: 'higher' }),
 ];
 
+/** One more is what matters, whatever its cost was with these many jobs: it grows with the backlog. */
+const PLANS: CheckMetric = {
+  ...{
+    path: 'plans.wholeTable',
+    label: 'Whole tables read or sorted',
+    unit: 'statements',
+    kind: 'hard',
+    better: 'lower',
+  },
+  ...{ limit: 0.1, least: 0.5 },
+  read: (_cell, plans) => (plans.length === 0 ? undefined : wholeTablePlans(plans).size),
+};
+
 /** CPU time depends on the machine, and within one run less than any wall-clock time. */
 const CPU: readonly CheckMetric[] = [
   cost('clientCpuUsPerJob', 'Client CPU', 'µs/job', { limit: 0.05, kind: 'soft' }),
@@ -83,16 +97,16 @@ const LATENCIES: readonly CheckMetric[] = [
 ];
 
 /** Every metric that a limit may name. */
-export const CHECK_METRICS: readonly CheckMetric[] = [...COUNTS, ...CPU, THROUGHPUT, ...LATENCIES];
+export const CHECK_METRICS: readonly CheckMetric[] = [...COUNTS, PLANS, ...CPU, THROUGHPUT, ...LATENCIES];
 
 /**
  * Those of a load, as cells name it, in the order of tables. Jobs per second only follow what arrives in an open loop, and a
  * job of a drained backlog was picked up when its turn came.
  */
 export function checkMetricsOf(loadModel: string): readonly CheckMetric[] {
-  if (loadModel.startsWith('drain')) return [...COUNTS, ...CPU, THROUGHPUT];
-  if (loadModel.includes('open loop')) return [...COUNTS, ...CPU, ...LATENCIES];
-  return [...COUNTS, ...CPU, THROUGHPUT, ...LATENCIES.filter(({ path }) => !path.includes('pickup'))];
+  if (loadModel.startsWith('drain')) return [...COUNTS, PLANS, ...CPU, THROUGHPUT];
+  if (loadModel.includes('open loop')) return [...COUNTS, PLANS, ...CPU, ...LATENCIES];
+  return [...COUNTS, PLANS, ...CPU, THROUGHPUT, ...LATENCIES.filter(({ path }) => !path.includes('pickup'))];
 }
 
 /** The limit of a metric, as a share; undefined where it is not to be judged. */
