@@ -20,10 +20,12 @@ export type GateMetric = {
   readonly least?: number;
   /** Soft metrics of one family are corrected for together. */
   readonly family: string;
+  /** The base's figures of another day, in place of those that a block would have: then no block is a pair. Not empty. */
+  readonly stored?: readonly number[];
 };
 
-/** What one block gave, by the metric's key; no entry where a side has no figure. Not negative. */
-export type GateBlock = ReadonlyMap<string, { readonly base: number; readonly head: number }>;
+/** What one block gave, by the metric's key; no entry where a side has no figure. Not negative. `base` is absent where it is stored. */
+export type GateBlock = ReadonlyMap<string, { readonly base?: number; readonly head: number }>;
 
 export type GateVerdict = 'worse' | 'better' | 'same' | 'unstable' | '~';
 
@@ -101,12 +103,14 @@ export class Gate {
   /** Takes one more block. @throws {RangeError} for a figure that is negative or not finite. */
   add(block: GateBlock): GateState {
     for (const track of this.#tracks) {
-      const pair = block.get(track.metric.key);
-      if (pair === undefined) continue;
-      for (const value of [pair.base, pair.head])
-        if (!Number.isFinite(value) || value < 0)
-          throw new RangeError(`${track.metric.key}: ${value} cannot be compared`);
-      track.pairs.push(pair);
+      const { key, stored } = track.metric;
+      const figures = block.get(key);
+      if (figures === undefined) continue;
+      const { head, base = stored?.[track.pairs.length % stored.length] } = figures;
+      if (base === undefined) continue;
+      for (const value of [base, head])
+        if (!Number.isFinite(value) || value < 0) throw new RangeError(`${key}: ${value} cannot be compared`);
+      track.pairs.push({ base, head });
     }
     for (const track of this.#tracks) if (track.metric.kind === 'hard') lookAtHard(track);
     this.#lookAtSoft();
@@ -175,11 +179,11 @@ export class Gate {
     const able = tracks.filter((track) => track.pairs.length - from(track) >= LEAST_REPEATS);
     const judgements = judge(
       able.map((track) => {
-        const { key, better, limit } = track.metric;
+        const { key, better, limit, stored } = track.metric;
         const pairs = track.pairs.slice(from(track));
         return {
-          ...{ metric: key, better, minEffect: limit * share, paired: true },
-          base: pairs.map(({ base }) => base),
+          ...{ metric: key, better, minEffect: limit * share, paired: stored === undefined },
+          base: stored ?? pairs.map(({ base }) => base),
           head: pairs.map(({ head }) => head),
         };
       }),
@@ -245,7 +249,7 @@ function moved(
   const middle = median(steps.map((step) => Math.max(-1e9, Math.min(1e9, step)))) ?? 0;
   const lowest = steps[Math.floor(pairs.length / 6)] ?? 0;
   if (middle < limit || lowest < limit / 2) return false;
-  const bases = ofBase.map(({ base }) => base);
+  const bases = metric.stored ?? ofBase.map(({ base }) => base);
   const change = Math.abs(
     (median(pairs.map(({ head }) => head)) ?? 0) - (median(pairs.map(({ base }) => base)) ?? 0),
   );

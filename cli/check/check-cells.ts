@@ -8,15 +8,15 @@ import { sideName } from '../../reports/check/sides.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
 import { randomStream, shuffled } from '../../stats/random.ts';
 
-/** One contender on both sides; their names in cells say which. */
+/** One contender on both sides, or on the head alone; their names in cells say which. */
 export interface Pair {
-  readonly base: ContenderSpec;
+  readonly base?: ContenderSpec;
   readonly head: ContenderSpec;
 }
 
-export function pairOf(name: string, base: ContenderSpec, head: ContenderSpec): Pair {
+export function pairOf(name: string, base: ContenderSpec | undefined, head: ContenderSpec): Pair {
   return {
-    base: { ...base, name: sideName(name, 'base') },
+    ...(base === undefined ? {} : { base: { ...base, name: sideName(name, 'base') } }),
     head: { ...head, name: sideName(name, 'head') },
   };
 }
@@ -33,6 +33,8 @@ export interface CheckSetup {
 
 /** No check is longer. */
 const BLOCKS_MAX = 200;
+/** Of a baseline that is recorded: as many as tell its spread. */
+const RECORDED_BLOCKS = 8;
 
 /**
  * In a block every contender meets every scenario once on either side, with the same arrivals. The two sides come one right after the
@@ -44,7 +46,9 @@ export function* checkCells(setup: CheckSetup): Generator<PlannedCell, void, Ste
   const cells: Cell[] = [];
   const plans = new Map<string, readonly Plan[]>();
   let longestMs = 0;
-  for (let block = 0; block < BLOCKS_MAX; block += 1) {
+  const { check } = setup;
+  const most = check.record === true ? RECORDED_BLOCKS : BLOCKS_MAX;
+  for (let block = 0; block < most; block += 1) {
     if (setup.leftMs() < longestMs) return;
     const startMs = setup.nowMs();
     const meetings = setup.pairs.flatMap((pair, place) =>
@@ -52,11 +56,13 @@ export function* checkCells(setup: CheckSetup): Generator<PlannedCell, void, Ste
     );
     for (const { pair, place, scenario } of shuffled(meetings, random)) {
       for (const side of shuffled(['base', 'head'] as const, random)) {
+        const contender = pair[side];
+        if (contender === undefined) continue;
         const outcome = yield {
           plan: {
             id: `${scenario.name}.${place}-${side}.${block + 1}`,
             ...{ block, order: cells.length, repeat: block + 1, scenario },
-            contender: pair[side],
+            contender,
             seed: scenario.seed ?? setup.seed + block,
           },
           needs: [],
@@ -68,6 +74,7 @@ export function* checkCells(setup: CheckSetup): Generator<PlannedCell, void, Ste
       }
     }
     longestMs = Math.max(longestMs, setup.nowMs() - startMs);
-    if (gateOf({ result: { check: setup.check, cells, seed: setup.seed }, plans }).clear) return;
+    const result = { check, cells, seed: setup.seed };
+    if (check.record !== true && gateOf({ result, plans }).clear) return;
   }
 }

@@ -1,12 +1,14 @@
 // `claimbench check --base REF`: has a change made the queue worse? Base and head in one run, and an exit code for CI.
 
+import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
 import { z } from 'zod';
 import type { ContenderSpec } from '../../harness/contender.ts';
 import { parseContender } from '../../harness/contenders/index.ts';
 import { RuntimeFailure, UsageError } from '../../harness/errors.ts';
-import type { Check, RunResult } from '../../harness/result/result.ts';
+import type { Baseline, Check, RunResult } from '../../harness/result/result.ts';
 import { BundleWriter } from '../../harness/run/bundle.ts';
+import { declaredOf } from '../../harness/run/definition.ts';
 import { parsePinWish } from '../../harness/run/pinning.ts';
 import type { CheckDocument } from '../../reports/check/document.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
@@ -14,7 +16,7 @@ import { durationBetween } from '../capacity/duration.ts';
 import { checkCells, type Pair, pairOf } from '../check/check-cells.ts';
 import { type Config, readConfig } from '../check/config.ts';
 import { contenderIn, headTree, openBase, type Tree } from '../check/trees.ts';
-import { EXIT } from '../exit.ts';
+import { EXIT, exitCodeOf } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
 import { bundleFolder, measure, measuringOptions, measuringSchema } from '../measuring.ts';
 import { coloured, filled, numberBetween, repeatable } from '../options.ts';
@@ -23,7 +25,9 @@ import { loadScenario } from '../scenarios.ts';
 import { suggestion } from '../suggest.ts';
 
 const optionsSchema = measuringSchema.extend({
-  base: z.string(),
+  base: z.string().optional(),
+  baseline: z.string().optional(),
+  record: z.boolean().optional(),
   contender: z.array(z.string()).optional(),
   scenario: z.array(z.string()).optional(),
   config: z.string().optional(),
@@ -46,6 +50,7 @@ Examples:
   claimbench check --base origin/main --budget 8m --out out/check
   claimbench check --base HEAD --contender ./queue/my-strategy.ts
   claimbench check --base ../release-1.4 --scenario gate-drain
+  claimbench check --record --out baseline && claimbench check --baseline baseline
 
 Exit codes: 0 nothing became worse, 1 usage, 2 failure (no such base, or it could not be made ready), 3 a job was lost,
 duplicated or reordered, 4 too little could be measured, 99 a regression, 130 interrupted.`;
@@ -53,11 +58,17 @@ duplicated or reordered, 4 too little could be measured, 99 a regression, 130 in
 export function checkCommand(done: (code: number) => void): Command {
   const command = new Command('check')
     .description('tell whether the working tree is worse than a base: both measured in one run')
-    .requiredOption(
+    .option(
       '--base <ref|folder|npm:spec>',
-      'what to compare with: a commit, a folder, a published version',
+      'what to compare with, measured in turns with the working tree: a commit, a folder, a published version',
       filled,
     )
+    .option(
+      '--baseline <bundle>',
+      'a stored bundle in place of a base, for machines that do not change: of --record, or of a run',
+      filled,
+    )
+    .option('--record', 'judge nothing: measure the working tree alone, as a baseline for later checks')
     .option(
       '--contender <name|name?axis=value|file>',
       `a contender (repeatable; default: ${DEFAULT_CONTENDER})`,
@@ -94,19 +105,22 @@ async function checkAction(options: Options): Promise<number> {
   parsePinWish(options.pin);
   if ((options.pg ?? []).length > 1)
     throw new UsageError('--pg: a check is on one server: give one version, and check on each by itself');
+  const from = sourceOf(options);
   const config = (await readConfig(options.config, process.cwd())).check;
   const scenarios = await scenariosOf(options, config);
   const asked = (options.contender ?? config.contenders ?? [DEFAULT_CONTENDER]).map((text) =>
     parseContender(text, suggestion),
   );
   const budgetSeconds = options.budget ?? budgetOf(config);
+  const baseline = from.kind === 'baseline' ? await readBaseline(from.folder, scenarios) : undefined;
   handleInterruption();
   const head = await headTree();
-  await using base = await openBase(options.base, head, config.setup);
-  const { pairs, unmatched } = await pairsOf(asked, base, head);
+  await using base = from.kind === 'base' ? await openBase(from.asked, head, config.setup) : undefined;
+  const { pairs, unmatched } = await pairsOf(asked, base, baseline, head);
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
   const check: Check = {
-    base: base.told,
+    ...(base === undefined ? {} : { base: base.told }),
+    ...(from.kind === 'baseline' ? { base: { kind: 'bundle', label: from.folder } } : {}),
     head: head.told,
     contenders: asked
       .map(({ name }) => name)
@@ -115,12 +129,19 @@ async function checkAction(options: Options): Promise<number> {
     limits: config.limits,
     minEffect: options.minEffect === undefined ? config.minEffect : options.minEffect / 100,
     budgetSeconds,
+    ...(baseline === undefined ? {} : { baseline }),
+    ...(from.kind === 'record' ? { record: true } : {}),
   };
   using bundle = new BundleWriter(bundleFolder(options));
   let endMs: number | undefined;
   const result = await measure(
     {
-      plan: { scenarios, contenders: pairs.flatMap((pair) => [pair.base, pair.head]), repeats: 1, seed },
+      plan: {
+        scenarios,
+        contenders: pairs.flatMap((pair) => [pair.base ?? [], pair.head].flat()),
+        repeats: 1,
+        seed,
+      },
       adaptive: {
         cells: (function* () {
           endMs = performance.now() + budgetSeconds * 1_000;
@@ -132,7 +153,7 @@ async function checkAction(options: Options): Promise<number> {
       },
       check,
       settings: SETTINGS,
-      announcement: `; ${base.told.label} and ${head.told.label} in turns, no block begins that would end after ${budgetSeconds} s`,
+      announcement: `; ${check.base === undefined ? '' : `${check.base.label} and `}${head.told.label}, no block begins that would end after ${budgetSeconds} s`,
     },
     options,
     bundle,
@@ -152,23 +173,70 @@ function budgetOf({ budget }: Config['check']): number {
   return budget === undefined ? DEFAULT_BUDGET_SECONDS : durationBetween(10, 86_400)(budget);
 }
 
+/** What the head is to be compared with. @throws UsageError unless it is one of the three. */
+function sourceOf({
+  base,
+  baseline,
+  record,
+}: Options):
+  | { readonly kind: 'base'; readonly asked: string }
+  | { readonly kind: 'baseline'; readonly folder: string }
+  | { readonly kind: 'record' } {
+  const given = [base !== undefined, baseline !== undefined, record === true].filter(Boolean).length;
+  if (given !== 1)
+    throw new UsageError(
+      `check: give ${given === 0 ? 'what to compare with' : 'one of them'}: --base <ref|folder|npm:spec>, --baseline <bundle>, or --record to make a baseline`,
+    );
+  if (base !== undefined) return { kind: 'base', asked: base };
+  return baseline === undefined ? { kind: 'record' } : { kind: 'baseline', folder: baseline };
+}
+
+/** @throws UsageError for a bundle without figures, or of other loads than those that are to be measured now. */
+async function readBaseline(folder: string, scenarios: readonly Scenario[]): Promise<Baseline> {
+  const { baselineOf, readResult } = await import('../../reports/check/index.ts');
+  const result = await readResult(folder);
+  const other = scenarios.find(({ name }) => {
+    const told = result.scenarios.find((one) => one.name === name);
+    const now = scenarios.find((one) => one.name === name);
+    return (
+      told !== undefined && now !== undefined && !isDeepStrictEqual(told.definition, plainOf(declaredOf(now)))
+    );
+  });
+  if (other !== undefined)
+    throw new UsageError(
+      `--baseline ${folder}: its ${other.name} is another load than that of now: record it again with claimbench check --record`,
+    );
+  const baseline = baselineOf(result);
+  if (baseline === undefined)
+    throw new UsageError(`--baseline ${folder}: none of its cells is valid: record it again`);
+  return baseline;
+}
+
+/** As it comes out of a file. */
+function plainOf(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
+
 /** @throws RuntimeFailure when no contender is on both sides. */
 async function pairsOf(
   asked: readonly ContenderSpec[],
-  base: Tree,
+  base: Tree | undefined,
+  baseline: Baseline | undefined,
   head: Tree,
 ): Promise<{ readonly pairs: Pair[]; readonly unmatched: Check['unmatched'] }> {
   const pairs: Pair[] = [];
   const unmatched: Check['unmatched'] = [];
   for (const spec of asked) {
-    const before = await contenderIn(base, spec, head);
     const now = await contenderIn(head, spec, head);
-    if (before !== undefined && now !== undefined) pairs.push(pairOf(spec.name, before, now));
-    else unmatched.push({ contender: spec.name, only: before === undefined ? 'head' : 'base' });
+    const before = base === undefined ? undefined : await contenderIn(base, spec, head);
+    const stored = baseline?.figures.some(({ contender }) => contender === spec.name) ?? true;
+    const lacking = base === undefined ? !stored : before === undefined;
+    if (now !== undefined && !lacking) pairs.push(pairOf(spec.name, before, now));
+    else unmatched.push({ contender: spec.name, only: now === undefined ? 'base' : 'head' });
   }
   if (pairs.length === 0)
     throw new RuntimeFailure(
-      `${base.told.label} has no ${asked.map(({ name }) => name).join(', no ')}: there is nothing to compare with; take a base that has it, or measure it with claimbench run`,
+      `${base?.told.label ?? 'the baseline'} has no ${asked.map(({ name }) => name).join(', no ')}: there is nothing to compare with; take a base that has it, or measure it with claimbench run`,
     );
   return { pairs, unmatched };
 }
@@ -184,6 +252,12 @@ async function conclude(result: RunResult, bundle: BundleWriter, options: Option
   const { renderBundle } = await import('../../reports/index.ts');
   bundle.save(result);
   const rendered = await renderBundle(bundle.directory);
+  if (result.check?.record === true) {
+    process.stdout.write(
+      `Recorded: claimbench check --baseline ${bundle.directory}\nReport: ${rendered.html}\n`,
+    );
+    return interruption.aborted ? EXIT.interrupted : exitCodeOf(result);
+  }
   const document = await readCheck(bundle.directory);
   const files = await writeCheck(bundle.directory, document);
   if (options.json === true) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);

@@ -1,6 +1,7 @@
 // What does a bundle say of a check? The part of the schema that holds the two sides and the rules; all else is in the cells.
 
 import { z } from 'zod';
+import { environmentSchema } from './environment.ts';
 
 const amount = z.number().min(0);
 
@@ -18,11 +19,28 @@ const treeSchema = z.strictObject({
   dependencies: z.string().optional(),
 });
 
+/** Figures of an earlier bundle, in place of a base that is measured. */
+const baselineSchema = z.strictObject({
+  runId: z.string(),
+  startedAt: z.iso.datetime(),
+  environment: environmentSchema,
+  /** Of the valid cells; one for each. */
+  figures: z.array(
+    z.strictObject({
+      contender: z.string(),
+      scenario: z.string(),
+      metric: z.string(),
+      values: z.array(amount).min(1),
+    }),
+  ),
+});
+
 /** How one metric is judged: its limit as a share, or not at all. */
 export const limitSchema = z.union([z.number().gt(0).lt(1), z.literal('off')]);
 
 export const checkSchema = z.strictObject({
-  base: treeSchema,
+  /** Absent where the head alone was measured. */
+  base: treeSchema.optional(),
   head: treeSchema,
   /** Names of the contenders as given; in cells each stands with ` @base` or ` @head` behind it. */
   contenders: z.array(z.string()),
@@ -33,7 +51,12 @@ export const checkSchema = z.strictObject({
   /** Of soft metrics that have none of their own, as a share. */
   minEffect: z.number().gt(0).lt(1),
   budgetSeconds: amount,
+  /** Absent: the base was measured in this run, or there is none. */
+  baseline: baselineSchema.optional(),
+  /** The head alone was measured, to be a baseline: nothing is judged. */
+  record: z.literal(true).optional(),
 });
 
 export type Check = z.infer<typeof checkSchema>;
+export type Baseline = z.infer<typeof baselineSchema>;
 export type CheckedTree = z.infer<typeof treeSchema>;

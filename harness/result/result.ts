@@ -29,7 +29,7 @@ export type {
   Slo,
   Sweep,
 } from './capacity.ts';
-export { type Check, type CheckedTree, limitSchema } from './check.ts';
+export { type Baseline, type Check, type CheckedTree, limitSchema } from './check.ts';
 export { type Comparison, comparisonSchema } from './comparison.ts';
 export { type Environment, environmentSchema } from './environment.ts';
 export type { HttpPart } from './http.ts';

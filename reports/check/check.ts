@@ -1,9 +1,11 @@
 // What does a check say? The cells of both sides, block by block, through the gate; then why, and in one line.
 
-import type { Cell, Check, Plan, RunResult } from '../../harness/result/result.ts';
+import type { Cell, Check, Environment, Plan, RunResult } from '../../harness/result/result.ts';
 import { Gate, type GateFinding, type GateMetric, type GateState } from '../../stats/gate.ts';
 import { seeded } from '../../stats/random.ts';
+import { median } from '../../stats/spread.ts';
 import { formatShare, plural } from '../render/format.ts';
+import { differencesOf, notComparable } from './baseline.ts';
 import { causesOf, type Seen } from './causes.ts';
 import { type Cause, CHECK_SCHEMA_VERSION, type CheckDocument, type CheckRow } from './document.ts';
 import { type CheckMetric, checkMetricsOf, limitOf } from './metrics.ts';
@@ -16,9 +18,9 @@ export type CheckBundle = {
   readonly plans: ReadonlyMap<string, readonly Plan[]>;
 };
 
-/** What of a result the gate looks at. */
+/** What of a result the gate looks at; while it goes on there is no environment yet, which decides what is shown only. */
 export type GateInput = {
-  readonly result: Pick<RunResult, 'check' | 'cells' | 'seed'>;
+  readonly result: Pick<RunResult, 'check' | 'cells' | 'seed'> & Partial<Pick<RunResult, 'environment'>>;
   /** By cell. */
   readonly plans: ReadonlyMap<string, readonly Plan[]>;
 };
@@ -28,6 +30,10 @@ type Judged = {
   readonly metric: CheckMetric;
   readonly key: string;
   readonly limit: number | undefined;
+  /** The baseline's figures, where the base was not measured. */
+  readonly stored?: readonly number[];
+  /** Why it is shown and not judged. */
+  readonly shown?: string;
 };
 
 /** Where the gate stands after the blocks of a result that are whole. The same cells give the same state. */
@@ -42,32 +48,22 @@ function judged({ result, plans }: GateInput): {
   const { check } = result;
   if (check === undefined) throw new Error('the result is of no check');
   const pairings = pairingsOf(result);
-  const metrics = pairings.flatMap((pairing) => metricsOf(pairing, check));
-  const gate = new Gate(
-    metrics.flatMap(({ metric, limit, key, pairing }): GateMetric[] =>
-      limit === undefined
-        ? []
-        : [
-            {
-              ...{ key, limit, kind: metric.kind, better: metric.better },
-              ...(metric.least === undefined ? {} : { least: metric.least }),
-              family: keyOf(pairing, 'soft'),
-            },
-          ],
-    ),
-    { random: seeded(result.seed) },
-  );
+  const metrics = pairings.flatMap((pairing) => metricsOf(pairing, check, result.environment));
+  const gate = new Gate(metrics.flatMap(gateMetric), { random: seeded(result.seed) });
   const blocks = [
     ...new Set(pairings.flatMap((pairing) => pairing.blocks.map(({ block }) => block))),
   ].toSorted((a, b) => a - b);
   for (const block of blocks) {
     const figures = new Map(
-      metrics.flatMap(({ metric, key, pairing }) => {
+      metrics.flatMap(({ metric, key, pairing, stored }) => {
         const pair = pairing.blocks.find((one) => one.block === block);
-        if (pair?.base?.verdict !== 'valid' || pair.head?.verdict !== 'valid') return [];
+        if (pair?.head?.verdict !== 'valid') return [];
         const read = (cell: Cell) => metric.read(cell, plans.get(cell.id) ?? []);
-        const [base, head] = [read(pair.base), read(pair.head)];
-        return base === undefined || head === undefined ? [] : [[key, { base, head }] as const];
+        const head = read(pair.head);
+        if (head === undefined) return [];
+        if (stored !== undefined) return [[key, { head }] as const];
+        const base = pair.base?.verdict === 'valid' ? read(pair.base) : undefined;
+        return base === undefined ? [] : [[key, { base, head }] as const];
       }),
     );
     if (figures.size > 0) gate.add(figures);
@@ -75,11 +71,47 @@ function judged({ result, plans }: GateInput): {
   return { state: gate.state(), metrics };
 }
 
-function metricsOf(pairing: Pairing, check: Check): Judged[] {
-  return checkMetricsOf(pairing.loadModel).map((metric) => ({
-    ...{ pairing, metric, key: keyOf(pairing, metric.path) },
-    limit: limitOf(metric, check),
-  }));
+function gateMetric({ metric, limit, key, pairing, stored, shown }: Judged): GateMetric[] {
+  if (limit === undefined || shown !== undefined) return [];
+  return [
+    {
+      ...{ key, limit, kind: metric.kind, better: metric.better },
+      ...(metric.least === undefined ? {} : { least: metric.least }),
+      ...(stored === undefined ? {} : { stored }),
+      family: keyOf(pairing, 'soft'),
+    },
+  ];
+}
+
+function metricsOf(pairing: Pairing, check: Check, environment: Environment | undefined): Judged[] {
+  const { baseline } = check;
+  const apart =
+    baseline === undefined || environment === undefined
+      ? undefined
+      : differencesOf(baseline.environment, environment);
+  return checkMetricsOf(pairing.loadModel).flatMap((metric): Judged[] => {
+    const stored = baseline?.figures.find(
+      (one) =>
+        one.contender === pairing.contender &&
+        one.scenario === pairing.scenario &&
+        one.metric === metric.path,
+    )?.values;
+    if (baseline !== undefined && stored === undefined) return [];
+    const limit = limitOf(metric, check);
+    const shown =
+      limit === undefined
+        ? 'its limit is off'
+        : apart === undefined
+          ? undefined
+          : notComparable(metric, apart);
+    return [
+      {
+        ...{ pairing, metric, limit, key: keyOf(pairing, metric.path) },
+        ...(stored === undefined ? {} : { stored }),
+        ...(shown === undefined ? {} : { shown }),
+      },
+    ];
+  });
 }
 
 function keyOf({ contender, scenario }: Pairing, path: string): string {
@@ -89,7 +121,7 @@ function keyOf({ contender, scenario }: Pairing, path: string): string {
 /** @throws Error for a result that is of no check. */
 export function checkDocument({ result, plans }: CheckBundle): CheckDocument {
   const { check } = result;
-  if (check === undefined) throw new Error('the result is of no check');
+  if (check?.base === undefined) throw new Error('the result is of no check against a base');
   const { state, metrics } = judged({ result, plans });
   const rows = metrics.flatMap((one) => rowOf(one, state));
   const verdict = verdictOf(result, state, rows);
@@ -126,19 +158,38 @@ export function checkDocument({ result, plans }: CheckBundle): CheckDocument {
   };
 }
 
-function rowOf({ pairing, metric, key, limit }: Judged, state: GateState): CheckRow[] {
+function rowOf(judged: Judged, state: GateState): CheckRow[] {
+  const { pairing, metric, key, limit, shown } = judged;
   const { contender, scenario } = pairing;
-  const found = state.findings.find((one) => one.key === key);
   const told = {
     ...{ contender, scenario, metric: metric.path, label: metric.label, unit: metric.unit },
     ...{ kind: metric.kind, better: metric.better },
   };
-  if (found === undefined || limit === undefined)
-    return [{ ...told, blocks: 0, limit: 0, verdict: 'not judged', reason: 'its limit is off' }];
+  if (shown !== undefined) return shownRow(judged, told, shown);
+  const found = state.findings.find((one) => one.key === key);
   // Not to be had of this contender, or on this server.
-  if (found.blocks === 0) return [];
+  if (found === undefined || limit === undefined || found.blocks === 0) return [];
   const { verdict, reason, blocks, ...figures } = found;
   return [{ ...told, ...figuresOf(figures), blocks, limit, verdict, reason }];
+}
+
+/** Medians without a verdict. */
+function shownRow(
+  { pairing, metric, stored }: Judged,
+  told: Omit<CheckRow, 'verdict' | 'reason' | 'blocks' | 'limit'>,
+  reason: string,
+): CheckRow[] {
+  const valuesOf = (side: 'base' | 'head'): number[] =>
+    pairing.blocks.flatMap((block) => {
+      const cell = block[side];
+      return cell?.verdict === 'valid' ? (metric.read(cell, []) ?? []) : [];
+    });
+  const heads = valuesOf('head');
+  const [base, head] = [median(stored ?? valuesOf('base')), median(heads)];
+  if (base === undefined || head === undefined) return [];
+  const effect = base === 0 ? undefined : head / base - 1;
+  const row = { ...told, base, head, blocks: heads.length, limit: 0, verdict: 'not judged' as const, reason };
+  return [{ ...row, ...(effect === undefined ? {} : { effect }) }];
 }
 
 function figuresOf({
@@ -175,8 +226,8 @@ function blocksOf(result: RunResult): CheckDocument['blocks'] {
     blocks.filter((block) =>
       pairings.every((pairing) => {
         const pair = pairing.blocks.find((one) => one.block === block);
-        if (pair?.base === undefined || pair.head === undefined) return false;
-        return !valid || (pair.base.verdict === 'valid' && pair.head.verdict === 'valid');
+        const sides = result.check?.baseline === undefined ? [pair?.base, pair?.head] : [pair?.head];
+        return sides.every((cell) => cell !== undefined && (!valid || cell.verdict === 'valid'));
       }),
     ).length;
   return { measured: whole(false), valid: whole(true) };
@@ -188,7 +239,7 @@ function headlineOf(
   rows: readonly CheckRow[],
   blocks: CheckDocument['blocks'],
 ): string {
-  const against = `${result.check?.head.label} against ${result.check?.base.label}`;
+  const against = `${result.check?.head.label} against ${result.check?.base?.label}`;
   if (verdict === 'incorrect') {
     const [cell] = incorrectIn(result, 'head');
     return `INCORRECT: ${cell?.reasons[0] ?? 'a job was lost, duplicated or reordered'} (${cell?.contender.name}, ${cell?.scenario})`;
@@ -241,6 +292,8 @@ function causesIn(result: RunResult, plans: CheckBundle['plans'], rows: readonly
       .filter(({ what, text }) => !seen.has(what + text) && seen.add(what + text))
       .map((cause): Cause => ({ contender, ...cause }));
     if (causes.length > 0) return causes;
+    // A baseline keeps figures alone.
+    if (result.check?.baseline !== undefined) return [];
     const text =
       'no object of the schema, statement, plan or wait differs: what takes longer is the work of the client itself';
     return [{ contender, what: 'client', text }];
@@ -252,7 +305,19 @@ function warningsOf(result: RunResult, state: GateState, rows: readonly CheckRow
   const invalid = cells.filter(({ verdict }) => verdict === 'invalid');
   const [first] = invalid;
   const unstable = rows.filter(({ verdict }) => verdict === 'unstable');
+  const apart = check?.baseline && differencesOf(check.baseline.environment, result.environment);
+  const differences = [...(apart?.server ?? []), ...(apart?.machine ?? [])];
   return [
+    ...(check?.baseline === undefined
+      ? []
+      : [
+          'the base is of another day: what the machine did differently since is in no interval here; check --base measures both, and names the cause',
+        ]),
+    ...(differences.length === 0
+      ? []
+      : [
+          `the baseline was measured elsewhere (${differences.slice(0, 4).join('; ')}${differences.length > 4 ? '; …' : ''}): ${apart?.server.length === 0 ? 'what is timed' : 'nothing'} ${apart?.server.length === 0 ? 'is shown and not judged' : 'is judged'}`,
+        ]),
     ...(check?.unmatched ?? []).map(
       ({ contender, only }) => `${contender} is in the ${only} alone: it was not measured`,
     ),

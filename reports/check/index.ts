@@ -7,6 +7,8 @@ import { checkDocument } from './check.ts';
 import type { CheckDocument } from './document.ts';
 import { CHECK_FILES } from './formats/index.ts';
 
+export { readResult } from '../bundle.ts';
+export { baselineOf } from './baseline.ts';
 export type { CheckDocument } from './document.ts';
 export { checkMarkdown } from './formats/markdown.ts';
 export { checkTerminal } from './formats/terminal.ts';
