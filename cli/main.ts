@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { checkCommand } from './commands/check.ts';
 import { compareCommand } from './commands/compare.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { initCommand } from './commands/init.ts';
 import { listCommand } from './commands/list.ts';
 import { planCommand } from './commands/plan.ts';
 import { reportCommand } from './commands/report.ts';
@@ -35,6 +36,7 @@ async function main(): Promise<number> {
     reportCommand,
     listCommand,
     doctorCommand,
+    initCommand,
   ])
     program.addCommand(command(done));
   for (const command of program.commands) command.exitOverride();

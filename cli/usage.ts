@@ -16,12 +16,17 @@ export function answerInOneLine(command: Command): void {
 /** The line for what commander calls `error: unknown option '--foo'` and the like. */
 function usageLine(text: string, command: Command): string {
   const said = text.replace(/^error: /, '').trim();
-  const full = command.parent === null ? command.name() : `claimbench ${command.name()}`;
+  const full = fullName(command);
   for (const [shape, answer] of ANSWERS) {
     const found = shape.exec(said);
     if (found !== null) return oneLine(answer(found.slice(1), command, `see ${full} --help`));
   }
   return oneLine(`${shown(said)}; see ${full} --help`);
+}
+
+/** With the names of what it lies below: `claimbench init ci`. */
+function fullName(command: Command): string {
+  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
 }
 
 /** Of a sweep, which other commands have as options. */
@@ -51,7 +56,7 @@ const ANSWERS: readonly (readonly [RegExp, Answer])[] = [
   [
     /^missing required argument '(.*)'$/s,
     ([name = ''], command, help) =>
-      `<${name}> is missing: give claimbench ${command.name()} ${command.usage()}; ${help}`,
+      `<${name}> is missing: give ${fullName(command)} ${command.usage()}; ${help}`,
   ],
   [
     /^too many arguments/,
