@@ -37,9 +37,10 @@ export function start(
   words: readonly string[],
   timeoutMs = 300_000,
   env: Readonly<Record<string, string>> = {},
+  cwd = ROOT,
 ): Running {
   const child = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), ...words], {
-    cwd: ROOT,
+    cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, CI: 'true', NO_COLOR: '1', NODE_TEST_CONTEXT: undefined, ...env },
   });
@@ -65,6 +66,11 @@ export function start(
 /** Runs `claimbench …words` to its end. */
 export function claimbench(...words: string[]): Promise<Finished> {
   return start(words).finished;
+}
+
+/** The same in another folder. */
+export function claimbenchIn(folder: string, ...words: string[]): Promise<Finished> {
+  return start(words, 300_000, {}, folder).finished;
 }
 
 /** A folder that goes with the test. */

@@ -11,6 +11,7 @@ const FILES = {
   'strategy.ts': 'strategy.ts',
   'package.example.json': 'package.json',
   'claimbench.config.ts': 'claimbench.config.ts',
+  'backlog.yaml': 'backlog.yaml',
 };
 const AUTHOR = ['-c', 'user.name=Author', '-c', 'user.email=author@example.org'];
 
