@@ -22,7 +22,7 @@ const checkSchema = z.strictObject({
   setup: z.string().min(1).optional(),
   /** The smallest worsening of a soft metric that fails, as a share. */
   minEffect: z.number().gt(0).lt(1).default(0.1),
-  /** Limits of single metrics as a share, or `off`: `{ 'cost.walBytesPerJob': 0.02, 'latencyUs.pickup.p95': 'off' }`. */
+  /** Limits of single metrics as a share, or `off`: `{ 'cost.walBytesPerJob': 0.02, 'latencyUs.pickup.p90': 'off' }`. */
   limits: z.record(z.string(), limitSchema).default({}),
 });
 

@@ -14,7 +14,7 @@ const CALLS_PER_JOB = 0.05;
 /** Of fewer calls the first few, with plans of their own, are too large a part. */
 const CALLS = 100;
 /** Of its executions that a statement was planned for: with a plan of its own it is next to none. */
-const PLANNED_MORE = 0.2;
+const PLANNED_MORE = 0.5;
 const WAITING_MORE = 0.5;
 const LINES = 4;
 const WORDS = 24;

@@ -274,30 +274,41 @@ export function moved({ label, contender, scenario, effect }: CheckRow): string 
   return `${label} of ${contender} in ${scenario} ${by}`;
 }
 
-/** Of the contenders that became worse, each difference once, from the last blocks in which both sides were valid. */
+/** A difference that is seen in fewer of the blocks may be chance: which plans a short load happens to show. */
+const SEEN_IN = 2 / 3;
+
+/** Of the contenders that became worse: what differs in most blocks of a scenario, each once. */
 function causesIn(result: RunResult, plans: CheckBundle['plans'], rows: readonly CheckRow[]): Cause[] {
   const worse = rows.filter(({ verdict }) => verdict === 'worse');
   return [...new Set(worse.map(({ contender }) => contender))].flatMap((contender): Cause[] => {
-    const seen = new Set<string>();
-    const causes = pairingsOf(result)
-      .filter((pairing) => pairing.contender === contender)
-      .flatMap((pairing) => {
-        const pair = pairing.blocks.findLast(
-          ({ base, head }) => base?.verdict === 'valid' && head?.verdict === 'valid',
-        );
-        if (pair?.base === undefined || pair.head === undefined) return [];
-        const of = (cell: Cell): Seen => ({ cell, plans: plans.get(cell.id) ?? [] });
-        return causesOf(of(pair.base), of(pair.head));
-      })
-      .filter(({ what, text }) => !seen.has(what + text) && seen.add(what + text))
-      .map((cause): Cause => ({ contender, ...cause }));
-    if (causes.length > 0) return causes;
+    const pairings = pairingsOf(result).filter((pairing) => pairing.contender === contender);
+    const causes = pairings.flatMap((pairing) => lastingCauses(pairing, plans));
+    const once = [...new Map(causes.map((cause) => [keyOfCause(cause), cause])).values()];
+    if (once.length > 0) return once.map((cause): Cause => ({ contender, ...cause }));
     // A baseline keeps figures alone.
     if (result.check?.baseline !== undefined) return [];
     const text =
       'no object of the schema, statement, plan or wait differs: what takes longer is the work of the client itself';
     return [{ contender, what: 'client', text }];
   });
+}
+
+function lastingCauses({ blocks }: Pairing, plans: CheckBundle['plans']): Omit<Cause, 'contender'>[] {
+  const seen = (cell: Cell): Seen => ({ cell, plans: plans.get(cell.id) ?? [] });
+  const found = blocks.flatMap(({ base, head }) =>
+    base?.verdict === 'valid' && head?.verdict === 'valid' ? [causesOf(seen(base), seen(head))] : [],
+  );
+  const times = new Map<string, number>();
+  for (const causes of found)
+    for (const key of new Set(causes.map(keyOfCause))) times.set(key, (times.get(key) ?? 0) + 1);
+  return (found.at(-1) ?? []).filter(
+    (cause) => (times.get(keyOfCause(cause)) ?? 0) >= found.length * SEEN_IN,
+  );
+}
+
+/** Without its amounts, which are others in each block. */
+function keyOfCause({ what, text }: Omit<Cause, 'contender'>): string {
+  return `${what} ${text.replaceAll(/\d[\d\s.,]*/g, '#')}`;
 }
 
 function warningsOf(result: RunResult, state: GateState, rows: readonly CheckRow[]): string[] {

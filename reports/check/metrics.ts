@@ -34,11 +34,7 @@ function cost(
   };
 }
 
-function latency(
-  of: keyof NonNullable<Cell['latencyUs']>,
-  which: 'p50' | 'p95' | 'p99',
-  label: string,
-): CheckMetric {
+function latency(of: keyof NonNullable<Cell['latencyUs']>, which: 'p50' | 'p90', label: string): CheckMetric {
   return {
     ...{
       path: `latencyUs.${of}.${which}`,
@@ -92,8 +88,8 @@ const THROUGHPUT: CheckMetric = {
 const LATENCIES: readonly CheckMetric[] = [
   latency('enqueue', 'p50', 'Enqueue'),
   latency('pickup', 'p50', 'Pickup'),
-  latency('pickup', 'p95', 'Pickup'),
-  latency('response', 'p95', 'Response'),
+  latency('pickup', 'p90', 'Pickup'),
+  latency('response', 'p90', 'Response'),
 ];
 
 /** Every metric that a limit may name. */
