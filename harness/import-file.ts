@@ -4,12 +4,13 @@ import { pathToFileURL } from 'node:url';
 
 type Module = Readonly<Record<string, unknown>> & { readonly default?: unknown };
 
-/** Node's codes for what tsx can load all the same: syntax that is not erased, and modules named without their ending. */
+/** Node's codes for what tsx can load all the same: syntax that is not erased, modules named without their ending, TypeScript in node_modules. */
 const FOR_TSX: readonly unknown[] = [
   'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX',
   'ERR_INVALID_TYPESCRIPT_SYNTAX',
   'ERR_MODULE_NOT_FOUND',
   'ERR_UNSUPPORTED_DIR_IMPORT',
+  'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING',
 ];
 
 /**

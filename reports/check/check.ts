@@ -257,7 +257,7 @@ function headlineOf(
     return `UNDECIDED: ${plural(blocks.valid, 'valid block')} of ${blocks.measured}, and three are needed for any verdict`;
   }
   const untold = rows.filter((row) => row.verdict === '~' || row.verdict === 'unstable').length;
-  const left = untold === 0 ? '' : `; ${untold} of ${rows.length} metrics are too noisy to tell`;
+  const left = untold === 0 ? '' : `; of ${rows.length} metrics ${untold} cannot be told yet`;
   return `PASS: nothing became worse by as much as matters in ${plural(blocks.valid, 'block')}${left}; ${against}`;
 }
 
