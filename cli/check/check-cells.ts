@@ -6,6 +6,7 @@ import type { PlannedCell, StepOutcome } from '../../harness/run/plan.ts';
 import { gateOf } from '../../reports/check/check.ts';
 import { sideName } from '../../reports/check/sides.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
+import { HARD_BLOCKS } from '../../stats/gate.ts';
 import { randomStream, shuffled } from '../../stats/random.ts';
 
 /** One contender on both sides, or on the head alone; their names in cells say which. */
@@ -29,6 +30,18 @@ export interface CheckSetup {
   /** Milliseconds until the time is used. */
   readonly leftMs: () => number;
   readonly nowMs: () => number;
+  /** Told as a block begins, from 0. */
+  readonly onBlock: (block: number) => void;
+}
+
+/** Cells of one block. */
+export function cellsPerBlock({ pairs, scenarios }: Pick<CheckSetup, 'pairs' | 'scenarios'>): number {
+  return scenarios.length * pairs.reduce((sum, { base }) => sum + (base === undefined ? 1 : 2), 0);
+}
+
+/** Blocks after which the first verdict can be clear; of a recording all of them. */
+export function fewestBlocks({ record }: Pick<Check, 'record'>): number {
+  return record === true ? RECORDED_BLOCKS : HARD_BLOCKS.first + HARD_BLOCKS.again;
 }
 
 /** No check is longer. */
@@ -51,6 +64,7 @@ export function* checkCells(setup: CheckSetup): Generator<PlannedCell, void, Ste
   for (let block = 0; block < most; block += 1) {
     if (setup.leftMs() < longestMs) return;
     const startMs = setup.nowMs();
+    setup.onBlock(block);
     const meetings = setup.pairs.flatMap((pair, place) =>
       setup.scenarios.map((scenario) => ({ pair, place, scenario })),
     );

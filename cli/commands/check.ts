@@ -13,7 +13,7 @@ import { parsePinWish } from '../../harness/run/pinning.ts';
 import type { CheckDocument } from '../../reports/check/document.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
 import { durationBetween } from '../capacity/duration.ts';
-import { checkCells, type Pair, pairOf } from '../check/check-cells.ts';
+import { cellsPerBlock, checkCells, fewestBlocks, type Pair, pairOf } from '../check/check-cells.ts';
 import { type Config, readConfig } from '../check/config.ts';
 import { contenderIn, headTree, openBase, type Tree } from '../check/trees.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
@@ -133,7 +133,7 @@ async function checkAction(options: Options): Promise<number> {
     ...(from.kind === 'record' ? { record: true } : {}),
   };
   using bundle = new BundleWriter(bundleFolder(options));
-  let endMs: number | undefined;
+  let block = 0;
   const result = await measure(
     {
       plan: {
@@ -144,12 +144,17 @@ async function checkAction(options: Options): Promise<number> {
       },
       adaptive: {
         cells: (function* () {
-          endMs = performance.now() + budgetSeconds * 1_000;
-          const end = endMs;
           const nowMs = () => performance.now();
-          yield* checkCells({ ...{ check, scenarios, pairs, seed }, nowMs, leftMs: () => end - nowMs() });
+          const endMs = nowMs() + budgetSeconds * 1_000;
+          yield* checkCells({
+            ...{ check, scenarios, pairs, seed, nowMs },
+            leftMs: () => endMs - nowMs(),
+            onBlock: (begun) => {
+              block = begun;
+            },
+          });
         })(),
-        expected: () => 0,
+        expected: () => Math.max(fewestBlocks(check), block + 1) * cellsPerBlock({ pairs, scenarios }),
       },
       check,
       settings: SETTINGS,

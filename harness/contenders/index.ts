@@ -38,6 +38,7 @@ export const CONTENDERS: readonly ContenderDefinition[] = [
 /**
  * Raised when contenders of an older copy can no longer be measured by this harness: `Contender` and all that it is given
  * are a seam between two versions where a run measures both.
+ * @public read out of the other copy
  */
 export const CONTENDER_SEAM = 1;
 

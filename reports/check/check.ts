@@ -269,7 +269,7 @@ function sizeOf({ effect, limit, better }: CheckRow): number {
 }
 
 /** `Buffers per job of skip-locked in gate-drain +430 %`. */
-export function moved({ label, contender, scenario, effect }: CheckRow): string {
+function moved({ label, contender, scenario, effect }: CheckRow): string {
   const by = effect === undefined ? 'from zero' : `${effect > 0 ? '+' : '−'}${formatShare(Math.abs(effect))}`;
   return `${label} of ${contender} in ${scenario} ${by}`;
 }
