@@ -34,6 +34,7 @@ const optionsSchema = measuringSchema.extend({
   budget: z.number().optional(),
   minEffect: z.number().optional(),
   markdown: z.boolean().optional(),
+  annotations: z.boolean(),
 });
 type Options = z.infer<typeof optionsSchema>;
 
@@ -95,6 +96,12 @@ export function checkCommand(done: (code: number) => void): Command {
       numberBetween(0.1, 99),
     )
     .option('--markdown', 'Markdown on stdout')
+    .option(
+      '--annotations',
+      'annotations for a runner of GitHub, before all else (default: on such a runner)',
+      process.env['GITHUB_ACTIONS'] === 'true',
+    )
+    .option('--no-annotations', 'none, on a runner of GitHub either')
     .addHelpText('after', HELP);
   return measuringOptions(command).action(async (raw: unknown) => {
     done(await checkAction(optionsSchema.parse(raw)));
@@ -251,7 +258,7 @@ async function conclude(result: RunResult, bundle: BundleWriter, options: Option
     process.stderr.write('claimbench: no cell had finished, so there is nothing to tell\n');
     return interruption.aborted ? EXIT.interrupted : EXIT.invalid;
   }
-  const { readCheck, writeCheck, checkTerminal, checkMarkdown } = await import(
+  const { readCheck, writeCheck, checkTerminal, checkMarkdown, checkAnnotations } = await import(
     '../../reports/check/index.ts'
   );
   const { renderBundle } = await import('../../reports/index.ts');
@@ -265,6 +272,9 @@ async function conclude(result: RunResult, bundle: BundleWriter, options: Option
   }
   const document = await readCheck(bundle.directory);
   const files = await writeCheck(bundle.directory, document);
+  // A runner reads both streams; what is for machines stays alone on stdout.
+  const machine = options.json === true || options.markdown === true;
+  if (options.annotations) (machine ? process.stderr : process.stdout).write(checkAnnotations(document));
   if (options.json === true) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   else if (options.markdown === true) process.stdout.write(checkMarkdown(document));
   else {

@@ -10,6 +10,7 @@ import { CHECK_FILES } from './formats/index.ts';
 export { readResult } from '../bundle.ts';
 export { baselineOf } from './baseline.ts';
 export type { CheckDocument } from './document.ts';
+export { checkAnnotations } from './formats/annotations.ts';
 export { checkMarkdown } from './formats/markdown.ts';
 export { checkTerminal } from './formats/terminal.ts';
 

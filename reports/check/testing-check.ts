@@ -44,7 +44,7 @@ export async function syntheticCheck(t: TestContext, wish: Wish): Promise<CheckB
       const id = `${side}-${block}`;
       const luck = (value: number): number => value * (1 + noise * (random() + random() - 1));
       const cost = Object.fromEntries(
-        Object.entries(template.cost ?? {}).map(([name, value]) => [name, luck(value)]),
+        Object.entries(template.cost ?? {}).map(([name, value = 0]) => [name, luck(value)]),
       );
       const contender = { ...template.contender, name: sideName(CONTENDER, side) };
       const cell = { ...template, id, block, repeat: block + 1, order: plans.size, contender, cost };

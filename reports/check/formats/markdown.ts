@@ -5,7 +5,7 @@ import { markdownTable } from '../../render/markdown-table.ts';
 import type { CheckDocument } from '../document.ts';
 import { checkTable } from './table.ts';
 
-/** GitHub-flavoured Markdown, with a line break at its end. */
+/** GitHub-flavoured Markdown, with a line break at its end. The picture lies beside it: where it is not uploaded, its words stand in. */
 export function checkMarkdown(document: CheckDocument): string {
   const { environment, blocks, causes, warnings } = document;
   const list = (lines: readonly string[]): string =>
@@ -15,6 +15,7 @@ export function checkMarkdown(document: CheckDocument): string {
     ...(causes.length === 0
       ? []
       : [`**Likely cause**\n\n${list(causes.map(({ what, text }) => `${what}: ${text}`))}`]),
+    `![Change of each metric from base to head](check.svg)`,
     markdownTable(checkTable(document)),
     ...(warnings.length === 0 ? [] : [`**Warnings**\n\n${list(warnings)}`]),
     `${blocks.valid} of ${blocks.measured} blocks valid in ${document.usedSeconds} s; ${escapeMarkdown(
