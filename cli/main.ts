@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { checkCommand } from './commands/check.ts';
 import { compareCommand } from './commands/compare.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { historyCommand } from './commands/history.ts';
 import { initCommand } from './commands/init.ts';
 import { listCommand } from './commands/list.ts';
 import { planCommand } from './commands/plan.ts';
@@ -33,6 +34,7 @@ async function main(): Promise<number> {
     searchCommand,
     planCommand,
     checkCommand,
+    historyCommand,
     reportCommand,
     listCommand,
     doctorCommand,

@@ -4,14 +4,14 @@ import type { Baseline, Environment, RunResult } from '../../harness/result/resu
 import { settingsApart } from '../servers.ts';
 import type { CheckMetric } from './metrics.ts';
 import { checkMetricsOf } from './metrics.ts';
-import { sideName } from './sides.ts';
+import { bareName } from './sides.ts';
 
 /**
  * The figures of a bundle's valid cells, of `check --record` or of a run, by the contenders' names without a side. Plans are not
  * among them. Undefined where no cell is valid.
  */
 export function baselineOf(result: RunResult): Baseline | undefined {
-  const names = new Map(result.contenders.map((name) => [name, bare(name)]));
+  const names = new Map(result.contenders.map((name) => [name, bareName(name)]));
   const figures = [...names].flatMap(([name, contender]) => {
     const own = result.cells.filter((cell) => cell.contender.name === name && cell.verdict === 'valid');
     return [...Map.groupBy(own, ({ scenario }) => scenario)].flatMap(([scenario, cells]) =>
@@ -24,17 +24,6 @@ export function baselineOf(result: RunResult): Baseline | undefined {
   if (figures.length === 0) return undefined;
   const { runId, startedAt, environment } = result;
   return { runId, startedAt, environment, figures };
-}
-
-/** A contender's name without the side that a check gives it. */
-function bare(name: string): string {
-  for (const side of ['head', 'base'] as const)
-    if (name === sideName(bareOf(name), side)) return bareOf(name);
-  return name;
-}
-
-function bareOf(name: string): string {
-  return name.replace(/ @(head|base)$/, '');
 }
 
 /** What differs, in words; of `server` all figures depend, of `machine` those that are timed. */

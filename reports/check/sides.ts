@@ -9,6 +9,17 @@ export function sideName(contender: string, side: SideName): string {
   return `${contender} @${side}`;
 }
 
+/** The side that a name in a cell is of; undefined outside of a check. */
+export function sideOf(name: string): SideName | undefined {
+  return (['base', 'head'] as const).find((side) => name.endsWith(sideName('', side)));
+}
+
+/** The same without its side. */
+export function bareName(name: string): string {
+  const side = sideOf(name);
+  return side === undefined ? name : name.slice(0, -sideName('', side).length);
+}
+
 /** A contender in a scenario, with its cells by block in the order in which they were measured. */
 export type Pairing = {
   readonly contender: string;
