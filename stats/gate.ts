@@ -1,7 +1,6 @@
 // Has something become worse from base to head? Block after block, until that is clear: alarms first, then a second look.
 
-import { judge, LEAST_REPEATS } from './judge.ts';
-import type { Random } from './random.ts';
+import { pairedShift, type Shift, unpairedShift } from './shift.ts';
 import { median } from './spread.ts';
 
 /** A metric as the gate knows it. */
@@ -10,7 +9,7 @@ export type GateMetric = {
   readonly key: string;
   /**
    * `hard`: hardly depends on the machine, such as WAL per job; judged by its range, from three blocks on. `soft`: times and
-   * rates; judged by tests, from five on.
+   * rates; judged by ranks, from nine on.
    */
   readonly kind: 'hard' | 'soft';
   readonly better: 'higher' | 'lower';
@@ -18,8 +17,6 @@ export type GateMetric = {
   readonly limit: number;
   /** The smallest change that matters, in the metric's unit: of hard metrics, which may be zero; 0 unless told. */
   readonly least?: number;
-  /** Soft metrics of one family are corrected for together. */
-  readonly family: string;
   /** The base's figures of another day, in place of those that a block would have: then no block is a pair. Not empty. */
   readonly stored?: readonly number[];
 };
@@ -59,8 +56,18 @@ export type GateState = {
 
 /** Blocks before a hard metric can look worse, and those that must show it again. */
 export const HARD_BLOCKS = { first: 3, again: 2 } as const;
-/** The same of a soft one: with fewer, a second look has no power. */
-export const SOFT_BLOCKS = { first: LEAST_REPEATS + 1, again: LEAST_REPEATS + 1 } as const;
+/** The same of a soft one, at least. */
+export const SOFT_BLOCKS = { first: 6, again: 6 } as const;
+
+/**
+ * One-sided levels: of an alarm, of fresh blocks that confirm it, of each end of a margin, and of an interval. Chosen by simulation
+ * (`gate.simulation.test.ts`): an alarm that comes late and is seldom false leaves more to be found by fewer fresh blocks.
+ */
+const ALARM = 0.0025;
+const AGAIN = 0.05;
+const EQUIVALENT = 0.05;
+const INTERVAL = 0.025;
+const UNSTABLE = 0.25;
 
 type Pair = { readonly base: number; readonly head: number };
 
@@ -78,26 +85,21 @@ const UNTOLD = { verdict: '~', reason: 'too few blocks', effect: undefined } as 
 /**
  * Sequential, in two steps for each metric. It **looks worse** as soon as the blocks so far say so: of a hard metric, the
  * median of the blocks' ratios beyond the limit and beyond the range of the base's own values, with every block (but one
- * in six) at half the limit or more; of a soft one, the verdict of `judge`. Looking again and again raises false alarms,
- * so an alarm decides nothing: **fresh blocks alone** must say it once more, and all blocks together that the limit was
- * passed. What they do not say again is unstable, for good, and never fails.
+ * in six) at half the limit or more; of a soft one, the estimate of Hodges and Lehmann beyond the limit, and its one-sided
+ * 99.75 % confidence limit beyond zero, which takes nine blocks. Looking again and again raises false alarms, so an alarm decides nothing: **fresh
+ * blocks alone** must say it once more (two; of a soft metric six, at 95 % and half the limit, and up to as many as raised
+ * the alarm), and all blocks together that the limit was passed. What they do not say again is unstable, for good, and
+ * never fails. All of it is exact: the same blocks give the same state.
  */
 export class Gate {
   readonly #tracks: readonly Track[];
-  readonly #random: Random;
-  readonly #resamples: number;
 
-  constructor(
-    metrics: readonly GateMetric[],
-    options: { readonly random: Random; readonly resamples?: number },
-  ) {
+  constructor(metrics: readonly GateMetric[]) {
     this.#tracks = metrics.map((metric) => {
       if (!(metric.limit > 0 && metric.limit < 1))
         throw new RangeError(`${metric.key}: a limit lies between 0 and 1, not at ${metric.limit}`);
       return { metric, pairs: [], found: UNTOLD };
     });
-    this.#random = options.random;
-    this.#resamples = options.resamples ?? 2_000;
   }
 
   /** Takes one more block. @throws {RangeError} for a figure that is negative or not finite. */
@@ -112,8 +114,7 @@ export class Gate {
         if (!Number.isFinite(value) || value < 0) throw new RangeError(`${key}: ${value} cannot be compared`);
       track.pairs.push({ base, head });
     }
-    for (const track of this.#tracks) if (track.metric.kind === 'hard') lookAtHard(track);
-    this.#lookAtSoft();
+    for (const track of this.#tracks) (track.metric.kind === 'hard' ? lookAtHard : lookAtSoft)(track);
     return this.state();
   }
 
@@ -133,82 +134,90 @@ export class Gate {
     );
     return { findings, clear: worse || (settled && pending.length === 0), pending, told };
   }
+}
 
-  #lookAtSoft(): void {
-    const families = Map.groupBy(
-      this.#tracks.filter(({ metric, closed }) => metric.kind === 'soft' && closed === undefined),
-      ({ metric }) => metric.family,
-    );
-    for (const tracks of families.values()) {
-      const open = tracks.filter(({ alarmAt }) => alarmAt === undefined);
-      for (const [track, found] of this.#judged(open, () => 0, 1)) {
-        track.found = found;
-        if (found.verdict !== 'worse') continue;
-        if (track.pairs.length < SOFT_BLOCKS.first) {
-          track.found = {
-            ...found,
-            verdict: '~',
-            reason: `worse in ${track.pairs.length} blocks, too few to say so`,
-          };
-          continue;
-        }
-        track.found = { ...found, verdict: 'unstable', reason: again(track, SOFT_BLOCKS.again) };
-        track.alarmAt = track.pairs.length;
-      }
-      const due = tracks.filter(
-        ({ alarmAt, pairs }) => alarmAt !== undefined && pairs.length - alarmAt >= SOFT_BLOCKS.again,
-      );
-      // Half the limit: fresh blocks must show that it is there, all of them together how large it is.
-      const fresh = this.#judged(due, ({ alarmAt = 0 }) => alarmAt, 0.5);
-      const whole = this.#judged(due, () => 0, 1);
-      for (const track of due) {
-        const seen = fresh.get(track)?.verdict === 'worse';
-        const all = whole.get(track);
-        if (all !== undefined) track.found = all;
-        const large = all !== undefined && worsening(track.metric, all.effect) >= track.metric.limit;
-        track.closed = conclude(track, seen, large);
-      }
-    }
+/** By ranks, of logarithms: as large a fall is as far as a rise. */
+function lookAtSoft(track: Track): void {
+  if (track.closed !== undefined) return;
+  const { metric, pairs, alarmAt } = track;
+  const limit = Math.log1p(metric.limit);
+  const whole = worseningOf(metric, pairs);
+  if (whole === undefined) return;
+  const figures = figuresOf(metric, whole);
+  if (alarmAt !== undefined) {
+    const count = pairs.length - alarmAt;
+    track.found = { ...track.found, ...figures };
+    if (count < SOFT_BLOCKS.again) return;
+    const fresh = worseningOf(metric, pairs.slice(alarmAt));
+    const seen = (fresh?.lower(AGAIN) ?? 0) > 0 && (fresh?.estimate ?? 0) >= limit / 2;
+    const large = whole.estimate >= limit;
+    // As many fresh blocks as raised the alarm, before it is dropped.
+    if ((seen && large) || count >= Math.max(alarmAt, SOFT_BLOCKS.again))
+      track.closed = conclude(track, seen, large);
+    return;
   }
+  if (pairs.length < SOFT_BLOCKS.first) {
+    track.found = { ...UNTOLD, ...figures };
+    return;
+  }
+  if (whole.estimate >= limit && (whole.lower(ALARM) ?? 0) > 0) {
+    track.alarmAt = pairs.length;
+    track.found = { verdict: 'unstable', reason: again(track, SOFT_BLOCKS.again), ...figures };
+    return;
+  }
+  track.found = { ...softVerdict(metric, whole), ...figures };
+}
 
-  #judged(
-    tracks: readonly Track[],
-    from: (track: Track) => number,
-    share: number,
-  ): Map<Track, Track['found']> {
-    const able = tracks.filter((track) => track.pairs.length - from(track) >= LEAST_REPEATS);
-    const judgements = judge(
-      able.map((track) => {
-        const { key, better, limit, stored } = track.metric;
-        const pairs = track.pairs.slice(from(track));
-        return {
-          ...{ metric: key, better, minEffect: limit * share, paired: stored === undefined },
-          base: stored ?? pairs.map(({ base }) => base),
-          head: pairs.map(({ head }) => head),
-        };
-      }),
-      { random: this.#random, resamples: this.#resamples },
-    );
-    return new Map(
-      able.map((track, i) => {
-        const judgement = judgements[i];
-        if (judgement === undefined) throw new Error('every track is judged');
-        const { verdict, reason, effect, low, high, noiseFloor } = judgement;
-        const figures = {
-          effect,
-          ...(low === undefined ? {} : { low }),
-          ...(high === undefined ? {} : { high }),
-        };
-        return [
-          track,
-          {
-            ...{ verdict: verdict === 'equivalent' ? 'same' : verdict, reason, ...figures },
-            ...(noiseFloor === undefined ? {} : { noiseFloor }),
-          },
-        ];
-      }),
-    );
-  }
+function softVerdict(metric: GateMetric, whole: Shift): Pick<GateFinding, 'verdict' | 'reason'> {
+  const limit = Math.log1p(metric.limit);
+  if (whole.estimate <= -limit && (whole.upper(ALARM) ?? 0) < 0)
+    return { verdict: 'better', reason: 'beyond the noise of these blocks' };
+  const [low, high] = [whole.lower(EQUIVALENT), whole.upper(EQUIVALENT)];
+  if (low !== undefined && high !== undefined && low > -limit && high < limit)
+    return { verdict: 'same', reason: `shown to lie within ${percent(metric.limit)}` };
+  const floor = floorOf(whole);
+  if (floor !== undefined && floor > Math.log1p(UNSTABLE))
+    return {
+      verdict: 'unstable',
+      reason: `a noise floor of ${percent(Math.expm1(floor))}, above ${percent(UNSTABLE)}`,
+    };
+  return { verdict: '~', reason: 'neither a worsening nor its absence is shown' };
+}
+
+/** Above zero for worse; undefined where a value is zero, which has no logarithm, or nothing was measured. */
+function worseningOf(metric: GateMetric, pairs: readonly Pair[]): Shift | undefined {
+  const { better, stored } = metric;
+  if (pairs.length === 0 || pairs.some(({ base, head }) => base === 0 || head === 0)) return undefined;
+  if (stored === undefined) return pairedShift(pairs.map((pair) => stepOf(metric, pair)));
+  const sign = better === 'lower' ? 1 : -1;
+  const logs = (values: readonly number[]): number[] => values.map((value) => sign * Math.log(value));
+  return unpairedShift(logs(stored), logs(pairs.map(({ head }) => head)));
+}
+
+/** Of the metric itself, whichever way is worse. */
+function figuresOf(
+  { better }: GateMetric,
+  worsening: Shift,
+): Pick<GateFinding, 'effect' | 'low' | 'high' | 'noiseFloor'> {
+  const sign = better === 'lower' ? 1 : -1;
+  const [low, high] = [worsening.lower(INTERVAL), worsening.upper(INTERVAL)];
+  const floor = floorOf(worsening);
+  return {
+    effect: Math.expm1(sign * worsening.estimate),
+    ...(low === undefined || high === undefined
+      ? {}
+      : {
+          low: Math.expm1(sign * (sign > 0 ? low : high)),
+          high: Math.expm1(sign * (sign > 0 ? high : low)),
+        }),
+    ...(floor === undefined ? {} : { noiseFloor: Math.expm1(floor) }),
+  };
+}
+
+/** What two sides that are the same may seem to differ by: half of the interval's length. */
+function floorOf(shift: Shift): number | undefined {
+  const [low, high] = [shift.lower(INTERVAL), shift.upper(INTERVAL)];
+  return low === undefined || high === undefined ? undefined : (high - low) / 2;
 }
 
 /** By ranges, without a distribution: from block to block a hard metric hardly moves. */
@@ -267,12 +276,6 @@ function stepOf({ better }: GateMetric, { base, head }: Pair): number {
 function effectOf(pairs: readonly Pair[]): number | undefined {
   const ratios = pairs.map(({ base, head }) => head / base);
   return ratios.length > 0 && ratios.every(Number.isFinite) ? (median(ratios) ?? 1) - 1 : undefined;
-}
-
-function worsening({ better }: GateMetric, effect: number | undefined): number {
-  if (effect === undefined) return 0;
-  // A fall to 1 ÷ 1.1 is as much as a rise by a tenth.
-  return better === 'lower' ? effect : 1 / (1 + effect) - 1;
 }
 
 function conclude(

@@ -88,7 +88,7 @@ export function* checkCells(setup: CheckSetup): Generator<PlannedCell, void, Ste
       }
     }
     longestMs = Math.max(longestMs, setup.nowMs() - startMs);
-    const result = { check, cells, seed: setup.seed };
+    const result = { check, cells };
     if (check.record !== true && gateOf({ result, plans }).clear) return;
   }
 }

@@ -62,7 +62,7 @@ async function carryOut(cwd: string, program: string, words: readonly string[], 
   const { ok, failure } = await runProgram(program, words, { cwd, timeoutMs: TIMEOUT_MS });
   if (!ok)
     throw new RuntimeFailure(
-      `the base could not be made ready: ${said}: ${failure}; give what does it as check.setup in claimbench.config.ts, or take another --base`,
+      `the base could not be made ready: ${said}: ${failure.replaceAll(`${cwd}/`, '')}; give what does it as check.setup in claimbench.config.ts, or take another --base`,
     );
 }
 

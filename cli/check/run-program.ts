@@ -34,19 +34,21 @@ export function runProgram(
         const ended = late
           ? `it was not done after ${options.timeoutMs / 1_000} s`
           : `it ended with ${error.code}`;
-        resolve({ ok: false, stdout, failure: lastLine(stderr) ?? lastLine(stdout) ?? ended });
+        resolve({ ok: false, stdout, failure: lastLine(stderr) || lastLine(stdout) || ended });
       },
     );
   });
 }
 
-/** Of several lines the last that says something: package managers end with where their log lies. */
+/** What tells a line that names a cause from those around it: package managers end with advice, and with where their log lies. */
+const CAUSE = /error|fatal|not found|missing|no such|cannot|unable|failed|invalid/i;
+const NOISE = /complete log of this run|debug-\d+\.log|^npm (warn|notice)/i;
+
+/** Of several lines the one that names a cause, else the last that is a sentence. */
 function lastLine(text: string): string | undefined {
   const lines = text
     .split('\n')
     .map((line) => line.replace(/^npm (error|ERR!)\s*/, '').trim())
-    .filter(
-      (line) => line !== '' && !/complete log of this run|debug-\d+\.log|^npm (warn|notice)/i.test(line),
-    );
-  return lines.find((line) => /error|fatal|not found|missing/i.test(line)) ?? lines.at(-1);
+    .filter((line) => line.includes(' ') && !NOISE.test(line));
+  return lines.find((line) => CAUSE.test(line)) ?? lines.at(-1) ?? text.trim().split('\n').at(-1);
 }

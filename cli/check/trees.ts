@@ -187,7 +187,9 @@ export async function contenderIn(
     try {
       await definitionOf(found);
     } catch (error) {
-      throw new RuntimeFailure(`${tree.told.label}: ${oneLine(error)}`, { cause: error });
+      // Its folder may be one of ours, which is gone when this is read.
+      const said = oneLine(error).replaceAll(path, source.path);
+      throw new RuntimeFailure(`${tree.told.label}: ${said}`, { cause: error });
     }
     return found;
   }

@@ -45,7 +45,7 @@ const SETTINGS = { 'pg_stat_statements.track_planning': 'on', track_functions: '
 
 const HELP = `
 The head is the working tree. What is counted (WAL, statements, buffers, plans …) decides after five blocks, what is timed
-after twelve; a worsening fails only when fresh blocks show it again.
+after fifteen; a worsening fails only when fresh blocks show it again.
 
 Examples:
   claimbench check --base origin/main --budget 8m --out out/check

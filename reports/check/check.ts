@@ -2,7 +2,6 @@
 
 import type { Cell, Check, Environment, Plan, RunResult } from '../../harness/result/result.ts';
 import { Gate, type GateFinding, type GateMetric, type GateState } from '../../stats/gate.ts';
-import { seeded } from '../../stats/random.ts';
 import { median } from '../../stats/spread.ts';
 import { formatShare, plural } from '../render/format.ts';
 import { differencesOf, notComparable } from './baseline.ts';
@@ -20,7 +19,7 @@ export type CheckBundle = {
 
 /** What of a result the gate looks at; while it goes on there is no environment yet, which decides what is shown only. */
 export type GateInput = {
-  readonly result: Pick<RunResult, 'check' | 'cells' | 'seed'> & Partial<Pick<RunResult, 'environment'>>;
+  readonly result: Pick<RunResult, 'check' | 'cells'> & Partial<Pick<RunResult, 'environment'>>;
   /** By cell. */
   readonly plans: ReadonlyMap<string, readonly Plan[]>;
 };
@@ -49,7 +48,7 @@ function judged({ result, plans }: GateInput): {
   if (check === undefined) throw new Error('the result is of no check');
   const pairings = pairingsOf(result);
   const metrics = pairings.flatMap((pairing) => metricsOf(pairing, check, result.environment));
-  const gate = new Gate(metrics.flatMap(gateMetric), { random: seeded(result.seed) });
+  const gate = new Gate(metrics.flatMap(gateMetric));
   const blocks = [
     ...new Set(pairings.flatMap((pairing) => pairing.blocks.map(({ block }) => block))),
   ].toSorted((a, b) => a - b);
@@ -71,14 +70,13 @@ function judged({ result, plans }: GateInput): {
   return { state: gate.state(), metrics };
 }
 
-function gateMetric({ metric, limit, key, pairing, stored, shown }: Judged): GateMetric[] {
+function gateMetric({ metric, limit, key, stored, shown }: Judged): GateMetric[] {
   if (limit === undefined || shown !== undefined) return [];
   return [
     {
       ...{ key, limit, kind: metric.kind, better: metric.better },
       ...(metric.least === undefined ? {} : { least: metric.least }),
       ...(stored === undefined ? {} : { stored }),
-      family: keyOf(pairing, 'soft'),
     },
   ];
 }
