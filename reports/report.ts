@@ -6,12 +6,15 @@ import { capacityHeadline } from './capacity/answer.ts';
 import { questionWords } from './capacity/question-words.ts';
 import type { Chart } from './charts/chart.ts';
 import { chartsOf } from './charts/index.ts';
+import { checkDocument } from './check/check.ts';
+import type { CheckDocument } from './check/document.ts';
 import { type FindingNote, findingsOf, overallVerdict, type Verdict } from './findings.ts';
 import { isMicroOnly, microHeadline } from './micro.ts';
 import { planFindings } from './plans.ts';
 import { shellQuote } from './render/escape.ts';
 import { formatCount, plural } from './render/format.ts';
 import { drawChart, type Picture } from './render/svg.ts';
+import { withoutFolder } from './rerun.ts';
 import { placeOf, serversOf, versionsText } from './servers.ts';
 import { type Panel, summarise } from './summary.ts';
 
@@ -23,6 +26,8 @@ export type Report = {
   readonly verdict: Verdict;
   readonly findings: readonly FindingNote[];
   readonly charts: readonly DrawnChart[];
+  /** Of a check against a base; absent in any other run. */
+  readonly check?: CheckDocument;
 };
 
 /** Bundle → report; draws the charts one by one, since vega numbers its ids for the whole process. */
@@ -40,11 +45,13 @@ export async function composeReport(bundle: Bundle): Promise<Report> {
       ...panels.flatMap((panel) => planFindings(panel, bundle)),
     ],
     charts,
+    ...(bundle.result.check?.base === undefined ? {} : { check: checkDocument(bundle) }),
   };
 }
 
 /** The heading: the question when there is one, else how many were put to how many. */
-export function headline({ bundle: { result }, panels }: Report): string {
+export function headline({ bundle: { result }, panels, check }: Report): string {
+  if (check !== undefined) return check.headline;
   if (result.capacity !== undefined) return capacityHeadline(result);
   if (isMicroOnly(result)) return microHeadline(result);
   const names = result.cells.map(({ contender: { name } }) => placeOf(result, name)?.contender ?? name);
@@ -79,9 +86,7 @@ export function commandLines({ bundle: { result } }: Pick<Report, 'bundle'>): st
 const MEASURED = 'out/measured';
 
 function measuringLine({ command, seed }: RunResult, further: readonly string[]): string {
-  const kept = command.filter(
-    (word, i) => !(word === '--out' || word.startsWith('--out=') || command[i - 1] === '--out'),
-  );
+  const kept = withoutFolder(command);
   const seeded = kept.some((word) => word === '--seed' || word.startsWith('--seed='));
   const words = [...kept, ...(seeded ? [] : ['--seed', String(seed)]), ...further];
   const [program, own] = words[0] === 'bench:micro' ? ['bench:micro', words.slice(1)] : ['claimbench', words];

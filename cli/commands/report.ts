@@ -18,6 +18,10 @@ export function reportCommand(done: (code: number) => void): Command {
         throw isFileSystemError(error) ? writeFailure(resolve(folder), error, MEND) : error;
       });
       process.stdout.write(`${rendered.html}\n${rendered.markdown}\n`);
+      const { readCheckIfAny, writeCheck } = await import('../../reports/check/index.ts');
+      const check = await readCheckIfAny(resolve(folder));
+      const files = check === undefined ? [] : await writeCheck(resolve(folder), check);
+      for (const file of files) process.stdout.write(`${file}\n`);
       for (const chart of rendered.charts) process.stdout.write(`${chart}\n`);
       done(EXIT.ok);
     });

@@ -3,7 +3,9 @@
 import type { Cell, Check, Environment, Plan, RunResult } from '../../harness/result/result.ts';
 import { Gate, type GateFinding, type GateMetric, type GateState } from '../../stats/gate.ts';
 import { median } from '../../stats/spread.ts';
+import { shellQuote } from '../render/escape.ts';
 import { formatShare, plural } from '../render/format.ts';
+import { withoutFolder } from '../rerun.ts';
 import { differencesOf, notComparable } from './baseline.ts';
 import { causesOf, type Seen } from './causes.ts';
 import { type Cause, CHECK_SCHEMA_VERSION, type CheckDocument, type CheckRow } from './document.ts';
@@ -152,7 +154,7 @@ export function checkDocument({ result, plans }: CheckBundle): CheckDocument {
     rows,
     causes,
     warnings: warningsOf(result, state, rows),
-    reproduce: `claimbench ${result.command.map(word).join(' ')}`,
+    reproduce: `claimbench ${withoutFolder(result.command).map(shellQuote).join(' ')}`,
   };
 }
 
@@ -340,8 +342,4 @@ function warningsOf(result: RunResult, state: GateState, rows: readonly CheckRow
       ? []
       : ['the time was used up before what looked worse was measured again: give a longer --budget']),
   ];
-}
-
-function word(text: string): string {
-  return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -17,12 +17,17 @@ export { checkTerminal } from './formats/terminal.ts';
 /** Folder of a check's files in its bundle. */
 const FOLDER = 'check';
 
-/** @throws {BundleError} for a folder that holds no bundle of a check. */
+/** @throws {BundleError} for a folder that holds no bundle of a check against a base. */
 export async function readCheck(dir: string): Promise<CheckDocument> {
+  const document = await readCheckIfAny(dir);
+  if (document !== undefined) return document;
+  throw new BundleError(`${dir} holds no check; give the folder that claimbench check wrote with --out`);
+}
+
+/** Undefined for the bundle of any other run. @throws {BundleError} for a folder that holds no bundle. */
+export async function readCheckIfAny(dir: string): Promise<CheckDocument | undefined> {
   const bundle = await readBundle(dir);
-  if (bundle.result.check === undefined)
-    throw new BundleError(`${dir} holds no check; give the folder that claimbench check wrote with --out`);
-  return checkDocument(bundle);
+  return bundle.result.check?.base === undefined ? undefined : checkDocument(bundle);
 }
 
 /** Writes every format into DIR/check; resolves to the paths. */

@@ -2,6 +2,7 @@
 
 import { BUNDLE } from '../../harness/result/result.ts';
 import { MICRO_PANEL } from '../charts/micro.ts';
+import { checkTable } from '../check/formats/table.ts';
 import { METHOD_NOTES } from '../method-notes.ts';
 import { isMicroOnly } from '../micro.ts';
 import { plansOf } from '../plans.ts';
@@ -28,6 +29,20 @@ import { escapeMarkdown } from './escape.ts';
 import { formatInstant, plural } from './format.ts';
 import { markdownTable } from './markdown-table.ts';
 
+/** Before all else: what was asked. */
+function checkBlocks({ check }: Report): string[] {
+  if (check === undefined) return [];
+  const lines = [
+    ...check.causes.map(({ what, text }) => `Likely cause: ${what}: ${text}`),
+    ...check.warnings,
+  ];
+  return [
+    '## What became worse',
+    markdownTable(checkTable(check)),
+    ...(lines.length === 0 ? [] : [lines.map((line) => `- ${escapeMarkdown(line)}`).join('\n')]),
+  ];
+}
+
 /** The report as GitHub-flavoured Markdown. */
 export function renderMarkdown(report: Report): string {
   const { result } = report.bundle;
@@ -37,6 +52,7 @@ export function renderMarkdown(report: Report): string {
     `# ${escapeMarkdown(headline(report))}`,
     `**${escapeMarkdown(report.verdict.text)}**${undurable(result.environment).length > 0 ? ' · **SERVER NOT DURABLE**' : ''}${result.complete ? '' : ' · **INCOMPLETE RUN**'}`,
     `${formatInstant(result.startedAt)} · ${escapeMarkdown(machineLine(report))}`,
+    ...checkBlocks(report),
     ...(survival === undefined ? [] : ['## Survival', markdownTable(survival)]),
     ...answerBlocks(report),
     report.findings

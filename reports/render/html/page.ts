@@ -1,5 +1,6 @@
 // How does a report become one HTML file that needs no network and no script?
 
+import { checkTable } from '../../check/formats/table.ts';
 import { METHOD_NOTES } from '../../method-notes.ts';
 import { isMicroOnly } from '../../micro.ts';
 import { commandLines, headline, machineLine, panelName, type Report } from '../../report.ts';
@@ -51,12 +52,30 @@ function page(report: Report, { live, scripted, note }: Liveliness): string {
   const title = headline(report);
   const body = html`${header(report, title)}
 <main id="main">
-${survival(report)}${glance(report)}
+${check(report)}${survival(report)}${glance(report)}
 ${[...renderCapacity(report, live, doubts(report)), ...report.panels.map((panel) => renderPanel(panel, report, live)), ...renderMicro(report, live)]}
 ${appendix(report)}
 </main>
 <footer>claimbench ${result.environment.claimbenchVersion} · run ${result.runId} · schema ${result.schemaVersion} · method ${result.methodVersion}. Rendered from result.json, samples.ndjson and histograms/ alone.${note}</footer>`;
   return renderDocument({ title, version: result.environment.claimbenchVersion, body, scripted });
+}
+
+/** Before all else: what was asked. */
+function check({ check: document }: Report): Html | undefined {
+  if (document === undefined) return undefined;
+  const { causes, warnings } = document;
+  const list = (label: string, lines: readonly string[], tone: string) =>
+    lines.length === 0
+      ? ''
+      : html`<ul class="findings" aria-label="${label}">${lines.map((line) => html`<li class="${tone}">${line}</li>`)}</ul>`;
+  return html`<section class="card" id="check" aria-labelledby="check-title"><h2 id="check-title">What became worse</h2>
+${list(
+  'Likely cause',
+  causes.map(({ contender, what, text }) => `Likely cause, ${contender}: ${what}: ${text}`),
+  'bad',
+)}${list('Warnings', warnings, 'warn')}
+${renderTable(checkTable(document))}</section>
+`;
 }
 
 /** Nothing in a run without faults, nor where a fault was a part of a plan. */
