@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { readLines } from '../../reports/history/line.ts';
 import { writeFixture } from '../../reports/testing-fixture.ts';
+import { matrixOf } from '../../reports/testing-fixture-data.ts';
 import { claimbench, temporaryFolder } from '../../testing/command.ts';
 
 test('bundles become lines, and lines a page', async (t) => {
@@ -58,4 +59,14 @@ test('a mistake is answered in one line', async (t) => {
     assert.match(ended.stderr, said);
     assert.equal(ended.stderr.trim().split('\n').length, 1, ended.stderr);
   }
+});
+
+test('a bundle of several servers has no line', async (t) => {
+  const folder = temporaryFolder(t);
+  const [bundle, file] = [join(folder, 'bundle'), join(folder, 'history.ndjson')];
+  await writeFixture(bundle, { amendResult: (made) => matrixOf(made, (name) => name, ['14', '18']) });
+  const ended = await claimbench('history', 'add', bundle, '--file', file, '--commit', 'abc123');
+  assert.equal(ended.code, 1);
+  assert.match(ended.stderr, /^claimbench: history add: .* is of several servers: .*\n$/);
+  assert.equal(existsSync(file), false);
 });

@@ -2,13 +2,12 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import TextTable from 'cli-table3';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { oneLine, UsageError } from '../../harness/errors.ts';
 import { isFileSystemError, makeOutputFolder, writeFailure } from '../../harness/run/bundle.ts';
 import { CHECK_METRICS } from '../../reports/check/metrics.ts';
-import type { HistorySeries } from '../../reports/history/index.ts';
+import { escapeTerminal } from '../../reports/render/escape.ts';
 import { repositoryOf } from '../check/git.ts';
 import { EXIT } from '../exit.ts';
 import { filled, repeatable, wholeNumber } from '../options.ts';
@@ -66,6 +65,11 @@ export function historyCommand(done: (code: number) => void): Command {
 async function addAction(bundle: string, { file, ...about }: z.infer<typeof addSchema>): Promise<number> {
   const { lineOf, readLines, readResult } = await import('../../reports/history/index.ts');
   const result = await readResult(bundle);
+  // A line has one server: all figures would be put down to the first.
+  if (result.matrix !== undefined)
+    throw new UsageError(
+      `history add: ${bundle} is of several servers: measure with one --pg, a line for each`,
+    );
   const commit = about.commit ?? result.check?.head.commit ?? (await repositoryOf(process.cwd()))?.commit;
   if (commit === undefined)
     throw new UsageError(
@@ -99,12 +103,12 @@ async function reportAction({
   const unknown = metric?.find((one) => !paths.includes(one));
   if (unknown !== undefined)
     throw new UsageError(`--metric: there is no metric ${unknown}${suggestion(unknown, paths)}`);
-  const { historyDocument, historyHeadline, readLines, writeHistory } = await import(
+  const { historyDocument, historyTerminal, readLines, writeHistory } = await import(
     '../../reports/history/index.ts'
   );
   const { lines, broken } = readLines(readText(resolve(file), file));
   for (const { line, why } of broken)
-    process.stderr.write(`claimbench: ${file}, line ${line} is left out: ${why}\n`);
+    process.stderr.write(`claimbench: ${file}, line ${line} is left out: ${escapeTerminal(why)}\n`);
   if (lines.length === 0)
     throw new UsageError(`${file} has no line that can be read: write it with history add`);
   const series = historyDocument(lines, { last, metrics: metric });
@@ -112,18 +116,9 @@ async function reportAction({
   makeOutputFolder(folder);
   const files = await written(folder, () => writeHistory(folder, series, version()));
   if (json === true) process.stdout.write(`${JSON.stringify(series, null, 2)}\n`);
-  else process.stdout.write(`${historyHeadline(series)}\n${await changesText(series)}`);
+  else process.stdout.write(`${historyTerminal(series)}\n`);
   for (const one of files) process.stderr.write(`${one}\n`);
   return EXIT.ok;
-}
-
-async function changesText(series: readonly HistorySeries[]): Promise<string> {
-  const { changesTable } = await import('../../reports/history/index.ts');
-  const { columns, rows } = changesTable(series);
-  if (rows.length === 0) return '';
-  const table = new TextTable({ head: columns.map(({ label }) => label), style: { head: [], border: [] } });
-  for (const { cells } of rows) table.push(cells.map(({ text }) => text));
-  return `\n${table.toString()}\n`;
 }
 
 function readText(path: string, named: string): string {

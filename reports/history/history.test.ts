@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seeded } from '../../stats/random.ts';
 import { historyOf } from './history.ts';
+import { historyDocument } from './index.ts';
 import { type HistoryLine, lineSchema, readLines } from './line.ts';
 import { changesTable, historyHeadline, historyHtml, historyMarkdown } from './render.ts';
+import { historyTerminal } from './terminal.ts';
 
 const METRICS = { 'cost.walBytesPerJob': 740, 'throughput.settledPerSec': 3_200 } as const;
 type Metric = keyof typeof METRICS;
@@ -131,4 +133,80 @@ test('the page draws every series, names what changed, and needs no network', as
     await historyHtml(historyOf(lines(1, QUIET)), '0.1.0'),
     /1 commit, 2 series: no level changed/,
   );
+});
+
+test('the last lines are the newest, in whatever order they stand', () => {
+  const [series] = historyDocument(lines(10, QUIET).toReversed(), { last: 3 });
+  assert.deepEqual(
+    series?.points.map(({ commit }) => commit),
+    ['c007', 'c008', 'c009'],
+  );
+});
+
+test('a run that stands there twice, as after a merge, counts once', () => {
+  const [line] = lines(1, QUIET).map((one) => JSON.stringify(one));
+  const { lines: read, broken } = readLines(`${line}\n${line}\n`);
+  assert.equal(read.length, 1);
+  assert.deepEqual(broken, [{ line: 2, why: 'run run 0 stands there already' }]);
+});
+
+test('a share of next to nothing is no change', () => {
+  const plans = (commit: number, to: number) => (line: HistoryLine) => ({
+    ...line,
+    figures: line.figures.slice(0, 1).map((figure) => ({
+      ...figure,
+      ...{ metric: 'cost.plansPerJob', median: commit < 10 ? 0 : to },
+    })),
+  });
+  const found = (to: number) =>
+    historyOf(lines(20, QUIET, undefined, (line, commit) => plans(commit, to)(line))).flatMap(({ changes }) =>
+      changes.map(({ commit }) => commit),
+    );
+  assert.deepEqual(found(0.0001), []);
+  assert.deepEqual(found(0.5), ['c010']);
+});
+
+test('a commit that was measured twice is marked where it changed', async () => {
+  const twice = lines(
+    20,
+    QUIET,
+    (commit) => (commit >= 10 ? 1.2 : 1),
+    (line, commit) => ({
+      ...line,
+      commit: commit === 9 || commit === 10 ? 'twice' : line.commit,
+    }),
+  );
+  const page = await historyHtml(historyOf(twice), '0.1.0');
+  assert.match(page, /\{"place":10,"ink":"worse"\}/);
+  assert.doesNotMatch(page, /\{"place":9,"ink"/);
+});
+
+test('on a terminal, names of others send it nothing', () => {
+  const found = historyOf(
+    lines(
+      20,
+      QUIET,
+      (commit) => (commit >= 10 ? 1.2 : 1),
+      (line, commit) => ({
+        ...line,
+        commit: commit === 10 ? '\u001b[31mred\u0007' : line.commit,
+      }),
+    ),
+  );
+  const text = historyTerminal(found);
+  assert.match(text, /red/);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there.
+  assert.doesNotMatch(text, /[\u0000-\u0009\u000b-\u001f\u202f]/);
+});
+
+test('a long history stays a page that can be sent', async () => {
+  const figures = (line: HistoryLine) =>
+    Array.from({ length: 20 }, (_, i) =>
+      line.figures.map((one) => ({ ...one, contender: `it ${i}` })),
+    ).flat();
+  const found = historyOf(lines(400, QUIET, undefined, (line) => ({ ...line, figures: figures(line) })));
+  const page = await historyHtml(found, '0.1.0');
+  assert.ok(Buffer.byteLength(page) < 5_000_000, `${Buffer.byteLength(page)} bytes`);
+  assert.ok(page.includes('are not interactive'), 'it says what it leaves out');
+  assert.equal(page.match(/<figure/g)?.length, 40);
 });

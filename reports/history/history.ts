@@ -44,13 +44,18 @@ export type HistoryChange = {
   readonly worse: boolean;
 };
 
+/** As the runs began, however the file was put together. */
+export function inOrder(lines: readonly HistoryLine[]): HistoryLine[] {
+  return lines.toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at));
+}
+
 /**
  * Every series of the lines, in the order in which they stand. Lines of another method, or of a server with another major or other settings,
  * are a series of their own; of a timed metric those of another machine as well.
  */
 export function historyOf(lines: readonly HistoryLine[]): HistorySeries[] {
   const groups = new Map<string, { line: HistoryLine; figure: HistoryLine['figures'][number] }[]>();
-  for (const line of lines.toSorted((a, b) => a.at.localeCompare(b.at)))
+  for (const line of inOrder(lines))
     for (const figure of line.figures) {
       const metric = CHECK_METRICS.find(({ path }) => path === figure.metric);
       if (metric === undefined) continue;
@@ -94,7 +99,8 @@ function changesOf(points: readonly HistoryPoint[], metric: CheckMetric): Histor
   );
   return found.flatMap(({ index, before, after, change }) => {
     const point = points[index];
-    if (point === undefined) return [];
+    // As in a check: from next to nothing, any share is large.
+    if (point === undefined || Math.abs(after - before) < (metric.least ?? 0)) return [];
     const { commit, at, message } = point;
     return [
       {

@@ -2,21 +2,21 @@
 
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type HistorySeries, historyOf } from './history.ts';
+import { type HistorySeries, historyOf, inOrder } from './history.ts';
 import type { HistoryLine } from './line.ts';
 import { historyHtml, historyMarkdown } from './render.ts';
 
 export { readResult } from '../bundle.ts';
 export type { HistorySeries } from './history.ts';
 export { type HistoryLine, lineOf, readLines } from './line.ts';
-export { changesTable, historyHeadline } from './render.ts';
+export { historyTerminal } from './terminal.ts';
 
-/** The series of the last lines, all without a number; of metrics by their paths, all without any. */
+/** The series of the newest lines, all without a number; of metrics by their paths, all without any. */
 export function historyDocument(
   lines: readonly HistoryLine[],
   { last, metrics }: { readonly last?: number | undefined; readonly metrics?: readonly string[] | undefined },
 ): HistorySeries[] {
-  const series = historyOf(last === undefined ? lines : lines.slice(-last));
+  const series = historyOf(last === undefined ? lines : inOrder(lines).slice(-last));
   return metrics === undefined ? series : series.filter(({ metric }) => metrics.includes(metric));
 }
 

@@ -98,7 +98,10 @@ function majorOf(version: string): string {
   return version.replace(/^v/, '').split('.')[0] ?? version;
 }
 
-/** The lines of a file, and those that cannot be read by their numbers from 1, as the last one of a writer that was killed. */
+/**
+ * The lines of a file; and by their numbers from 1 those that are left out: the last one of a writer that was killed, and a run that stands
+ * there already, as where two branches of the file were merged.
+ */
 export function readLines(text: string): {
   readonly lines: readonly HistoryLine[];
   readonly broken: readonly { readonly line: number; readonly why: string }[];
@@ -108,8 +111,12 @@ export function readLines(text: string): {
   for (const [i, written] of text.split('\n').entries()) {
     if (written.trim() === '') continue;
     const parsed = lineSchema.safeParse(parsedJson(written));
-    if (parsed.success) lines.push(parsed.data);
-    else {
+    if (parsed.success) {
+      const { runId } = parsed.data;
+      if (lines.some((line) => line.runId === runId))
+        broken.push({ line: i + 1, why: `run ${runId} stands there already` });
+      else lines.push(parsed.data);
+    } else {
       const [issue] = parsed.error.issues;
       broken.push({ line: i + 1, why: `${issue?.path.join('.') || 'it'}: ${issue?.message}` });
     }

@@ -83,13 +83,48 @@ export function historyMarkdown(series: readonly HistorySeries[]): string {
 /** The page: one file, without a network. Rejects when a chart cannot be drawn as it should be. */
 export async function historyHtml(series: readonly HistorySeries[], version: string): Promise<string> {
   const title = historyHeadline(series);
-  const drawn: { readonly one: HistorySeries; readonly figure: DrawnChart }[] = [];
+  const drawn: DrawnSeries[] = [];
   // Those that changed first: of fifty series that did not, nobody asks.
   const sorted = series.toSorted((a, b) => b.changes.length - a.changes.length);
   for (const [i, one] of sorted.entries()) {
     const chart = historyChart(one, `history-${i + 1}`);
     drawn.push({ one, figure: { chart, picture: await drawChart(chart) } });
   }
+  const changed = ({ changes }: HistorySeries): boolean => changes.length > 0;
+  let text = '';
+  for (const [live, note] of LIVELINESS) {
+    text = page(
+      title,
+      version,
+      series,
+      drawn,
+      (one) => live === 'all' || (live === 'changed' && changed(one)),
+      note,
+    );
+    if (Buffer.byteLength(text) <= SIZE_LIMIT) break;
+  }
+  return text;
+}
+
+type DrawnSeries = { readonly one: HistorySeries; readonly figure: DrawnChart };
+
+/** Above this a page is a burden to mail and to open, bytes. */
+const SIZE_LIMIT = 5_000_000;
+/** Which charts are interactive, from all to none; every chart is drawn in all of them. */
+const LIVELINESS = [
+  ['all', ''],
+  ['changed', ' Charts without a change are not interactive, to stay below 5 MB.'],
+  ['none', ' Charts are not interactive, to keep the page small: --last and --metric make it smaller.'],
+] as const;
+
+function page(
+  title: string,
+  version: string,
+  series: readonly HistorySeries[],
+  drawn: readonly DrawnSeries[],
+  live: (one: HistorySeries) => boolean,
+  note: string,
+): string {
   const table = changesTable(series);
   const body = html`<header>
 <p class="eyebrow">claimbench history</p>
@@ -102,12 +137,12 @@ ${drawn.map(
 <p class="eyebrow">${one.contender} in ${one.scenario}</p>
 <h2>${one.label}, ${one.unit}</h2>
 <p class="meta">${one.place}</p>
-<div class="charts">${renderFigure(figure, true)}</div>
+<div class="charts">${renderFigure(figure, live(one))}</div>
 </section>`,
 )}
 </main>
-<footer>claimbench ${version}. Points are medians of a run, lines behind them the smallest and largest cell.</footer>`;
-  return renderDocument({ title, version, body, scripted: drawn.length > 0 });
+<footer>claimbench ${version}. Points are medians of a run, lines behind them the smallest and largest cell.${note}</footer>`;
+  return renderDocument({ title, version, body, scripted: drawn.some(({ one }) => live(one)) });
 }
 
 function historyChart(series: HistorySeries, id: string): Chart {
@@ -134,8 +169,9 @@ function historyChart(series: HistorySeries, id: string): Chart {
 
 function spec({ points, changes, unit }: HistorySeries): TopLevelSpec {
   const rows = points.map(({ median, min, max }, place) => ({ place, median, min, max }));
-  const marks = changes.map(({ commit, worse }) => ({
-    place: points.findIndex((point) => point.commit === commit),
+  const marks = changes.map(({ at, commit, worse }) => ({
+    // A commit may have been measured twice, and have changed nothing the first time.
+    place: points.findIndex((point) => point.at === at && point.commit === commit),
     ink: worse ? 'worse' : 'better',
   }));
   const x = {
