@@ -202,14 +202,13 @@ function figuresOf(
   const sign = better === 'lower' ? 1 : -1;
   const [low, high] = [worsening.lower(INTERVAL), worsening.upper(INTERVAL)];
   const floor = floorOf(worsening);
+  // A step of nothing is no negative one.
+  const share = (step: number): number => Math.expm1(sign * step) + 0;
   return {
-    effect: Math.expm1(sign * worsening.estimate),
+    effect: share(worsening.estimate),
     ...(low === undefined || high === undefined
       ? {}
-      : {
-          low: Math.expm1(sign * (sign > 0 ? low : high)),
-          high: Math.expm1(sign * (sign > 0 ? high : low)),
-        }),
+      : { low: share(sign > 0 ? low : high), high: share(sign > 0 ? high : low) }),
     ...(floor === undefined ? {} : { noiseFloor: Math.expm1(floor) }),
   };
 }

@@ -1,9 +1,9 @@
 // Which code is the base, which is the head, and where does each lie?
 
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, realpathSync, statSync, symlinkSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { ContenderSpec } from '../../harness/contender.ts';
 import { contendersOf, definitionOf } from '../../harness/contenders/index.ts';
 import { oneLine, RuntimeFailure, UsageError } from '../../harness/errors.ts';
@@ -45,20 +45,60 @@ function commitWords(repository: Repository | undefined): Pick<CheckedTree, 'com
   return { commit: repository.commit, changed: repository.changed };
 }
 
-export interface BaseTree extends Tree, AsyncDisposable {}
+export interface OpenTree extends Tree, AsyncDisposable {}
+
+/** Of a claimbench; what it does not need is large, or changes while it is copied. */
+const NOT_COPIED = new Set(['node_modules', '.git', 'out', 'dist']);
+
+/**
+ * The head as it is now, to be set beside `base`. Where the base brings a claimbench of its own, the head's is copied: so both are loaded in the
+ * same way, from beside the harness, and an edit of the working tree in mid-check is not measured as if it had been there from the start.
+ */
+export async function besideBase(head: Tree, base: Pick<Tree, 'claimbench'> | undefined): Promise<OpenTree> {
+  if (base?.claimbench === undefined) return { ...head, async [Symbol.asyncDispose]() {} };
+  await using opening = new AsyncDisposableStack();
+  const claimbench = await copied(head.claimbench ?? OWN_ROOT, opening);
+  const opened = opening.move();
+  return { ...head, claimbench, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+/** A claimbench in node_modules would be compiled as it is loaded, and one beside it not. */
+async function loose(tree: OpenTree): Promise<OpenTree> {
+  if (tree.claimbench?.includes(`${sep}node_modules${sep}`) !== true) return tree;
+  await using opening = new AsyncDisposableStack();
+  opening.use(tree);
+  const claimbench = await copied(tree.claimbench, opening);
+  const opened = opening.move();
+  return { ...tree, claimbench, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+async function copied(from: string, stack: AsyncDisposableStack): Promise<string> {
+  const folder = join(await privateFolder(stack), 'claimbench');
+  cpSync(from, folder, { recursive: true, filter: (path) => !NOT_COPIED.has(relative(from, path)) });
+  const modules = modulesOf(from);
+  if (modules !== undefined) symlinkSync(modules, join(folder, 'node_modules'), 'dir');
+  return folder;
+}
+
+/** Where a claimbench finds its dependencies: its own, or those that it lies among. */
+function modulesOf(root: string): string | undefined {
+  return ancestors(root)
+    .map((above) => (basename(above) === 'node_modules' ? above : join(above, 'node_modules')))
+    .find((folder) => existsSync(join(folder, 'pg')));
+}
 
 /**
  * The base as it was asked for: `npm:SPEC` a published version, a path of a folder, or whatever git takes for a commit. A commit
  * is checked out into a folder of its own, which goes with the disposal, and when this process is killed.
  * @throws RuntimeFailure for a base that is not there or cannot be made ready.
  */
-export async function openBase(asked: string, head: Tree, setup: string | undefined): Promise<BaseTree> {
-  if (asked.startsWith('npm:')) return await published(asked.slice('npm:'.length));
-  if (/^[./~]/.test(asked) || isAbsolute(asked)) return await inFolder(asked, head, setup);
-  return await checkedOut(asked, head, setup);
+export async function openBase(asked: string, head: Tree, setup: string | undefined): Promise<OpenTree> {
+  if (asked.startsWith('npm:')) return await loose(await published(asked.slice('npm:'.length)));
+  if (/^[./~]/.test(asked) || isAbsolute(asked)) return await loose(await inFolder(asked, head, setup));
+  return await loose(await checkedOut(asked, head, setup));
 }
 
-async function inFolder(asked: string, head: Tree, setup: string | undefined): Promise<BaseTree> {
+async function inFolder(asked: string, head: Tree, setup: string | undefined): Promise<OpenTree> {
   const folder = resolve(asked);
   if (!existsSync(folder) || !statSync(folder).isDirectory())
     throw new RuntimeFailure(`--base ${asked}: there is no such folder`);
@@ -75,7 +115,7 @@ async function inFolder(asked: string, head: Tree, setup: string | undefined): P
   };
 }
 
-async function checkedOut(asked: string, head: Tree, setup: string | undefined): Promise<BaseTree> {
+async function checkedOut(asked: string, head: Tree, setup: string | undefined): Promise<OpenTree> {
   const repository = await repositoryOf(head.folder);
   if (repository === undefined)
     throw new RuntimeFailure(
@@ -98,7 +138,7 @@ async function checkedOut(asked: string, head: Tree, setup: string | undefined):
   };
 }
 
-async function published(asked: string): Promise<BaseTree> {
+async function published(asked: string): Promise<OpenTree> {
   await using opening = new AsyncDisposableStack();
   const folder = await privateFolder(opening);
   await writeFile(

@@ -15,7 +15,7 @@ import type { Scenario } from '../../scenarios/scenario.ts';
 import { durationBetween } from '../capacity/duration.ts';
 import { cellsPerBlock, checkCells, fewestBlocks, type Pair, pairOf } from '../check/check-cells.ts';
 import { type Config, readConfig } from '../check/config.ts';
-import { contenderIn, headTree, openBase, type Tree } from '../check/trees.ts';
+import { besideBase, contenderIn, headTree, openBase, type Tree } from '../check/trees.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
 import { handleInterruption, interruption } from '../interruption.ts';
 import { bundleFolder, measure, measuringOptions, measuringSchema } from '../measuring.ts';
@@ -121,8 +121,9 @@ async function checkAction(options: Options): Promise<number> {
   const budgetSeconds = options.budget ?? budgetOf(config);
   const baseline = from.kind === 'baseline' ? await readBaseline(from.folder, scenarios) : undefined;
   handleInterruption();
-  const head = await headTree();
-  await using base = from.kind === 'base' ? await openBase(from.asked, head, config.setup) : undefined;
+  const here = await headTree();
+  await using base = from.kind === 'base' ? await openBase(from.asked, here, config.setup) : undefined;
+  await using head = await besideBase(here, base);
   const { pairs, unmatched } = await pairsOf(asked, base, baseline, head);
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
   const check: Check = {
