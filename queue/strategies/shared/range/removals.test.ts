@@ -150,6 +150,31 @@ for (const factory of [rangeLease, ring]) {
     await caller.query({ text: 'COMMIT' });
   });
 
+  test(`${name}: a claim over several priorities takes what it asked for, beside an open removal in one of them`, async (t) => {
+    const { driver, strategy, open, remove } = await bench(t, factory);
+    const { session } = await open();
+    const at = (priority: number, count: number): Promise<readonly JobId[]> =>
+      strategy.enqueue(
+        driver,
+        Array.from({ length: count }, () => ({ queue: 'q', payload: null, priority })),
+      );
+    const claimed = async (limit: number): Promise<number> =>
+      (await session.claim('q', limit, LEASE_MS)).length;
+    // Nothing is left in the lane of the removal, then three jobs: neither number may go into the count twice, or go out of it.
+    for (const beside of [0, 3]) {
+      await at(0, 1);
+      const [held] = await at(1, 1);
+      await at(1, beside);
+      await at(2, 9);
+      await driver.transaction(async (tx) => {
+        assert.deepEqual(await remove([held], tx), [held]);
+        assert.equal(await claimed(2 + beside), 2 + beside);
+      });
+      assert.equal(await claimed(9), 8);
+      assert.equal(await claimed(9), 0);
+    }
+  });
+
   test(`${name}: jobs of a gap are removed or claimed like others, beside an open removal too`, async (t) => {
     const { driver, strategy, open, enqueue, remove } = await bench(t, factory);
     const { session } = await open();

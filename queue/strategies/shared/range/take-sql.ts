@@ -151,9 +151,10 @@ BEGIN
       ) THEN
       ${takeUnheeding(tables, hasGaps)}
       ELSE
-        SELECT beside.los, beside.his, beside.deaths, beside.broken, taken + beside.taken, true
+        -- Its last column under a name that is none of a variable: here a column goes before one.
+        SELECT beside.los, beside.his, beside.deaths, beside.broken, taken + beside.more, true
         INTO los, his, deaths, broken, taken, leaves_gaps
-        FROM ${besideRemovals.name}(this.id, this.cursor, floor_at, wanted - taken) AS beside;
+        FROM ${besideRemovals.name}(this.id, this.cursor, floor_at, wanted - taken) AS beside (los, his, deaths, broken, more);
         views := array_fill(${EVERYWHERE}, ARRAY[cardinality(los)]);
       END IF;
       IF leaves_gaps THEN
