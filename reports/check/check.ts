@@ -1,7 +1,7 @@
 // What does a check say? The cells of both sides, block by block, through the gate; then why, and in one line.
 
 import type { Cell, Check, Environment, Plan, RunResult } from '../../harness/result/result.ts';
-import { Gate, type GateFinding, type GateMetric, type GateState } from '../../stats/gate.ts';
+import { Gate, type GateFinding, type GateMetric, type GateState, HARD_BLOCKS } from '../../stats/gate.ts';
 import { median } from '../../stats/spread.ts';
 import { shellQuote } from '../render/escape.ts';
 import { formatShare, plural } from '../render/format.ts';
@@ -209,8 +209,18 @@ function figuresOf({
 function verdictOf(result: RunResult, state: GateState, rows: readonly CheckRow[]): CheckDocument['verdict'] {
   if (incorrectIn(result, 'head').length > 0) return 'incorrect';
   if (rows.some(({ verdict }) => verdict === 'worse')) return 'regression';
-  if (!state.told || incorrectIn(result, 'base').length > 0) return 'undecided';
+  if (!state.told || !allTold(result) || incorrectIn(result, 'base').length > 0) return 'undecided';
   return 'pass';
+}
+
+/** Whether each contender has enough valid blocks in each scenario: one that was void throughout passes nothing. */
+function allTold(result: RunResult): boolean {
+  const sides = result.check?.baseline === undefined ? (['base', 'head'] as const) : (['head'] as const);
+  return pairingsOf(result).every(
+    ({ blocks }) =>
+      blocks.filter((block) => sides.every((side) => block[side]?.verdict === 'valid')).length >=
+      HARD_BLOCKS.first,
+  );
 }
 
 function incorrectIn(result: RunResult, side: 'base' | 'head'): Cell[] {
